@@ -1,0 +1,80 @@
+"""How many connections a stack's functions can ask for, against what its proxy may open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# A handler holds at most two connections (DB_POOL_MAX_OPEN is 1–2); one is the default.
+CONNECTIONS_PER_ENVIRONMENT = 1
+# Below this share of time in a transaction the queue in front of the pool grows: measured practice of poolers, and our
+# own threshold for a warning.
+LOWEST_COMFORTABLE_DUTY_CYCLE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionBudget:
+    """The `connectionBudget` output.
+
+    `ceiling` is floor(max_connections × percent / 100); `clients` the connections all functions with a reserved
+    concurrency can hold at once; `unbounded` names functions without one; `duty_cycle` is the share of its time a
+    client can spend in a transaction before others wait (None when clients are unbounded).
+    """
+
+    max_connections: int
+    percent: int
+    ceiling: int
+    clients: int
+    unbounded: tuple[str, ...]
+    duty_cycle: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`fits-even-pinned`: a connection for every client. `multiplexed`: shared, as intended. `unbounded`."""
+        if self.unbounded:
+            return "unbounded"
+        return "fits-even-pinned" if self.clients <= self.ceiling else "multiplexed"
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence for `pulumi preview` when the budget needs a look, else None."""
+        if self.unbounded:
+            names = ", ".join(self.unbounded)
+            return (
+                f"the number of clients is unbounded: {names} have no reservedConcurrency, so only the account's "
+                f"concurrency limits how many environments share {self.ceiling} database connections"
+            )
+        if self.duty_cycle is not None and self.duty_cycle < LOWEST_COMFORTABLE_DUTY_CYCLE:
+            return (
+                f"{self.clients} clients share {self.ceiling} database connections: each may spend only "
+                f"{self.duty_cycle:.0%} of its time in a transaction before others wait; lower reservedConcurrency or "
+                "choose a larger instanceClass"
+            )
+        return None
+
+    def as_output(self) -> dict[str, object]:
+        """The budget with the names of the stack output."""
+        return {
+            "maxConnections": self.max_connections,
+            "percent": self.percent,
+            "ceiling": self.ceiling,
+            "clients": self.clients,
+            "unbounded": list(self.unbounded),
+            "dutyCycle": self.duty_cycle,
+            "verdict": self.verdict,
+        }
+
+
+def connection_budget(
+    *, max_connections: int, percent: int, reserved_concurrency: Sequence[tuple[str, int | None]]
+) -> ConnectionBudget:
+    """The budget of functions given as (name, reserved concurrency or None)."""
+    ceiling = max_connections * percent // 100
+    clients = sum((reserved or 0) * CONNECTIONS_PER_ENVIRONMENT for _, reserved in reserved_concurrency)
+    unbounded = tuple(name for name, reserved in reserved_concurrency if reserved is None)
+    return ConnectionBudget(
+        max_connections=max_connections,
+        percent=percent,
+        ceiling=ceiling,
+        clients=clients,
+        unbounded=unbounded,
+        duty_cycle=None if unbounded or not clients else round(min(1.0, ceiling / clients), 4),
+    )

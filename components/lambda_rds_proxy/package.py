@@ -1,0 +1,190 @@
+"""Builds a function's zip: once per content, the same bytes on every machine.
+
+Entries are stored, not deflated (zlib builds differ), with a fixed time, mode and order. Wheels come from the source's
+hash-locked `requirements.txt`, for the function's Python and architecture whatever machine builds it. So a laptop and
+CI hand Pulumi the same archive, and a warm preview touches no network.
+"""
+
+import hashlib
+import os
+import platform as machine
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so these wheels load; psycopg's arm64 wheels exist as
+# manylinux_2_28 only (with manylinux2014 alone pip silently takes an older release).
+_WHEEL_PLATFORMS = {
+    "arm64": ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"),
+    "x86_64": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"),
+}
+_OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+# What a source folder may hold that does not belong in the package.
+_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements\.(in|txt))(/|$)")
+_PIP_TIMEOUT_SECONDS = 300
+
+
+class PackageError(RuntimeError):
+    """A package cannot be built; the message says which source, why, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Where a package will run: Python as "3.13", architecture as "arm64" or "x86_64"."""
+
+    python: str
+    architecture: str
+
+    @property
+    def runtime(self) -> str:
+        """Lambda's name for the Python, such as `python3.13`."""
+        return f"python{self.python}"
+
+
+LAMBDA_PYTHON = "3.13"
+
+
+def this_machine() -> Platform:
+    """The platform of the interpreter that runs now: what the laptop's functions run on."""
+    architecture = {"aarch64": "arm64"}.get(machine.machine(), machine.machine())
+    return Platform(python=f"{sys.version_info.major}.{sys.version_info.minor}", architecture=architecture)
+
+
+def cache_folder() -> Path:
+    """Where packages and wheels are kept: `${XDG_CACHE_HOME:-~/.cache}/lambda-rds-proxy`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambda-rds-proxy"
+
+
+def build_package(
+    source: Path, *, target: Platform, cache: Path | None = None, say: Callable[[str], None] = lambda _: None
+) -> Path:
+    """The zip of `source` and its locked requirements for `target`; built only if this content never was.
+
+    Args:
+        source: folder whose files stand at the zip's root; `requirements.txt` in it lists the wheels, with hashes.
+        target: Python and architecture the wheels are for.
+        cache: where zips and wheels are kept; the user's cache folder unless given.
+        say: told before something slow starts.
+
+    Raises:
+        PackageError: the folder is missing, the list is not locked, or a wheel cannot be had.
+    """
+    if not source.is_dir():
+        raise PackageError(f"the function folder {source} does not exist; check functions[].path")
+    cache = cache or cache_folder()
+    requirements = source / "requirements.txt"
+    wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
+    entries = dict(_source_entries(source))
+    if wheels is not None:
+        for name, path in _tree(wheels):
+            entries.setdefault(name, path)  # the source wins over a wheel, as an earlier sys.path entry would
+    archive = cache / "packages" / f"{_digest(entries)}.zip"
+    if not archive.is_file():
+        say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
+        _write(archive, entries)
+    return archive
+
+
+def _source_entries(source: Path) -> Iterator[tuple[str, Path]]:
+    return ((name, path) for name, path in _tree(source) if not _LEFT_OUT.search(name))
+
+
+def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _digest(entries: dict[str, Path]) -> str:
+    whole = hashlib.sha256(b"package format 1\0")
+    for name in sorted(entries):
+        whole.update(name.encode() + b"\0" + hashlib.sha256(entries[name].read_bytes()).digest())
+    return whole.hexdigest()[:32]
+
+
+def _write(archive: Path, entries: dict[str, Path]) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=archive.parent, suffix=".part", delete=False) as aside:
+        try:
+            with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as package:
+                for name in sorted(entries):
+                    info = zipfile.ZipInfo(name, _OLDEST_ZIP_TIME)
+                    info.create_system = 3  # Unix, whatever builds it: the mode below is read only then
+                    info.external_attr = 0o100644 << 16
+                    package.writestr(info, entries[name].read_bytes())
+            Path(aside.name).replace(archive)
+        except BaseException:
+            Path(aside.name).unlink(missing_ok=True)
+            raise
+
+
+def _wheels(requirements: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
+    """A folder with the unpacked wheels of a locked list, downloaded at most once per list and platform."""
+    text = requirements.read_bytes()
+    key = hashlib.sha256(b"\0".join([text, target.python.encode(), target.architecture.encode()])).hexdigest()[:32]
+    folder = cache / "wheels" / key
+    if folder.is_dir():
+        return folder
+    if b"--hash=sha256:" not in text:
+        raise PackageError(
+            f"{requirements} is not locked: every requirement needs a --hash; write it with "
+            "`pip-compile --generate-hashes` or `uv pip compile --generate-hashes --universal`"
+        )
+    say(f"downloading the wheels of {requirements.parent.name} for {target.runtime} on {target.architecture}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, suffix=".part") as aside:
+        downloads, unpacked = Path(aside) / "wheels", Path(aside) / "unpacked"
+        _download(requirements, target, downloads)
+        for wheel in sorted(downloads.glob("*.whl")):
+            _unpack(wheel, unpacked)
+        unpacked.mkdir(exist_ok=True)
+        try:
+            unpacked.rename(folder)
+        except OSError:  # another build of the same list was faster: its content is the same
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def _download(requirements: Path, target: Platform, folder: Path) -> None:
+    if target.architecture not in _WHEEL_PLATFORMS:
+        raise PackageError(f'architecture "{target.architecture}" is not one of {", ".join(_WHEEL_PLATFORMS)}')
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", target.python]
+    command += [word for tag in _WHEEL_PLATFORMS[target.architecture] for word in ("--platform", tag)]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise PackageError(
+            f"pip did not download the wheels of {requirements} within {_PIP_TIMEOUT_SECONDS} s; check the network"
+        ) from None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise PackageError(
+            f"pip could not download the wheels of {requirements} for {target.runtime} on "
+            f"{target.architecture}: {reason}"
+        )
+
+
+def _unpack(wheel: Path, folder: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            # <name>.data/purelib|platlib/ goes to the root; a wheel's scripts and headers are of no use in Lambda.
+            inside = re.fullmatch(r"[^/]+\.data/(?P<kind>[^/]+)/(?P<rest>.+)", name)
+            if name.endswith("/") or (inside and inside["kind"] not in ("purelib", "platlib")):
+                continue
+            path = folder / (inside["rest"] if inside else name)
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise PackageError(f"{wheel.name} holds the path {name}, which would leave its folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(name) as source, path.open("wb") as copy:
+                shutil.copyfileobj(source, copy)

@@ -1,0 +1,177 @@
+"""Declares components under Pulumi's mocks and shows what was registered: inputs, parents, dependencies, options.
+
+Mocks know nothing of provider defaults, so the outputs that components read are supplied here in AWS's shapes.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.sync_await import _sync_await
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+class _Aws(pulumi_mocks.Mocks):
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        return (f"{args.name}-id" if args.custom else "", {**_outputs(args.typ, args.name), **args.inputs})
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        known: dict[str, dict[str, Any]] = {
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {
+                "names": [f"{REGION}a", f"{REGION}b", f"{REGION}c"],
+                "zoneIds": ["euw1-az1", "euw1-az2", "euw1-az3"],
+            },
+            "aws:index/getRegion:getRegion": {"region": REGION, "id": REGION},
+        }
+        return known[args.token], []
+
+
+def _outputs(token: str, name: str) -> dict[str, Any]:
+    host = f"{name}.abcdefghijkl.{REGION}.rds.amazonaws.com"
+    outputs: dict[str, dict[str, Any]] = {
+        "aws:rds/instance:Instance": {
+            "address": host,
+            "port": 5432,
+            "identifier": f"{name}-1a2b3c4",
+            "resourceId": "db-ABCDEFGHIJKL",
+            "masterUserSecrets": [{"secretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-master"}],
+        },
+        "aws:rds/cluster:Cluster": {
+            "endpoint": f"{name}.cluster-abcdefghijkl.{REGION}.rds.amazonaws.com",
+            "port": 5432,
+            "clusterResourceId": "cluster-ABCDEFGHIJKL",
+            "masterUserSecrets": [
+                {"secretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-master"}
+            ],
+        },
+        "aws:rds/proxy:Proxy": {
+            "arn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-0123456789abcdef0",
+            "endpoint": f"{name}.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com",
+        },
+        "aws:rds/proxyEndpoint:ProxyEndpoint": {
+            "endpoint": f"{name}.endpoint.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com"
+        },
+        "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": {"name": "default"},
+        "aws:secretsmanager/secret:Secret": {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"},
+        "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},
+        "aws:cloudwatch/logGroup:LogGroup": {"arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"},
+        "aws:lambda/function:Function": {"arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"},
+        "aws:lambda/invocation:Invocation": {"result": "{}"},
+        "aws:rds/subnetGroup:SubnetGroup": {"name": name},
+        "aws:rds/parameterGroup:ParameterGroup": {"name": name},
+        "aws:rds/clusterParameterGroup:ClusterParameterGroup": {"name": name},
+    }
+    return outputs.get(token, {})
+
+
+@dataclass
+class Registered:
+    """One registered resource, as the engine would see it."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str
+    dependencies: set[str]
+    property_dependencies: dict[str, set[str]]
+    protect: bool
+    delete_before_replace: bool
+    replace_with: list[str]
+    component: bool
+
+
+@dataclass
+class Declared:
+    """Everything a program registered, by type and name."""
+
+    resources: list[Registered] = field(default_factory=list)
+    result: Any = None
+    messages: list[str] = field(default_factory=list)
+
+    def all(self, type_suffix: str) -> list[Registered]:
+        """Resources whose token ends with `type_suffix`, such as `rds/proxy:Proxy`, by name."""
+        found = [each for each in self.resources if each.type.endswith(type_suffix)]
+        return sorted(found, key=lambda each: each.name)
+
+    def one(self, type_suffix: str, name: str | None = None) -> Registered:
+        """The only resource of a type (with this name)."""
+        found = [each for each in self.all(type_suffix) if name in (None, each.name)]
+        assert len(found) == 1, f"{len(found)} resources are {type_suffix} {name or ''}: {[each.urn for each in found]}"
+        return found[0]
+
+    def waits_for(self, later: Registered, earlier: Registered) -> bool:
+        """Whether the engine makes `later` only after `earlier`, directly or through others."""
+        by_urn = {each.urn: each for each in self.resources}
+        todo, seen = [later.urn], set()
+        while todo:
+            urn = todo.pop()
+            if urn in seen or urn not in by_urn:
+                continue
+            seen.add(urn)
+            if urn == earlier.urn:
+                return urn != later.urn
+            todo.extend(by_urn[urn].dependencies)
+        return False
+
+    def statements(self, role_policy: Registered) -> list[dict[str, Any]]:
+        """The statements of a policy resource."""
+        found: list[dict[str, Any]] = json.loads(role_policy.inputs["policy"])["Statement"]
+        return found
+
+
+class _Monitor(pulumi_mocks.MockMonitor):
+    def __init__(self, declared: Declared) -> None:
+        super().__init__(_Aws())
+        self._declared = declared
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            state = self.resources[response.urn].state
+            inputs = pulumi.runtime.rpc.deserialize_properties(request.object)
+            assert state is not None
+            self._declared.resources.append(
+                Registered(
+                    urn=response.urn,
+                    type=request.type,
+                    name=request.name,
+                    inputs=inputs,
+                    parent=request.parent,
+                    dependencies=set(request.dependencies),
+                    property_dependencies={key: set(value.urns) for key, value in request.propertyDependencies.items()},
+                    protect=request.protect,
+                    delete_before_replace=request.deleteBeforeReplace,
+                    replace_with=list(request.replace_with),
+                    component=not request.custom,
+                )
+            )
+        return response
+
+
+def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
+    """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
+    declared = Declared()
+    logger = logging.Logger("pulumi-under-test")
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: declared.messages.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    pulumi_mocks.set_mocks(
+        _Aws(), project="lambda-rds-proxy", stack=stack, preview=False, logger=logger, monitor=_Monitor(declared)
+    )
+    pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
+    pulumi.runtime.settings.SETTINGS.outputs.clear()
+
+    async def resolved() -> None:
+        value = program()
+        declared.result = await pulumi.Output.from_input(value).future()
+
+    _sync_await(run_pulumi_func(resolved))
+    return declared
