@@ -1,0 +1,297 @@
+"""The Python language host, for an engine that was built from its Go module: that build has none.
+
+Serves Pulumi's LanguageRuntime on the SDK's own gRPC stubs. What it runs (programs, policy packs, component packages)
+ends when the call is cancelled, and everything ends with the engine however that ends: the engine's process is watched,
+and children are killed by the kernel when this process dies.
+"""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import empty_pb2, json_format
+from pulumi.runtime.proto import language_pb2 as language
+from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
+
+# pulumi-language-python-exec stands beside the engine that was built (toolchain/engine.py puts it there).
+EXEC_SCRIPT = "pulumi-language-python-exec"
+# How the exec script says that the user has seen the error already.
+_ALREADY_SHOWN = 32
+_GRACE_SECONDS = 2.0
+_MAX_MESSAGE_BYTES = 400 * 1024 * 1024
+# util-linux: the kernel kills the process when this one dies, kill -9 included.
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+
+
+class Children:
+    """The processes this host has started, each in a process group of its own."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+
+    def start(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":  # noqa: ANN401 - Popen's own
+        """Start a process that cannot outlive this one."""
+        # Not preexec_fn: code between fork and exec crashes where gRPC has threads.
+        child = subprocess.Popen(
+            [*_DIE_WITH_PARENT, *command], stdin=subprocess.DEVNULL, start_new_session=True, **options
+        )
+        with self._lock:
+            self._running.add(child)
+        return child
+
+    def finished(self, child: "subprocess.Popen[bytes]") -> int:
+        """Wait for a process; its exit status."""
+        status = child.wait()
+        _signal_group(child, signal.SIGKILL)  # what it left running
+        with self._lock:
+            self._running.discard(child)
+        return status
+
+    def end(self, child: "subprocess.Popen[bytes]") -> None:
+        """Interrupt a process; kill it if it does not end."""
+        _signal_group(child, signal.SIGINT)
+        try:
+            child.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(child, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Kill everything that still runs."""
+        with self._lock:
+            running = list(self._running)
+        for child in running:
+            _signal_group(child, signal.SIGKILL)
+
+
+def _signal_group(child: "subprocess.Popen[bytes]", number: int) -> None:
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        child.send_signal(number)
+
+
+def _options(info: language.ProgramInfo) -> dict[str, Any]:
+    found: dict[str, Any] = json_format.MessageToDict(info.options)
+    return found
+
+
+def python_of(info: language.ProgramInfo) -> Path:
+    """The interpreter of a program, pack or package: its virtual environment's, else the one on PATH.
+
+    Raises:
+        FileNotFoundError: the virtual environment it names does not exist.
+    """
+    virtualenv = _options(info).get("virtualenv")
+    if not virtualenv:
+        return Path(shutil.which("python3") or sys.executable)
+    folder = Path(virtualenv) if Path(virtualenv).is_absolute() else Path(info.root_directory) / virtualenv
+    python = folder / "bin" / "python"
+    if not python.exists():
+        raise FileNotFoundError(
+            f"the virtual environment {folder} does not exist; make it with `pulumi install` in {info.root_directory}"
+        )
+    return python
+
+
+def exec_script() -> Path:
+    """The SDK's script that runs a program, beside the engine on PATH.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    engine = shutil.which("pulumi")
+    script = Path(engine).resolve().parent / EXEC_SCRIPT if engine else None
+    if script is None or not script.is_file():
+        raise FileNotFoundError(f"{EXEC_SCRIPT} is not beside pulumi; run `make setup` again")
+    return script
+
+
+class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
+    """What the engine asks of a language. RPC names are the protocol's."""
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+        self._engine_address = ""
+
+    def Handshake(  # noqa: N802
+        self, request: language.LanguageHandshakeRequest, context: grpc.ServicerContext
+    ) -> language.LanguageHandshakeResponse:
+        self._engine_address = request.engine_address
+        return language.LanguageHandshakeResponse()
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:  # noqa: N802
+        return plugin_pb2.PluginInfo(version="3.250.0")
+
+    def GetRequiredPackages(  # noqa: N802
+        self, request: language.GetRequiredPackagesRequest, context: grpc.ServicerContext
+    ) -> language.GetRequiredPackagesResponse:
+        return language.GetRequiredPackagesResponse()
+
+    def GetRequiredPlugins(  # noqa: N802
+        self, request: language.GetRequiredPluginsRequest, context: grpc.ServicerContext
+    ) -> language.GetRequiredPluginsResponse:
+        return language.GetRequiredPluginsResponse()
+
+    def About(self, request: language.AboutRequest, context: grpc.ServicerContext) -> language.AboutResponse:  # noqa: N802
+        return language.AboutResponse(executable=sys.executable, version=sys.version.split()[0])
+
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+        self._children.kill_all()
+        return empty_pb2.Empty()
+
+    def GetProgramDependencies(  # noqa: N802
+        self, request: language.GetProgramDependenciesRequest, context: grpc.ServicerContext
+    ) -> language.GetProgramDependenciesResponse:
+        listed = subprocess.run(
+            [str(python_of(request.info)), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
+            capture_output=True,
+            check=False,
+        )
+        packages = json.loads(listed.stdout or b"[]")
+        return language.GetProgramDependenciesResponse(
+            dependencies=[
+                language.DependencyInfo(name=package["name"], version=package["version"]) for package in packages
+            ]
+        )
+
+    def InstallDependencies(  # noqa: N802
+        self, request: language.InstallDependenciesRequest, context: grpc.ServicerContext
+    ) -> Iterator[language.InstallDependenciesResponse]:
+        folder = Path(request.info.program_directory or request.directory)
+        virtualenv = Path(request.info.root_directory or request.directory) / (
+            _options(request.info).get("virtualenv") or "venv"
+        )
+        steps = [] if (virtualenv / "bin" / "python").exists() else [[sys.executable, "-m", "venv", str(virtualenv)]]
+        if (folder / "requirements.txt").is_file():
+            pip = [str(virtualenv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
+            steps.append([*pip, "-r", str(folder / "requirements.txt")])
+        for step in steps:
+            child = self._children.start(step, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            context.add_callback(lambda child=child: self._children.end(child))
+            assert child.stdout is not None  # noqa: S101 - asked for above
+            for line in child.stdout:
+                yield language.InstallDependenciesResponse(stdout=line)
+            if self._children.finished(child):
+                context.abort(grpc.StatusCode.INTERNAL, f"installing the dependencies of {folder} failed")
+
+    def Run(self, request: language.RunRequest, context: grpc.ServicerContext) -> language.RunResponse:  # noqa: N802
+        """Run a program; its output is ours, which the engine shows."""
+        try:
+            command = [str(python_of(request.info)), "-u", str(exec_script())]
+        except FileNotFoundError as missing:
+            return language.RunResponse(error=str(missing))
+        command += ["--monitor", request.monitor_address, "--engine", self._engine_address]
+        command += ["--project", request.project, "--stack", request.stack, "--pwd", request.pwd]
+        command += ["--root_directory", request.info.root_directory, "--organization", request.organization]
+        command += ["--parallel", str(request.parallel), "--dry_run", "true" if request.dryRun else "false"]
+        command += [_entry_point(request.info), *request.args]
+        environment = {
+            **os.environ,
+            "PULUMI_CONFIG": json.dumps(dict(request.config)),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
+        }
+        child = self._children.start(command, env=environment, cwd=request.pwd)
+        # After a mandatory policy violation the engine ends the call while the program still waits for it.
+        context.add_callback(lambda: self._children.end(child))
+        status = self._children.finished(child)
+        if status == _ALREADY_SHOWN:
+            return language.RunResponse(bail=True)
+        if status:
+            how = f"exited with status {status}" if status > 0 else f"was ended by signal {-status}"
+            return language.RunResponse(error=f"the program {how}")
+        return language.RunResponse()
+
+    def RunPlugin(  # noqa: N802
+        self, request: language.RunPluginRequest, context: grpc.ServicerContext
+    ) -> Iterator[language.RunPluginResponse]:
+        """Run a policy pack (kind analyzer) or a component package, and hand on its output until it ends."""
+        try:
+            python = str(python_of(request.info))
+        except FileNotFoundError as missing:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(missing))
+        program = request.info.program_directory
+        if request.kind == "analyzer":
+            command, folder = [python, "-u", "-m", "pulumi.policy", *request.args, program], program
+        else:
+            command, folder = [python, "-u", program, *request.args], request.pwd
+        environment = {**os.environ, **dict(pair.split("=", 1) for pair in request.env if "=" in pair)}
+        child = self._children.start(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        context.add_callback(lambda: self._children.end(child))
+        lines: queue.Queue[language.RunPluginResponse | None] = queue.Queue()
+        readers = [
+            _reader(child.stdout, lambda line: lines.put(language.RunPluginResponse(stdout=line)), lines),
+            _reader(child.stderr, lambda line: lines.put(language.RunPluginResponse(stderr=line)), lines),
+        ]
+        for _ in readers:
+            while (line := lines.get()) is not None:
+                yield line
+        yield language.RunPluginResponse(exitcode=self._children.finished(child))
+
+
+def _reader(stream: Any, emit: Callable[[bytes], None], lines: "queue.Queue[Any]") -> threading.Thread:  # noqa: ANN401
+    def read() -> None:
+        for line in stream:
+            emit(line)
+        lines.put(None)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _entry_point(info: language.ProgramInfo) -> str:
+    return str(Path(info.program_directory) / info.entry_point) if info.entry_point != "." else info.program_directory
+
+
+def _watch_engine(engine: int, end: Callable[[], NoReturn]) -> None:
+    """End as soon as the process that started us is gone, however it went."""
+    while os.getppid() == engine:
+        time.sleep(0.2)
+    end()
+
+
+def main() -> None:
+    """Serve until the engine ends; the first line printed is the port."""
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # children exec at once
+    children = Children()
+    server = grpc.server(
+        ThreadPoolExecutor(max_workers=32),
+        options=[
+            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+        ],
+    )
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(children), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+
+    def end(*_: object) -> NoReturn:
+        children.kill_all()
+        os._exit(0)  # threads of calls in flight must not keep the process
+
+    threading.Thread(target=_watch_engine, args=(os.getppid(), end), daemon=True).start()
+    # The engine runs plugins in groups of their own (Ctrl-C does not reach us) and ends us by SIGINT.
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    print(port, flush=True)
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()
