@@ -127,33 +127,33 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self._children = children
         self._engine_address = ""
 
-    def Handshake(  # noqa: N802
+    def Handshake(
         self, request: language.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> language.LanguageHandshakeResponse:
         self._engine_address = request.engine_address
         return language.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:  # noqa: N802
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version="3.250.0")
 
-    def GetRequiredPackages(  # noqa: N802
+    def GetRequiredPackages(
         self, request: language.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language.GetRequiredPackagesResponse:
         return language.GetRequiredPackagesResponse()
 
-    def GetRequiredPlugins(  # noqa: N802
+    def GetRequiredPlugins(
         self, request: language.GetRequiredPluginsRequest, context: grpc.ServicerContext
     ) -> language.GetRequiredPluginsResponse:
         return language.GetRequiredPluginsResponse()
 
-    def About(self, request: language.AboutRequest, context: grpc.ServicerContext) -> language.AboutResponse:  # noqa: N802
+    def About(self, request: language.AboutRequest, context: grpc.ServicerContext) -> language.AboutResponse:
         return language.AboutResponse(executable=sys.executable, version=sys.version.split()[0])
 
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self._children.kill_all()
         return empty_pb2.Empty()
 
-    def GetProgramDependencies(  # noqa: N802
+    def GetProgramDependencies(
         self, request: language.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language.GetProgramDependenciesResponse:
         listed = subprocess.run(
@@ -168,7 +168,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             ]
         )
 
-    def InstallDependencies(  # noqa: N802
+    def InstallDependencies(
         self, request: language.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language.InstallDependenciesResponse]:
         folder = Path(request.info.program_directory or request.directory)
@@ -188,7 +188,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             if self._children.finished(child):
                 context.abort(grpc.StatusCode.INTERNAL, f"installing the dependencies of {folder} failed")
 
-    def Run(self, request: language.RunRequest, context: grpc.ServicerContext) -> language.RunResponse:  # noqa: N802
+    def Run(self, request: language.RunRequest, context: grpc.ServicerContext) -> language.RunResponse:
         """Run a program; its output is ours, which the engine shows."""
         try:
             command = [str(python_of(request.info)), "-u", str(exec_script())]
@@ -215,7 +215,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             return language.RunResponse(error=f"the program {how}")
         return language.RunResponse()
 
-    def RunPlugin(  # noqa: N802
+    def RunPlugin(
         self, request: language.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[language.RunPluginResponse]:
         """Run a policy pack (kind analyzer) or a component package, and hand on its output until it ends."""

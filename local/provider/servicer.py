@@ -1,0 +1,267 @@
+"""The provider protocol: checks, diffs, previews; hands what is really backed to `backed`, records the rest."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from toolchain.checkout import checkout_cache, checkout_root
+
+from . import ACCOUNT, DEFAULT_REGION, VERSION, arguments, functions, limits, recorded
+from .backed import BACKED, BackedError
+from .properties import Properties, differ, from_struct, holds_unknown, promoted, to_struct
+from .resource_types import ResourceType, resource_type
+
+_DEFAULTS = "__defaults"
+_LAMBDA = "aws:lambda/function:Function"
+
+
+class RefusedError(ValueError):
+    """This provider is not for that stack."""
+
+
+def check_stack(config: Mapping[str, Any]) -> None:
+    """Refuse any account but the laptop's and any backend but the checkout's own.
+
+    Raises:
+        RefusedError: with what to do.
+    """
+    accounts = config.get("allowedAccountIds")
+    if isinstance(accounts, str):
+        accounts = json.loads(accounts)
+    if accounts != [ACCOUNT]:
+        raise RefusedError(
+            "this is the laptop's stand-in for the aws provider, and this stack is not the laptop's: its "
+            f'aws:allowedAccountIds is {json.dumps(accounts)}, not ["{ACCOUNT}"]; for AWS use a shell without '
+            "`make env`"
+        )
+    own = os.environ.get("LAMBDA_RDS_PROXY_BACKEND") or f"file://{checkout_cache(checkout_root()) / 'backend'}"
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    if backend != own:
+        raise RefusedError(
+            f"this is the laptop's stand-in for the aws provider, and the backend \"{backend}\" is not this checkout's "
+            'own; run pulumi in a shell with `eval "$(make -s env)"`'
+        )
+
+
+class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
+    """One provider process. RPC names are the protocol's."""
+
+    def __init__(self) -> None:
+        self._region = DEFAULT_REGION
+        self._default_tags: dict[str, str] = {}
+
+    def Handshake(
+        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ProviderHandshakeResponse:
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.GetSchemaResponse:
+        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
+
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
+        config = from_struct(request.news)
+        try:
+            if not holds_unknown(config.get("allowedAccountIds")):
+                check_stack(config)
+        except RefusedError as refusal:
+            return provider_pb2.CheckResponse(
+                inputs=request.news, failures=[provider_pb2.CheckFailure(property="", reason=str(refusal))]
+            )
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        old, new = from_struct(request.oldInputs), from_struct(request.news)
+        moved = ["region"] if old.get("region") != new.get("region") else []
+        changed = provider_pb2.DiffResponse.DIFF_SOME if differ(old, new) else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=changed, replaces=moved)
+
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        config = from_struct(request.args)
+        try:
+            check_stack(config)
+        except RefusedError as refusal:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
+        self._region = str(config.get("region", DEFAULT_REGION))
+        tags = config.get("defaultTags", {})
+        tags = json.loads(tags) if isinstance(tags, str) else tags
+        self._default_tags = dict(tags.get("tags", {}))
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=False, supportsPreview=True, acceptResources=False, acceptOutputs=False
+        )
+
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        token = _token(request.urn)
+        olds, news = from_struct(request.olds), from_struct(request.news)
+        news.pop(_DEFAULTS, None)
+        try:
+            found = arguments.problems(token, news)
+        except arguments.UnknownTypeError as error:
+            found = [("", str(error))]
+        row = resource_type(token)
+        inputs = _with_defaults(row, olds, news, request)
+        found += list(limits.problems(token, inputs))
+        failures = [provider_pb2.CheckFailure(property=where, reason=reason) for where, reason in found]
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
+
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+        old = from_struct(request.oldInputs) or from_struct(request.olds)
+        new = from_struct(request.news)
+        ignored = set(request.ignoreChanges)
+        changed = sorted(
+            key for key in (old.keys() | new.keys()) - {_DEFAULTS} - ignored if differ(old.get(key), new.get(key))
+        )
+        row = resource_type(_token(request.urn))
+        replaces = [key for key in changed if key in row.force_new]
+        kinds = provider_pb2.PropertyDiff
+        detailed = {key: kinds(kind=_kind(key, old, new, key in replaces), inputDiff=True) for key in changed}
+        # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so.
+        name = row.name or ""
+        named = name in new and name not in new.get(_DEFAULTS, [])
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+            diffs=changed,
+            replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and named and not differ(old.get(name), new.get(name)),
+            detailedDiff=detailed,
+            hasDetailedDiff=True,
+        )
+
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+        token, inputs = _token(request.urn), from_struct(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(id="", properties=to_struct(self._previewed(token, inputs, {})))
+        try:
+            identifier, outputs = self._made(token, request.urn, inputs, {})
+        except BackedError as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        return provider_pb2.CreateResponse(id=identifier, properties=to_struct(outputs))
+
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
+        token, inputs, olds = _token(request.urn), from_struct(request.news), from_struct(request.olds)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=to_struct(self._previewed(token, inputs, olds)))
+        try:
+            _, outputs = self._made(token, request.urn, inputs, olds)
+        except BackedError as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        token, state = _token(request.urn), from_struct(request.properties)
+        inputs = from_struct(request.inputs)
+        backed = BACKED.get(token)
+        if backed is None:
+            # Nothing but the state knows a recorded resource.
+            return provider_pb2.ReadResponse(id=request.id, properties=to_struct(state), inputs=to_struct(inputs))
+        try:
+            found = backed.read(request.id, state)
+        except BackedError as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=to_struct({**state, **found}), inputs=to_struct(inputs)
+        )
+
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        backed = BACKED.get(_token(request.urn))
+        if backed is not None:
+            try:
+                backed.delete(request.id, from_struct(request.properties))
+            except BackedError as error:
+                context.abort(grpc.StatusCode.INTERNAL, str(error))
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+        try:
+            result = functions.call(request.tok, from_struct(request.args), self._region)
+        except ValueError as error:
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
+        return provider_pb2.InvokeResponse(**{"return": to_struct(result)})
+
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def _made(self, token: str, urn: str, inputs: Properties, olds: Properties) -> tuple[str, Properties]:
+        """Make or update a resource for real, or record it: (id, outputs)."""
+        given = {key: value for key, value in inputs.items() if key != _DEFAULTS}
+        tags = {**self._default_tags, **given.get("tags", {})}
+        backed = BACKED.get(token)
+        if backed is None:
+            identifier, extra = recorded.outputs(token, urn, given, resource_type(token), self._region)
+        else:
+            identifier, extra = backed.apply(urn, given, olds, self._region)
+        whole = {**given, **extra}
+        if "tagsAll" in arguments.output_names(token):
+            whole["tagsAll"] = tags
+        return identifier, whole
+
+    @staticmethod
+    def _previewed(token: str, inputs: Properties, olds: Properties) -> Properties:
+        """Outputs as AWS's provider shows them at preview: inputs with unknowns promoted, what is computed unknown."""
+        shown = {key: promoted(value) for key, value in inputs.items() if key != _DEFAULTS}
+        if token == _LAMBDA and holds_unknown(inputs.get("environment")):
+            # terraform-provider-aws drops the whole block from the plan when a value in it is computed.
+            shown["environment"] = UNKNOWN
+        computed = {name: olds.get(name, UNKNOWN) for name in arguments.output_names(token) if name not in shown}
+        return {**computed, **shown}
+
+
+def _with_defaults(
+    row: ResourceType, olds: Properties, news: Properties, request: provider_pb2.CheckRequest
+) -> Properties:
+    inputs, defaulted = dict(news), []
+    for block, values in row.nested_defaults.items():
+        if isinstance(inputs.get(block), dict):
+            inputs[block] = {**values, **inputs[block]}
+    for key, value in row.defaults.items():
+        if key not in inputs:
+            inputs[key] = value
+            defaulted.append(key)
+    if row.name and row.name not in inputs and f"{row.name}Prefix" not in inputs:
+        kept = olds.get(row.name) if row.name in olds.get(_DEFAULTS, []) else None
+        inputs[row.name] = kept or _automatic_name(row, request)
+        defaulted.append(row.name)
+    if defaulted:
+        inputs[_DEFAULTS] = sorted(defaulted)
+    return inputs
+
+
+def _automatic_name(row: ResourceType, request: provider_pb2.CheckRequest) -> str:
+    """`<logical name>-<7 hex digits>`, or what the engine's autonaming proposes."""
+    if request.HasField("autonaming") and request.autonaming.proposedName:
+        name = str(request.autonaming.proposedName)
+    else:
+        suffix = hashlib.sha256(request.randomSeed or request.urn.encode()).hexdigest()[:7]
+        logical = request.urn.rsplit("::", 1)[1]
+        name = f"{logical[: row.name_length - 8]}-{suffix}"
+    return name.lower() if row.lower else name
+
+
+def _kind(key: str, old: Properties, new: Properties, replace: bool) -> Any:  # noqa: ANN401 - a protobuf enum value
+    kinds = provider_pb2.PropertyDiff
+    if key not in old:
+        return kinds.ADD_REPLACE if replace else kinds.ADD
+    if key not in new:
+        return kinds.DELETE_REPLACE if replace else kinds.DELETE
+    return kinds.UPDATE_REPLACE if replace else kinds.UPDATE
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1]
