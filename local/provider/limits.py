@@ -101,8 +101,9 @@ def _against(shape: Any, argument: str, value: Any) -> Iterator[tuple[str, str]]
         for item in value:
             yield from _against(getattr(shape, "member", None), argument, item)
         return
-    if shape.enum and value not in shape.enum:
-        yield argument, f'{argument} is "{value}"; AWS takes one of {", ".join(shape.enum)}'
+    enum = getattr(shape, "enum", None)
+    if enum and value not in enum:
+        yield argument, f'{argument} is "{value}"; AWS takes one of {", ".join(enum)}'
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     measure = len(value) if isinstance(value, str) else value
     if (least is not None and measure < least) or (most is not None and measure > most):

@@ -1,0 +1,1 @@
+"""Rules for Lambda → RDS Proxy → RDS. Pure rules over facts; the SDK is touched in `policies` alone."""

@@ -1,0 +1,71 @@
+"""Finds RDS endpoints in any text and tells a proxy's from a database's.
+
+The label right before the region decides (AWS Advanced JDBC Wrapper, RdsUtils): a name that merely contains "proxy" is
+still an instance. Both label orders are accepted, since China and GovCloud have used both.
+"""
+
+import re
+from dataclasses import dataclass
+
+# Partitions' suffixes: botocore's partitions.json.
+_SUFFIXES = (
+    r"amazonaws\.com\.cn",
+    r"amazonaws\.com",
+    r"amazonaws\.eu",
+    r"c2s\.ic\.gov",
+    r"sc2s\.sgov\.gov",
+    r"csp\.hci\.ic\.gov",
+    r"cloud\.adc-e\.uk",
+)
+_REGION = r"(?:[a-z]{2,4}(?:-[a-z]+)+-[0-9]+|global)"
+_ENDPOINT = re.compile(
+    r"(?<![a-z0-9.-])"
+    r"(?P<names>(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+)"
+    r"(?P<account>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\."
+    rf"(?:{_REGION}\.rds|rds\.{_REGION})\."
+    rf"(?:{'|'.join(_SUFFIXES)})"
+    # Not a longer name (…amazonaws.com.evil.com); a trailing dot is the same host.
+    r"(?![a-z0-9-])(?!\.[a-z0-9])",
+    re.IGNORECASE,
+)
+_KINDS = (
+    ("proxy-", "proxy"),
+    ("cluster-custom-", "custom cluster endpoint"),
+    ("cluster-ro-", "cluster reader endpoint"),
+    ("cluster-", "cluster endpoint"),
+    ("global-", "global cluster endpoint"),
+    ("shardgrp-", "shard group endpoint"),
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An RDS host name; `kind` is "proxy", or how a database's endpoint is called."""
+
+    host: str
+    kind: str
+
+    @property
+    def direct(self) -> bool:
+        """Whether this goes straight to a database."""
+        return self.kind != "proxy"
+
+
+def endpoints(text: str) -> list[Endpoint]:
+    """Every RDS endpoint in a text: host, host:port, URL, JDBC, DSN, JSON or list."""
+    return [Endpoint(match[0].lower(), _kind(match["account"].lower())) for match in _ENDPOINT.finditer(text)]
+
+
+def _kind(account_label: str) -> str:
+    return next((kind for prefix, kind in _KINDS if account_label.startswith(prefix)), "instance endpoint")
+
+
+def strings(value: object) -> list[str]:
+    """All texts in a nested value, keys included: a map or list of texts can hide a host as well."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in [*strings(key), *strings(item)]]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return []

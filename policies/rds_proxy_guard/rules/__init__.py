@@ -1,0 +1,1 @@
+"""The rules: pure functions from facts or a graph to findings."""
