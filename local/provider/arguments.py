@@ -21,7 +21,7 @@ class UnknownTypeError(ValueError):
 
 @dataclass(frozen=True)
 class Arguments:
-    """Names as on the wire: `types` of all arguments, `required` among them; nested ones have Arguments of their own."""
+    """Names as on the wire: `types` of all arguments, `required` among them; nested types have their own Arguments."""
 
     types: dict[str, Any]
     required: frozenset[str]

@@ -84,7 +84,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        old, new = from_struct(request.oldInputs), from_struct(request.news)
+        old, new = from_struct(request.old_inputs), from_struct(request.news)
         moved = ["region"] if old.get("region") != new.get("region") else []
         changed = provider_pb2.DiffResponse.DIFF_SOME if differ(old, new) else provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(changes=changed, replaces=moved)
@@ -120,7 +120,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        old = from_struct(request.oldInputs) or from_struct(request.olds)
+        old = from_struct(request.old_inputs) or from_struct(request.olds)
         new = from_struct(request.news)
         ignored = set(request.ignoreChanges)
         changed = sorted(

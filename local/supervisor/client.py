@@ -1,0 +1,147 @@
+"""How everyone else talks to a checkout's supervisor: finds it, or starts it."""
+
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import psutil
+
+from toolchain.checkout import checkout_root, laptop_state
+
+from .errors import LaptopError
+
+_START_SECONDS = 60.0
+# Making an instance takes a second or two; a loaded machine gets its time.
+_CALL_SECONDS = 180.0
+
+
+class SupervisorClient:
+    """A running supervisor."""
+
+    def __init__(self, root: Path, card: dict[str, Any]) -> None:
+        self._root = root
+        self._url = urlsplit(str(card["url"]))
+        self._token = str(card["token"])
+        self.pid = int(card["pid"])
+        self.url = str(card["url"])
+
+    @classmethod
+    def running(cls, root: Path | None = None) -> "SupervisorClient | None":
+        """The supervisor of a checkout, if one runs."""
+        root = root or checkout_root()
+        try:
+            card = json.loads((laptop_state(root) / "supervisor.json").read_text())
+            process = psutil.Process(card["pid"])
+            if abs(process.create_time() - card["created"]) > 1 or process.status() == psutil.STATUS_ZOMBIE:
+                return None
+        except (OSError, ValueError, KeyError, psutil.Error):
+            return None
+        return cls(root, card)
+
+    @classmethod
+    def ensure(cls, root: Path | None = None) -> "SupervisorClient":
+        """The supervisor of a checkout, started if none runs.
+
+        Raises:
+            LaptopError: it does not start; with the reason it gave.
+        """
+        root = root or checkout_root()
+        if sys.platform != "linux":
+            raise LaptopError(f"the laptop cloud needs Linux or WSL2, and this is {sys.platform}")
+        folder = laptop_state(root)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Several resources are made at once: the first caller starts it, the others wait here.
+        with (folder / "start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = cls.running(root)
+            return found or cls._start(root, folder)
+
+    @classmethod
+    def _start(cls, root: Path, folder: Path) -> "SupervisorClient":
+        log = folder / "supervisor.log"
+        environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'components'}"}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "local.supervisor", str(root)],
+                cwd="/",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            found = cls.running(root)
+            if found is not None:
+                return found
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        raise LaptopError(f"the laptop's supervisor did not start: {lines[-1] if lines else 'it said nothing'}")
+
+    def problems(self) -> list[str]:
+        """What the supervisor could not bring back when it started."""
+        found: list[str] = self._call("GET", "ping")["problems"]
+        return found
+
+    def put(self, kind: str, identifier: str, spec: dict[str, Any]) -> dict[str, Any]:
+        """Create or update a resource: its facts.
+
+        Raises:
+            LaptopError: with one sentence for the user.
+        """
+        facts: dict[str, Any] = self._call("PUT", f"resources/{kind}/{quote(identifier, safe='')}", spec)["facts"]
+        return facts
+
+    def get(self, kind: str, identifier: str) -> dict[str, Any] | None:
+        """The facts of a resource, or None."""
+        facts: dict[str, Any] | None = self._call("GET", f"resources/{kind}/{quote(identifier, safe='')}")["facts"]
+        return facts
+
+    def delete(self, kind: str, identifier: str) -> None:
+        """Remove a resource; what is gone already is fine."""
+        self._call("DELETE", f"resources/{kind}/{quote(identifier, safe='')}")
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every resource: kind, identifier, spec, facts, status."""
+        found: list[dict[str, Any]] = self._call("GET", "resources")["resources"]
+        return found
+
+    def stop(self) -> None:
+        """End the supervisor and everything it runs, and remove its state."""
+        self._call("POST", "stop")
+        try:
+            psutil.Process(self.pid).wait(30)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired:
+            raise LaptopError(f"the supervisor, process {self.pid}, did not end within 30 s") from None
+        shutil.rmtree(laptop_state(self._root), ignore_errors=True)
+
+    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=_CALL_SECONDS)
+        try:
+            headers = {"Authorization": f"Bearer {self._token}"}
+            content = None if body is None else json.dumps(body)
+            connection.request(method, f"/_laptop/{path}", body=content, headers=headers)
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise LaptopError(
+                f"the laptop's supervisor (process {self.pid}) does not answer at {self.url}: {error}"
+            ) from None
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise LaptopError(str(answer.get("error", f"the supervisor answered {response.status}")))
+        return answer

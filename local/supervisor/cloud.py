@@ -1,0 +1,450 @@
+"""The resources of the laptop cloud: what each kind is made of, and how kinds affect each other."""
+
+import json
+import secrets
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from lambda_rds_proxy.instance_classes import max_connections
+
+from .certificates import Authority
+from .errors import LaptopError
+from .functions import Answer, Function, FunctionSpec, Runtime, unpack
+from .pgbouncer import PgBouncer, PgBouncerSettings, Target
+from .postgres import Postgres, PostgresSettings
+from .secrets_manager import ACCOUNT, SecretsManager
+from .state import Resource, State
+
+Spec = dict[str, Any]
+Facts = dict[str, Any]
+_HOSTED_ZONE = "Z29XKXDKYMONMX"  # RDS's own zone in eu-west-1
+_POSTGRES_PORT = 5432
+
+
+class Cloud:
+    """Everything one checkout's supervisor runs. All changes go through `put` and `delete`, one at a time."""
+
+    def __init__(
+        self, folder: Path, *, account_hash: str, subnet: str, region: str, gateway: str, libraries: Callable[[], Path]
+    ) -> None:
+        self._folder = folder
+        self._account_hash = account_hash
+        self._subnet = subnet
+        self._region = region
+        self._gateway = gateway
+        self._libraries = libraries
+        self._lock = threading.RLock()
+        self._state = State(folder / "resources.json")
+        self._authority = Authority(folder / "authority")
+        self._hosts = folder / "hosts"
+        self._instances: dict[str, Postgres] = {}
+        self._proxies: dict[str, PgBouncer] = {}
+        self._functions: dict[str, Function] = {}
+        self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
+        self.problems: list[str] = []
+
+    # Kinds in the order in which they can be brought back.
+    def restore(self) -> None:
+        """Bring back everything that was there when the last supervisor ended; what fails is kept in `problems`."""
+        with self._lock:
+            self._write_hosts()
+            for kind in ("instance", "proxy", "function"):
+                for resource in self._state.all(kind):
+                    try:
+                        self._make(resource)
+                    except (LaptopError, OSError) as error:
+                        self.problems.append(f"{kind} {resource.identifier}: {error}")
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing left to run."""
+        return not self._state.all() and not len(self.secrets)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every resource with its status."""
+        with self._lock:
+            return [{**_shown(each), "status": self._status(each)} for each in self._state.all()]
+
+    def get(self, kind: str, identifier: str) -> Facts | None:
+        """The facts of a resource, or None."""
+        with self._lock:
+            found = self._state.get(kind, identifier)
+            return None if found is None else found.facts
+
+    def put(self, kind: str, identifier: str, spec: Spec) -> Facts:
+        """Make a resource, or bring it to another specification; what exists already is adopted."""
+        with self._lock:
+            known = self._state.get(kind, identifier)
+            resource = Resource(kind, identifier, spec, dict(known.facts) if known else {})
+            try:
+                self._make(resource)
+            except BaseException:
+                if known is None:
+                    self._drop(kind, identifier)
+                raise
+            self._state.put(resource)
+            self._settle(resource)
+            return resource.facts
+
+    def delete(self, kind: str, identifier: str) -> None:
+        """Remove a resource; what is gone already is fine."""
+        with self._lock:
+            resource = self._state.get(kind, identifier)
+            if resource is None:
+                return
+            self._drop(kind, identifier)
+            if kind == "instance" and resource.spec.get("manageMasterUserPassword"):
+                self.secrets.delete(resource.facts["masterSecretArn"])
+            self._state.remove(kind, identifier)
+            if kind == "proxy":
+                self._state.remove("target-group", identifier)
+                for target in self._state.all("target"):
+                    if target.spec["proxyName"] == identifier:
+                        self._state.remove("target", target.identifier)
+            if kind in ("target", "target-group"):
+                proxy = resource.spec["proxyName"] if kind == "target" else identifier
+                self._refresh_proxy(proxy)
+            self._write_hosts()
+
+    def invoke(self, name: str, payload: bytes) -> Answer:
+        """Invoke a function by name or ARN.
+
+        Raises:
+            KeyError: there is no such function.
+            ThrottledError: all its environments are busy.
+        """
+        bare = name.split(":function:")[-1].split(":")[0]
+        with self._lock:
+            function = self._functions[bare]
+        return function.invoke(payload)
+
+    def environment(self, token: str) -> Any:  # noqa: ANN401 - Environment, or None
+        """The execution environment that speaks the Runtime API with this token."""
+        for function in list(self._functions.values()):
+            for each in function.environments():
+                if each.token == token:
+                    return each
+        return None
+
+    def function_names(self) -> list[str]:
+        """The names of all functions."""
+        return sorted(self._functions)
+
+    def reap(self) -> None:
+        """End execution environments that were idle for long."""
+        for function in list(self._functions.values()):
+            function.reap()
+
+    def stop(self) -> None:
+        """End every process; nothing is forgotten."""
+        with self._lock:
+            for function in self._functions.values():
+                function.retire()
+            for proxy in self._proxies.values():
+                proxy.stop()
+            for instance in self._instances.values():
+                instance.stop()
+
+    def _make(self, resource: Resource) -> None:
+        makers: dict[str, Callable[[Resource], None]] = {
+            "parameter-group": lambda _: None,  # read by the instances that name it
+            "instance": self._make_instance,
+            "proxy": self._make_proxy,
+            "target-group": self._make_target_group,
+            "target": self._make_target,
+            "function": self._make_function,
+        }
+        if resource.kind not in makers:
+            raise LaptopError(f'the laptop has no resources of kind "{resource.kind}"')
+        makers[resource.kind](resource)
+
+    def _settle(self, resource: Resource) -> None:
+        """What a stored resource means for others."""
+        self._write_hosts()
+        if resource.kind == "target-group":
+            self._refresh_proxy(resource.identifier)
+        if resource.kind == "target":
+            self._refresh_proxy(resource.spec["proxyName"])
+        if resource.kind == "instance":
+            for target in self._state.all("target"):
+                if target.spec["dbInstanceIdentifier"] == resource.identifier:
+                    self._refresh_proxy(target.spec["proxyName"])
+
+    def _make_instance(self, resource: Resource) -> None:
+        name, spec, facts = resource.identifier, resource.spec, resource.facts
+        if spec.get("engine") != "postgres":
+            raise LaptopError(
+                f'the laptop runs PostgreSQL instances only, and {name} has engine "{spec.get("engine")}"'
+            )
+        group = self._state.get("parameter-group", str(spec.get("parameterGroupName")))
+        parameters: dict[str, str] = group.spec["parameters"] if group else {}
+        facts.setdefault("resourceId", "db-" + secrets.token_hex(13).upper())
+        facts["address"] = f"{name}.{self._account_hash}.{self._region}.rds.amazonaws.com"
+        facts["ip"] = self._ip("instance", name)
+        facts["port"] = int(spec.get("port") or _POSTGRES_PORT)
+        facts["hostedZoneId"] = _HOSTED_ZONE
+        facts["availabilityZone"] = f"{self._region}a"
+        facts["maxConnections"] = int(
+            parameters.get("max_connections")
+            or max_connections(engine="postgresql", instance_class=str(spec.get("instanceClass")))
+        )
+        settings = PostgresSettings(
+            name=facts["address"],
+            address=facts["ip"],
+            port=facts["port"],
+            database=str(spec.get("dbName") or "postgres"),
+            username=str(spec.get("username") or "postgres"),
+            password=self._master_password(resource),
+            max_connections=facts["maxConnections"],
+            parameters=parameters,
+        )
+        running = self._instances.get(name)
+        if running is None or running.settings != settings:
+            if running is not None:
+                running.stop()
+            instance = Postgres(self._folder / "instances" / name, settings, self._authority)
+            instance.start()
+            self._instances[name] = instance
+        facts["engineVersionActual"] = self._instances[name].version
+
+    def _master_password(self, resource: Resource) -> str:
+        spec, facts = resource.spec, resource.facts
+        if not spec.get("manageMasterUserPassword"):
+            facts["masterSecretArn"] = None
+            return str(spec.get("password") or "")
+        if not facts.get("masterSecretArn"):
+            value = {"username": spec.get("username"), "password": secrets.token_urlsafe(24)}
+            facts["masterSecretArn"] = self.secrets.create(
+                f"rds!db-{uuid.uuid4()}",
+                json.dumps(value),
+                description=f"Secret associated with primary RDS DB instance: {resource.identifier}",
+            )
+        stored = self.secrets.value(facts["masterSecretArn"])
+        if stored is None:
+            raise LaptopError(f"the master user's secret of {resource.identifier} is gone; `make down`, then `make up`")
+        return str(json.loads(stored)["password"])
+
+    def _make_proxy(self, resource: Resource) -> None:
+        name, facts = resource.identifier, resource.facts
+        if resource.spec.get("engineFamily") != "POSTGRESQL":
+            raise LaptopError(
+                f"the laptop has a pooler for PostgreSQL only, and {name} is for {resource.spec.get('engineFamily')}: "
+                "Debian packages none for MySQL. Preview works; for up use engine postgresql or AWS"
+            )
+        facts.setdefault("arn", f"arn:aws:rds:{self._region}:{ACCOUNT}:db-proxy:prx-{secrets.token_hex(9)[:17]}")
+        facts["endpoint"] = f"{name}.proxy-{self._account_hash}.{self._region}.rds.amazonaws.com"
+        facts["ip"] = self._ip("proxy", name)
+        facts["port"] = _POSTGRES_PORT
+        settings = self._proxy_settings(resource)
+        running = self._proxies.get(name)
+        if running is None:
+            proxy = PgBouncer(self._folder / "proxies" / name, settings, self._authority)
+            proxy.start()
+            self._proxies[name] = proxy
+        elif running.settings != settings:
+            running.change(settings)
+
+    def _proxy_settings(self, resource: Resource) -> PgBouncerSettings:
+        name, spec, facts = resource.identifier, resource.spec, resource.facts
+        group = self._state.get("target-group", name)
+        pool = group.spec if group else {}
+        percent = int(pool.get("maxConnectionsPercent") or 100)
+        idle = pool.get("maxIdleConnectionsPercent")
+        borrow = pool.get("connectionBorrowTimeout")
+        return PgBouncerSettings(
+            name=facts["endpoint"],
+            address=facts["ip"],
+            port=facts["port"],
+            require_tls=bool(spec.get("requireTls")),
+            idle_client_timeout=int(spec.get("idleClientTimeout") or 1800),
+            max_connections_percent=percent,
+            max_idle_connections_percent=percent // 2 if idle is None else int(idle),
+            connection_borrow_timeout=120 if borrow is None else int(borrow),
+            init_query=pool.get("initQuery"),
+            target=self._target_of(name),
+            users=self._users(spec),
+        )
+
+    def _target_of(self, proxy: str) -> Target | None:
+        for target in self._state.all("target"):
+            instance = self._state.get("instance", target.spec["dbInstanceIdentifier"])
+            if target.spec["proxyName"] == proxy and instance is not None:
+                facts = instance.facts
+                return Target(address=facts["ip"], port=facts["port"], max_connections=facts["maxConnections"])
+        return None
+
+    def _users(self, spec: Spec) -> dict[str, str]:
+        """User → password, as the proxy's secrets have them now; a secret without a value gives nobody."""
+        users = {}
+        for auth in spec.get("auths") or []:
+            try:
+                value = json.loads(self.secrets.value(auth["secretArn"]) or "{}")
+            except ValueError:
+                continue
+            if value.get("username") and value.get("password"):
+                users[str(value["username"])] = str(value["password"])
+        return users
+
+    def _make_target_group(self, resource: Resource) -> None:
+        proxy = self._state.get("proxy", resource.identifier)
+        if proxy is None:
+            raise LaptopError(f"DBProxy {resource.identifier} not found")
+        resource.facts.setdefault(
+            "arn", f"arn:aws:rds:{self._region}:{ACCOUNT}:target-group:prx-tg-{secrets.token_hex(8)}"
+        )
+        resource.facts["name"] = "default"
+
+    def _make_target(self, resource: Resource) -> None:
+        proxy, instance = resource.spec["proxyName"], resource.spec["dbInstanceIdentifier"]
+        if self._state.get("proxy", proxy) is None:
+            raise LaptopError(f"DBProxy {proxy} not found")
+        found = self._state.get("instance", instance)
+        if found is None:
+            raise LaptopError(f"DBInstance {instance} not found")
+        for other in self._state.all("target"):
+            if other.spec["proxyName"] == proxy and other.identifier != resource.identifier:
+                raise LaptopError(
+                    f"DBProxyTargetAlreadyRegistered: {proxy} has the target {other.spec['dbInstanceIdentifier']}"
+                )
+        resource.facts.update(
+            endpoint=found.facts["address"],
+            port=found.facts["port"],
+            rdsResourceId=instance,
+            targetArn=f"arn:aws:rds:{self._region}:{ACCOUNT}:db:{instance}",
+            type="RDS_INSTANCE",
+        )
+
+    def _make_function(self, resource: Resource) -> None:
+        name, spec = resource.identifier, resource.spec
+        folder = self._folder / "functions" / name
+        package = Path(str(spec["code"]))
+        kept = folder / "package.zip"
+        if package.is_file() and package != kept:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(package, kept)  # the user's copy may go; ours brings the function back after a reboot
+        code, code_sha256, size = unpack(kept if kept.exists() else package, folder)
+        reserved = spec.get("reservedConcurrentExecutions")
+        function_spec = FunctionSpec(
+            name=name,
+            handler=str(spec["handler"]),
+            timeout=int(spec.get("timeout") or 3),
+            memory=int(spec.get("memorySize") or 128),
+            environment={key: str(value) for key, value in (spec.get("environment") or {}).items()},
+            reserved_concurrency=None if reserved in (None, -1) else int(reserved),
+            code=code,
+        )
+        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}"
+        resource.facts.update(
+            arn=arn,
+            invokeArn=f"arn:aws:apigateway:{self._region}:lambda:path/2015-03-31/functions/{arn}/invocations",
+            codeSha256=code_sha256,
+            codeSize=size,
+            version="$LATEST",
+            lastModified=time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime()),
+        )
+        known = self._functions.get(name)
+        if known is not None:
+            known.retire(function_spec)
+            return
+        runtime = Runtime(
+            libraries=self._libraries(),
+            gateway=self._gateway,
+            region=self._region,
+            extra={
+                "DB_SSL_ROOT_CERT": str(self._authority.bundle),
+                "LD_PRELOAD": _nss_wrapper(),
+                "NSS_WRAPPER_HOSTS": str(self._hosts),
+            },
+        )
+        self._functions[name] = Function(function_spec, folder, runtime)
+
+    def _drop(self, kind: str, identifier: str) -> None:
+        if kind == "function" and identifier in self._functions:
+            self._functions.pop(identifier).retire()
+            shutil.rmtree(self._folder / "functions" / identifier, ignore_errors=True)
+        if kind == "proxy" and identifier in self._proxies:
+            self._proxies.pop(identifier).delete()
+        if kind == "instance":
+            running = self._instances.pop(identifier, None)
+            if running is not None:
+                running.delete()
+            shutil.rmtree(self._folder / "instances" / identifier, ignore_errors=True)
+
+    def _refresh_proxy(self, name: str) -> None:
+        resource, running = self._state.get("proxy", name), self._proxies.get(name)
+        if resource is not None and running is not None:
+            settings = self._proxy_settings(resource)
+            if settings != running.settings:
+                running.change(settings)
+
+    def _secrets_changed(self) -> None:
+        with self._lock:
+            for name in list(self._proxies):
+                self._refresh_proxy(name)
+
+    def _status(self, resource: Resource) -> str:
+        server = None
+        if resource.kind == "instance" and resource.identifier in self._instances:
+            server = self._instances[resource.identifier].server
+        if resource.kind == "proxy" and resource.identifier in self._proxies:
+            server = self._proxies[resource.identifier].server
+        if resource.kind == "target":
+            return self._target_status(resource)
+        if server is None:
+            return "available" if resource.kind not in ("instance", "proxy") else "failed"
+        return "available" if server.pid else "restarting"
+
+    def _target_status(self, resource: Resource) -> str:
+        """AWS's words: AVAILABLE, or UNAVAILABLE with a reason, told by logging in as each user of the proxy."""
+        proxy = self._proxies.get(resource.spec["proxyName"])
+        instance = self._instances.get(resource.spec["dbInstanceIdentifier"])
+        if proxy is None or instance is None or proxy.server.pid is None or instance.server.pid is None:
+            return "UNAVAILABLE: CONNECTION_FAILED"
+        for user, password in proxy.settings.users.items():
+            try:
+                psycopg.connect(
+                    host=instance.settings.address,
+                    port=instance.settings.port,
+                    dbname=instance.settings.database,
+                    user=user,
+                    password=password,
+                    sslmode="require",
+                    connect_timeout=3,
+                ).close()
+            except psycopg.OperationalError as error:
+                return "UNAVAILABLE: " + ("AUTH_FAILURE" if "authentication" in str(error) else "CONNECTION_FAILED")
+        return "AVAILABLE"
+
+    def _ip(self, kind: str, identifier: str) -> str:
+        return f"{self._subnet}.{self._state.address(kind, identifier)}"
+
+    def _write_hosts(self) -> None:
+        """The names of all servers, for the resolver of execution environments."""
+        lines = []
+        for kind, name in (("instance", "address"), ("proxy", "endpoint")):
+            lines += [
+                f"{each.facts['ip']} {each.facts[name]}\n" for each in self._state.all(kind) if "ip" in each.facts
+            ]
+        aside = self._hosts.with_suffix(".new")
+        aside.write_text("127.0.0.1 localhost\n" + "".join(lines))
+        aside.replace(self._hosts)
+
+
+def _shown(resource: Resource) -> dict[str, Any]:
+    hidden = {"password", "environment"}
+    spec = {key: value for key, value in resource.spec.items() if key not in hidden}
+    return {"kind": resource.kind, "identifier": resource.identifier, "spec": spec, "facts": resource.facts}
+
+
+def _nss_wrapper() -> str:
+    found = sorted(Path("/usr/lib").glob("*/libnss_wrapper.so")) + sorted(Path("/usr/lib").glob("libnss_wrapper.so"))
+    if not found:
+        raise LaptopError("libnss_wrapper is not installed; run `make setup`, which installs it or says how")
+    return str(found[0])

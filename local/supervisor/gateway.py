@@ -1,0 +1,208 @@
+"""The laptop's AWS endpoint: Lambda's Invoke and Runtime APIs, Secrets Manager, and the supervisor's control API."""
+
+import base64
+import json
+import re
+import secrets
+import select
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+from .cloud import Cloud
+from .errors import LaptopError
+from .functions import Answer, ThrottledError
+
+CONTROL = "/_laptop/"
+_INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
+_RUNTIME = re.compile(r"/_runtime/(?P<token>[0-9a-f]+)/2018-06-01/runtime/(?P<rest>.+)")
+_LIST = "/2015-03-31/functions"
+
+
+class Gateway(ThreadingHTTPServer):
+    """Serves at one address until `shutdown`; `token` opens the control API."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], cloud: Cloud, token: str, *, ended: Callable[[], None]) -> None:
+        self.cloud = cloud
+        self.token = token
+        self.ended = ended
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and body in one segment: two would wait for a delayed ACK, 40 ms each.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: Gateway
+
+    def do_GET(self) -> None:
+        runtime = _RUNTIME.fullmatch(self.path)
+        if runtime:
+            self._runtime_next(runtime["token"])
+        elif self.path.startswith(CONTROL):
+            self._control("GET")
+        elif self.path.split("?")[0].rstrip("/") == _LIST:
+            names = self.server.cloud.function_names()
+            self._json(200, {"Functions": [{"FunctionName": name} for name in names]})
+        else:
+            self._aws_error(404, "ResourceNotFoundException", f"the laptop does not answer GET {self.path}")
+
+    def do_POST(self) -> None:
+        body = self._body()
+        runtime, invoke = _RUNTIME.fullmatch(self.path), _INVOKE.fullmatch(self.path.split("?")[0])
+        if runtime:
+            self._runtime_answer(runtime["token"], runtime["rest"], body)
+        elif invoke:
+            self._invoke(unquote(invoke["name"]), body)
+        elif self.path.startswith(CONTROL):
+            self._control("POST", body)
+        elif self.headers.get("X-Amz-Target", "").startswith("secretsmanager."):
+            self._send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
+            self._end_when_empty()
+        else:
+            self._aws_error(
+                404, "UnknownOperationException", "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
+            )
+
+    def do_PUT(self) -> None:
+        self._control("PUT", self._body())
+
+    def do_DELETE(self) -> None:
+        self._control("DELETE")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the library's names
+        """Silent: request lines would hide what matters in the log."""
+
+    def _invoke(self, name: str, body: bytes) -> None:
+        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if name.split(":function:")[-1].split(":")[0] not in self.server.cloud.function_names():
+            self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
+            return
+        if kind == "DryRun":
+            self._send(204, {}, b"")
+            return
+        if kind == "Event":
+            threading.Thread(target=self.server.cloud.invoke, args=(name, body or b"{}"), daemon=True).start()
+            self._send(202, {}, b"")
+            return
+        try:
+            answer = self.server.cloud.invoke(name, body or b"{}")
+        except ThrottledError as error:
+            self._aws_error(429, "TooManyRequestsException", f"Rate Exceeded: {error}", user=True)
+            return
+        self._send(200, self._invoke_headers(answer), answer.payload)
+
+    def _invoke_headers(self, answer: Answer) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
+        if answer.error:
+            headers["X-Amz-Function-Error"] = answer.error
+        if self.headers.get("X-Amz-Log-Type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(answer.log).decode()
+        return headers
+
+    def _runtime_next(self, token: str) -> None:
+        environment = self.server.cloud.environment(token)
+        invocation = environment.next_invocation(self._client_is_gone) if environment else None
+        if invocation is None:
+            self.close_connection = True
+            return
+        arn = f"arn:aws:lambda:eu-west-1:000000000000:function:{environment.spec.name}"
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(invocation.deadline),
+            "Lambda-Runtime-Invoked-Function-Arn": arn,
+            "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0",
+        }
+        self._send(200, headers, invocation.payload)
+
+    def _runtime_answer(self, token: str, rest: str, body: bytes) -> None:
+        environment = self.server.cloud.environment(token)
+        parts = rest.split("/")
+        if environment is None:
+            self._json(403, {"errorType": "Forbidden"})
+            return
+        if rest == "init/error":
+            environment.answer("init", body, "Init")
+        elif len(parts) == 3 and parts[0] == "invocation":
+            environment.answer(parts[1], body, "Function" if parts[2] == "error" else None)
+        self._json(202, {"status": "OK"})
+
+    def _control(self, method: str, body: bytes = b"") -> None:
+        if not secrets.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.server.token}"):
+            self._json(403, {"error": "this is the control API of another checkout's supervisor"})
+            return
+        cloud = self.server.cloud
+        parts = [unquote(part) for part in self.path.removeprefix(CONTROL).split("/")]
+        try:
+            match method, parts:
+                case "GET", ["ping"]:
+                    self._json(200, {"problems": cloud.problems})
+                case "GET", ["resources"]:
+                    self._json(200, {"resources": cloud.resources()})
+                case "POST", ["stop"]:
+                    self._json(200, {})
+                    self.server.ended()
+                case "GET", ["resources", kind, identifier]:
+                    self._json(200, {"facts": cloud.get(kind, identifier)})
+                case "PUT", ["resources", kind, identifier]:
+                    self._json(200, {"facts": cloud.put(kind, identifier, json.loads(body))})
+                case "DELETE", ["resources", kind, identifier]:
+                    cloud.delete(kind, identifier)
+                    self._json(200, {})
+                    self._end_when_empty()
+                case _:
+                    self._json(404, {"error": f"no control call {method} {self.path}"})
+        except LaptopError as error:
+            self._json(409, {"error": str(error)})
+        except Exception as error:
+            self._json(500, {"error": f"the supervisor failed: {type(error).__name__}: {error}"})
+            raise
+
+    def _end_when_empty(self) -> None:
+        if self.server.cloud.empty:
+            self.wfile.flush()
+            self.server.ended()
+
+    def _client_is_gone(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        if not readable:
+            return False
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _aws_error(self, status: int, kind: str, message: str, *, user: bool = False) -> None:
+        body = json.dumps({"Type": "User" if user else "Service", "Message": message, "message": message}).encode()
+        self._send(status, {"Content-Type": "application/json", "x-amzn-ErrorType": kind}, body)
+
+    def _json(self, status: int, value: object) -> None:
+        self._send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()

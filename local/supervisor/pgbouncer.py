@@ -1,0 +1,205 @@
+"""One PgBouncer that stands in for an RDS Proxy.
+
+What it does as RDS Proxy does: one shared pool per user and database, transaction pooling, a limit as a share of
+max_connections, clients that wait up to the borrow timeout, TLS on both sides, logins checked against the secrets. What
+it does not: it never pins a session.
+"""
+
+import secrets
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from .certificates import Authority
+from .errors import LaptopError
+from .processes import Server, free_of_others, give_to_servers
+
+ADMIN_USER = "laptop-supervisor"
+# RDS Proxy closes database connections that were idle for 5 minutes, and lets no session live beyond 24 h.
+_IDLE_SECONDS = 300
+_LIFETIME_SECONDS = 86_400
+_MOST_CLIENTS = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The database behind a proxy, by address (its certificate names that as well)."""
+
+    address: str
+    port: int
+    max_connections: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PgBouncerSettings:
+    """What a proxy is asked to be. `users` is name → password; percents of max_connections; timeouts in seconds."""
+
+    name: str
+    address: str
+    port: int
+    require_tls: bool = True
+    idle_client_timeout: int = 1800
+    max_connections_percent: int = 100
+    max_idle_connections_percent: int = 50
+    connection_borrow_timeout: int = 120
+    init_query: str | None = None
+    target: Target | None = None
+    users: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def ceiling(self) -> int:
+        """Database connections at most: floor(max_connections × percent), and at least one."""
+        if self.target is None:
+            return 1
+        return max(1, self.target.max_connections * self.max_connections_percent // 100)
+
+    @property
+    def idle(self) -> int:
+        """Database connections kept when idle, once they are there."""
+        if self.target is None:
+            return 0
+        return self.target.max_connections * self.max_idle_connections_percent // 100
+
+
+class PgBouncer:
+    """A pooler in `folder`."""
+
+    def __init__(self, folder: Path, settings: PgBouncerSettings, authority: Authority) -> None:
+        self.settings = settings
+        self._folder = folder
+        self._authority = authority
+        self._config = folder / "pgbouncer.ini"
+        self._admin_password_file = folder / "admin.password"
+        self.server = Server(
+            f"PgBouncer {settings.name.split('.')[0]}",
+            [_binary(), str(self._config)],
+            folder=folder,
+            log=folder / "pgbouncer.log",
+            ready=self._answers,
+            stop_signal=signal.SIGINT,
+        )
+
+    def start(self) -> None:
+        """Write the configuration and start.
+
+        Raises:
+            LaptopError: the address is taken, or the pooler does not start; with the end of its log.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        give_to_servers(self._folder)
+        free_of_others(self.settings.address, self.settings.port)
+        if not self._admin_password_file.exists():
+            self._admin_password_file.touch(mode=0o600)
+            self._admin_password_file.write_text(secrets.token_urlsafe(24))
+        certificate, key = self._authority.issue(self._folder, name=self.settings.name, address=self.settings.address)
+        bundle = self._folder / "ca.pem"
+        shutil.copyfile(self._authority.bundle, bundle)
+        give_to_servers(certificate, key, bundle)
+        self._write()
+        self.server.start()
+
+    def change(self, settings: PgBouncerSettings) -> None:
+        """Take other settings without losing the endpoint or a client connection; name, address and port must stay."""
+        self.settings = settings
+        self._write()
+        self.server.signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """End it."""
+        self.server.stop()
+
+    def delete(self) -> None:
+        """End it and remove its files."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def show(self, what: str) -> list[dict[str, object]]:
+        """Rows of PgBouncer's admin console, such as `show("POOLS")`."""
+        with psycopg.connect(
+            host=self.settings.address,
+            port=self.settings.port,
+            dbname="pgbouncer",
+            user=ADMIN_USER,
+            password=self._admin_password_file.read_text(),
+            sslmode="verify-full",
+            sslrootcert=str(self._authority.bundle),
+            connect_timeout=3,
+            autocommit=True,
+            cursor_factory=psycopg.ClientCursor,
+        ) as connection:
+            cursor = connection.execute(f"SHOW {what}")  # our own words only
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _write(self) -> None:
+        settings = self.settings
+        users = {**settings.users, ADMIN_USER: self._admin_password_file.read_text()}
+        self._private("userlist.txt", "".join(f"{_quoted(name)} {_quoted(word)}\n" for name, word in users.items()))
+        self._private("pgbouncer.ini", self._text())
+
+    def _text(self) -> str:
+        settings, target = self.settings, self.settings.target
+        databases = ""
+        if target is not None:
+            databases = f"* = host={target.address} port={target.port}"
+            if settings.init_query:
+                doubled = settings.init_query.replace("'", "''")
+                databases += f" connect_query='{doubled}'"
+        values = {
+            "listen_addr": settings.address,
+            "listen_port": settings.port,
+            "unix_socket_dir": "",
+            "auth_type": "scram-sha-256",
+            "auth_file": self._folder / "userlist.txt",
+            "admin_users": ADMIN_USER,
+            "pool_mode": "transaction",
+            "max_db_connections": settings.ceiling,
+            "default_pool_size": settings.ceiling,
+            "server_idle_timeout": _IDLE_SECONDS,
+            "server_lifetime": _LIFETIME_SECONDS,
+            "client_idle_timeout": settings.idle_client_timeout,
+            # 0 means "at once" to RDS and "for ever" to PgBouncer: a second is the shortest it knows.
+            "query_wait_timeout": max(1, settings.connection_borrow_timeout),
+            "max_client_conn": _MOST_CLIENTS,
+            "client_tls_sslmode": "require" if settings.require_tls else "allow",
+            "client_tls_cert_file": self._folder / "server.pem",
+            "client_tls_key_file": self._folder / "server.key",
+            "server_tls_sslmode": "verify-full",
+            "server_tls_ca_file": self._folder / "ca.pem",
+            "server_login_retry": 1,
+            "tcp_keepalive": 1,
+            "log_connections": 0,
+            "log_disconnections": 0,
+        }
+        lines = "".join(f"{key} = {value}\n" for key, value in values.items())
+        return f"[databases]\n{databases}\n[pgbouncer]\n{lines}"
+
+    def _private(self, name: str, text: str) -> None:
+        aside = self._folder / f"{name}.new"
+        aside.unlink(missing_ok=True)
+        aside.touch(mode=0o600)
+        aside.write_text(text)
+        give_to_servers(aside)
+        aside.replace(self._folder / name)
+
+    def _answers(self) -> bool:
+        try:
+            self.show("VERSION")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _binary() -> str:
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise LaptopError("PgBouncer is not installed; run `make setup`, which installs it or says how")
+    return found
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

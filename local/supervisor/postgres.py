@@ -1,0 +1,208 @@
+"""One PostgreSQL server that stands in for an RDS instance: TLS only, RDS's roles, a master without superuser."""
+
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from .certificates import Authority
+from .errors import LaptopError
+from .processes import Server, free_of_others, give_to_servers, run, server_account
+
+_SUPERUSER = "rdsadmin"
+# Roles that every RDS for PostgreSQL has: User Guide, "Understanding the rds_superuser role".
+_RDS_ROLES = ("rds_superuser", "rds_iam", "rds_password", "rdsproxyadmin")
+# Of RDS's parameters only those with a meaning outside RDS reach PostgreSQL; TLS is always forced here.
+_OWN_PARAMETERS = frozenset({"rds.force_ssl", "max_connections"})
+_LOCAL_SETTINGS = {
+    "unix_socket_directories": "",
+    "ssl": "on",
+    "password_encryption": "scram-sha-256",
+    "shared_buffers": "32MB",
+    "dynamic_shared_memory_type": "mmap",
+    "log_connections": "off",
+    "lc_messages": "C",
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresSettings:
+    """What an instance is asked to be; `name` is its host name, `address` its own loopback address."""
+
+    name: str
+    address: str
+    port: int
+    database: str
+    username: str
+    password: str = field(repr=False)
+    max_connections: int
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def binaries() -> Path:
+    """The folder of `postgres` and `initdb`: the newest under /usr/lib/postgresql, or on PATH.
+
+    Raises:
+        LaptopError: PostgreSQL is not installed.
+    """
+    versions = sorted(
+        (path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()),
+        key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0,
+    )
+    if versions:
+        return versions[-1]
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    raise LaptopError("PostgreSQL is not installed; run `make setup`, which installs it or says how")
+
+
+class Postgres:
+    """A server in `folder`; `start` brings it to its settings whatever state it is in."""
+
+    def __init__(self, folder: Path, settings: PostgresSettings, authority: Authority) -> None:
+        self.settings = settings
+        self._folder = folder
+        self._data = folder / "data"
+        self._authority = authority
+        self._password_file = folder / "rdsadmin.password"
+        self.server = Server(
+            f"PostgreSQL {settings.name.split('.')[0]}",
+            [str(binaries() / "postgres"), "-D", str(self._data)],
+            folder=folder,
+            log=folder / "postgresql.log",
+            ready=self._answers,
+            stop_signal=signal.SIGINT,
+        )
+
+    def start(self) -> None:
+        """Make the cluster if it is not there, start it, and bring roles and database to their stated form.
+
+        Raises:
+            LaptopError: the address is taken, or the server does not start; with the end of its log.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        give_to_servers(self._folder)
+        free_of_others(self.settings.address, self.settings.port)
+        if not (self._data / "PG_VERSION").exists():
+            self._make_cluster()
+        self._configure()
+        (self._data / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed with its supervisor
+        self.server.start()
+        self._ensure_roles_and_database()
+
+    def stop(self) -> None:
+        """End it; its data stays."""
+        self.server.stop()
+
+    def delete(self) -> None:
+        """End it and remove its data."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection as the superuser, for the supervisor and for tests."""
+        return psycopg.connect(
+            host=self.settings.address,
+            port=self.settings.port,
+            dbname=database,
+            user=_SUPERUSER,
+            password=self._password_file.read_text(),
+            sslmode="verify-full",
+            sslrootcert=str(self._authority.bundle),
+            connect_timeout=3,
+            autocommit=True,
+        )
+
+    @property
+    def version(self) -> str:
+        """What runs, such as 15.18."""
+        with self.superuser() as connection:
+            return str(connection.info.parameter_status("server_version")).split()[0]
+
+    def _make_cluster(self) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)  # of an initdb that was killed
+        password = secrets.token_urlsafe(24)
+        self._password_file.unlink(missing_ok=True)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(password)
+        give_to_servers(self._password_file)
+        command = [str(binaries() / "initdb"), "--pgdata", str(self._data), "--username", _SUPERUSER]
+        command += ["--pwfile", str(self._password_file), "--auth", "scram-sha-256", "--encoding", "UTF8"]
+        command += ["--locale", "C.UTF-8", "--no-sync"]
+        status, output = run(command, folder=self._folder, as_server=True, seconds=60)
+        if status:
+            shutil.rmtree(self._data, ignore_errors=True)
+            lines = output.strip().splitlines()
+            raise LaptopError(f"initdb failed in {self._folder}: {lines[-1] if lines else 'no output'}")
+
+    def _configure(self) -> None:
+        settings = self.settings
+        certificate, key = self._authority.issue(self._folder, name=settings.name, address=settings.address)
+        give_to_servers(certificate, key)
+        lines = {
+            "listen_addresses": settings.address,
+            "port": str(settings.port),
+            "max_connections": str(settings.max_connections),
+            "ssl_cert_file": str(certificate),
+            "ssl_key_file": str(key),
+            **{key: value for key, value in settings.parameters.items() if key not in _OWN_PARAMETERS},
+            **_LOCAL_SETTINGS,
+        }
+        self._write("postgresql.conf", "".join(f"{key} = {_quoted(value)}\n" for key, value in lines.items()))
+        # RDS with rds.force_ssl: no plain text, no trust. Everything else has no line, so it is refused.
+        self._write("pg_hba.conf", "hostssl all all 127.0.0.0/8 scram-sha-256\n")
+
+    def _write(self, name: str, text: str) -> None:
+        path = self._data / name
+        path.write_text(text)
+        account = server_account()
+        if account is not None:
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+    def _answers(self) -> bool:
+        try:
+            with self.superuser() as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _ensure_roles_and_database(self) -> None:
+        settings = self.settings
+        master = sql.Identifier(settings.username)
+        with self.superuser() as connection:
+            existing = {str(row[0]) for row in connection.execute("SELECT rolname FROM pg_roles")}
+            for role in _RDS_ROLES:
+                if role not in existing:
+                    connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+            if settings.username not in existing:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB").format(master))
+                connection.execute(
+                    sql.SQL(
+                        "GRANT rds_superuser, rds_iam, rds_password, pg_monitor, pg_signal_backend TO {} "
+                        "WITH ADMIN OPTION"
+                    ).format(master)
+                )
+                # A member of rds_iam could not log in with a password on RDS: the master hands it on, no more.
+                connection.execute(sql.SQL("REVOKE rds_iam FROM {}").format(master))
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(master, sql.Literal(settings.password)))
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [settings.database]).fetchone():
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(settings.database), master)
+                )
+        with self.superuser(settings.database) as connection:
+            # RDS: the database's owner may grant on its public schema.
+            connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(master))
+
+
+def _quoted(value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"

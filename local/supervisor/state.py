@@ -1,0 +1,72 @@
+"""What the supervisor must remember: resources and addresses, in one file, replaced as a whole."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FIRST_ADDRESS = 10
+LAST_ADDRESS = 250
+
+
+@dataclass
+class Resource:
+    """One resource: what was asked for, and what became of it."""
+
+    kind: str
+    identifier: str
+    spec: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class State:
+    """Resources by (kind, identifier), kept in `file` (0600: specs may hold a database password)."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._resources: dict[tuple[str, str], Resource] = {}
+        self._addresses: dict[str, int] = {}
+        if file.exists():
+            stored = json.loads(file.read_text())
+            self._addresses = stored["addresses"]
+            for each in stored["resources"]:
+                self._resources[each["kind"], each["identifier"]] = Resource(**each)
+
+    def get(self, kind: str, identifier: str) -> Resource | None:
+        """A resource, or None."""
+        return self._resources.get((kind, identifier))
+
+    def all(self, kind: str | None = None) -> list[Resource]:
+        """All resources (of a kind), in the order in which they were first made."""
+        return [each for each in self._resources.values() if kind in (None, each.kind)]
+
+    def put(self, resource: Resource) -> None:
+        """Remember a resource."""
+        self._resources[resource.kind, resource.identifier] = resource
+        self._save()
+
+    def remove(self, kind: str, identifier: str) -> None:
+        """Forget a resource and free its address."""
+        self._resources.pop((kind, identifier), None)
+        self._addresses.pop(f"{kind}/{identifier}", None)
+        self._save()
+
+    def address(self, kind: str, identifier: str) -> int:
+        """The last number of a resource's own address, always the same while it exists."""
+        key = f"{kind}/{identifier}"
+        if key not in self._addresses:
+            taken = set(self._addresses.values())
+            self._addresses[key] = next(number for number in range(FIRST_ADDRESS, LAST_ADDRESS) if number not in taken)
+            self._save()
+        return self._addresses[key]
+
+    def _save(self) -> None:
+        aside = self._file.with_suffix(".new")
+        aside.unlink(missing_ok=True)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(
+                {"addresses": self._addresses, "resources": [vars(each) for each in self._resources.values()]}, stream
+            )
+        aside.replace(self._file)
