@@ -125,14 +125,6 @@ class Cloud:
             function = self._functions[bare]
         return function.invoke(payload)
 
-    def environment(self, token: str) -> Any:  # noqa: ANN401 - Environment, or None
-        """The execution environment that speaks the Runtime API with this token."""
-        for function in list(self._functions.values()):
-            for each in function.environments():
-                if each.token == token:
-                    return each
-        return None
-
     def function_names(self) -> list[str]:
         """The names of all functions."""
         return sorted(self._functions)
@@ -355,6 +347,7 @@ class Cloud:
             return
         runtime = Runtime(
             libraries=self._libraries(),
+            address=f"{self._subnet}.1",
             gateway=self._gateway,
             region=self._region,
             extra={

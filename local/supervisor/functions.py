@@ -24,6 +24,7 @@ from typing import Any
 
 from .errors import LaptopError
 from .processes import kill_group, plain_environment, start
+from .runtime_api import Invocation, RuntimeApi
 
 # Without a reserved concurrency AWS would start up to 1000; a laptop stops here and says so.
 MOST_ENVIRONMENTS = 50
@@ -64,20 +65,10 @@ class ThrottledError(RuntimeError):
     """All environments are busy and no more may be started."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Invocation:
-    """One invocation on its way to an environment; `deadline` in milliseconds since the epoch."""
-
-    request_id: str
-    payload: bytes
-    deadline: int
-
-
 class Environment:
     """One execution environment: a process, frozen unless it works."""
 
     def __init__(self, spec: FunctionSpec, log: Path, runtime: "Runtime") -> None:
-        self.token = secrets.token_hex(8)
         self.spec = spec
         self.idle_since = time.monotonic()
         self._log_file = log
@@ -86,9 +77,10 @@ class Environment:
         self._waiting = threading.Event()
         self._output = bytearray()
         self._current: Invocation | None = None
+        self._api = RuntimeApi(runtime.address, self)
         self._process = start(
             runtime.command(spec.handler),
-            environment=runtime.environment(spec, self.token),
+            environment=runtime.environment(spec, self._api.endpoint),
             folder=spec.code,
             output=subprocess.PIPE,
             as_server=False,
@@ -115,6 +107,7 @@ class Environment:
             f"8{secrets.token_hex(2)[1:]}-{secrets.token_hex(6)}",
             payload=payload,
             deadline=int(time.time() * 1000) + self.spec.timeout * 1000,
+            arn=f"arn:aws:lambda:eu-west-1:{_ACCOUNT}:function:{self.spec.name}",
         )
         self._current = request
         self._waiting.clear()
@@ -147,9 +140,9 @@ class Environment:
                 continue
         return None
 
-    def answer(self, request_id: str, body: bytes, error: str | None) -> bool:
-        """Take an answer from the Runtime API; False when nobody waits for it any more."""
-        if request_id == "init":
+    def answer(self, request_id: str | None, body: bytes, error: str | None) -> bool:
+        """Take an answer from the Runtime API, or an init error; False when nobody waits for it any more."""
+        if request_id is None:
             self._answers.put((body, "Init"))
             return True
         if self._current is None or self._current.request_id != request_id:
@@ -169,6 +162,7 @@ class Environment:
         """Kill it: Lambda gives functions without extensions no time either."""
         kill_group(self.pid)
         self._process.wait()
+        self._api.close()
 
     def _signal(self, number: int) -> None:
         if self.alive:
@@ -225,7 +219,8 @@ class Environment:
 class Runtime:
     """How environments are started: the interpreter, AWS's runtime client, and what the laptop adds for them."""
 
-    def __init__(self, *, libraries: Path, gateway: str, region: str, extra: Mapping[str, str]) -> None:
+    def __init__(self, *, libraries: Path, address: str, gateway: str, region: str, extra: Mapping[str, str]) -> None:
+        self.address = address
         self._libraries = libraries
         self._gateway = gateway
         self._region = region
@@ -236,7 +231,7 @@ class Runtime:
         interpreter = os.path.realpath(sys.executable)
         return [interpreter, "-S", "-s", "-m", "awslambdaric", handler]
 
-    def environment(self, spec: FunctionSpec, token: str) -> dict[str, str]:
+    def environment(self, spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
         """Its variables: Lambda's, the function's own, and the laptop's way to AWS."""
         kept = {key: value for key, value in plain_environment().items() if key in ("PATH", "LANG")}
         return {
@@ -244,12 +239,12 @@ class Runtime:
             "HOME": "/nonexistent",
             "PYTHONPATH": str(self._libraries),
             "PYTHONUNBUFFERED": "1",
-            "AWS_LAMBDA_RUNTIME_API": f"{self._gateway.removeprefix('http://')}/_runtime/{token}",
+            "AWS_LAMBDA_RUNTIME_API": runtime_api,
             "AWS_LAMBDA_FUNCTION_NAME": spec.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{token}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}",
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
             "AWS_ACCESS_KEY_ID": "laptop",

@@ -1,11 +1,9 @@
-"""The laptop's AWS endpoint: Lambda's Invoke and Runtime APIs, Secrets Manager, and the supervisor's control API."""
+"""The laptop's AWS endpoint: Lambda's Invoke API, Secrets Manager, and the supervisor's control API."""
 
 import base64
 import json
 import re
 import secrets
-import select
-import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +16,6 @@ from .functions import Answer, ThrottledError
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
-_RUNTIME = re.compile(r"/_runtime/(?P<token>[0-9a-f]+)/2018-06-01/runtime/(?P<rest>.+)")
 _LIST = "/2015-03-31/functions"
 
 
@@ -44,10 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Gateway
 
     def do_GET(self) -> None:
-        runtime = _RUNTIME.fullmatch(self.path)
-        if runtime:
-            self._runtime_next(runtime["token"])
-        elif self.path.startswith(CONTROL):
+        if self.path.startswith(CONTROL):
             self._control("GET")
         elif self.path.split("?")[0].rstrip("/") == _LIST:
             names = self.server.cloud.function_names()
@@ -57,10 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
-        runtime, invoke = _RUNTIME.fullmatch(self.path), _INVOKE.fullmatch(self.path.split("?")[0])
-        if runtime:
-            self._runtime_answer(runtime["token"], runtime["rest"], body)
-        elif invoke:
+        invoke = _INVOKE.fullmatch(self.path.split("?")[0])
+        if invoke:
             self._invoke(unquote(invoke["name"]), body)
         elif self.path.startswith(CONTROL):
             self._control("POST", body)
@@ -108,34 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
             headers["X-Amz-Log-Result"] = base64.b64encode(answer.log).decode()
         return headers
 
-    def _runtime_next(self, token: str) -> None:
-        environment = self.server.cloud.environment(token)
-        invocation = environment.next_invocation(self._client_is_gone) if environment else None
-        if invocation is None:
-            self.close_connection = True
-            return
-        arn = f"arn:aws:lambda:eu-west-1:000000000000:function:{environment.spec.name}"
-        headers = {
-            "Content-Type": "application/json",
-            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(invocation.deadline),
-            "Lambda-Runtime-Invoked-Function-Arn": arn,
-            "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0",
-        }
-        self._send(200, headers, invocation.payload)
-
-    def _runtime_answer(self, token: str, rest: str, body: bytes) -> None:
-        environment = self.server.cloud.environment(token)
-        parts = rest.split("/")
-        if environment is None:
-            self._json(403, {"errorType": "Forbidden"})
-            return
-        if rest == "init/error":
-            environment.answer("init", body, "Init")
-        elif len(parts) == 3 and parts[0] == "invocation":
-            environment.answer(parts[1], body, "Function" if parts[2] == "error" else None)
-        self._json(202, {"status": "OK"})
-
     def _control(self, method: str, body: bytes = b"") -> None:
         if not secrets.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.server.token}"):
             self._json(403, {"error": "this is the control API of another checkout's supervisor"})
@@ -172,24 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.server.ended()
 
-    def _client_is_gone(self) -> bool:
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        if not readable:
-            return False
-        try:
-            return not self.connection.recv(1, socket.MSG_PEEK)
-        except OSError:
-            return True
-
     def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(chunks)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _aws_error(self, status: int, kind: str, message: str, *, user: bool = False) -> None:
         body = json.dumps({"Type": "User" if user else "Service", "Message": message, "message": message}).encode()
