@@ -1,38 +1,51 @@
 """AWS's Lambda runtime client and boto3, as the managed runtime has them: installed once, into the cache."""
 
 import hashlib
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from .checkout import cache_root, checkout_root
+from .environments import venv_python
+from .progress import run
+
+_PIP_SECONDS = 600.0
 
 
 def lambda_runtime_directory() -> Path:
-    """The folder that stands for /var/runtime, installed if it is not there.
-
-    Raises:
-        RuntimeError: pip could not install it.
-    """
+    """The folder that stands for Lambda's /var/runtime; `install_lambda_runtime` makes it."""
     requirements = checkout_root() / "local" / "runtime-requirements.txt"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     key = hashlib.sha256(requirements.read_bytes() + python.encode()).hexdigest()[:16]
-    folder = cache_root() / "lambda-runtime" / key
+    return cache_root() / "lambda-runtime" / key
+
+
+def install_lambda_runtime(root: Path) -> None:
+    """Install it if it is not there.
+
+    Raises:
+        CommandError: pip failed.
+    """
+    folder = lambda_runtime_directory()
     if folder.is_dir():
-        return folder
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, suffix=".part") as aside:
         target = Path(aside) / "runtime"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--require-hashes", "--target", str(target), "--requirement", str(requirements)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise RuntimeError(f"pip could not install AWS's Lambda runtime client: {reason}")
+        command = [
+            str(venv_python(root)),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
+        command += ["--require-hashes", "--target", str(target)]
+        command += ["--requirement", str(root / "local" / "runtime-requirements.txt")]
+        run("installing AWS's Lambda runtime client", command, seconds=_PIP_SECONDS)
         try:
             target.rename(folder)
         except OSError:  # another checkout was faster: its content is the same
             if not folder.is_dir():
                 raise
-    return folder

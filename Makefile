@@ -1,0 +1,37 @@
+# Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
+PYTHON = .venv/bin/python
+
+.PHONY: help setup up down env test test-unit lint format lock
+.DEFAULT_GOAL := help
+
+help:           ## What can be typed
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+setup:          ## Everything this project needs on this machine (servers, Python packages, the Pulumi engine)
+	@python3 -m toolchain setup
+
+up: setup       ## The local stack under the policy pack, ending in a real invocation and its answer
+	@$(PYTHON) -m local up
+
+down:           ## Destroys the local stack: no process, no port, no file left outside the cache
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi
+
+env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
+	@python3 -m toolchain env
+
+lint: setup     ## ruff and mypy
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local toolchain tests
+	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
+
+format:         ## Formats everything
+	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
+
+test: lint      ## Lint, types, every test (real engine, real servers)
+	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m pytest
+
+test-unit:      ## The tests that need neither servers nor the engine
+	@$(PYTHON) -m pytest -q -m "not servers and not engine"
+
+lock:           ## Writes the hash-locked requirement lists anew
+	@python3 -m toolchain lock

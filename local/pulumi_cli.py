@@ -1,0 +1,128 @@
+"""The `local` stack through the Pulumi command line, in this checkout's own shell."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from toolchain.checkout import checkout_cache
+from toolchain.shell import laptop_environment, prepare
+
+from .supervisor.errors import LaptopError
+
+STACK = "local"
+console = Console(highlight=False, soft_wrap=True)
+# What the engine prints when an earlier run was killed, and when another one is at work: the same.
+_LOCKED = "the stack is currently locked"
+
+
+class PulumiError(RuntimeError):
+    """Pulumi failed; what it said is on the screen already."""
+
+
+def enter_shell(root: Path) -> None:
+    """Make this process's environment that of `make env`.
+
+    Raises:
+        CommandError: the checkout is not set up.
+    """
+    os.environ.update(laptop_environment(root))
+    prepare(root)
+
+
+@contextmanager
+def only_one(root: Path) -> Iterator[None]:
+    """Refuse a second `make up` or `make down` of the same checkout at the same time.
+
+    Raises:
+        LaptopError: another one is at work.
+    """
+    with (checkout_cache(root) / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LaptopError("another `make up` or `make down` of this checkout is at work; wait for it") from None
+        yield
+
+
+def stack_exists(root: Path) -> bool:
+    """Whether the backend knows the stack."""
+    done = _captured(root, ["stack", "ls", "--json"])
+    return f'"{STACK}"' in done.stdout
+
+
+def ensure_stack(root: Path) -> None:
+    """Make the stack in the backend if it is not there."""
+    if not stack_exists(root):
+        done = _captured(root, ["stack", "init", STACK, "--no-select"])
+        if done.returncode:
+            raise PulumiError((done.stderr or done.stdout).strip())
+
+
+def output(root: Path, *arguments: str) -> str:
+    """What a Pulumi command prints.
+
+    Raises:
+        PulumiError: it failed.
+    """
+    done = _captured(root, [*arguments, "--stack", STACK])
+    if done.returncode:
+        raise PulumiError((done.stderr or done.stdout).strip())
+    return done.stdout
+
+
+def run(root: Path, *arguments: str) -> None:
+    """Run a Pulumi command that changes the stack, on the user's screen.
+
+    A lock that an earlier, killed run left is removed: we hold the checkout's own lock, so nobody is at work.
+
+    Raises:
+        PulumiError: it failed.
+    """
+    status, text = _shown(root, [*arguments, "--stack", STACK])
+    if status and _LOCKED in text:
+        console.print("· an earlier run was killed: pulumi cancel, then refresh --clear-pending-creates")
+        _shown(root, ["cancel", "--yes", "--stack", STACK])
+        _shown(root, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK])
+        status, _ = _shown(root, [*arguments, "--stack", STACK])
+    if status:
+        raise PulumiError(f"pulumi {arguments[0]} failed; what it said is above")
+
+
+def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["pulumi", *arguments, "--non-interactive"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _shown(root: Path, arguments: list[str]) -> tuple[int, str]:
+    """Run on the screen and keep what it said. Ctrl-C reaches Pulumi too, which ends in its own orderly way."""
+    process = subprocess.Popen(
+        ["pulumi", *arguments, "--non-interactive", "--color", "always" if sys.stdout.isatty() else "never"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    lines = []
+    while True:
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if "using pulumi-" not in line:  # that our own provider and host are on PATH is the point
+                    print(line, end="", flush=True)
+            return process.wait(), "".join(lines)
+        except KeyboardInterrupt:
+            console.print("· interrupted: waiting for pulumi to stop in good order")

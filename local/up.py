@@ -1,0 +1,97 @@
+"""`make up`: the local stack under the policy pack, then a real invocation and what to type next."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.panel import Panel
+from rich.table import Table
+
+from . import pulumi_cli
+from .pulumi_cli import console
+from .supervisor.client import SupervisorClient
+from .supervisor.errors import LaptopError
+
+
+def up(root: Path) -> None:
+    """Bring the stack up and show that it answers.
+
+    Raises:
+        LaptopError, PulumiError: with one sentence.
+    """
+    pulumi_cli.enter_shell(root)
+    with pulumi_cli.only_one(root):
+        console.print("· the stack: local")
+        pulumi_cli.ensure_stack(root)
+        _bring_back(root)
+        pulumi_cli.run(root, "up", "--yes", "--policy-pack", "policies")
+        outputs: dict[str, Any] = json.loads(pulumi_cli.output(root, "stack", "output", "--json"))
+    client = SupervisorClient.running(root)
+    if client is None:
+        raise LaptopError("the supervisor is not there after pulumi up; run `make down`, then `make up`")
+    answers = {name: _invoke(function) for name, function in outputs["functions"].items()}
+    _show(client, outputs, answers)
+
+
+def _bring_back(root: Path) -> None:
+    """After a reboot or a killed supervisor: start it again, and let Pulumi see what is gone for good."""
+    if not json.loads(pulumi_cli.output(root, "stack", "export")).get("deployment", {}).get("resources"):
+        return
+    client = SupervisorClient.ensure(root)
+    for problem in client.problems():
+        console.print(f"· could not bring back {problem}")
+    if not client.resources() or client.problems():
+        console.print("· the laptop's servers are gone but the stack remembers them: pulumi refresh")
+        pulumi_cli.run(root, "refresh", "--yes", "--skip-preview")
+
+
+def _invoke(function: str) -> tuple[dict[str, Any], float]:
+    """A real invocation through the Lambda API: (answer, milliseconds)."""
+    import boto3
+
+    console.print(f"· invoking {function}")
+    started = time.perf_counter()
+    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+    payload = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError"):
+        raise LaptopError(
+            f"function {function} answered with an error: {payload.get('errorType')}: {payload.get('errorMessage')}"
+        )
+    return payload, (time.perf_counter() - started) * 1000
+
+
+def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, tuple[dict[str, Any], float]]) -> None:
+    budget = outputs["connectionBudget"]
+    table = Table(title="Lambda → RDS Proxy → RDS, on this machine", title_justify="left", show_lines=False)
+    table.add_column("what")
+    table.add_column("name")
+    table.add_column("address")
+    table.add_column("state")
+    addresses = {"function": "", "proxy": "endpoint", "instance": "address"}
+    for kind, label in (
+        ("function", "Lambda function"),
+        ("proxy", "RDS Proxy (PgBouncer)"),
+        ("instance", "RDS (PostgreSQL)"),
+    ):
+        for each in client.resources():
+            if each["kind"] == kind:
+                facts = each["facts"]
+                where = f"{facts['ip']}:{facts['port']}" if "ip" in facts else client.url
+                name = facts[addresses[kind]] if addresses[kind] else each["identifier"]
+                table.add_row(label, name, where, each["status"])
+    console.print(table)
+    console.print(
+        f"max_connections {budget['maxConnections']}, the proxy may take {budget['percent']} % = {budget['ceiling']}; "
+        f"{budget['clients']} clients at most ({budget['verdict']})"
+    )
+    for name, (payload, milliseconds) in answers.items():
+        console.print(
+            Panel(json.dumps(payload, indent=2, ensure_ascii=False), title=f"{name} answered in {milliseconds:.0f} ms")
+        )
+    console.print(
+        'next:  eval "$(make -s env)"                     pulumi, python and boto3 for this stack in your shell\n'
+        "       python -m local status                    what runs\n"
+        "       pulumi up -s local --policy-pack policies   after a change\n"
+        "       make down                                  ends everything"
+    )

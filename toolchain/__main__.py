@@ -1,0 +1,54 @@
+"""`python3 -m toolchain setup|env|lock`: gets what this project needs onto the machine. Standard library only."""
+
+import sys
+
+from .checkout import checkout_root
+from .progress import CommandError, fail
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command: its exit status."""
+    commands = {"setup": _setup, "env": _env, "lock": _lock}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        return fail(f"use one of: python3 -m toolchain {'|'.join(commands)}")
+    try:
+        commands[arguments[0]]()
+    except (CommandError, ValueError) as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return fail("interrupted; nothing half-made is left, the next run goes on")
+    return 0
+
+
+def _setup() -> None:
+    from .engine import get_engine
+    from .environments import make_environments
+    from .lambda_runtime import install_lambda_runtime
+    from .servers import install_servers
+    from .shell import prepare
+
+    root = checkout_root()
+    install_servers()
+    make_environments(root)
+    install_lambda_runtime(root)
+    get_engine(root)
+    prepare(root)
+
+
+def _env() -> None:
+    from .shell import export_lines, laptop_environment, prepare
+
+    root = checkout_root()
+    variables = laptop_environment(root)
+    prepare(root)
+    print(export_lines(variables), end="")
+
+
+def _lock() -> None:
+    from .locks import write_locks
+
+    write_locks(checkout_root())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

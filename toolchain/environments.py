@@ -1,0 +1,87 @@
+"""Virtual environments from hash-locked lists: the checkout's `.venv`, and the pack's own `policies/venv`.
+
+A marker with the list's hash is written last: an environment without it, or with another, is made anew.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .progress import CommandError, run
+
+OLDEST_PYTHON = (3, 11)
+_MARKER = ".made-from"
+_PIP_SECONDS = 900.0
+
+
+def venv_python(root: Path) -> Path:
+    """The interpreter of the checkout's environment."""
+    return root / ".venv" / "bin" / "python"
+
+
+def make_environments(root: Path) -> None:
+    """Make what is missing or outdated.
+
+    Raises:
+        CommandError: Python is too old, has no venv, or pip failed.
+    """
+    if sys.version_info < OLDEST_PYTHON:
+        raise CommandError(
+            f"python3 is {sys.version.split()[0]}, and this project needs 3.11 or later; install it, first on PATH"
+        )
+    _environment(root / ".venv", root / "requirements-dev.txt", "the project's Python packages")
+    # `python -m local` and `python -m ops` import the checkout and the components' package.
+    site = next((root / ".venv" / "lib").glob("python3*/site-packages"))
+    (site / "lambda-rds-proxy.pth").write_text(f"{root}\n{root / 'components'}\n")
+    _environment(root / "policies" / "venv", root / "policies" / "requirements.txt", "the policy pack's packages")
+
+
+def are_made(root: Path) -> bool:
+    """Whether nothing is missing or outdated."""
+    return _is_made(root / ".venv", root / "requirements-dev.txt") and _is_made(
+        root / "policies" / "venv", root / "policies" / "requirements.txt"
+    )
+
+
+def _is_made(folder: Path, requirements: Path) -> bool:
+    marker = folder / _MARKER
+    return marker.is_file() and marker.read_text() == _stamp(requirements)
+
+
+def _stamp(requirements: Path) -> str:
+    return hashlib.sha256(requirements.read_bytes()).hexdigest()
+
+
+def _environment(folder: Path, requirements: Path, what: str) -> None:
+    if _is_made(folder, requirements):
+        return
+    (folder / _MARKER).unlink(missing_ok=True)
+    if not (folder / "bin" / "python").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _make_venv(folder)
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--requirement", str(requirements)]
+    run(f"installing {what}", command, seconds=_PIP_SECONDS)
+    (folder / _MARKER).write_text(_stamp(requirements))
+
+
+def _make_venv(folder: Path) -> None:
+    # Not from inside another environment: its interpreter may go away.
+    python = getattr(sys, "_base_executable", sys.executable)
+    try:
+        run(
+            f"making {folder.name} with Python {sys.version.split()[0]}",
+            [python, "-m", "venv", str(folder)],
+            seconds=120,
+        )
+    except CommandError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if "ensurepip" not in str(error):
+            raise
+        package = f"python3.{sys.version_info.minor}-venv"
+        if os.geteuid() != 0:
+            raise CommandError(f"Python has no venv here; run: sudo apt-get install -y {package}") from None
+        run(f"installing {package}", ["apt-get", "install", "-y", package], seconds=300)
+        run(f"making {folder.name}", [python, "-m", "venv", str(folder)], seconds=120)

@@ -1,0 +1,81 @@
+"""Progress of slow commands: what runs and for how long, every five seconds. Standard library only."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+_LINE_SECONDS = 5.0
+
+
+class CommandError(RuntimeError):
+    """A command failed or took too long; the message has the end of what it said."""
+
+
+def say(text: str) -> None:
+    """One line for the user."""
+    print(f"· {text}", flush=True)
+
+
+def run(
+    what: str,
+    command: list[str],
+    *,
+    seconds: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    quiet: bool = False,
+) -> str:
+    """Run a command to its end, saying what it is and how long it takes: its output.
+
+    Raises:
+        CommandError: it failed, or did not end within `seconds`.
+    """
+    if not quiet:
+        say(what)
+    started = told = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while True:
+                try:
+                    process.wait(0.1)
+                    break
+                except subprocess.TimeoutExpired:
+                    pass
+                now = time.monotonic()
+                if now - started > seconds:
+                    raise CommandError(f"{what}: not done within {seconds:.0f} s")
+                if now - told >= _LINE_SECONDS:
+                    told = now
+                    say(f"  … {what}, {now - started:.0f} s")
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if process.returncode:
+        lines = [line for line in text.strip().splitlines() if line.strip()]
+        raise CommandError(f"{what} failed: " + (" | ".join(lines[-3:]) or f"exit status {process.returncode}"))
+    return text
+
+
+def fail(sentence: str) -> int:
+    """Tell why nothing more happens: the exit status."""
+    print(f"error: {sentence}", file=sys.stderr, flush=True)
+    return 1

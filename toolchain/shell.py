@@ -1,0 +1,53 @@
+"""The shell in which `pulumi` uses this checkout's engine, backend, passphrase and stand-in provider."""
+
+import os
+import shlex
+from pathlib import Path
+
+from .checkout import LAPTOP_PASSPHRASE, LAPTOP_REGION, checkout_cache, gateway_url
+from .engine import engine_folder, needs_language_host
+from .environments import are_made
+from .progress import CommandError
+
+
+def laptop_environment(root: Path) -> dict[str, str]:
+    """The variables of such a shell.
+
+    Raises:
+        CommandError: something is not installed yet.
+    """
+    engine = engine_folder(root)
+    if engine is None or not are_made(root):
+        raise CommandError("this checkout is not set up; run `make setup`")
+    own = checkout_cache(root)
+    folders = [root / "local" / "bin", engine, root / ".venv" / "bin"]
+    if needs_language_host(engine):
+        folders.insert(1, root / "toolchain" / "bin")
+    inherited = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in folders]
+    return {
+        "PATH": os.pathsep.join([*map(str, folders), *inherited]),
+        "PULUMI_BACKEND_URL": f"file://{own / 'backend'}",
+        "PULUMI_HOME": str(own / "pulumi-home"),
+        "PULUMI_CONFIG_PASSPHRASE": LAPTOP_PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "AWS_ENDPOINT_URL": gateway_url(root),
+        "AWS_REGION": LAPTOP_REGION,
+        "AWS_DEFAULT_REGION": LAPTOP_REGION,
+        "AWS_ACCESS_KEY_ID": "laptop",
+        "AWS_SECRET_ACCESS_KEY": "laptop",
+        # A user's own profiles and credentials stay out of it.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def export_lines(variables: dict[str, str]) -> str:
+    """`export` lines for a POSIX shell."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def prepare(root: Path) -> None:
+    """Make the folders that those variables name."""
+    for name in ("backend", "pulumi-home"):
+        (checkout_cache(root) / name).mkdir(parents=True, exist_ok=True)
