@@ -7,19 +7,34 @@
             return conn.execute("SELECT 1").fetchone()[0]
 
 The proxy does the pooling; an execution environment holds one connection, reuses it while it is warm, and replaces it
-once when it died.
+when it died.
 """
 
-from .errors import ConfigurationError, DatabaseConnectionError, PoolExhaustedError
-from .pool import Connection, Pool, connection
+from .errors import (
+    ConfigurationError,
+    NoConnectionError,
+    OutOfTimeError,
+    PoolExhaustedError,
+    RdsConnectionError,
+    UnfinishedTransactionError,
+)
+from .lease import close, close_before_snapshot, connect, connection, transaction
+from .postgresql import Connection
 from .settings import Settings
 
 __all__ = [
     "ConfigurationError",
     "Connection",
-    "DatabaseConnectionError",
-    "Pool",
+    "NoConnectionError",
+    "OutOfTimeError",
     "PoolExhaustedError",
+    "RdsConnectionError",
     "Settings",
+    "UnfinishedTransactionError",
+    "close",
+    "connect",
     "connection",
+    "transaction",
 ]
+
+close_before_snapshot()

@@ -1,62 +1,94 @@
-"""What a new connection logs in with: a fresh IAM token, the secret's password, or DB_PASSWORD."""
+"""What a new connection logs in with: a fresh IAM token, what the secret holds, or DB_PASSWORD."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from .errors import DatabaseConnectionError
-from .iam_token import auth_token
+from .errors import NoConnectionError
 from .settings import Settings
+
+# Secrets Manager answers in some 20 ms; a function without a way to it must learn that before Lambda ends it.
+_SECRETS_MANAGER_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user and its password of the moment."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 class Credentials:
-    """Passwords for new connections. The secret is read once, and again when the server refused it (rotation)."""
+    """Logins for new connections. The secret is read once, and again after the server refused it (rotation)."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._environment = environment
-        self._secret_password: str | None = None
+        self._secret: Login | None = None
 
-    def password(self) -> str:
-        """The password for one new connection.
+    def login(self, seconds: float) -> Login:
+        """The login for one new connection, had within `seconds`.
 
         Raises:
-            DatabaseConnectionError: the secret cannot be read or has no password.
+            NoConnectionError: the secret cannot be read or holds no login, or there are no keys to sign a token with.
         """
         settings = self._settings
         if settings.auth == "iam":
-            return auth_token(
+            # Only here: hashing and quoting are a part of a cold start that the other kinds of login do not need.
+            from .iam_token import auth_token, aws_credentials
+
+            token = auth_token(
                 host=settings.host,
                 port=settings.port,
                 user=settings.user,
-                region=settings.region or "",
-                environment=self._environment,
+                region=settings.region,
+                credentials=aws_credentials(self._environment),
             )
+            return Login(settings.user, token)
         if settings.auth == "password":
-            return settings.password or ""
-        if self._secret_password is None:
-            self._secret_password = self._read_secret()
-        return self._secret_password
+            return Login(settings.user, settings.password)
+        if self._secret is None:
+            self._secret = self._read_secret(min(seconds, _SECRETS_MANAGER_SECONDS))
+        return self._secret
+
+    def forget(self) -> None:
+        """Read the secret again before the next connection."""
+        self._secret = None
 
     def refused(self) -> bool:
-        """The server refused the last password: whether another attempt with a new one makes sense."""
-        self._secret_password = None
-        return self._settings.auth in ("secret", "iam")
+        """The server refused the last login: whether the next one can be another."""
+        self.forget()
+        return self._settings.auth != "password"
 
-    def _read_secret(self) -> str:
+    def _read_secret(self, seconds: float) -> Login:
+        import json
+
         import boto3  # only here: importing it costs a cold start more than everything else together
+        import botocore.config
         import botocore.exceptions
 
+        arn = self._settings.secret_arn
+        # arn:aws:secretsmanager:<region>:…; a bare name is in the function's own region.
+        region = arn.split(":")[3] if arn.startswith("arn:") else self._settings.region or None
+        limits = botocore.config.Config(
+            connect_timeout=seconds / 2, read_timeout=seconds / 2, retries={"total_max_attempts": 1}
+        )
         try:
-            client = boto3.client("secretsmanager", region_name=self._settings.region)
-            text = client.get_secret_value(SecretId=self._settings.secret_arn)["SecretString"]
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            raise DatabaseConnectionError(
-                f"the secret {self._settings.secret_arn} cannot be read: {type(error).__name__}; check the function's "
-                "role and its way to Secrets Manager (endpoint or NAT)"
+            client = boto3.client("secretsmanager", region_name=region, config=limits)
+            text = client.get_secret_value(SecretId=arn)["SecretString"]
+        except botocore.exceptions.ClientError as error:
+            raise NoConnectionError(
+                f"the secret {arn} cannot be read ({error.response['Error']['Code']}); check DB_SECRET_ARN and the "
+                "function's role"
+            ) from None
+        except (botocore.exceptions.BotoCoreError, ValueError, KeyError) as error:
+            raise NoConnectionError(
+                f"the secret {arn} cannot be read ({type(error).__name__}); check the function's way to Secrets "
+                "Manager (an interface endpoint or NAT)"
             ) from None
         try:
-            return str(json.loads(text)["password"])
-        except (ValueError, KeyError, TypeError):
-            raise DatabaseConnectionError(
-                f'the secret {self._settings.secret_arn} is not JSON with "username" and "password"'
-            ) from None
+            value = json.loads(text)
+            # With alternating users a rotation changes the user too, so the secret's own one counts.
+            return Login(str(value.get("username") or self._settings.user), str(value["password"]))
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise NoConnectionError(f'the secret {arn} is not JSON with "username" and "password"') from None

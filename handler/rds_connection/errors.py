@@ -1,13 +1,40 @@
-"""Errors of this package: full sentences, without any secret."""
+"""Errors of this package: full sentences, without any secret. What the database itself says stays psycopg's.
+
+`outcome` is what the metrics line calls each of them.
+"""
 
 
-class ConfigurationError(ValueError):
+class RdsConnectionError(Exception):
+    """Any error of this package."""
+
+    outcome = "application"
+
+
+class ConfigurationError(RdsConnectionError):
     """The `DB_*` environment is wrong; the message lists every problem."""
 
+    outcome = "configuration"
 
-class DatabaseConnectionError(RuntimeError):
+
+class NoConnectionError(RdsConnectionError):
     """No connection could be had; the message says why and what to look at."""
 
+    def __init__(self, message: str, outcome: str = "unavailable") -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
-class PoolExhaustedError(RuntimeError):
+
+class PoolExhaustedError(RdsConnectionError):
     """More connections were asked for at once than DB_POOL_MAX_OPEN allows."""
+
+    outcome = "pool-exhausted"
+
+
+class OutOfTimeError(RdsConnectionError):
+    """The database did not answer while there was still time to say so."""
+
+    outcome = "out-of-time"
+
+
+class UnfinishedTransactionError(RdsConnectionError):
+    """A block ended without an error inside a transaction that was never committed; it was rolled back."""

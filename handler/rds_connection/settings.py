@@ -6,85 +6,109 @@ from pathlib import Path
 
 from .errors import ConfigurationError
 
-AMAZON_TRUST_SERVICES = Path(__file__).parent / "certificates" / "amazon-trust-services.pem"
+_CERTIFICATES = Path(__file__).parent / "certificates"
+AMAZON_TRUST_SERVICES = _CERTIFICATES / "amazon-trust-services.pem"
+RDS = _CERTIFICATES / "rds.pem"
 _AUTHS = ("iam", "secret", "password")
+_PORT = 5432
+_LIFETIME_SECONDS = 300
+# A proxy drops a client after 1800 s of silence unless told otherwise; a connection must not live to see that.
+_LONGEST_LIFETIME_SECONDS = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where to connect, as whom, and how large the pool is. `max_lifetime` is seconds."""
+    """Where to connect, as whom, and how large the pool is. `max_lifetime` is in seconds."""
 
     host: str
     port: int
     database: str
     user: str
     auth: str
-    secret_arn: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ssl_root_cert: str = str(AMAZON_TRUST_SERVICES)
+    ssl_root_cert: str
+    secret_arn: str = ""
+    password: str = field(default="", repr=False)
+    region: str = ""
+    application_name: str = "rds_connection"
     max_open: int = 1
     max_idle: int = 1
-    max_lifetime: float = 300.0
-    region: str | None = None
+    max_lifetime: int = _LIFETIME_SECONDS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_AUTH` and the rest.
+        """Read `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_AUTH` and the rest; an empty value is no value.
 
         Raises:
             ConfigurationError: with every problem, by variable name; never with the password.
         """
+        given = {name: value for name, value in environment.items() if value}
         problems: list[str] = []
-        engine = environment.get("DB_ENGINE", "postgresql")
+        engine = given.get("DB_ENGINE", "postgresql")
         if engine != "postgresql":
             problems.append(f'DB_ENGINE is "{engine}"; this package speaks postgresql only')
-        auth = environment.get("DB_AUTH") or ("password" if "DB_PASSWORD" in environment else "iam")
+        # The article's four names alone (DB_HOST, DB_NAME, DB_USER, DB_PASSWORD) must do.
+        auth = given.get("DB_AUTH", "password" if "DB_PASSWORD" in given else "iam")
         if auth not in _AUTHS:
             problems.append(f'DB_AUTH is "{auth}"; it must be one of {", ".join(_AUTHS)}')
-        required = ["DB_HOST", "DB_NAME", "DB_USER"]
-        required += {"secret": ["DB_SECRET_ARN"], "password": ["DB_PASSWORD"]}.get(auth, [])
-        problems += [f"{name} is not set" for name in required if not environment.get(name)]
-        port = _number(environment, "DB_PORT", 5432, 1, 65_535, "a port", problems)
-        max_open = _number(
-            environment, "DB_POOL_MAX_OPEN", 1, 1, 2, "1 or 2: the proxy does the pooling, not the function", problems
-        )
-        max_idle = _number(
-            environment, "DB_POOL_MAX_IDLE", 1, 0, 1, "0 or 1: idle connections of many environments pile up", problems
-        )
-        # A proxy drops a client after 24 h, and by default after 1800 s of silence: stay well below.
-        lifetime = _number(
-            environment, "DB_POOL_MAX_LIFETIME", 300, 1, 1700, "1 to 1700 seconds, below the proxy's 1800", problems
-        )
-        bundle = environment.get("DB_SSL_ROOT_CERT") or str(AMAZON_TRUST_SERVICES)
+        region = given.get("AWS_REGION", given.get("AWS_DEFAULT_REGION", ""))
+        needed = ["DB_HOST", "DB_NAME", "DB_USER"]
+        needed += {"secret": ["DB_SECRET_ARN"], "password": ["DB_PASSWORD"]}.get(auth, [])
+        problems += [f"{name} is not set" for name in needed if name not in given]
+        if auth == "iam" and not region:
+            problems.append("AWS_REGION is not set, and DB_AUTH iam signs its tokens for a region")
+        host = given.get("DB_HOST", "")
+        bundle = given.get("DB_SSL_ROOT_CERT", str(root_certificates(host)))
         if not Path(bundle).is_file():
             problems.append(f'DB_SSL_ROOT_CERT is "{bundle}", which is not a file')
+        numbers = _Numbers(given, problems)
+        settings = cls(
+            host=host,
+            port=numbers.read("DB_PORT", default=_PORT, low=1, high=65_535, reason="a port"),
+            database=given.get("DB_NAME", ""),
+            user=given.get("DB_USER", ""),
+            auth=auth,
+            ssl_root_cert=bundle,
+            secret_arn=given.get("DB_SECRET_ARN", ""),
+            password=given.get("DB_PASSWORD", ""),
+            region=region,
+            application_name=given.get("AWS_LAMBDA_FUNCTION_NAME", "rds_connection"),
+            max_open=numbers.read(
+                "DB_POOL_MAX_OPEN", default=1, low=1, high=2, reason="the proxy does the pooling, not the function"
+            ),
+            max_idle=numbers.read(
+                "DB_POOL_MAX_IDLE", default=1, low=0, high=1, reason="idle connections of many environments pile up"
+            ),
+            max_lifetime=numbers.read(
+                "DB_POOL_MAX_LIFETIME",
+                default=_LIFETIME_SECONDS,
+                low=1,
+                high=_LONGEST_LIFETIME_SECONDS,
+                reason="seconds, and no longer than a proxy keeps a silent client",
+            ),
+        )
         if problems:
             raise ConfigurationError("the database environment is wrong: " + "; ".join(problems))
-        return cls(
-            host=environment["DB_HOST"],
-            port=port,
-            database=environment["DB_NAME"],
-            user=environment["DB_USER"],
-            auth=auth,
-            secret_arn=environment.get("DB_SECRET_ARN"),
-            password=environment.get("DB_PASSWORD"),
-            ssl_root_cert=bundle,
-            max_open=max_open,
-            max_idle=min(max_idle, max_open),
-            max_lifetime=float(lifetime),
-            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
-        )
+        return settings
 
 
-def _number(
-    environment: Mapping[str, str], name: str, default: int, low: int, high: int, allowed: str, problems: list[str]
-) -> int:
-    text = environment.get(name) or str(default)
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        problems.append(f'{name} is "{text}"; it must be {allowed}')
-        return default
-    return number
+def root_certificates(host: str) -> Path:
+    """The bundle that verifies `host`: a database has a certificate of RDS, a proxy one of Amazon Trust Services."""
+    name = host.lower().rstrip(".")
+    is_rds = name.endswith((".rds.amazonaws.com", ".rds.amazonaws.com.cn"))
+    is_proxy = any(label.startswith("proxy-") for label in name.split(".")[1:])
+    return RDS if is_rds and not is_proxy else AMAZON_TRUST_SERVICES
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    given: Mapping[str, str]
+    problems: list[str]
+
+    def read(self, name: str, *, default: int, low: int, high: int, reason: str) -> int:
+        text = self.given.get(name, str(default))
+        # int() would take "1_0", " 1" and "１" too.
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        if not low <= number <= high:
+            self.problems.append(f'{name} is "{text}"; it must be {low} to {high} ({reason})')
+            return default
+        return number

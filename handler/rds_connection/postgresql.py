@@ -1,0 +1,183 @@
+"""The PostgreSQL side: opening a connection, and telling in what state one is."""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import generators, waiting
+from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
+from psycopg.rows import TupleRow, tuple_row
+
+from .credentials import Login
+from .errors import OutOfTimeError
+from .settings import Settings
+
+_T = TypeVar("_T")
+# How long psycopg's waiting goes without a look at signals, in seconds: its own default.
+_INTERVAL_SECONDS = 0.1
+
+
+class Connection(psycopg.Connection[TupleRow]):
+    """psycopg's connection, with an end: statements do not wait past the invocation's deadline.
+
+    Attributes:
+        deadline: when an answer is due, on the monotonic clock.
+        query_seconds: time spent waiting for the database since this was last set.
+        transactions_ended: how often the server was seen outside a transaction, so that something may be committed.
+        give_back: what `close` calls instead of closing, once.
+    """
+
+    deadline: float
+    query_seconds: float
+    transactions_ended: int
+    give_back: "Callable[[Connection], None] | None"
+    opened_at: tuple[float, float]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
+        super().__init__(*args, **kwargs)
+        self.deadline = float("inf")
+        self.query_seconds = 0.0
+        self.transactions_ended = 0
+        self.give_back = None
+        self.opened_at = (time.monotonic(), time.time())
+        self._readable = select.poll()
+        self._readable.register(self.pgconn.socket, select.POLLIN)
+        # An execution environment ends without a word, with connections open: nothing to warn of.
+        self._pool = None
+
+    def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
+        """Wait for the database, at most until the deadline.
+
+        Raises:
+            OutOfTimeError: no answer came by then.
+        """
+        began = time.monotonic()
+        bounded = timeout is None and self.deadline != float("inf")
+        try:
+            result = super().wait(gen, interval, max(self.deadline - began, 0.0) if bounded else timeout)
+        except psycopg.errors._WaitTimeout:
+            if not bounded:
+                raise
+            raise OutOfTimeError(
+                "the database did not answer before this invocation's time was up; what it was doing may or may not "
+                "take effect: raise the function's timeout, or make the statement faster"
+            ) from None
+        finally:
+            self.query_seconds += time.monotonic() - began
+        if self.pgconn.transaction_status == TransactionStatus.IDLE:
+            self.transactions_ended += 1
+        return result
+
+    def close(self) -> None:
+        """Close the connection, or give it back to its pool if it was lent by `connect`."""
+        give_back, self.give_back = self.give_back, None
+        if give_back is None:
+            super().close()
+        else:
+            give_back(self)
+
+    def age(self) -> float:
+        """Seconds since the connection was opened, frozen ones included, by the clock that went on in a freeze."""
+        monotonic, wall = self.opened_at
+        return max(time.monotonic() - monotonic, time.time() - wall)
+
+    def is_alive(self) -> bool:
+        """Whether an idle connection can be used, told from its socket alone: no round trip.
+
+        A server says nothing to an idle client, so whatever there is to read is the end, or cause for doubt.
+        """
+        return self.is_idle() and not self._readable.poll(0)
+
+    def is_idle(self) -> bool:
+        """Whether the connection is open, outside a transaction, with no statement under way."""
+        pgconn = self.pgconn
+        return (
+            pgconn.status == ConnStatus.OK
+            and pgconn.transaction_status == TransactionStatus.IDLE
+            and pgconn.pipeline_status == PipelineStatus.OFF
+        )
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, be it sound or failed."""
+        return self.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+    def is_failed(self) -> bool:
+        """Whether a statement failed in the open transaction, which can then no longer commit."""
+        return self.pgconn.transaction_status == TransactionStatus.INERROR
+
+    def restore(self) -> None:
+        """Take back what a block may have set on the connection object; needs an idle connection."""
+        self.row_factory = tuple_row
+        self.cursor_factory = psycopg.Cursor
+        self.prepare_threshold = None
+        if not self.autocommit:
+            self.autocommit = True
+        if self.isolation_level is not None:
+            self.isolation_level = None
+        if self.read_only is not None:
+            self.read_only = None
+        if self.deferrable is not None:
+            self.deferrable = None
+
+
+def open_connection(settings: Settings, login: Login, seconds: float) -> Connection:
+    """A new connection, verified by TLS, within `seconds`.
+
+    `psycopg.connect` counts whole seconds, two at least, and for each address of a name anew: too coarse for an
+    invocation that has a second left. So its parts are put together here.
+
+    Raises:
+        psycopg.OperationalError: with the last address's reason, when none of them let us in.
+    """
+    began = time.monotonic()
+    addresses = _addresses(settings.host, settings.port)
+    for number, address in enumerate(addresses):
+        left = seconds - (time.monotonic() - began)
+        # A share for each address that is still to be tried: the first may be a zone that does not answer.
+        share = left / (len(addresses) - number)
+        try:
+            pgconn = waiting.wait_conn(
+                generators.connect(_conninfo(settings, login, address)), interval=_INTERVAL_SECONDS, timeout=share
+            )
+        except psycopg.errors._WaitTimeout:
+            reason = psycopg.OperationalError(f"{address} did not answer within {share:.1f} s")
+        except psycopg.OperationalError as error:
+            reason = error
+        else:
+            conn = Connection(pgconn)
+            # A SELECT without autocommit leaves a transaction open, and the proxy's connection borrowed, until the next
+            # invocation. Prepared statements end in DEALLOCATE ALL, which pins the session (psycopg #1105).
+            conn.autocommit = True
+            conn.prepare_threshold = None
+            return conn
+    raise reason
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    except OSError as error:
+        raise psycopg.OperationalError(f"the name does not resolve: {error}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _conninfo(settings: Settings, login: Login, address: str) -> str:
+    # Of startup parameters a proxy takes only user, database, application_name and a few more; `options` above all
+    # makes it refuse the connection. The others here are libpq's own and never leave this machine.
+    return make_conninfo(
+        host=settings.host,
+        hostaddr=address,
+        port=settings.port,
+        dbname=settings.database,
+        user=login.user,
+        password=login.password,
+        application_name=settings.application_name,
+        sslmode="verify-full",
+        sslrootcert=settings.ssl_root_cert,
+        gssencmode="disable",
+    )

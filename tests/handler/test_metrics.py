@@ -1,0 +1,62 @@
+"""The metrics line: valid embedded metric format, and how each ending is called."""
+
+import json
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rds_connection import errors
+from rds_connection.invocation import Invocation
+from rds_connection.metrics import OUTCOMES, metrics_line, outcome
+
+_seconds = st.floats(0, 900, allow_nan=False)
+
+
+@given(
+    opened=st.integers(0, 9),
+    reused=st.integers(0, 9),
+    retries=st.integers(0, 1),
+    connecting=_seconds,
+    query=_seconds,
+    ending=st.sampled_from(OUTCOMES),
+    function=st.from_regex(r"[a-zA-Z0-9-_]{1,64}", fullmatch=True),
+)
+def test_a_line_is_json_in_the_embedded_metric_format(
+    opened: int, reused: int, retries: int, connecting: float, query: float, ending: str, function: str
+) -> None:
+    invocation = Invocation(None)
+    invocation.opened, invocation.reused, invocation.retries = opened, reused, retries
+    invocation.connect_seconds, invocation.query_seconds = connecting, query
+    line = metrics_line(invocation, outcome=ending, function=function, milliseconds=1_764_000_000_000)
+    assert "\n" not in line
+    found = json.loads(line)
+    (directive,) = found["_aws"]["CloudWatchMetrics"]
+    assert found["_aws"]["Timestamp"] == 1_764_000_000_000
+    assert all(isinstance(found[name], str) for names in directive["Dimensions"] for name in names)
+    assert all(isinstance(found[metric["Name"]], int | float) for metric in directive["Metrics"])
+    assert (found["ConnectionsOpened"], found["ConnectionsReused"], found["Retries"]) == (opened, reused, retries)
+    assert found["ConnectTime"] == pytest.approx(connecting * 1000, abs=0.001)
+    assert found["QueryTime"] == pytest.approx(query * 1000, abs=0.001)
+    assert (found["Outcome"], found["Failures"]) == (ending, 0 if ending == "ok" else 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (None, "ok"),
+        (ValueError("the handler's own"), "application"),
+        (errors.ConfigurationError("…"), "configuration"),
+        (errors.PoolExhaustedError("…"), "pool-exhausted"),
+        (errors.OutOfTimeError("…"), "out-of-time"),
+        (errors.UnfinishedTransactionError("…"), "application"),
+        (errors.NoConnectionError("…"), "unavailable"),
+        (errors.NoConnectionError("…", "refused"), "refused"),
+        (psycopg.errors.UniqueViolation("…"), "statement"),
+        (psycopg.errors.AdminShutdown("…"), "unavailable"),
+    ],
+)
+def test_every_ending_has_one_of_the_stated_names(error: BaseException | None, name: str) -> None:
+    assert outcome(error) == name
+    assert name in OUTCOMES
