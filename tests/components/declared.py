@@ -86,6 +86,7 @@ class Registered:
     delete_before_replace: bool
     replace_with: list[str]
     component: bool
+    provider: str
 
 
 @dataclass
@@ -151,6 +152,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     delete_before_replace=request.deleteBeforeReplace,
                     replace_with=list(request.replace_with),
                     component=not request.custom,
+                    provider=request.provider,
                 )
             )
         return response

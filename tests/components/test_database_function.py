@@ -1,0 +1,106 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_rds_proxy import DatabaseFunction, database_function
+from lambda_rds_proxy.engines import Auth
+from tests.components.declared import Declared, declare
+from tests.components.test_database_proxy import NETWORK
+from tests.components.test_proxy_verification import PROXY
+
+
+@pytest.fixture(autouse=True)
+def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = tmp_path / "package.zip"
+    archive.touch()
+    monkeypatch.setattr(database_function, "build_package", lambda *_, **__: archive)
+
+
+def function(proxy: Any = PROXY, **args: Any) -> Declared:
+    whole: Any = {"network": NETWORK, "proxy": proxy, "path": "handler", **args}
+    return declare(lambda: DatabaseFunction("app", whole).function_name)
+
+
+def environment(declared: Declared) -> dict[str, str]:
+    found: dict[str, str] = declared.one("function:Function").inputs["environment"]["variables"]
+    return found
+
+
+def test_the_environment_has_the_articles_names_and_the_proxys_host() -> None:
+    assert environment(function()) == {
+        "DB_HOST": PROXY["endpoint"],
+        "DB_PORT": "5432",
+        "DB_NAME": "orders",
+        "DB_USER": "app",
+        "DB_ENGINE": "postgresql",
+        "DB_AUTH": "iam",
+    }
+
+
+def test_with_auth_secret_the_function_is_told_which_secret_and_never_a_password() -> None:
+    variables = environment(function({**PROXY, "auth": Auth.SECRET}))
+    assert variables["DB_AUTH"] == "secret"
+    assert variables["DB_SECRET_ARN"] == PROXY["secret_arn"]
+    assert "DB_PASSWORD" not in variables
+
+
+def test_a_reader_endpoint_is_handed_on() -> None:
+    assert environment(function({**PROXY, "reader_endpoint": "reader"}))["DB_READER_HOST"] == "reader"
+
+
+@pytest.mark.parametrize("auth", [Auth.IAM, Auth.IAM_END_TO_END])
+def test_with_iam_the_role_may_connect_as_one_user_on_the_proxys_own_id(auth: Auth) -> None:
+    declared = function({**PROXY, "auth": auth})
+    assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
+        {
+            "Effect": "Allow",
+            "Action": ["rds-db:connect"],
+            "Resource": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/app",
+        }
+    ]
+
+
+def test_with_auth_secret_the_role_may_read_that_secret_only() -> None:
+    declared = function({**PROXY, "auth": Auth.SECRET})
+    assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": PROXY["secret_arn"]}
+    ]
+
+
+def test_the_role_logs_to_its_own_group_only() -> None:
+    declared = function()
+    logs, network = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
+    assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert logs["Resource"].startswith("arn:aws:logs:")
+    assert all(action.startswith("ec2:") for action in network["Action"])
+
+
+def test_the_log_group_has_the_functions_name_and_is_there_before_it() -> None:
+    declared = function()
+    made, group = declared.one("function:Function"), declared.one("logGroup:LogGroup")
+    assert group.inputs["name"] == f"/aws/lambda/{made.inputs['name']}"
+    assert declared.waits_for(made, group)
+    assert all(declared.waits_for(made, each) for each in declared.all("rolePolicy:RolePolicy"))
+
+
+def test_the_function_stands_in_the_clients_group_and_the_private_subnets() -> None:
+    config = function().one("function:Function").inputs["vpcConfig"]
+    assert config == {"subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-clients"]}
+
+
+def test_reserved_concurrency_timeout_and_memory_are_those_asked_for() -> None:
+    inputs = function(reserved_concurrency=20, timeout=9, memory=512).one("function:Function").inputs
+    assert (inputs["reservedConcurrentExecutions"], inputs["timeout"], inputs["memorySize"]) == (20, 9, 512)
+    assert "reservedConcurrentExecutions" not in function().one("function:Function").inputs
+
+
+@pytest.mark.parametrize("name", ["DB_HOST", "DB_PASSWORD", "AWS_REGION"])
+def test_names_that_the_proxy_or_lambda_gives_cannot_be_overridden(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        function(environment={name: "x"})
+
+
+def test_other_variables_and_pool_sizes_are_passed_on() -> None:
+    variables = environment(function(environment={"STAGE": "x", "DB_POOL_MAX_OPEN": "2"}))
+    assert (variables["STAGE"], variables["DB_POOL_MAX_OPEN"]) == ("x", "2")
