@@ -168,7 +168,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 def _conninfo(settings: Settings, login: Login, address: str) -> str:
     # Of startup parameters a proxy takes only user, database, application_name and a few more; `options` above all
-    # makes it refuse the connection. The others here are libpq's own and never leave this machine.
+    # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine.
     return make_conninfo(
         host=settings.host,
         hostaddr=address,
@@ -177,6 +177,7 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         user=login.user,
         password=login.password,
         application_name=settings.application_name,
+        options="",
         sslmode="verify-full",
         sslrootcert=settings.ssl_root_cert,
         gssencmode="disable",
