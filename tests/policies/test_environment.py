@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rds_proxy_guard.environment import is_host_like
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DB_HOST",
+        "PGHOST",
+        "DATABASE_URL",
+        "dbHost",
+        "ORDERS_DB_ENDPOINT",
+        "RDS_HOSTNAME",
+        "DB_DSN",
+        "JDBC_URL",
+        "SPRING_DATASOURCE_URL",
+        "DB_READER_HOST",
+        "POSTGRES_SERVER",
+        "DB_CONNECTION_STRING",
+        "DB_PROXY_ENDPOINT",
+        "db-host",
+        "ORDERS_DB_CONFIG",
+    ],
+)
+def test_names_of_hosts_are_recognised(name: str) -> None:
+    assert is_host_like(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DB_PORT",
+        "DB_NAME",
+        "DB_USER",
+        "DB_PASSWORD",
+        "DB_SECRET_ARN",
+        "CLUSTER_ARN",
+        "RESOURCE_ARN",
+        "STAGE",
+        "LOG_LEVEL",
+        "DB_INSTANCE_IDENTIFIER",
+        "DB_HOST_PARAMETER",
+        "DB_URL_SECRET_ARN",
+        "CONNECTION_LIMIT",
+        "DB_CONNECTION_TIMEOUT",
+        "HOST_PORT",
+        "",
+    ],
+)
+def test_names_of_other_things_are_not(name: str) -> None:
+    assert not is_host_like(name)
+
+
+@given(st.text())
+def test_any_name_gets_an_answer(name: str) -> None:
+    assert is_host_like(name) in (True, False)
