@@ -70,4 +70,6 @@ def statement_failure(error: psycopg.Error) -> Failure:
     if state is not None:
         # 08000: RDS Proxy's borrow timeout; 08P01: PgBouncer's query_wait_timeout and its lost servers.
         return Failure.UNAVAILABLE if state[:2] == "08" or state in _UNAVAILABLE_STATES else Failure.STATEMENT
-    return Failure.UNAVAILABLE if isinstance(error, psycopg.OperationalError) else Failure.STATEMENT
+    # Without one the error is psycopg's own: the connection went, or its last words came where an answer was due.
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InternalError)
+    return Failure.UNAVAILABLE if lost else Failure.STATEMENT

@@ -7,7 +7,7 @@ from typing import Protocol
 
 # What must be left of an invocation to tell the caller what went wrong, in seconds.
 _ANSWER_SECONDS = 0.5
-# The pause before the one retry, in seconds: long enough for a pooler's restart to begin to pass, and spread out,
+# The pause before a retry, in seconds: long enough for a pooler's restart to begin to pass, and spread out,
 # because thousands of environments lose their connections at the same moment.
 _PAUSE_SECONDS = (0.2, 1.0)
 
@@ -24,16 +24,16 @@ class LambdaContext(Protocol):
 
 
 class Invocation:
-    """The outermost block or call of an invocation; whatever is nested shares its time, its one retry, its record."""
+    """The outermost block or call of an invocation; whatever is nested shares its time, its retries, its record."""
 
-    __slots__ = ("connect_seconds", "deadline", "opened", "query_seconds", "request_id", "retries", "reused")
+    __slots__ = ("_retried", "connect_seconds", "deadline", "opened", "query_seconds", "request_id", "reused")
 
     def __init__(self, context: LambdaContext | None) -> None:
         self.deadline = _deadline(context)
         self.request_id = context.aws_request_id if context is not None else ""
         self.opened = 0
         self.reused = 0
-        self.retries = 0
+        self._retried: list[str] = []
         self.connect_seconds = 0.0
         self.query_seconds = 0.0
 
@@ -41,12 +41,17 @@ class Invocation:
         """Seconds until an answer is due; infinite if nobody told."""
         return self.deadline - time.monotonic()
 
-    def retry(self, *, pause: bool = True) -> bool:
-        """Wait a moment, then allow a second attempt; refused if there was one, or if no time would be left for it."""
+    @property
+    def retries(self) -> int:
+        """How often something was done a second time: at most once to connect, and once to run a transaction."""
+        return len(self._retried)
+
+    def retry(self, what: str, *, pause: bool = True) -> bool:
+        """Wait a moment, then allow a second attempt at `what`; refused after one, or without time for it."""
         seconds = random.uniform(*_PAUSE_SECONDS) if pause else 0.0  # noqa: S311 - spreads load, hides nothing
-        if self.retries or self.seconds_left() < 2 * seconds:
+        if what in self._retried or self.seconds_left() < 2 * seconds:
             return False
-        self.retries += 1
+        self._retried.append(what)
         time.sleep(seconds)
         return True
 

@@ -91,7 +91,7 @@ def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable
                 except psycopg.Error as error:
                     if not attempt.nothing_committed or statement_failure(error) is not Failure.UNAVAILABLE:
                         raise
-                    if not invocation.retry():
+                    if not invocation.retry("transaction"):
                         raise
 
     return in_transaction

@@ -128,9 +128,9 @@ class Pool:
             problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}"
             failure = connect_failure(reason)
             if failure is Failure.AUTHENTICATION:
-                again = self._credentials.refused() and invocation.retry(pause=False)
+                again = self._credentials.refused() and invocation.retry("connect", pause=False)
             else:
-                again = failure is Failure.UNAVAILABLE and invocation.retry()
+                again = failure is Failure.UNAVAILABLE and invocation.retry("connect")
             if not again:
                 raise NoConnectionError(problem, failure)
             _log.warning("%s; trying once more", problem)

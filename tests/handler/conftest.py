@@ -59,7 +59,7 @@ class Cloud:
         pid = self.pooler.server.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        until(lambda: self.pooler.server.pid not in (None, pid))
+        until(lambda: self.pooler.server.pid not in (None, pid) and bool(self.pooler.show("VERSION")))
 
     def until_running(self, fragment: str) -> None:
         """Wait until a statement of the application that contains `fragment` runs."""
@@ -72,6 +72,29 @@ class Cloud:
                 )
             )
         )
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """A connection through the proxy as the application's user, as another environment has it."""
+        settings = self.pooler.settings
+        return psycopg.connect(
+            host=settings.address,
+            port=settings.port,
+            dbname=DATABASE,
+            user=APPLICATION,
+            password=self.password,
+            sslmode="verify-full",
+            sslrootcert=self.bundle,
+        )
+
+    @contextmanager
+    def rotated(self, password: str) -> Iterator[None]:
+        """Another password of the application's user, in the database and at the proxy, for the length of a block."""
+        self.execute(f"ALTER ROLE {APPLICATION} PASSWORD '{password}'")
+        try:
+            with self.pooling(users={APPLICATION: password}):
+                yield
+        finally:
+            self.execute(f"ALTER ROLE {APPLICATION} PASSWORD '{self.password}'")
 
     @contextmanager
     def pooling(self, **changed: Any) -> Iterator[None]:

@@ -77,8 +77,9 @@ def test_an_error_of_a_statement_is_told_by_its_sqlstate(state: str, failure: Fa
     assert statement_failure(psycopg.errors.lookup(state)("…")) is failure
 
 
-def test_an_error_without_a_sqlstate_is_a_lost_connection_only_if_it_is_operational() -> None:
+def test_an_error_without_a_sqlstate_is_a_lost_connection_unless_the_program_is_wrong() -> None:
     assert statement_failure(psycopg.OperationalError("the connection is lost")) is Failure.UNAVAILABLE
+    assert statement_failure(psycopg.InternalError("received 2 results from command 'COMMIT'")) is Failure.UNAVAILABLE
     assert (
         statement_failure(psycopg.ProgrammingError("the query has 1 placeholder but 2 parameters")) is Failure.STATEMENT
     )

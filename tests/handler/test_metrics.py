@@ -17,7 +17,7 @@ _seconds = st.floats(0, 900, allow_nan=False)
 @given(
     opened=st.integers(0, 9),
     reused=st.integers(0, 9),
-    retries=st.integers(0, 1),
+    retries=st.integers(0, 2),
     connecting=_seconds,
     query=_seconds,
     ending=st.sampled_from(OUTCOMES),
@@ -27,7 +27,9 @@ def test_a_line_is_json_in_the_embedded_metric_format(
     opened: int, reused: int, retries: int, connecting: float, query: float, ending: str, function: str
 ) -> None:
     invocation = Invocation(None)
-    invocation.opened, invocation.reused, invocation.retries = opened, reused, retries
+    invocation.opened, invocation.reused = opened, reused
+    for what in ("connect", "transaction")[:retries]:
+        assert invocation.retry(what, pause=False)
     invocation.connect_seconds, invocation.query_seconds = connecting, query
     line = metrics_line(invocation, outcome=ending, function=function, milliseconds=1_764_000_000_000)
     assert "\n" not in line

@@ -1,0 +1,331 @@
+"""Faults at every moment, each on real servers: what is retried, what must not be, and what the caller hears.
+
+Every case writes numbered rows: none may be lost that was reported as written, none may be there twice.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import psycopg
+import pytest
+from moto import mock_aws
+
+from rds_connection import Connection, NoConnectionError, connection, transaction
+
+from .conftest import APPLICATION, Cloud, Context, until
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def rows(cloud: Cloud) -> Iterator[Callable[[], list[int]]]:
+    """An empty table `numbered`, and what is in it."""
+    cloud.terminate_backends()  # a statement of the last test may still hold the table
+    cloud.execute("DROP TABLE IF EXISTS numbered; CREATE TABLE numbered (n int); ALTER TABLE numbered OWNER TO app")
+    yield lambda: [row[0] for row in cloud.execute("SELECT n FROM numbered ORDER BY n")]
+
+
+@pytest.fixture
+def slow_commit(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    """Every COMMIT of a transaction that wrote to `numbered` takes a second and a half."""
+    cloud.execute(
+        "CREATE OR REPLACE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$"
+    )
+    cloud.execute(
+        "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON numbered DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION linger()"
+    )
+
+
+@pytest.fixture
+def other() -> Iterator[ThreadPoolExecutor]:
+    """A second thread, for an invocation that something happens to."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+class Writer:
+    """A handler that writes one numbered row in a transaction, and counts how often it ran."""
+
+    def __init__(self, statement: str = "SELECT 1") -> None:
+        self.runs = 0
+        self._statement = statement
+        self.write = transaction(self._write)
+
+    def _write(self, conn: Connection, number: int) -> int:
+        self.runs += 1
+        conn.execute("INSERT INTO numbered VALUES (%s)", [number])
+        if self.runs == 1:
+            conn.execute(self._statement)
+        return number
+
+
+def warm() -> Connection:
+    """Leave one warm connection behind."""
+    with connection() as conn:
+        conn.execute("SELECT 1")
+    return conn
+
+
+def test_a_server_that_went_while_frozen_is_replaced_without_a_retry(cloud: Cloud) -> None:
+    dead = warm()
+    cloud.kill_pooler()
+    assert not dead.is_alive()
+    with connection() as conn:
+        assert conn is not dead
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_client_that_the_proxy_dropped_while_frozen_is_replaced(cloud: Cloud) -> None:
+    with cloud.pooling(idle_client_timeout=1):
+        dead = warm()
+        until(lambda: not dead.is_alive())
+        with connection() as conn:
+            assert conn is not dead
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_block_whose_connection_is_lost_in_a_statement_is_not_repeated(
+    cloud: Cloud, rows: Callable[[], list[int]], other: ThreadPoolExecutor
+) -> None:
+    def invoke() -> None:
+        with connection() as conn:
+            conn.execute("INSERT INTO numbered SELECT 1 FROM pg_sleep(10)")
+
+    running = other.submit(invoke)
+    cloud.until_running("INSERT INTO numbered")
+    cloud.terminate_backends()
+    with pytest.raises(psycopg.OperationalError):
+        running.result(10)
+    assert rows() == []
+    with connection() as conn:
+        conn.execute("INSERT INTO numbered VALUES (2)")
+    assert rows() == [2]
+
+
+@pytest.mark.parametrize("fault", ["backend", "pooler"])
+def test_a_transaction_that_is_lost_before_commit_runs_once_more(
+    cloud: Cloud, rows: Callable[[], list[int]], other: ThreadPoolExecutor, fault: str
+) -> None:
+    writer = Writer("SELECT pg_sleep(10)")
+    running = other.submit(writer.write, 1)
+    cloud.until_running("SELECT pg_sleep(10)")
+    cloud.terminate_backends() if fault == "backend" else cloud.kill_pooler()
+    assert running.result(10) == 1
+    assert writer.runs == 2
+    assert rows() == [1]
+
+
+def test_a_transaction_that_is_lost_twice_is_told(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    runs = []
+
+    @transaction
+    def write(conn: Connection) -> None:
+        runs.append(1)
+        conn.execute("INSERT INTO numbered VALUES (1)")
+        cloud.terminate_backends()
+        conn.execute("SELECT 1")
+
+    with pytest.raises(psycopg.OperationalError):
+        write()
+    assert len(runs) == 2
+    assert rows() == []
+
+
+def test_a_commit_that_is_refused_is_not_repeated(
+    cloud: Cloud, rows: Callable[[], list[int]], slow_commit: None, other: ThreadPoolExecutor
+) -> None:
+    writer = Writer()
+    running = other.submit(writer.write, 1)
+    cloud.until_running("COMMIT")
+    cloud.terminate_backends()
+    with pytest.raises(psycopg.Error):
+        running.result(10)
+    assert writer.runs == 1
+    assert rows() == []
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated_though_it_took_effect(
+    cloud: Cloud, rows: Callable[[], list[int]], slow_commit: None, other: ThreadPoolExecutor
+) -> None:
+    writer = Writer()
+    running = other.submit(writer.write, 1)
+    cloud.until_running("COMMIT")
+    cloud.kill_pooler()
+    with pytest.raises(psycopg.OperationalError):
+        running.result(10)
+    assert writer.runs == 1
+    until(lambda: rows() == [1])
+
+
+def test_a_function_that_used_another_connection_is_not_repeated(
+    cloud: Cloud, rows: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_POOL_MAX_OPEN", "2")
+
+    @transaction
+    def write(conn: Connection) -> None:
+        with connection() as second:
+            second.execute("INSERT INTO numbered VALUES (1)")
+        cloud.terminate_backends()
+        conn.execute("SELECT 1")
+
+    with pytest.raises(psycopg.OperationalError):
+        write()
+    assert rows() == [1]
+
+
+def test_a_function_that_committed_by_itself_is_not_repeated(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    @transaction
+    def write(conn: Connection) -> None:
+        conn.execute("INSERT INTO numbered VALUES (1)")
+        conn.execute("COMMIT")
+        cloud.terminate_backends()
+        conn.execute("SELECT 1")
+        cloud.kill_pooler()
+        conn.execute("SELECT 1")
+
+    with pytest.raises(psycopg.OperationalError):
+        write()
+    assert rows() == [1]
+
+
+def test_an_error_of_the_application_is_not_repeated(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    writer = Writer("SELECT 1/0")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        writer.write(1)
+    assert writer.runs == 1
+    assert rows() == []
+
+
+def test_a_restarted_pooler_is_waited_for_once(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    warm()
+    cloud.pooler.stop()
+    starting = threading.Timer(0.1, cloud.pooler.start)
+    starting.start()
+    try:
+        assert Writer().write(1) == 1
+    finally:
+        starting.join()
+    assert rows() == [1]
+
+
+def test_a_refused_connect_is_tried_twice_and_told_within_the_time(cloud: Cloud) -> None:
+    cloud.pooler.stop()
+    try:
+        limited = Context(3)
+        with pytest.raises(NoConnectionError, match="Connection refused"), connection(limited):
+            pass
+        assert 0.2 < 3 - limited.get_remaining_time_in_millis() / 1000 < 1.5
+    finally:
+        cloud.pooler.start()
+
+
+def test_a_transaction_that_got_no_database_connection_runs_once_more(
+    cloud: Cloud, rows: Callable[[], list[int]]
+) -> None:
+    # One database connection, held until just after the borrow timeout of one second.
+    with cloud.pooling(max_connections_percent=3), cloud.connect() as holder:
+        holder.execute("SELECT 1")
+        release = threading.Timer(1.1, holder.rollback)
+        release.start()
+        writer = Writer()
+        assert writer.write(1) == 1
+        release.join()
+        assert rows() == [1]
+
+
+def test_a_borrow_timeout_is_told_as_the_proxy_says_it(cloud: Cloud) -> None:
+    with cloud.pooling(max_connections_percent=3), cloud.connect() as holder:
+        holder.execute("SELECT 1")
+        with pytest.raises(psycopg.OperationalError, match="query_wait_timeout"), connection() as conn:
+            conn.execute("SELECT 1")
+        assert conn.closed
+
+
+def test_no_client_connection_left_is_waited_for_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.supervisor.pgbouncer._MOST_CLIENTS", 1)
+    with cloud.pooling(), cloud.connect() as only:
+        leaving = threading.Timer(0.1, only.close)
+        leaving.start()
+        with connection() as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+        leaving.join()
+
+
+def test_no_client_connection_left_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.supervisor.pgbouncer._MOST_CLIENTS", 1)
+    with (
+        cloud.pooling(),
+        cloud.connect(),
+        pytest.raises(NoConnectionError, match="no more connections allowed"),
+        connection(),
+    ):
+        pass
+
+
+@pytest.fixture
+def secret(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """The environment of `auth: secret`; the function puts a password into the secret."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("DB_AUTH", "secret")
+    monkeypatch.delenv("DB_PASSWORD")
+    with mock_aws():
+        manager = boto3.client("secretsmanager", region_name="eu-west-1")
+        arn = manager.create_secret(Name="app")["ARN"]
+        monkeypatch.setenv("DB_SECRET_ARN", arn)
+
+        def put(password: str) -> None:
+            value = {"username": APPLICATION, "password": password}
+            manager.put_secret_value(SecretId=arn, SecretString=json.dumps(value))
+
+        put(cloud.password)
+        yield put
+
+
+def test_a_rotated_password_is_read_again(cloud: Cloud, secret: Callable[[str], None]) -> None:
+    warm()
+    with cloud.rotated("the-second-password"):
+        secret("the-second-password")
+        with connection(Context(5)) as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_secret_that_does_not_match_is_told_without_its_value(cloud: Cloud, secret: Callable[[str], None]) -> None:
+    secret("hidden-password")
+    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(5)):
+        pass
+    assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r}"
+
+
+def test_a_wrong_password_is_told_without_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hidden-password")
+    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection():
+        pass
+    assert raised.value.outcome == "authentication"
+    assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r}"
+
+
+def test_a_missing_database_is_told_at_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_NAME", "nowhere")
+    began = time.monotonic()
+    with pytest.raises((NoConnectionError, psycopg.Error), match="nowhere"), connection() as conn:
+        conn.execute("SELECT 1")
+    assert time.monotonic() - began < 2
+
+
+def test_warm_environments_survive_a_restart_of_the_database(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
+    written = []
+    for number in range(6):
+        if number == 3:
+            cloud.postgres.stop()
+            cloud.postgres.start()
+        with connection(Context(5)) as conn:
+            conn.execute("INSERT INTO numbered VALUES (%s)", [number])
+        written.append(number)
+    assert rows() == written
