@@ -5,13 +5,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.panel import Panel
 from rich.table import Table
 
 from . import pulumi_cli
 from .pulumi_cli import console
 from .supervisor.client import SupervisorClient
 from .supervisor.errors import LaptopError
+
+# kind, what it is called, which fact is its host name
+_TOPOLOGY = (
+    ("function", "Lambda", ""),
+    ("proxy", "→ RDS Proxy (PgBouncer)", "endpoint"),
+    ("instance", "→ RDS (PostgreSQL)", "address"),
+)
 
 
 def up(root: Path) -> None:
@@ -63,35 +69,30 @@ def _invoke(function: str) -> tuple[dict[str, Any], float]:
 
 def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, tuple[dict[str, Any], float]]) -> None:
     budget = outputs["connectionBudget"]
-    table = Table(title="Lambda → RDS Proxy → RDS, on this machine", title_justify="left", show_lines=False)
-    table.add_column("what")
-    table.add_column("name")
-    table.add_column("address")
-    table.add_column("state")
-    addresses = {"function": "", "proxy": "endpoint", "instance": "address"}
-    for kind, label in (
-        ("function", "Lambda function"),
-        ("proxy", "RDS Proxy (PgBouncer)"),
-        ("instance", "RDS (PostgreSQL)"),
-    ):
-        for each in client.resources():
+    table = Table.grid(padding=(0, 2))
+    resources = client.resources()
+    for kind, label, name in _TOPOLOGY:
+        for each in resources:
             if each["kind"] == kind:
                 facts = each["facts"]
                 where = f"{facts['ip']}:{facts['port']}" if "ip" in facts else client.url
-                name = facts[addresses[kind]] if addresses[kind] else each["identifier"]
-                table.add_row(label, name, where, each["status"])
-    console.print(table)
+                table.add_row(label, facts[name] if name else each["identifier"], where, each["status"])
+                label = ""
+    console.print("\nLambda → RDS Proxy → RDS, on this machine", style="bold")
+    console.print(table, soft_wrap=True)
     console.print(
         f"max_connections {budget['maxConnections']}, the proxy may take {budget['percent']} % = {budget['ceiling']}; "
         f"{budget['clients']} clients at most ({budget['verdict']})"
     )
     for name, (payload, milliseconds) in answers.items():
-        console.print(
-            Panel(json.dumps(payload, indent=2, ensure_ascii=False), title=f"{name} answered in {milliseconds:.0f} ms")
-        )
-    console.print(
-        'next:  eval "$(make -s env)"                     pulumi, python and boto3 for this stack in your shell\n'
-        "       python -m local status                    what runs\n"
-        "       pulumi up -s local --policy-pack policies   after a change\n"
-        "       make down                                  ends everything"
-    )
+        console.print(f"\n{name} answered in {milliseconds:.0f} ms:", style="bold")
+        console.print(json.dumps(payload, indent=2, ensure_ascii=False))
+    console.print(_NEXT)
+
+
+_NEXT = """
+next:
+  eval "$(make -s env)"                       pulumi, python and boto3 of this stack in your shell
+  python -m local status                      what runs
+  pulumi up -s local --policy-pack policies   after a change
+  make down                                   ends everything"""

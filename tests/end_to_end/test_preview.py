@@ -1,0 +1,115 @@
+"""Previews on the real engine with the real policy pack; the provider records, nothing is started."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.supervisor.client import SupervisorClient
+from tests.end_to_end.conftest import Checkout
+
+pytestmark = pytest.mark.engine
+GOLDEN = Path(__file__).parent / "golden_urns.txt"
+FUNCTIONS = [{"name": "app", "path": "handler", "reservedConcurrency": 20}]
+
+
+def preview(checkout: Checkout, stack: str, *arguments: str) -> Any:
+    return checkout.pulumi("preview", "-s", stack, "--policy-pack", "policies", *arguments)
+
+
+def test_a_new_dev_shaped_stack_previews_with_the_golden_urns_and_no_finding(checkout: Checkout) -> None:
+    """A changed URN replaces a resource in every stack: it needs an alias, and then a new line in the list."""
+    checkout.configure("shape", functions=FUNCTIONS)
+    done = checkout.pulumi(
+        "preview", "-s", "shape", "--policy-pack", "policies", "--json",
+        environment={"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert not [event for event in events if "policyEvent" in event]
+    urns = {
+        event["resourcePreEvent"]["metadata"]["urn"].replace("urn:pulumi:shape::lambda-rds-proxy::", "")
+        for event in events
+        if "resourcePreEvent" in event
+    }
+    found = sorted(urn for urn in urns if "pulumi:providers" not in urn and not urn.startswith("pulumi:pulumi:Stack"))
+    assert found == GOLDEN.read_text().splitlines()
+
+
+def test_a_preview_starts_nothing(checkout: Checkout) -> None:
+    checkout.configure("quiet", functions=FUNCTIONS)
+    assert preview(checkout, "quiet").returncode == 0
+    assert SupervisorClient.running(checkout.root) is None
+    assert not checkout.state.exists()
+
+
+@pytest.mark.parametrize("auth", ["iam", "iam-end-to-end", "secret"])
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+@pytest.mark.parametrize("target", ["instance", "cluster"])
+def test_every_engine_target_and_auth_previews_with_no_finding(
+    checkout: Checkout, engine: str, target: str, auth: str
+) -> None:
+    checkout.configure("combination", engine=engine, target=target, auth=auth, functions=FUNCTIONS)
+    done = preview(checkout, "combination")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "violation" not in done.stdout.lower()
+
+
+def test_95_percent_is_rejected_with_the_fix(checkout: Checkout) -> None:
+    checkout.configure("greedy", maxConnectionsPercent=95, functions=FUNCTIONS)
+    done = preview(checkout, "greedy")
+    assert done.returncode != 0
+    assert "rds-proxy-max-connections" in done.stdout
+    assert "maxConnectionsPercent is 95" in done.stdout
+    assert "at most 90" in done.stdout
+
+
+def test_a_function_given_the_databases_endpoint_is_rejected_while_the_host_is_still_unknown(
+    checkout: Checkout,
+) -> None:
+    project = checkout.root / "tests" / "end_to_end" / "programs" / "direct"
+    keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
+    (project / "Pulumi.direct.yaml").write_text(json.dumps({"config": keys}))
+    checkout.pulumi("stack", "init", "direct", "--no-select", project=project)
+    done = checkout.pulumi("preview", "-s", "direct", "--policy-pack", str(checkout.root / "policies"), project=project)
+    assert done.returncode != 0
+    assert "lambda-uses-rds-proxy-graph" in done.stdout
+    assert "DB_HOST" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"maxConnectionPercent": 80}, "did you mean maxConnectionsPercent?"),
+        ({"maxConnectionsPercent": 0}, 'maxConnectionsPercent is "0"; it must be a whole number from 1 to 100'),
+        ({"maxConnectionsPercent": 101}, 'maxConnectionsPercent is "101"'),
+        ({"maxConnectionsPercent": "abc"}, 'maxConnectionsPercent is "abc"'),
+        ({"engine": "oracle"}, 'engine is "oracle"; it must be one of postgresql, mysql'),
+        ({"vpcId": "vpc-0a", "subnetIds": ["subnet-0a"]}, "at least 2 subnet ids"),
+        ({"functions": [{"name": "app", "path": "hanlder"}]}, 'functions[0].path is "hanlder"'),
+        ({"borrowTimeout": 20}, "borrowTimeout is 20 but the timeout of function app is 15 s"),
+    ],
+)
+def test_bad_configuration_is_one_clear_sentence(checkout: Checkout, config: dict[str, Any], sentence: str) -> None:
+    checkout.configure("wrong", **config)
+    done = preview(checkout, "wrong")
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_the_stand_in_refuses_a_stack_that_is_not_the_laptops(checkout: Checkout) -> None:
+    checkout.pulumi("stack", "init", "dev", "--no-select")
+    done = preview(checkout, "dev")
+    assert done.returncode != 0
+    assert "stand-in for the aws provider, and this stack is not the laptop's" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_the_stand_in_refuses_a_backend_that_is_not_the_checkouts(checkout: Checkout, tmp_path: Path) -> None:
+    elsewhere = {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    checkout.pulumi("stack", "init", "local", environment=elsewhere)
+    done = checkout.pulumi("preview", "-s", "local", environment=elsewhere)
+    assert done.returncode != 0
+    assert "is not this checkout's own" in done.stdout.replace("\n", " ")

@@ -1,0 +1,218 @@
+"""The laptop stack for real: engine, PostgreSQL, PgBouncer, TLS, secrets, and the zip under AWS's runtime client.
+
+The tests run in order on one stack, as a user's day does.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from tests.end_to_end.conftest import Checkout
+
+pytestmark = [pytest.mark.engine, pytest.mark.servers]
+
+
+@pytest.fixture(scope="module")
+def up(checkout: Checkout) -> Iterator[Checkout]:
+    """The local stack, brought up by what `make up` runs."""
+    done = checkout.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"ok": true' in done.stdout
+    yield checkout
+
+
+def facts(checkout: Checkout, kind: str) -> dict[str, Any]:
+    (found,) = [each for each in checkout.supervisor.resources() if each["kind"] == kind]
+    return {**found["facts"], "identifier": found["identifier"], "status": found["status"]}
+
+
+def connect(checkout: Checkout, kind: str, **changes: Any) -> "psycopg.Connection[Any]":
+    """A connection as the application's user, as a function makes it: by name, with the stack's own CA."""
+    where = facts(checkout, kind)
+    code = (
+        "import boto3, sys\n"
+        "print(boto3.client('secretsmanager').get_secret_value(SecretId=sys.argv[1])['SecretString'])"
+    )
+    value = json.loads(checkout.run("python", "-c", code, checkout.outputs()["secretArn"]).stdout)
+    arguments: dict[str, Any] = {
+        "host": where.get("endpoint") or where["address"],
+        "hostaddr": where["ip"],
+        "port": where["port"],
+        "dbname": "app_db",
+        "user": value["username"],
+        "password": value["password"],
+        "sslmode": "verify-full",
+        "sslrootcert": str(checkout.state / "authority" / "ca.pem"),
+        "autocommit": True,
+        "prepare_threshold": None,
+        "connect_timeout": 5,
+    }
+    return psycopg.connect(**{**arguments, **changes})
+
+
+def pooler_setting(checkout: Checkout, name: str) -> str:
+    text: str = (checkout.state / "proxies" / facts(checkout, "proxy")["identifier"] / "pgbouncer.ini").read_text()
+    return next(line.split(" = ")[1] for line in text.splitlines() if line.startswith(f"{name} = "))
+
+
+def eventually(check: Any, *, seconds: float = 15.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return check()
+        except (AssertionError, psycopg.OperationalError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def test_an_invocation_answers_through_the_proxy(up: Checkout) -> None:
+    answer = up.invoke()
+    assert answer["error"] is None
+    assert answer["body"]["ok"] is True
+    assert answer["body"]["via"] == up.outputs()["proxyEndpoint"]
+    assert ".proxy-" in answer["body"]["via"]
+
+
+def test_no_password_is_in_pulumis_state(up: Checkout) -> None:
+    state = up.pulumi("stack", "export", "-s", "local").stdout
+    with connect(up, "proxy") as connection:
+        password = connection.info.password
+    assert password and password not in state
+    for kept in (up.state / "secrets.pickle", up.state / "resources.json"):
+        assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_second_up_changes_nothing(up: Checkout) -> None:
+    done = up.pulumi("up", "--yes", "-s", "local", "--policy-pack", "policies", "--expect-no-changes", "--skip-preview")
+    assert done.returncode == 0, done.stdout
+
+
+def test_coming_up_changed_no_file_of_the_checkout(up: Checkout) -> None:
+    root = Path(__file__).resolve().parents[2]
+    for name in ("Pulumi.local.yaml", "Pulumi.yaml", "Pulumi.dev.yaml"):
+        assert (up.root / name).read_text() == (root / name).read_text()
+
+
+def test_the_proxy_checks_logins_and_demands_tls(up: Checkout) -> None:
+    with connect(up, "proxy") as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("app",)
+    for wrong in ({"password": "wrong"}, {"user": "db_admin"}, {"sslmode": "disable"}, {"host": "elsewhere.example"}):
+        with pytest.raises(psycopg.OperationalError):
+            connect(up, "proxy", **wrong)
+
+
+def test_the_application_user_owns_its_tables_and_is_no_superuser(up: Checkout) -> None:
+    with connect(up, "proxy") as connection:
+        connection.execute("CREATE TABLE numbers (n int)")
+        connection.execute("DROP TABLE numbers")
+        assert connection.execute("SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = 'app'").fetchone() == (
+            False,
+            False,
+        )
+
+
+def test_a_change_of_percent_reaches_the_pooler_and_keeps_endpoint_and_clients(up: Checkout) -> None:
+    before = facts(up, "proxy")
+    assert pooler_setting(up, "max_db_connections") == "67"  # floor(79 × 85 %)
+    with connect(up, "proxy") as client:
+        done = up.pulumi(
+            "up", "--yes", "-s", "local", "--skip-preview", "--config", "lambda-rds-proxy:maxConnectionsPercent=50"
+        )
+        assert done.returncode == 0, done.stdout
+        assert pooler_setting(up, "max_db_connections") == "39"
+        assert client.execute("SELECT 1").fetchone() == (1,)
+    assert facts(up, "proxy")["endpoint"] == before["endpoint"]
+    assert up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--config",
+                     "lambda-rds-proxy:maxConnectionsPercent=85").returncode == 0  # fmt: skip
+
+
+def test_a_killed_pooler_comes_back_and_functions_go_on(up: Checkout) -> None:
+    pooler = next(
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(word.startswith(str(up.state / "proxies")) for word in process.info["cmdline"] or [])
+    )
+    pooler.kill()
+    pooler.wait(5)
+
+    def answers() -> None:
+        assert up.invoke()["body"].get("ok") is True
+
+    eventually(answers)
+
+
+def test_a_killed_database_comes_back_and_functions_go_on(up: Checkout) -> None:
+    postmaster = int(
+        (up.state / "instances" / facts(up, "instance")["identifier"] / "data" / "postmaster.pid")
+        .read_text()
+        .split()[0]
+    )
+    os.kill(postmaster, signal.SIGKILL)
+
+    def answers() -> None:
+        assert up.invoke()["body"].get("ok") is True
+
+    eventually(answers)
+
+
+def test_a_killed_supervisor_is_brought_back_with_everything_it_ran(up: Checkout) -> None:
+    before = up.supervisor
+    os.kill(before.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(before.pid)] if psutil.pid_exists(before.pid) else [], timeout=5)
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert up.supervisor.pid != before.pid
+    assert "54 unchanged" in done.stdout
+    assert up.invoke()["body"]["ok"] is True
+
+
+def test_a_replaced_proxy_has_its_pool_and_target_again_and_functions_reach_it(up: Checkout) -> None:
+    before = facts(up, "proxy")
+    listed = json.loads(up.pulumi("stack", "export", "-s", "local").stdout)["deployment"]["resources"]
+    (urn,) = [each["urn"] for each in listed if each["type"] == "aws:rds/proxy:Proxy"]
+    done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", "--replace", urn)
+    assert done.returncode == 0, done.stdout
+    assert facts(up, "proxy")["arn"] != before["arn"]
+    assert pooler_setting(up, "max_db_connections") == "67"
+    assert facts(up, "target")["status"] == "AVAILABLE"
+    assert up.invoke()["body"]["ok"] is True
+
+
+def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(up: Checkout) -> None:
+    project = up.root / "tests" / "end_to_end" / "programs" / "direct"
+    keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
+    (project / "Pulumi.direct-up.yaml").write_text(json.dumps({"config": keys}))
+    up.pulumi("stack", "init", "direct-up", "--no-select", project=project)
+    pack = str(up.root / "policies")
+    done = up.pulumi("up", "--yes", "--skip-preview", "-s", "direct-up", "--policy-pack", pack, project=project)
+    assert done.returncode != 0
+    assert "lambda-uses-rds-proxy" in done.stdout and "DB_HOST" in done.stdout
+    state = json.loads(up.pulumi("stack", "export", "-s", "direct-up", project=project).stdout)
+    types = {each["type"] for each in state["deployment"]["resources"]}
+    assert "aws:rds/instance:Instance" in types
+    assert "aws:lambda/function:Function" not in types
+    assert up.pulumi("destroy", "--yes", "--skip-preview", "-s", "direct-up", project=project).returncode == 0
+
+
+def test_destroy_leaves_no_process_no_port_and_no_file(up: Checkout) -> None:
+    state = up.state
+    done = up.run("python", "-m", "local", "down")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not state.exists()
+    left = [
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(state) in word for word in process.info["cmdline"] or [])
+    ]
+    assert left == []
+    again = up.run("python", "-m", "local", "down")
+    assert again.returncode == 0, again.stdout + again.stderr
