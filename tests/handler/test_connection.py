@@ -21,7 +21,7 @@ from rds_connection import (
     transaction,
 )
 
-from .conftest import Cloud, Context
+from .cloud import Cloud, Context
 
 pytestmark = pytest.mark.servers
 
@@ -184,20 +184,18 @@ def test_nothing_is_ever_prepared(cloud: Cloud) -> None:
         assert conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
 
 
-def test_tls_is_verified_by_name_and_authority(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, context: Callable[[float], Context]
-) -> None:
+def test_tls_is_verified_by_name_and_authority(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_HOST", "localhost")
     monkeypatch.setattr("socket.getaddrinfo", resolving_to(cloud.pooler.settings.address))
-    with pytest.raises(NoConnectionError, match='does not match host name "localhost"'), connection(context(3)):
+    with pytest.raises(NoConnectionError, match='does not match host name "localhost"'), connection(Context(3)):
         pass
     monkeypatch.setenv("DB_HOST", cloud.pooler.settings.name)
     rds_connection.close()
-    with connection(context(3)) as conn:
+    with connection(Context(3)) as conn:
         assert conn.pgconn.ssl_in_use
     rds_connection.close()
     monkeypatch.delenv("DB_SSL_ROOT_CERT")  # the bundle of real proxies does not know this authority
-    with pytest.raises(NoConnectionError, match="certificate verify failed") as raised, connection(context(3)):
+    with pytest.raises(NoConnectionError, match="certificate verify failed") as raised, connection(Context(3)):
         pass
     assert raised.value.outcome == "refused"
 

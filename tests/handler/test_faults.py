@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from rds_connection import Connection, NoConnectionError, connection, transaction
 
-from .conftest import APPLICATION, Cloud, Context, until
+from .cloud import APPLICATION, Cloud, Context, until
 
 pytestmark = pytest.mark.servers
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rds_connection.invocation import Invocation
 
-from .conftest import Context
+from .cloud import Context
 
 
 @given(st.floats(0, 900, allow_nan=False))

@@ -1,0 +1,181 @@
+"""A real PostgreSQL behind a real PgBouncer, both with TLS, and what tests do to them."""
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from local.supervisor.certificates import Authority
+from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
+from local.supervisor.postgres import Postgres, PostgresSettings
+
+APPLICATION = "app"
+DATABASE = "app_db"
+
+
+@dataclass
+class Cloud:
+    """One database with one proxy in front of it; `password` is the application user's."""
+
+    folder: Path
+    postgres: Postgres
+    pooler: PgBouncer
+    password: str = field(repr=False)
+
+    @property
+    def bundle(self) -> str:
+        """The certificate authority to trust."""
+        return str(self.folder / "authority" / "ca.pem")
+
+    def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of a statement that the superuser runs straight in the application's database."""
+        with self.postgres.superuser(DATABASE) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def backends(self) -> list[int]:
+        """Process ids of the application user's database connections."""
+        found = self.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", APPLICATION)
+        return [row[0] for row in found]
+
+    def terminate_backends(self) -> None:
+        """What a failover or an administrator does: every database connection of the application ends."""
+        self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", APPLICATION)
+
+    def kill_pooler(self) -> None:
+        """Kill the pooler as a crash would; it is started again by itself."""
+        pid = self.pooler.server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self.pooler.server.pid not in (None, pid) and bool(self.pooler.show("VERSION")))
+
+    def until_running(self, fragment: str) -> None:
+        """Wait until a statement of the application that contains `fragment` runs."""
+        until(
+            lambda: bool(
+                self.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state = 'active' AND query LIKE %s",
+                    APPLICATION,
+                    f"%{fragment}%",
+                )
+            )
+        )
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """A connection through the proxy as the application's user, as another environment has it."""
+        settings = self.pooler.settings
+        return psycopg.connect(
+            host=settings.address,
+            port=settings.port,
+            dbname=DATABASE,
+            user=APPLICATION,
+            password=self.password,
+            sslmode="verify-full",
+            sslrootcert=self.bundle,
+        )
+
+    @contextmanager
+    def rotated(self, password: str) -> Iterator[None]:
+        """Another password of the application's user, in the database and at the proxy, for the length of a block."""
+        self.execute(f"ALTER ROLE {APPLICATION} PASSWORD '{password}'")
+        try:
+            with self.pooling(users={APPLICATION: password}):
+                yield
+        finally:
+            self.execute(f"ALTER ROLE {APPLICATION} PASSWORD '{self.password}'")
+
+    @contextmanager
+    def pooling(self, **changed: Any) -> Iterator[None]:
+        """The proxy with other settings for the length of a block."""
+        before = self.pooler.settings
+        self.pooler.stop()
+        self.pooler.settings = replace(before, **changed)
+        self.pooler.start()
+        try:
+            yield
+        finally:
+            self.pooler.stop()
+            self.pooler.settings = before
+            self.pooler.start()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for a condition; errors of servers that are just starting count as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with suppress(psycopg.OperationalError):
+            if condition():
+                return
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+@contextmanager
+def running() -> Iterator[Cloud]:
+    """The servers, for the length of a block."""
+    folder = Path(tempfile.mkdtemp(prefix="lambda-rds-proxy-handler-"))
+    folder.chmod(0o755)  # the servers run as another account when the tests run as root
+    number = os.getpid()
+    # Below the addresses that checkouts take, and another one for each worker.
+    prefix = f"127.{32 + number % 32}.{number // 32 % 256}"
+    authority = Authority(folder / "authority")
+    postgres = Postgres(
+        folder / "postgres",
+        PostgresSettings(
+            name="orders.c0ffee123456.eu-west-1.rds.amazonaws.com",
+            address=f"{prefix}.10",
+            port=5432,
+            database=DATABASE,
+            username="master",
+            password=secrets.token_urlsafe(24),
+            max_connections=40,
+        ),
+        authority,
+    )
+    password = secrets.token_urlsafe(24)
+    pooler = PgBouncer(
+        folder / "pooler",
+        PgBouncerSettings(
+            name="orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com",
+            address=f"{prefix}.11",
+            port=5432,
+            connection_borrow_timeout=1,
+            max_connections_percent=50,
+            target=Target(address=f"{prefix}.10", port=5432, max_connections=40),
+            users={APPLICATION: password},
+        ),
+        authority,
+    )
+    try:
+        postgres.start()
+        pooler.start()
+        cloud = Cloud(folder, postgres, pooler, password)
+        cloud.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD '{password}'")
+        cloud.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {APPLICATION}")
+        yield cloud
+    finally:
+        pooler.stop()
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Context:
+    """Lambda's context for an invocation of so many seconds."""
+
+    seconds: float
+    aws_request_id: str = "8ec6fcbf-4c2f-4b6c-9d0e-2f0d7b6a5c11"
+    began: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds left, as Lambda counts."""
+        return max(0, int((self.began + self.seconds - time.monotonic()) * 1000))
