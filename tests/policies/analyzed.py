@@ -51,9 +51,9 @@ def analyze(
 ) -> list[Verdict]:
     """What the pack reports for a stack; a fresh pack each time, as every operation starts a process of its own."""
     pack = build()
-    servicer = _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])  # type: ignore[no-untyped-call]
+    servicer = _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])
     if config:
-        servicer.Configure(
+        servicer.Configure(  # type: ignore[no-untyped-call]
             proto.ConfigureAnalyzerRequest(
                 policyConfig={
                     name: proto.PolicyConfig(enforcementLevel=proto.MANDATORY, properties=_struct(values))
@@ -69,10 +69,10 @@ def analyze(
                 request = proto.AnalyzeRequest(
                     type=each.token, urn=each.urn, name=each.name, properties=_struct(each.inputs)
                 )
-                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]
+                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]  # type: ignore[no-untyped-call]
     if stages in ("both", "stack"):
         whole = proto.AnalyzeStackRequest(resources=[_stack_resource(each) for each in resources])
-        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]
+        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]  # type: ignore[no-untyped-call]
     return [Verdict(found.policyName, urn.rsplit("::", 1)[-1], found.message) for urn, found in diagnostics]
 
 

@@ -1,0 +1,48 @@
+from typing import Any
+
+import pytest
+
+from local.provider.limits import problems
+
+SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+GROUP = "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup"
+FUNCTION = "aws:lambda/function:Function"
+
+
+def pool(**values: Any) -> dict[str, Any]:
+    return {"connectionPoolConfig": values}
+
+
+@pytest.mark.parametrize(
+    ("token", "given", "words"),
+    [
+        (GROUP, pool(maxConnectionsPercent=101), "maxConnectionsPercent is 101; AWS takes 1 to 100"),
+        (GROUP, pool(connectionBorrowTimeout=3600), "connectionBorrowTimeout is 3600; AWS takes 0 to 300"),
+        (GROUP, pool(maxConnectionsPercent=40, maxIdleConnectionsPercent=41), "at most maxConnectionsPercent (40)"),
+        ("aws:rds/proxy:Proxy", {"name": "-proxy"}, 'name is "-proxy"; AWS takes'),
+        ("aws:rds/proxy:Proxy", {"name": "a" * 64}, "AWS takes"),
+        ("aws:rds/proxy:Proxy", {"engineFamily": "ORACLE"}, "AWS takes one of MYSQL, POSTGRESQL, SQLSERVER"),
+        ("aws:rds/proxy:Proxy", {"idleClientTimeout": 0}, "AWS takes 1 to 28800"),
+        (FUNCTION, {"timeout": 901}, "AWS takes 1 to 900"),
+        (FUNCTION, {"memorySize": 64}, "AWS takes 128 to 10240"),
+        (FUNCTION, {"runtime": "python2.5"}, "AWS takes one of"),
+        (FUNCTION, {"architectures": ["mips"]}, "AWS takes one of x86_64, arm64"),
+        (FUNCTION, {"environment": {"variables": {"A": "x" * 4096}}}, "Lambda takes 4096"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_with_its_limit(token: str, given: dict[str, Any], words: str) -> None:
+    assert any(words in sentence for _, sentence in problems(token, given)), list(problems(token, given))
+
+
+@pytest.mark.parametrize(
+    ("token", "given"),
+    [
+        (GROUP, pool(maxConnectionsPercent=85, maxIdleConnectionsPercent=42, connectionBorrowTimeout=0)),
+        (GROUP, pool(maxConnectionsPercent=SENTINEL, connectionBorrowTimeout=SENTINEL)),
+        (GROUP, {"connectionPoolConfig": SENTINEL}),
+        (FUNCTION, {"timeout": SENTINEL, "environment": SENTINEL, "runtime": "python3.13", "architectures": ["arm64"]}),
+        ("aws:s3/bucket:Bucket", {"bucket": "anything"}),
+    ],
+)
+def test_what_aws_accepts_or_cannot_know_yet_is_accepted(token: str, given: dict[str, Any]) -> None:
+    assert list(problems(token, given)) == []

@@ -1,0 +1,102 @@
+"""The language host under the real engine: what it runs ends with the call, and with the engine."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from toolchain.engine import engine_folder, needs_language_host
+from toolchain.shell import laptop_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The real engine with our own language host, on a backend of the test's."""
+    engine = engine_folder(ROOT)
+    assert engine is not None, "run `make setup` first"
+    variables = {**os.environ, **laptop_environment(ROOT), "PULUMI_HOME": str(tmp_path / "home")}
+    variables["PATH"] = f"{ROOT / 'toolchain' / 'bin'}:{variables['PATH']}"
+    (tmp_path / "backend").mkdir()
+    return {**variables, "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}"}
+
+
+def program(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    settings = {"name": "tried", "runtime": {"name": "python", "options": {"virtualenv": str(ROOT / ".venv")}}}
+    (folder / "Pulumi.yaml").write_text(json.dumps(settings))
+    (folder / "__main__.py").write_text(text)
+    return folder
+
+
+def pulumi(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["pulumi", *arguments, "--non-interactive"],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def skip_unless_ours_is_used() -> None:
+    engine = engine_folder(ROOT)
+    if engine is None or not needs_language_host(engine):
+        pytest.skip("the official language host is installed here, so ours is not used")
+
+
+def test_a_program_runs_with_its_configuration_and_its_output_is_shown(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    text = "import pulumi\nprint('said', pulumi.Config().require('word'))\n"
+    folder = program(tmp_path / "p", text + "pulumi.export('dry', pulumi.runtime.is_dry_run())\n")
+    pulumi(folder, environment, "stack", "init", "t")
+    done = pulumi(folder, environment, "preview", "-s", "t", "--config", "word=hello")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "said hello" in done.stdout and "dry: true" in done.stdout
+
+
+def test_an_error_of_the_program_is_shown_and_fails_the_run(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = program(tmp_path / "p", "import pulumi\nraise pulumi.RunError('the reason')\n")
+    pulumi(folder, environment, "stack", "init", "t")
+    done = pulumi(folder, environment, "preview", "-s", "t")
+    assert done.returncode != 0
+    assert "error: the reason" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: dict[str, str]) -> None:
+    skip_unless_ours_is_used()
+    note = f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
+    folder = program(tmp_path / "p", f"import os, pathlib, time\n{note}\ntime.sleep(120)\n")
+    pulumi(folder, environment, "stack", "init", "t")
+    engine = subprocess.Popen(
+        ["pulumi", "preview", "-s", "t", "--non-interactive"],
+        cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    started = psutil.Process(engine.pid).children(recursive=True)
+    assert int((tmp_path / "pid").read_text()) in {process.pid for process in started}
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait()
+    _, alive = psutil.wait_procs(started, timeout=3)
+    assert alive == []
+
+
+def test_a_component_package_serves_its_schema(environment: dict[str, str]) -> None:
+    done = pulumi(ROOT, environment, "package", "get-schema", str(ROOT / "components"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    schema = json.loads(done.stdout)
+    assert set(schema["resources"]) == {
+        f"lambda-rds-proxy:index:{name}"
+        for name in (
+            "Network", "Database", "DatabaseUser", "DatabaseProxy", "ProxyVerification", "DatabaseFunction",
+            "ServerlessDatabase",
+        )
+    }  # fmt: skip
