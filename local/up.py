@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from . import pulumi_cli
 from .pulumi_cli import console
 from .supervisor.client import SupervisorClient
@@ -69,17 +67,18 @@ def _invoke(function: str) -> tuple[dict[str, Any], float]:
 
 def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, tuple[dict[str, Any], float]]) -> None:
     budget = outputs["connectionBudget"]
-    table = Table.grid(padding=(0, 2))
-    resources = client.resources()
+    rows = []
     for kind, label, name in _TOPOLOGY:
-        for each in resources:
+        for each in client.resources():
             if each["kind"] == kind:
                 facts = each["facts"]
                 where = f"{facts['ip']}:{facts['port']}" if "ip" in facts else client.url
-                table.add_row(label, facts[name] if name else each["identifier"], where, each["status"])
-                label = ""
+                rows.append((label, facts[name] if name else each["identifier"], where, each["status"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
     console.print("\nLambda → RDS Proxy → RDS, on this machine", style="bold")
-    console.print(table, soft_wrap=True)
+    for row in rows:
+        # Names are to be copied: a table would cut them to the terminal's width.
+        console.print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]))
     console.print(
         f"max_connections {budget['maxConnections']}, the proxy may take {budget['percent']} % = {budget['ceiling']}; "
         f"{budget['clients']} clients at most ({budget['verdict']})"
