@@ -18,9 +18,10 @@ from .errors import (
     RdsConnectionError,
     UnfinishedTransactionError,
 )
-from .lease import close, close_before_snapshot, connect, connection, transaction
+from .lease import close, close_before_snapshot, connect, connection
 from .postgresql import Connection
 from .settings import Settings
+from .transactions import transaction
 
 __all__ = [
     "ConfigurationError",

@@ -26,13 +26,18 @@ _log = logging.getLogger(__package__)
 
 
 class Pool:
-    """At most `max_open` connections at once, of which `max_idle` stay open between invocations."""
+    """At most `max_open` connections at once, of which `max_idle` stay open between invocations.
+
+    Attributes:
+        acquired: how often a connection was handed out.
+    """
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
         self._settings = settings
         self._credentials = credentials
         self._idle: list[Connection] = []
         self._open = 0
+        self.acquired = 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -53,6 +58,7 @@ class Pool:
             NoConnectionError: none could be had in the time that is left.
         """
         with self._lock:
+            self.acquired += 1
             conn = self._idle.pop() if self._idle else None
             if conn is None:
                 if self._open >= self._settings.max_open:

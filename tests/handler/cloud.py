@@ -1,5 +1,6 @@
 """A real PostgreSQL behind a real PgBouncer, both with TLS, and what tests do to them."""
 
+import itertools
 import os
 import secrets
 import shutil
@@ -119,20 +120,27 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+_numbers = itertools.count(10)
+
+
+def free_address() -> str:
+    """An address of our own: below those that checkouts take, by process, and another one at each call."""
+    number = os.getpid()
+    return f"127.{32 + number % 32}.{number // 32 % 256}.{next(_numbers)}"
+
+
 @contextmanager
 def running() -> Iterator[Cloud]:
     """The servers, for the length of a block."""
     folder = Path(tempfile.mkdtemp(prefix="lambda-rds-proxy-handler-"))
     folder.chmod(0o755)  # the servers run as another account when the tests run as root
-    number = os.getpid()
-    # Below the addresses that checkouts take, and another one for each worker.
-    prefix = f"127.{32 + number % 32}.{number // 32 % 256}"
+    database_address, proxy_address = free_address(), free_address()
     authority = Authority(folder / "authority")
     postgres = Postgres(
         folder / "postgres",
         PostgresSettings(
             name="orders.c0ffee123456.eu-west-1.rds.amazonaws.com",
-            address=f"{prefix}.10",
+            address=database_address,
             port=5432,
             database=DATABASE,
             username="master",
@@ -146,11 +154,11 @@ def running() -> Iterator[Cloud]:
         folder / "pooler",
         PgBouncerSettings(
             name="orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com",
-            address=f"{prefix}.11",
+            address=proxy_address,
             port=5432,
             connection_borrow_timeout=1,
             max_connections_percent=50,
-            target=Target(address=f"{prefix}.10", port=5432, max_connections=40),
+            target=Target(address=database_address, port=5432, max_connections=40),
             users={APPLICATION: password},
         ),
         authority,

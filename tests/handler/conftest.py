@@ -8,7 +8,7 @@ import pytest
 
 import rds_connection
 
-from .cloud import APPLICATION, DATABASE, Cloud, running
+from .cloud import APPLICATION, DATABASE, Cloud, free_address, running
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +41,6 @@ def cloud(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 @pytest.fixture
 def silent() -> Iterator[str]:
     """An address at which connections are accepted and never answered, on the proxy's port."""
-    address = f"127.{32 + os.getpid() % 32}.{os.getpid() // 32 % 256}.99"
+    address = free_address()
     with socket.create_server((address, 5432)):
         yield address

@@ -163,15 +163,23 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated_though_it_took_effect(
     until(lambda: rows() == [1])
 
 
+@pytest.mark.parametrize("where", ["inside", "thread"])
 def test_a_function_that_used_another_connection_is_not_repeated(
-    cloud: Cloud, rows: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud,
+    rows: Callable[[], list[int]],
+    other: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
 ) -> None:
     monkeypatch.setenv("DB_POOL_MAX_OPEN", "2")
 
-    @transaction
-    def write(conn: Connection) -> None:
+    def write_by_itself() -> None:
         with connection() as second:
             second.execute("INSERT INTO numbered VALUES (1)")
+
+    @transaction
+    def write(conn: Connection) -> None:
+        write_by_itself() if where == "inside" else other.submit(write_by_itself).result(10)
         cloud.terminate_backends()
         conn.execute("SELECT 1")
 

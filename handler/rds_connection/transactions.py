@@ -1,0 +1,102 @@
+"""A function in one transaction, run once more when its connection was lost and nothing can have been committed."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import psycopg
+
+from .errors import UnfinishedTransactionError
+from .failures import Failure, statement_failure
+from .invocation import Invocation, LambdaContext, current
+from .lease import begin, end, the_pool
+from .postgresql import Connection
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable[_P, _R]:
+    """Run a function in one transaction, with the connection as its first argument.
+
+    It runs once more, on a new connection, when the connection was lost before COMMIT was sent: then nothing can have
+    been committed. A COMMIT that got no answer is never repeated; nor is a function that used another connection, or
+    ended the transaction itself. What the function does outside the database happens twice, too.
+
+    If an argument is Lambda's context, an answer comes before Lambda ends the invocation. Raises what `connection`
+    does.
+    """
+
+    @functools.wraps(function)
+    def in_transaction(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        under_way = current.get()
+        if under_way is not None:
+            return _repeatedly(under_way, function, *args, **kwargs)
+        invocation = begin(_lambda_context(*args, *kwargs.values()))
+        try:
+            result = _repeatedly(invocation, function, *args, **kwargs)
+        except BaseException as error:
+            end(invocation, error)
+            raise
+        end(invocation, None)
+        return result
+
+    return in_transaction
+
+
+def _repeatedly(
+    invocation: Invocation, function: Callable[Concatenate[Connection, _P], _R], *args: _P.args, **kwargs: _P.kwargs
+) -> _R:
+    """Run a function in a transaction, and once more if that is harmless and may help."""
+    while True:
+        attempt = _Attempt(invocation)
+        try:
+            return attempt.run(function, *args, **kwargs)
+        except psycopg.Error as error:
+            harmless = attempt.nothing_committed and statement_failure(error) is Failure.UNAVAILABLE
+            if not harmless or not invocation.retry("transaction"):
+                raise
+
+
+class _Attempt:
+    """One run of a function in one transaction; afterwards `nothing_committed` says whether another is harmless."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self.nothing_committed = True
+
+    def run(self, function: Callable[Concatenate[Connection, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """What the function returns, once it is committed."""
+        invocation, pool = self._invocation, the_pool()
+        conn = pool.acquire(invocation)
+        acquired_before, ended_before = pool.acquired, conn.transactions_ended
+        failed = True
+        try:
+            # `raise psycopg.Rollback` ends the block below without a result.
+            result = cast(_R, None)
+            with conn.transaction():
+                try:
+                    result = function(conn, *args, **kwargs)
+                finally:
+                    # Another connection commits on its own; so does a COMMIT that the function sent itself.
+                    self.nothing_committed = (
+                        pool.acquired == acquired_before and conn.transactions_ended == ended_before
+                    )
+                if conn.is_failed():
+                    raise UnfinishedTransactionError(
+                        "a statement failed and its error was caught, so the transaction cannot commit; let the error "
+                        "through, or put the statement into a `with conn.transaction():` of its own"
+                    )
+                # From here on COMMIT may arrive, whatever becomes of its answer.
+                self.nothing_committed = False
+            failed = False
+            return result
+        finally:
+            pool.release(conn, invocation, failed=failed)
+
+
+def _lambda_context(*arguments: Any) -> LambdaContext | None:  # noqa: ANN401 - whatever a function takes
+    for argument in arguments:
+        if hasattr(argument, "get_remaining_time_in_millis"):
+            return cast(LambdaContext, argument)
+    return None
