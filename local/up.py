@@ -30,6 +30,7 @@ def up(root: Path) -> None:
         pulumi_cli.ensure_stack(root)
         _bring_back(root)
         pulumi_cli.run(root, "up", "--yes", "--policy-pack", "policies")
+        _remove_what_a_killed_run_left(root)
         outputs: dict[str, Any] = json.loads(pulumi_cli.output(root, "stack", "output", "--json"))
     client = SupervisorClient.running(root)
     if client is None:
@@ -48,6 +49,19 @@ def _bring_back(root: Path) -> None:
     if not client.resources() or client.problems():
         console.print("· the laptop's servers are gone but the stack remembers them: pulumi refresh")
         pulumi_cli.run(root, "refresh", "--yes", "--skip-preview")
+
+
+def _remove_what_a_killed_run_left(root: Path) -> None:
+    """A resource that was made when a run was killed is in no state: the next run makes another under a new name."""
+    client = SupervisorClient.running(root)
+    if client is None:
+        return
+    exported = pulumi_cli.output(root, "stack", "export")
+    for each in client.resources():
+        owner = str(each["spec"].get("urn", ""))
+        if owner.startswith(f"urn:pulumi:{pulumi_cli.STACK}::") and f'"{each["identifier"]}"' not in exported:
+            console.print(f"· removing the {each['kind']} {each['identifier']} of a run that was killed")
+            client.delete(each["kind"], each["identifier"])
 
 
 def _invoke(function: str) -> tuple[dict[str, Any], float]:

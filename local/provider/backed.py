@@ -60,6 +60,7 @@ class Instance:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["identifier"])
         spec = {
+            "urn": urn,
             "engine": inputs.get("engine"),
             "engineVersion": inputs.get("engineVersion"),
             "instanceClass": inputs.get("instanceClass"),
@@ -105,7 +106,7 @@ class ParameterGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         parameters = {each["name"]: str(each["value"]) for each in inputs.get("parameters") or []}
-        _laptop(lambda: SupervisorClient.ensure().put("parameter-group", name, {"parameters": parameters}))
+        _laptop(lambda: SupervisorClient.ensure().put("parameter-group", name, {"urn": urn, "parameters": parameters}))
         return name, {"arn": f"arn:aws:rds:{region}:{ACCOUNT}:pg:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -121,7 +122,7 @@ class Proxy:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         keys = ("engineFamily", "auths", "requireTls", "idleClientTimeout", "debugLogging")
-        spec = {key: inputs.get(key) for key in keys}
+        spec = {"urn": urn, **{key: inputs.get(key) for key in keys}}
         facts = _laptop(lambda: SupervisorClient.ensure().put("proxy", name, spec))
         return name, {"arn": facts["arn"], "endpoint": facts["endpoint"]}
 
@@ -196,6 +197,7 @@ class Function:
                 f"the code of function {name} is not a FileArchive; the laptop takes a zip from disk only"
             )
         spec = {
+            "urn": urn,
             "code": package,
             "handler": inputs.get("handler"),
             "timeout": inputs.get("timeout"),
