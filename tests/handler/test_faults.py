@@ -304,11 +304,31 @@ def test_a_rotated_password_is_read_again(cloud: Cloud, secret: Callable[[str], 
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_secret_that_does_not_match_is_told_without_its_value(cloud: Cloud, secret: Callable[[str], None]) -> None:
+def test_a_secret_that_does_not_match_is_told_without_its_value(
+    cloud: Cloud, secret: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
     secret("hidden-password")
     with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(5)):
         pass
-    assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r}"
+    assert "trying once more" in caplog.text
+    assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r} {caplog.text}"
+
+
+def test_a_refused_token_is_replaced_once_and_never_shown(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # This PgBouncer knows no tokens, so it refuses every one.
+    monkeypatch.setenv("DB_AUTH", "iam")
+    for name, value in {"REGION": "eu-west-1", "ACCESS_KEY_ID": "AKIA", "SECRET_ACCESS_KEY": "hidden-key"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden-token" * 80)
+    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(5)):
+        pass
+    assert raised.value.outcome == "authentication"
+    assert caplog.text.count("trying once more") == 1
+    shown = f"{raised.value!r} {raised.value.__context__!r} {caplog.text}"
+    assert "hidden" not in shown
+    assert "X-Amz" not in shown
 
 
 def test_a_wrong_password_is_told_without_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
