@@ -21,7 +21,18 @@ class Failure(StrEnum):
     STATEMENT = "statement"
     """The connection is fine; the database refused what it was asked."""
 
+    @property
+    def hint(self) -> str:
+        """What to look at when there was no connection."""
+        return _HINTS[self]
 
+
+_HINTS = {
+    Failure.UNAVAILABLE: "look at the proxy's target health, its client connections and the security groups on the way",
+    Failure.AUTHENTICATION: "the secret, the database's user and the proxy's auth must agree",
+    Failure.REFUSED: "this will not pass by itself; check the DB_* variables and the proxy's settings",
+    Failure.STATEMENT: "look at the statement",
+}
 # Looked for first: the words of other errors are in these ("IAM authentication failed because of too many …").
 _UNAVAILABLE = ("too many competing requests", "unexpected eof while reading")
 _AUTHENTICATION = (

@@ -119,11 +119,9 @@ class Pool:
         settings = self._settings
         while True:
             began = time.monotonic()
-            seconds = min(_CONNECT_SECONDS, invocation.seconds_left())
-            if seconds <= 0:
-                raise OutOfTimeError("no time of this invocation is left to connect in; raise the function's timeout")
             try:
-                conn = open_connection(settings, self._credentials.login(seconds), seconds)
+                login = self._credentials.login(_share(invocation))
+                conn = open_connection(settings, login, _share(invocation))
             except psycopg.OperationalError as error:
                 reason = " ".join(str(error).split())
             else:
@@ -131,8 +129,8 @@ class Pool:
                 return conn
             finally:
                 invocation.connect_seconds += time.monotonic() - began
-            problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}"
             failure = connect_failure(reason)
+            problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {failure.hint}"
             if failure is Failure.AUTHENTICATION:
                 again = self._credentials.refused() and invocation.retry("connect", pause=False)
             else:
@@ -144,7 +142,6 @@ class Pool:
     def _put_back(self, conn: Connection) -> None:
         if conn.is_idle():
             conn.restore()
-            conn.deadline = float("inf")
             with self._lock:
                 if len(self._idle) < self._settings.max_idle:
                     self._idle.append(conn)
@@ -155,6 +152,14 @@ class Pool:
     def _forget(self) -> None:
         with self._lock:
             self._open -= 1
+
+
+def _share(invocation: Invocation) -> float:
+    """Seconds that a step of connecting may take."""
+    seconds = min(_CONNECT_SECONDS, invocation.seconds_left())
+    if seconds <= 0:
+        raise OutOfTimeError("no time of this invocation is left to connect in; raise the function's timeout")
+    return seconds
 
 
 def _end(conn: Connection, *, failed: bool) -> None:

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from moto import mock_aws
 
-from rds_connection import Connection, NoConnectionError, connection, transaction
+from rds_connection import Connection, NoConnectionError, OutOfTimeError, connection, transaction
+from rds_connection.credentials import Credentials, Login
 
 from .cloud import APPLICATION, Cloud, Context, until
 
@@ -227,7 +228,7 @@ def test_a_refused_connect_is_tried_twice_and_told_within_the_time(cloud: Cloud)
     cloud.pooler.stop()
     try:
         limited = Context(3)
-        with pytest.raises(NoConnectionError, match="Connection refused"), connection(limited):
+        with pytest.raises(NoConnectionError, match=r"Connection refused.*target health"), connection(limited):
             pass
         assert 0.2 < 3 - limited.get_remaining_time_in_millis() / 1000 < 1.5
     finally:
@@ -294,6 +295,20 @@ def secret(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
         put(cloud.password)
         yield put
+
+
+def test_a_slow_secrets_manager_leaves_no_time_to_connect_in(
+    cloud: Cloud, secret: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_credentials: Credentials, seconds: float) -> Login:
+        time.sleep(seconds)
+        return Login(APPLICATION, cloud.password)
+
+    monkeypatch.setattr(Credentials, "_read_secret", read)
+    limited = Context(2)
+    with pytest.raises(OutOfTimeError, match="to connect in"), connection(limited):
+        pass
+    assert limited.get_remaining_time_in_millis() > 200
 
 
 def test_a_rotated_password_is_read_again(cloud: Cloud, secret: Callable[[str], None]) -> None:
