@@ -118,6 +118,17 @@ class SupervisorClient:
         found: list[dict[str, Any]] = self._call("GET", "resources")["resources"]
         return found
 
+    def secret(self, secret_id: str) -> str:
+        """The current value of a secret, by ARN.
+
+        Raises:
+            LaptopError: it has none.
+        """
+        value = self._call("GET", f"secrets/{quote(secret_id, safe='')}")["value"]
+        if value is None:
+            raise LaptopError(f"the secret {secret_id} has no value")
+        return str(value)
+
     def stop(self) -> None:
         """End the supervisor and everything it runs, and remove its state."""
         with contextlib.suppress(LaptopError):

@@ -338,6 +338,7 @@ class Cloud:
             invokeArn=f"arn:aws:apigateway:{self._region}:lambda:path/2015-03-31/functions/{arn}/invocations",
             codeSha256=code_sha256,
             codeSize=size,
+            folder=str(code),
             version="$LATEST",
             lastModified=time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime()),
         )

@@ -112,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self._json(200, {"problems": cloud.problems})
                 case "GET", ["resources"]:
                     self._json(200, {"resources": cloud.resources()})
+                case "GET", ["secrets", secret_id]:
+                    self._json(200, {"value": cloud.secrets.value(secret_id)})
                 case "POST", ["stop"]:
                     self._json(200, {})
                     self.server.ended()

@@ -103,7 +103,7 @@ def test_without_bootstrap_or_admin_secret_the_sql_is_printed_and_nothing_is_inv
     declared = user(**given)
     assert not declared.all("function:Function")
     assert not declared.all("invocation:Invocation")
-    assert any('GRANT CONNECT' in message for message in declared.messages)
+    assert any("GRANT CONNECT" in message for message in declared.messages)
     assert "admin_function_name" not in declared.result
 
 
