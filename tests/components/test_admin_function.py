@@ -336,6 +336,24 @@ def test_a_proxy_with_another_authority_is_refused(
 
 
 @servers_needed
+def test_a_proxy_of_another_name_is_refused(
+    servers: Cloud, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = servers.pooler.settings.address
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 5432))])
+    with pytest.raises(AdminError, match=r"does not match host name.*not for this name"):
+        verify(host="another.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com")
+
+
+@servers_needed
+def test_a_reason_never_quotes_the_statement(servers: Cloud) -> None:
+    with servers.connect() as connection, pytest.raises(psycopg.Error) as raised:
+        connection.execute("ALTER ROLE app PASSWORD 'SCRAM-SHA-256$hidden' oops")
+    assert "hidden" in str(raised.value)
+    assert app._reason(raised.value) == 'unrecognized role option "oops"'
+
+
+@servers_needed
 def test_a_proxy_without_a_database_connection_is_told(servers: Cloud, verify: Callable[..., Event]) -> None:
     with servers.pooling(max_connections_percent=3), servers.connect() as holder:
         holder.execute("SELECT 1")
