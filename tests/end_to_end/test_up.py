@@ -98,7 +98,7 @@ def test_a_second_up_changes_nothing(up: Checkout) -> None:
 
 def test_coming_up_changed_no_file_of_the_checkout(up: Checkout) -> None:
     root = Path(__file__).resolve().parents[2]
-    for name in ("Pulumi.local.yaml", "Pulumi.yaml", "Pulumi.dev.yaml"):
+    for name in ("Pulumi.local.yaml", "Pulumi.yaml"):
         assert (up.root / name).read_text() == (root / name).read_text()
 
 
