@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from toolchain.checkout import laptop_state
+
 from . import pulumi_cli
 from .pulumi_cli import console
 from .supervisor.client import SupervisorClient
@@ -42,6 +44,10 @@ def up(root: Path) -> None:
 def _bring_back(root: Path) -> None:
     """After a reboot or a killed supervisor: start it again, and let Pulumi see what is gone for good."""
     if not json.loads(pulumi_cli.output(root, "stack", "export")).get("deployment", {}).get("resources"):
+        # The stack is new to the backend; servers of an older one (its state was removed by hand) are nobody's.
+        if (laptop_state(root) / "resources.json").exists():
+            SupervisorClient.ensure(root)
+            _remove_what_a_killed_run_left(root)
         return
     client = SupervisorClient.ensure(root)
     for problem in client.problems():
@@ -58,8 +64,10 @@ def _remove_what_a_killed_run_left(root: Path) -> None:
         return
     exported = pulumi_cli.output(root, "stack", "export")
     for each in client.resources():
-        owner = str(each["spec"].get("urn", ""))
-        if owner.startswith(f"urn:pulumi:{pulumi_cli.STACK}::") and f'"{each["identifier"]}"' not in exported:
+        if (
+            str(each["spec"].get("urn")).startswith(f"urn:pulumi:{pulumi_cli.STACK}::")
+            and f'"{each["identifier"]}"' not in exported
+        ):
             console.print(f"· removing the {each['kind']} {each['identifier']} of a run that was killed")
             client.delete(each["kind"], each["identifier"])
 

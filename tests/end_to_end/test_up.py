@@ -135,6 +135,21 @@ def test_a_change_of_percent_reaches_the_pooler_and_keeps_endpoint_and_clients(u
                      "lambda-rds-proxy:maxConnectionsPercent=85").returncode == 0  # fmt: skip
 
 
+def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Checkout) -> None:
+    done = up.run(
+        "python", "-m", "ops", "storm", "--environments", "60", "--connections", "2", "--seconds", "2", "--json"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    storm = json.loads(done.stdout)
+    direct, proxy = storm["phases"]["direct"], storm["phases"]["proxy"]
+    assert sum(direct["failed"].values()) > 0
+    assert direct["idleLeftBehind"] > 67
+    assert proxy["failed"] == {} and proxy["served"] > 0
+    assert proxy["peakDatabaseConnections"] <= 67
+    assert (up.root / "reports" / "storm.html").exists()
+    assert up.invoke()["body"]["ok"] is True
+
+
 def test_a_killed_pooler_comes_back_and_functions_go_on(up: Checkout) -> None:
     pooler = next(
         process

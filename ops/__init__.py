@@ -1,0 +1,1 @@
+"""`python -m ops …`: the tools to see and operate a running stack."""

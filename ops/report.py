@@ -1,0 +1,154 @@
+"""The storm as one self-contained HTML page: plots as inline SVG, no script, nothing loaded from elsewhere."""
+
+import html
+import math
+from collections import Counter
+
+from .storm import Phase, StormResult
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 260, 56, 34, 14
+_COLOURS = {"direct": "#c0392b", "proxy": "#1f7a5a"}
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right}
+th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto;font:12px system-ui,sans-serif}
+.note{color:#666}
+"""
+
+
+def render(result: StormResult) -> str:
+    """The page."""
+    settings = result.settings
+    title = f"{settings.environments} execution environments × {settings.connections} connections"
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Connection storm: {title}</title><style>{_STYLE}</style>
+<h1>Connection storm: {title}</h1>
+<p>The real handler, all environments cold at once and then sustained for {settings.seconds:g} s:
+first straight at the database (max_connections {result.max_connections}),
+then through the proxy (at most {result.ceiling}).</p>
+{_table(result)}
+<h2>Connections to the database over time</h2>{_connections(result)}
+<h2>How long an invocation took</h2>{_latencies(result)}
+<h2>What went wrong</h2>{_errors(result)}
+<p class="note">PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins.
+pgbench with the same query and clients through the same pooler: {result.pgbench_requests_per_second:,.0f} requests/s.</p>
+</html>
+"""
+
+
+def _table(result: StormResult) -> str:
+    rows = []
+    for name, phase in result.phases.items():
+        shown = phase.as_json()
+        cells = [f"{shown['served']:,}", f"{sum(phase.errors.values()):,}", f"{phase.never_served:,}"]
+        cells.append(f"{shown['requestsPerSecond']:,}")
+        cells += [_ms(shown[key]) for key in ("p50Ms", "p95Ms", "p99Ms")]
+        cells += [str(shown["peakDatabaseConnections"]), str(shown["idleLeftBehind"]), f"{shown['secondsToRecover']} s"]
+        rows.append(f"<tr><td>{name}</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    head = [
+        "",
+        "served",
+        "failed",
+        "never served",
+        "requests/s",
+        "p50",
+        "p95",
+        "p99",
+        "peak connections",
+        "idle left",
+        "recovery",
+    ]
+    return "<table><tr>" + "".join(f"<th>{each}</th>" for each in head) + "</tr>" + "".join(rows) + "</table>"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f} ms"
+
+
+def _connections(result: StormResult) -> str:
+    longest = max((moment for phase in result.phases.values() for moment, _, _ in phase.samples), default=1.0)
+    highest = max(result.max_connections, *(phase.peak_connections for phase in result.phases.values())) * 1.1
+    plot = _Plot(longest, highest, "seconds", "connections")
+    plot.level(result.max_connections, f"max_connections {result.max_connections}", "#555")
+    plot.level(result.ceiling, f"the proxy's ceiling {result.ceiling}", "#999")
+    for name, phase in result.phases.items():
+        plot.line([(moment, connections) for moment, connections, _ in phase.samples if moment >= 0], name)
+    return plot.svg(result.phases)
+
+
+def _latencies(result: StormResult) -> str:
+    served = {name: phase.latencies for name, phase in result.phases.items() if phase.latencies}
+    if not served:
+        return "<p>Nothing was served.</p>"
+    longest = max(max(values) for values in served.values())
+    steps = max(1, math.ceil(math.log10(max(longest, 0.2) / 0.1) * 8))
+    edges = [0.1 * 10 ** (step / 8) for step in range(steps + 1)]
+    counts = {name: _histogram(values, edges) for name, values in served.items()}
+    highest = max(max(values) for values in counts.values()) * 1.1
+    plot = _Plot(len(edges) - 1, highest, "milliseconds (logarithmic)", "invocations")
+    plot.labels = [(step, f"{0.1 * 10 ** (step / 8):g}") for step in range(0, steps + 1, 8)]
+    for name, values in counts.items():
+        plot.line([(index + 0.5, count) for index, count in enumerate(values)], name)
+    return plot.svg({name: result.phases[name] for name in counts})
+
+
+def _histogram(values: list[float], edges: list[float]) -> list[int]:
+    counts: Counter[int] = Counter()
+    for value in values:
+        counts[max(0, min(len(edges) - 2, int(math.log10(max(value, 0.1) / 0.1) * 8)))] += 1
+    return [counts[index] for index in range(len(edges) - 1)]
+
+
+def _errors(result: StormResult) -> str:
+    rows = "".join(
+        f"<tr><td>{name}: {html.escape(label)}</td><td>{count:,}</td></tr>"
+        for name, phase in result.phases.items()
+        for label, count in phase.errors.most_common()
+    )
+    return f"<table>{rows}</table>" if rows else "<p>Nothing.</p>"
+
+
+class _Plot:
+    """One line plot with two axes from zero."""
+
+    def __init__(self, right: float, top: float, x_title: str, y_title: str) -> None:
+        self._right, self._top = right or 1.0, top or 1.0
+        self._titles = (x_title, y_title)
+        self._parts: list[str] = []
+        self.labels = [(right * part / 5, f"{right * part / 5:.0f}") for part in range(6)]
+
+    def line(self, points: list[tuple[float, float]], name: str) -> None:
+        """A line in the phase's colour."""
+        path = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in points)
+        self._parts.append(f'<polyline fill="none" stroke="{_COLOURS[name]}" stroke-width="2" points="{path}"/>')
+
+    def level(self, y: float, text: str, colour: str) -> None:
+        """A dashed line across, with its text."""
+        at = self._y(y)
+        self._parts.append(
+            f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{at:.1f}" y2="{at:.1f}" stroke="{colour}" stroke-dasharray="5 4"/>'
+            f'<text x="{_WIDTH - 4}" y="{at - 4:.1f}" text-anchor="end" fill="{colour}">{text}</text>'
+        )
+
+    def svg(self, phases: dict[str, Phase]) -> str:
+        """The picture."""
+        floor = _HEIGHT - _BOTTOM
+        axes = f'<path d="M{_LEFT},{_TOP} V{floor} H{_WIDTH}" fill="none" stroke="#333"/>'
+        for value, text in self.labels:
+            axes += f'<text x="{self._x(value):.1f}" y="{floor + 15}" text-anchor="middle">{text}</text>'
+        for part in range(5):
+            value = self._top * part / 4
+            axes += f'<text x="{_LEFT - 6}" y="{self._y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
+        axes += f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{self._titles[0]}</text>'
+        axes += f'<text x="4" y="{_TOP}">{self._titles[1]}</text>'
+        keys = "".join(
+            f'<text x="{_LEFT + 90 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
+            for index, name in enumerate(phases)
+        )
+        return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{axes}{"".join(self._parts)}{keys}</svg>'
+
+    def _x(self, value: float) -> float:
+        return _LEFT + (_WIDTH - _LEFT) * min(value / self._right, 1.0)
+
+    def _y(self, value: float) -> float:
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self._top

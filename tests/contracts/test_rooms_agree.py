@@ -1,0 +1,73 @@
+"""Rooms that import nothing from each other have copies of a few facts: here they must be equal."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from lambda_rds_proxy import connection_pool
+from lambda_rds_proxy.database_function import connection_environment
+from lambda_rds_proxy.engines import Auth
+from lambda_rds_proxy.package import LAMBDA_PYTHON, cache_folder
+from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
+from local.provider import ACCOUNT
+from local.supervisor import secrets_manager
+from rds_connection import Settings
+from rds_proxy_guard.rules import max_connections
+from tests.components.test_proxy_verification import PROXY
+from toolchain.checkout import cache_root
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_component_and_the_policy_have_the_same_limit() -> None:
+    assert connection_pool.MAX_PERCENT_TOTAL == max_connections.MAX_PERCENT
+
+
+def test_the_handler_understands_the_environment_that_the_component_writes() -> None:
+    for auth in Auth:
+        proxy: Any = {**PROXY, "auth": auth}
+        environment = {name: str(value) for name, value in connection_environment(proxy).items()}
+        assert not any(isinstance(value, pulumi.Output) for value in environment.values())
+        settings = Settings.from_environment({**environment, "AWS_REGION": "eu-west-1"})  # Lambda sets it
+        assert (settings.host, settings.port) == (PROXY["endpoint"], 5432)
+
+
+def test_the_laptops_account_is_the_same_everywhere() -> None:
+    assert LAPTOP_ACCOUNT == ACCOUNT == secrets_manager.ACCOUNT
+
+
+def test_one_cache_is_used_by_all() -> None:
+    assert cache_folder() == cache_root()
+
+
+def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
+    handler = ROOT / "handler" / "rds_connection" / "certificates" / "amazon-trust-services.pem"
+    admin = ROOT / "components" / "lambda_rds_proxy" / "admin_function" / "certificates" / "amazon-trust-services.pem"
+    assert handler.read_bytes() == admin.read_bytes()
+
+
+def test_handler_and_admin_function_use_the_same_driver() -> None:
+    lists = (ROOT / "handler" / "requirements.in", ROOT / "components/lambda_rds_proxy/admin_function/requirements.in")
+    assert len({path.read_text() for path in lists}) == 1
+
+
+def test_lambdas_python_is_one_that_lambda_has() -> None:
+    import botocore.loaders
+    import botocore.model
+
+    document = botocore.loaders.Loader().load_service_model("lambda", "service-2")
+    runtimes = botocore.model.ServiceModel(document, "lambda").shape_for("Runtime").enum
+    assert f"python{LAMBDA_PYTHON}" in runtimes
+
+
+def test_each_published_room_pins_the_same_pulumi() -> None:
+    pins = set()
+    for name in (
+        "requirements.txt",
+        "components/requirements.txt",
+        "policies/requirements.txt",
+        "requirements-dev.txt",
+    ):
+        pins |= {line.split(" ")[0] for line in (ROOT / name).read_text().splitlines() if line.startswith("pulumi==")}
+    assert len(pins) == 1
