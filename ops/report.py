@@ -31,7 +31,8 @@ then through the proxy (at most {result.ceiling}).</p>
 <h2>How long an invocation took</h2>{_latencies(result)}
 <h2>What went wrong</h2>{_errors(result)}
 <p class="note">PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins.
-pgbench with the same query and clients through the same pooler: {result.pgbench_requests_per_second:,.0f} requests/s.</p>
+pgbench with the same query and clients through the same pooler:
+{result.pgbench_requests_per_second:,.0f} requests/s.</p>
 </html>
 """
 
