@@ -141,9 +141,9 @@ class _Plot:
             value = self._top * part / 4
             axes += f'<text x="{_LEFT - 6}" y="{self._y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
         axes += f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{self._titles[0]}</text>'
-        axes += f'<text x="4" y="{_TOP}">{self._titles[1]}</text>'
+        axes += f'<text x="{_LEFT + 6}" y="{_TOP}">{self._titles[1]}</text>'
         keys = "".join(
-            f'<text x="{_LEFT + 90 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
+            f'<text x="{_LEFT + 120 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
             for index, name in enumerate(phases)
         )
         return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{axes}{"".join(self._parts)}{keys}</svg>'
