@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up down env test test-unit storm lint format lock
+.PHONY: help setup up down env test test-unit storm bench lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -21,7 +21,7 @@ env:            ## The lines that make a shell this checkout's: eval "$$(make -s
 
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests
+	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
 
 format:         ## Formats everything
@@ -35,6 +35,9 @@ test-unit:      ## The tests that need neither servers nor the engine
 
 storm:          ## The article's connection storm on the running local stack: direct, then through the proxy
 	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m ops storm
+
+bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
+	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m bench.handler
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

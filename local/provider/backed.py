@@ -100,6 +100,22 @@ class Instance:
         return outputs
 
 
+class RolePolicy:
+    """aws:iam/rolePolicy:RolePolicy → what the IAM gate allows a function's role."""
+
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
+        name = f"{inputs['role']}:{inputs['name']}"
+        spec = {"urn": urn, "role": inputs["role"], "policy": inputs.get("policy")}
+        _laptop(lambda: SupervisorClient.ensure().put("role-policy", name, spec))
+        return name, {}
+
+    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+        return _facts("role-policy", identifier)
+
+    def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
+        _delete("role-policy", identifier)
+
+
 class ParameterGroup:
     """aws:rds/parameterGroup:ParameterGroup → what an instance that names it is started with."""
 
@@ -198,6 +214,7 @@ class Function:
             )
         spec = {
             "urn": urn,
+            "role": inputs.get("role"),
             "code": package,
             "handler": inputs.get("handler"),
             "timeout": inputs.get("timeout"),
@@ -311,6 +328,7 @@ class Invocation:
 
 
 BACKED: Mapping[str, Backed] = {
+    "aws:iam/rolePolicy:RolePolicy": RolePolicy(),
     "aws:rds/instance:Instance": Instance(),
     "aws:rds/parameterGroup:ParameterGroup": ParameterGroup(),
     "aws:rds/proxy:Proxy": Proxy(),

@@ -15,8 +15,10 @@ import psycopg
 from lambda_rds_proxy.instance_classes import max_connections
 
 from .certificates import Authority
+from .credentials import Credentials
 from .errors import LaptopError
 from .functions import Answer, Function, FunctionSpec, Runtime, unpack
+from .iam_proxy import IamGate
 from .pgbouncer import PgBouncer, PgBouncerSettings, Target
 from .postgres import Postgres, PostgresSettings
 from .secrets_manager import ACCOUNT, SecretsManager
@@ -43,9 +45,11 @@ class Cloud:
         self._lock = threading.RLock()
         self._state = State(folder / "resources.json")
         self._authority = Authority(folder / "authority")
+        self._credentials = Credentials(folder / "credentials.key")
         self._hosts = folder / "hosts"
         self._instances: dict[str, Postgres] = {}
         self._proxies: dict[str, PgBouncer] = {}
+        self._gates: dict[str, IamGate] = {}
         self._functions: dict[str, Function] = {}
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
         self.problems: list[str] = []
@@ -112,6 +116,8 @@ class Cloud:
                 proxy = resource.spec["proxyName"] if kind == "target" else identifier
                 self._refresh_proxy(proxy)
             self._write_hosts()
+            if kind in ("role-policy", "function"):
+                self._refresh_gates()
 
     def invoke(self, name: str, payload: bytes) -> Answer:
         """Invoke a function by name or ARN.
@@ -139,6 +145,8 @@ class Cloud:
         with self._lock:
             for function in self._functions.values():
                 function.retire()
+            for gate in self._gates.values():
+                gate.stop()
             for proxy in self._proxies.values():
                 proxy.stop()
             for instance in self._instances.values():
@@ -147,6 +155,7 @@ class Cloud:
     def _make(self, resource: Resource) -> None:
         makers: dict[str, Callable[[Resource], None]] = {
             "parameter-group": lambda _: None,  # read by the instances that name it
+            "role-policy": lambda _: None,  # read by the IAM gates
             "instance": self._make_instance,
             "proxy": self._make_proxy,
             "target-group": self._make_target_group,
@@ -160,6 +169,8 @@ class Cloud:
     def _settle(self, resource: Resource) -> None:
         """What a stored resource means for others."""
         self._write_hosts()
+        if resource.kind in ("role-policy", "function"):
+            self._refresh_gates()
         if resource.kind == "target-group":
             self._refresh_proxy(resource.identifier)
         if resource.kind == "target":
@@ -240,8 +251,33 @@ class Cloud:
             proxy = PgBouncer(self._folder / "proxies" / name, settings, self._authority)
             proxy.start()
             self._proxies[name] = proxy
+        elif running.settings.gated != settings.gated:
+            self._drop("proxy", name)
+            self._make_proxy(resource)
+            return
         elif running.settings != settings:
             running.change(settings)
+        if settings.gated and name not in self._gates:
+            gate = IamGate(self._folder / "gates" / name, self._authority)
+            gate.start(settings, self._door(resource), self._credentials.principals(self._state))
+            self._gates[name] = gate
+
+    def _door(self, resource: Resource) -> dict[str, Any]:
+        facts = resource.facts
+        proxy_id = facts["arn"].rsplit(":", 1)[1]
+        return {
+            "host": facts["endpoint"],
+            "port": facts["port"],
+            "region": self._region,
+            "arn_prefix": f"arn:aws:rds-db:{self._region}:{ACCOUNT}:dbuser:{proxy_id}/",
+        }
+
+    def _refresh_gates(self) -> None:
+        principals = self._credentials.principals(self._state)
+        for name, gate in self._gates.items():
+            resource = self._state.get("proxy", name)
+            if resource is not None:
+                gate.change(self._proxies[name].settings, self._door(resource), principals)
 
     def _proxy_settings(self, resource: Resource) -> PgBouncerSettings:
         name, spec, facts = resource.identifier, resource.spec, resource.facts
@@ -262,6 +298,7 @@ class Cloud:
             init_query=pool.get("initQuery"),
             target=self._target_of(name),
             users=self._users(spec),
+            gated=any(auth.get("iamAuth") == "REQUIRED" for auth in spec.get("auths") or []),
         )
 
     def _target_of(self, proxy: str) -> Target | None:
@@ -331,6 +368,8 @@ class Cloud:
             environment={key: str(value) for key, value in (spec.get("environment") or {}).items()},
             reserved_concurrency=None if reserved in (None, -1) else int(reserved),
             code=code,
+            access_key=self._credentials.access_key(name),
+            secret_key=self._credentials.secret_key(name),
         )
         arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}"
         resource.facts.update(
@@ -363,6 +402,8 @@ class Cloud:
         if kind == "function" and identifier in self._functions:
             self._functions.pop(identifier).retire()
             shutil.rmtree(self._folder / "functions" / identifier, ignore_errors=True)
+        if kind == "proxy" and identifier in self._gates:
+            self._gates.pop(identifier).delete()
         if kind == "proxy" and identifier in self._proxies:
             self._proxies.pop(identifier).delete()
         if kind == "instance":
@@ -377,6 +418,7 @@ class Cloud:
             settings = self._proxy_settings(resource)
             if settings != running.settings:
                 running.change(settings)
+                self._refresh_gates()
 
     def _secrets_changed(self) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class FunctionSpec:
     environment: Mapping[str, str]
     reserved_concurrency: int | None
     code: Path
+    access_key: str
+    secret_key: str = field(repr=False)
 
     @property
     def limit(self) -> int:
@@ -247,8 +249,9 @@ class Runtime:
             "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}",
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
-            "AWS_ACCESS_KEY_ID": "laptop",
-            "AWS_SECRET_ACCESS_KEY": "laptop",
+            # Each function's own, as a role's are: the IAM gate looks up what its role may do.
+            "AWS_ACCESS_KEY_ID": spec.access_key,
+            "AWS_SECRET_ACCESS_KEY": spec.secret_key,
             "AWS_ENDPOINT_URL": self._gateway,
             "AWS_EC2_METADATA_DISABLED": "true",
             "_HANDLER": spec.handler,

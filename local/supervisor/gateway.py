@@ -101,7 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
         return headers
 
     def _control(self, method: str, body: bytes = b"") -> None:
-        if not secrets.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.server.token}"):
+        if not secrets.compare_digest(
+            self.headers.get("Authorization", "").encode(), f"Bearer {self.server.token}".encode()
+        ):
             self._json(403, {"error": "this is the control API of another checkout's supervisor"})
             return
         cloud = self.server.cloud

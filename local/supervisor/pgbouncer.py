@@ -17,6 +17,7 @@ from .certificates import Authority
 from .errors import LaptopError
 from .processes import Server, free_of_others, give_to_servers
 
+PRIVATE_PORT = 6432
 ADMIN_USER = "laptop-supervisor"
 # RDS Proxy closes database connections that were idle for 5 minutes, and lets no session live beyond 24 h.
 _IDLE_SECONDS = 300
@@ -48,6 +49,13 @@ class PgBouncerSettings:
     init_query: str | None = None
     target: Target | None = None
     users: dict[str, str] = field(default_factory=dict, repr=False)
+    gated: bool = False
+    """Whether an IAM gate stands before it: it ends TLS and checks logins, and PgBouncer has a private port."""
+
+    @property
+    def own_port(self) -> int:
+        """The port PgBouncer itself listens on."""
+        return PRIVATE_PORT if self.gated else self.port
 
     @property
     def ceiling(self) -> int:
@@ -90,7 +98,7 @@ class PgBouncer:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         give_to_servers(self._folder)
-        free_of_others(self.settings.address, self.settings.port)
+        free_of_others(self.settings.address, self.settings.own_port)
         if not self._admin_password_file.exists():
             self._admin_password_file.touch(mode=0o600)
             self._admin_password_file.write_text(secrets.token_urlsafe(24))
@@ -120,11 +128,11 @@ class PgBouncer:
         """Rows of PgBouncer's admin console, such as `show("POOLS")`."""
         with psycopg.connect(
             host=self.settings.address,
-            port=self.settings.port,
+            port=self.settings.own_port,
             dbname="pgbouncer",
             user=ADMIN_USER,
             password=self._admin_password_file.read_text(),
-            sslmode="verify-full",
+            sslmode="disable" if self.settings.gated else "verify-full",
             sslrootcert=str(self._authority.bundle),
             connect_timeout=3,
             autocommit=True,
@@ -150,9 +158,10 @@ class PgBouncer:
                 databases += f" connect_query='{doubled}'"
         values = {
             "listen_addr": settings.address,
-            "listen_port": settings.port,
+            "listen_port": settings.own_port,
             "unix_socket_dir": "",
-            "auth_type": "scram-sha-256",
+            # The gate hands on the secret's password on this machine's own loopback, and nothing else knows it.
+            "auth_type": "plain" if settings.gated else "scram-sha-256",
             "auth_file": self._folder / "userlist.txt",
             "admin_users": ADMIN_USER,
             "pool_mode": "transaction",
@@ -164,9 +173,7 @@ class PgBouncer:
             # 0 means "at once" to RDS and "for ever" to PgBouncer: a second is the shortest it knows.
             "query_wait_timeout": max(1, settings.connection_borrow_timeout),
             "max_client_conn": _MOST_CLIENTS,
-            "client_tls_sslmode": "require" if settings.require_tls else "allow",
-            "client_tls_cert_file": self._folder / "server.pem",
-            "client_tls_key_file": self._folder / "server.key",
+            **({} if settings.gated else self._client_tls()),
             "server_tls_sslmode": "verify-full",
             "server_tls_ca_file": self._folder / "ca.pem",
             "server_login_retry": 1,
@@ -176,6 +183,13 @@ class PgBouncer:
         }
         lines = "".join(f"{key} = {value}\n" for key, value in values.items())
         return f"[databases]\n{databases}\n[pgbouncer]\n{lines}"
+
+    def _client_tls(self) -> dict[str, object]:
+        return {
+            "client_tls_sslmode": "require" if self.settings.require_tls else "allow",
+            "client_tls_cert_file": self._folder / "server.pem",
+            "client_tls_key_file": self._folder / "server.key",
+        }
 
     def _private(self, name: str, text: str) -> None:
         aside = self._folder / f"{name}.new"

@@ -103,9 +103,20 @@ class Server:
     """A server process that is restarted whenever it dies, until it is stopped."""
 
     def __init__(
-        self, name: str, command: list[str], *, folder: Path, log: Path, ready: Callable[[], bool], stop_signal: int
+        self,
+        name: str,
+        command: list[str],
+        *,
+        folder: Path,
+        log: Path,
+        ready: Callable[[], bool],
+        stop_signal: int,
+        environment: Mapping[str, str] | None = None,
+        as_server: bool = True,
     ) -> None:
         self.name = name
+        self._environment = {**plain_environment(), **(environment or {})}
+        self._as_server = as_server
         self._command = command
         self._folder = folder
         self._log = log
@@ -177,7 +188,11 @@ class Server:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("ab") as log:
                 self._process = start(
-                    self._command, environment=plain_environment(), folder=self._folder, output=log, as_server=True
+                    self._command,
+                    environment=self._environment,
+                    folder=self._folder,
+                    output=log,
+                    as_server=self._as_server,
                 )
 
     def _watch(self) -> None:

@@ -96,6 +96,17 @@ def test_a_second_up_changes_nothing(up: Checkout) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_an_export_of_the_stack_is_analyzed_without_a_finding(up: Checkout, tmp_path: Path) -> None:
+    export = tmp_path / "state.json"
+    export.write_text(up.pulumi("stack", "export", "-s", "local").stdout)
+    done = up.pulumi("policy", "analyze", "--file", str(export), "--policy-pack", "policies")
+    assert done.returncode == 0, done.stdout + done.stderr
+    export.write_text(export.read_text().replace('"maxConnectionsPercent": 85', '"maxConnectionsPercent": 95'))
+    done = up.pulumi("policy", "analyze", "--file", str(export), "--policy-pack", "policies")
+    assert done.returncode != 0
+    assert "rds-proxy-max-connections" in done.stdout + done.stderr
+
+
 def test_coming_up_changed_no_file_of_the_checkout(up: Checkout) -> None:
     root = Path(__file__).resolve().parents[2]
     for name in ("Pulumi.local.yaml", "Pulumi.yaml"):
@@ -148,6 +159,22 @@ def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Che
     assert proxy["peakDatabaseConnections"] <= 67
     assert (up.root / "reports" / "storm.html").exists()
     assert up.invoke()["body"]["ok"] is True
+
+
+def test_with_auth_iam_functions_sign_in_and_passwords_are_refused(up: Checkout) -> None:
+    def switch(auth: str) -> None:
+        done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", "--config",
+                         f"lambda-rds-proxy:auth={auth}")  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+    switch("iam")
+    assert up.invoke()["body"]["ok"] is True
+    with pytest.raises(psycopg.OperationalError, match="IAM authentication failed"):
+        connect(up, "proxy")
+    switch("secret")
+    assert up.invoke()["body"]["ok"] is True
+    with connect(up, "proxy") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_killed_pooler_comes_back_and_functions_go_on(up: Checkout) -> None:

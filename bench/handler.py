@@ -1,0 +1,186 @@
+"""How fast the handler's pool is: warm against what others use, cold against the bare driver.
+
+`python -m bench.handler` runs on the local stack (`make up` first), through the pooler with verified TLS. Variants take
+turns in one process, so that a slow moment of the machine hits all of them; each round gives one ratio to raw psycopg,
+and the table shows the median ratio with the lowest and the highest. The cold part starts interpreters in turns, with
+nothing but the function's own package to import.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS, PER_ROUND, SLOW_PER_ROUND, COLD_STARTS = 12, 300, 15, 15
+QUERY = "SELECT 1"
+_BARE = """
+import time; started = time.time()
+import json, os, psycopg
+imported = time.time()
+conn = psycopg.connect(host=os.environ["DB_HOST"], port=os.environ["DB_PORT"], dbname=os.environ["DB_NAME"],
+    user=os.environ["DB_USER"], password=os.environ["DB_PASSWORD"], sslmode="verify-full",
+    sslrootcert=os.environ["DB_SSL_ROOT_CERT"], autocommit=True, prepare_threshold=None)
+conn.execute("SELECT 1").fetchone()
+print(json.dumps([started, imported, time.time()]))
+"""
+_OURS = """
+import time; started = time.time()
+import json
+from rds_connection import connection
+imported = time.time()
+with connection() as conn:
+    conn.execute("SELECT 1").fetchone()
+print(json.dumps([started, imported, time.time()]))
+"""
+
+
+def main() -> None:
+    """Find the stack and start the measurements where its names resolve."""
+    if "--inside" in sys.argv:
+        print(json.dumps(warm()))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from ops.storm import LaptopStack
+
+    stack = LaptopStack.find()
+    environment = stack.environment(stack.proxy["endpoint"])
+    console = Console(highlight=False)
+    console.print(f"warm: {ROUNDS} rounds of {PER_ROUND} invocations each, in turns …")
+    inside = {**environment, "PYTHONPATH": f"{ROOT}:{ROOT / 'handler'}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.handler", "--inside"],
+        env=inside,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"error: {(done.stderr.strip().splitlines() or ['the measurement said nothing'])[-1]}")
+    table = Table("warm, per invocation", "p50", "× raw", "lowest – highest of the rounds")
+    for name, (p50, ratio, lowest, highest) in json.loads(done.stdout).items():
+        table.add_row(name, f"{p50:.0f} µs", f"{ratio:.2f}", f"{lowest:.2f} – {highest:.2f}")
+    console.print(table)
+    console.print(f"cold: {COLD_STARTS} starts each, in turns …")
+    table = Table("cold", "interpreter", "imports", "first answer", "whole", "× bare")
+    for row in cold(environment, Path(stack.function["folder"])):
+        table.add_row(*row)
+    console.print(table)
+
+
+def warm() -> dict[str, tuple[float, float, float, float]]:
+    """Variant → (p50 in µs over all rounds, median ratio to raw psycopg, lowest, highest)."""
+    variants = _variants()
+    times: dict[str, list[list[float]]] = {name: [] for name in variants}
+    for call in variants.values():
+        call()
+    for _ in range(ROUNDS):
+        for name, call in variants.items():
+            count = SLOW_PER_ROUND if name == "connect per invocation" else PER_ROUND
+            found = []
+            for _ in range(count):
+                began = time.perf_counter()
+                call()
+                found.append((time.perf_counter() - began) * 1e6)
+            times[name].append(found)
+    floor = [statistics.median(each) for each in times["raw psycopg, open connection"]]
+    result = {}
+    for name, rounds in times.items():
+        ratios = [statistics.median(each) / base for each, base in zip(rounds, floor, strict=True)]
+        p50 = statistics.median([value for each in rounds for value in each])
+        result[name] = (p50, statistics.median(ratios), min(ratios), max(ratios))
+    return result
+
+
+def _variants() -> dict[str, Callable[[], object]]:
+    import psycopg
+    import sqlalchemy
+    from psycopg_pool import ConnectionPool
+
+    from rds_connection import connection
+
+    arguments: dict[str, Any] = {
+        "host": os.environ["DB_HOST"],
+        "port": os.environ["DB_PORT"],
+        "dbname": os.environ["DB_NAME"],
+        "user": os.environ["DB_USER"],
+        "password": os.environ["DB_PASSWORD"],
+        "sslmode": "verify-full",
+        "sslrootcert": os.environ["DB_SSL_ROOT_CERT"],
+    }
+    settings: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
+    conn = psycopg.connect(**arguments, **settings)
+    size: dict[str, Any] = {"min_size": 1, "max_size": 1, "kwargs": {**arguments, **settings}, "open": True}
+    pool = ConnectionPool(**size)
+    checked = ConnectionPool(**size, check=ConnectionPool.check_connection)
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(**arguments, **settings),
+        pool_size=1,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+    )
+
+    def raw() -> object:
+        return conn.execute(QUERY).fetchone()
+
+    def ours() -> object:
+        with connection() as lent:
+            return lent.execute(QUERY).fetchone()
+
+    def pooled(of: Any) -> Callable[[], object]:  # noqa: ANN401 - ConnectionPool is generic in its connection
+        def call() -> object:
+            with of.connection() as lent:
+                return lent.execute(QUERY).fetchone()
+
+        return call
+
+    def alchemy() -> object:
+        with engine.connect() as lent:
+            return lent.exec_driver_sql(QUERY).fetchone()
+
+    def fresh() -> object:
+        with psycopg.connect(**arguments, **settings) as opened:
+            return opened.execute(QUERY).fetchone()
+
+    return {
+        "raw psycopg, open connection": raw,
+        "rds_connection (ours)": ours,
+        "psycopg_pool": pooled(pool),
+        "psycopg_pool with check": pooled(checked),
+        "SQLAlchemy with pre-ping": alchemy,
+        "connect per invocation": fresh,
+    }
+
+
+def cold(environment: dict[str, str], package: Path) -> list[list[str]]:
+    """Rows of the cold table: medians in milliseconds, from the start of the process to the first answer."""
+    scripts = {"bare psycopg": _BARE, "rds_connection (ours)": _OURS}
+    found: dict[str, list[list[float]]] = {name: [] for name in scripts}
+    for _ in range(COLD_STARTS):
+        for name, script in scripts.items():
+            began = time.time()
+            done = subprocess.run(
+                [os.path.realpath(sys.executable), "-S", "-s", "-c", script],
+                env=environment, cwd=package, capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            started, imported, answered = json.loads(done.stdout)
+            found[name].append([started - began, imported - started, answered - imported, answered - began])
+    floor = statistics.median(each[3] for each in found["bare psycopg"])
+    rows = []
+    for name, parts in found.items():
+        medians = [statistics.median(each[column] for each in parts) for column in range(4)]
+        rows.append([name, *(f"{value * 1000:.0f} ms" for value in medians), f"{medians[3] / floor:.2f}"])
+    return rows
+
+
+if __name__ == "__main__":
+    main()

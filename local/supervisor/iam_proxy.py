@@ -1,0 +1,86 @@
+"""The process of an IAM gate: started, told of changes, ended."""
+
+import json
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from .certificates import Authority
+from .pgbouncer import PgBouncerSettings
+from .processes import Server, free_of_others
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class IamGate:
+    """The gate before one pooler, in `folder`."""
+
+    def __init__(self, folder: Path, authority: Authority) -> None:
+        self._folder = folder
+        self._authority = authority
+        self._file = folder / "gate.json"
+        self._address = ("", 0)
+        self._server = Server(
+            f"IAM gate {folder.name}",
+            [sys.executable, "-m", "local.supervisor.iam_gate", str(self._file)],
+            folder=folder,
+            log=folder / "gate.log",
+            ready=self._answers,
+            stop_signal=signal.SIGTERM,
+            environment={"PYTHONPATH": str(_ROOT)},
+            as_server=False,
+        )
+
+    def start(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+        """Start it at the proxy's own address.
+
+        Raises:
+            LaptopError: the address is taken, or the gate does not start.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._address = (pooler.address, pooler.port)
+        free_of_others(*self._address)
+        self._authority.issue(self._folder, name=pooler.name, address=pooler.address)
+        self._write(pooler, door, principals)
+        self._server.start()
+
+    def change(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+        """Take other users, passwords or grants; clients that are in stay in."""
+        self._write(pooler, door, principals)
+        self._server.signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.stop()
+
+    def delete(self) -> None:
+        """End it and remove its files."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+        settings = {
+            "address": pooler.address,
+            "port": pooler.port,
+            "pooler_port": pooler.own_port,
+            "certificate": str(self._folder / "server.pem"),
+            "key": str(self._folder / "server.key"),
+            "door": door,
+            "principals": principals,
+            "passwords": pooler.users,
+        }
+        aside = self._folder / "gate.json.new"
+        aside.unlink(missing_ok=True)
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps(settings))
+        aside.replace(self._file)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(self._address, timeout=1).close()
+        except OSError:
+            return False
+        return True

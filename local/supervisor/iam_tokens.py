@@ -1,0 +1,106 @@
+"""Checks IAM tokens as RDS Proxy does: signature, time, host, user, and the grant of who signed. Pure.
+
+A token is a presigned SigV4 request (`generate_db_auth_token`): `host:port/?Action=connect&DBUser=…&X-Amz-Signature=…`.
+"""
+
+import fnmatch
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+_LIFETIME = timedelta(seconds=900)
+_CLOCKS_APART = timedelta(seconds=300)
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who signs: its secret key, and the statements it may rely on."""
+
+    secret: str = field(repr=False)
+    statements: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """What a token must be for: the proxy's host name, port and region, and how its users are called in policies."""
+
+    host: str
+    port: int
+    region: str
+    arn_prefix: str
+    """`arn:aws:rds-db:<region>:<account>:dbuser:prx-…/`, to which the user's name is added."""
+
+
+def refusal(
+    token: str, user: str, door: Door, principals: Mapping[str, Principal], now: datetime | None = None
+) -> str | None:
+    """Why a token does not let `user` in, or None when it does. The text holds nothing of the token."""
+    address, separator, query = token.partition("/?")
+    fields = parse_qsl(query, keep_blank_values=True)
+    given = dict(fields)
+    if not separator or len(given) != len(fields) or given.get("Action") != "connect":
+        return "this is no IAM token"
+    if address.lower() != f"{door.host}:{door.port}".lower():
+        return f"the token is for another host than {door.host}:{door.port}"
+    if given.get("DBUser") != user:
+        return f"the token is for another user than {user}"
+    access_key, _, scope = given.get("X-Amz-Credential", "").partition("/")
+    time = given.get("X-Amz-Date", "")
+    if scope != f"{time[:8]}/{door.region}/rds-db/aws4_request" or given.get("X-Amz-Algorithm") != _ALGORITHM:
+        return f"the token is not signed for rds-db in {door.region}"
+    principal = principals.get(access_key)
+    if principal is None:
+        return "the token is signed by nobody known here"
+    signature = _signature(fields, address, scope, time, principal.secret)
+    if not hmac.compare_digest(signature.encode(), given.get("X-Amz-Signature", "").encode()):
+        return "the token's signature is wrong"
+    try:
+        signed = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        lifetime = min(timedelta(seconds=int(given.get("X-Amz-Expires", "0"))), _LIFETIME)
+    except ValueError:
+        return "the token has no valid time"
+    moment = now or datetime.now(UTC)
+    if moment > signed + lifetime:
+        return "the token is expired"
+    if signed > moment + _CLOCKS_APART:
+        return "the token is from the future"
+    if not _allowed(principal.statements, door.arn_prefix + user):
+        return f"the signer has no rds-db:connect on {door.arn_prefix}{user}"
+    return None
+
+
+def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: str, secret: str) -> str:
+    query = "&".join(
+        f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(fields) if name != "X-Amz-Signature"
+    )
+    request = "\n".join(["GET", "/", query, f"host:{address}", "", "host", _EMPTY_SHA256])
+    to_sign = "\n".join([_ALGORITHM, time, scope, hashlib.sha256(request.encode()).hexdigest()])
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()
+
+
+def _allowed(statements: Sequence[Mapping[str, Any]], resource: str) -> bool:
+    """Whether policies allow rds-db:connect on a resource; a Deny wins, as in IAM."""
+    effects = {
+        str(statement.get("Effect"))
+        for statement in statements
+        if any(fnmatch.fnmatchcase("rds-db:connect", pattern) for pattern in _list(statement.get("Action")))
+        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in _list(statement.get("Resource")))
+    }
+    return effects == {"Allow"}
+
+
+def _list(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe="-_.~")

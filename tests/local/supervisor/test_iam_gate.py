@@ -1,0 +1,117 @@
+"""An `iam` proxy of the laptop: tokens are checked at its door, passwords refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.supervisor.client import SupervisorClient
+from rds_connection.iam_token import AwsCredentials, auth_token
+from tests.local.supervisor.test_supervisor import INSTANCE, log_in
+
+pytestmark = pytest.mark.servers
+
+
+def signer(access_key: str, secret_key: str) -> AwsCredentials:
+    return AwsCredentials(access_key=access_key, secret_key=secret_key, session_token="")
+
+
+SHELL = signer("laptop", "laptop")
+
+
+@pytest.fixture
+def proxy(root: Path, supervisor: SupervisorClient, aws: Callable[[str], Any]) -> dict[str, Any]:
+    """A proxy that demands IAM before a database with the user `app`."""
+    instance = supervisor.put("instance", "orders", INSTANCE)
+    with log_in(root, instance) as connection:
+        connection.execute("CREATE ROLE app LOGIN PASSWORD 'of-the-secret'")
+    value = json.dumps({"username": "app", "password": "of-the-secret"})
+    secret = aws("secretsmanager").create_secret(Name="app", SecretString=value)["ARN"]
+    auth = {"authScheme": "SECRETS", "iamAuth": "REQUIRED", "secretArn": secret}
+    facts = supervisor.put("proxy", "orders", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
+    supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
+    return facts
+
+
+def enter(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
+    signing: dict[str, Any] = {"host": facts["endpoint"], "port": 5432, "user": "app", "region": "eu-west-1"}
+    signing |= {key: changes.pop(f"signed_{key}") for key in list(signing) if f"signed_{key}" in changes}
+    token = auth_token(**signing, credentials=changes.pop("credentials", SHELL))
+    return log_in(root, facts, **{"user": "app", "password": token, "prepare_threshold": None, **changes})
+
+
+def test_a_signed_token_opens_and_the_pool_is_shared(root: Path, proxy: dict[str, Any]) -> None:
+    with enter(root, proxy) as one, enter(root, proxy) as other:
+        assert one.execute("SELECT current_user, repeat('x', 200000)").fetchone() == ("app", "x" * 200_000)
+        pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
+        assert len(pids) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "of-the-secret"}, "this is no IAM token"),
+        ({"signed_user": "db_admin"}, "another user"),
+        ({"signed_host": "orders.proxy-other.eu-west-1.rds.amazonaws.com"}, "another host"),
+        ({"credentials": signer("laptop", "guessed")}, "signature is wrong"),
+        ({"credentials": signer("nobody", "laptop")}, "nobody known"),
+        ({"user": "db_admin", "signed_user": "db_admin"}, "no credentials for the role db_admin"),
+        ({"sslmode": "disable", "sslrootcert": None}, "only with SSL"),
+        ({"host": "another.name.example"}, "does not match host name"),
+    ],
+)
+def test_everything_else_is_refused_with_the_reason(
+    root: Path, proxy: dict[str, Any], changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(psycopg.OperationalError, match=words):
+        enter(root, proxy, **changes)
+
+
+def test_a_rotated_secret_reaches_the_pooler_behind_the_gate(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient, aws: Callable[[str], Any]
+) -> None:
+    instance = supervisor.get("instance", "orders")
+    assert instance is not None
+    with log_in(root, instance) as connection:
+        connection.execute("ALTER ROLE app PASSWORD 'rotated'")
+    aws("secretsmanager").put_secret_value(
+        SecretId="app", SecretString=json.dumps({"username": "app", "password": "rotated"})
+    )
+    with enter(root, proxy) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_function_may_connect_only_while_its_role_has_the_grant(
+    root: Path,
+    proxy: dict[str, Any],
+    supervisor: SupervisorClient,
+    deploy: Callable[..., str],
+    aws: Callable[[str], Any],
+) -> None:
+    from tests.local.supervisor.conftest import invoke
+
+    source = """
+import os
+def handler(event, context):
+    return [os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]]
+"""
+    name = deploy(source, role="arn:aws:iam::000000000000:role/api")
+    pair, _ = invoke(aws("lambda"), name)
+    credentials = signer(pair[0], pair[1])
+    with pytest.raises(psycopg.OperationalError, match="no rds-db:connect"):
+        enter(root, proxy, credentials=credentials)
+    resource = f"arn:aws:rds-db:eu-west-1:000000000000:dbuser:{proxy['arn'].rsplit(':', 1)[1]}/app"
+    statement = {"Effect": "Allow", "Action": ["rds-db:connect"], "Resource": resource}
+    supervisor.put("role-policy", "api:connect", {"role": "api", "policy": json.dumps({"Statement": [statement]})})
+
+    def let_in() -> bool:
+        try:
+            enter(root, proxy, credentials=credentials).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    assert any(let_in() for _ in range(50))

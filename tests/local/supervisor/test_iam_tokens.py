@@ -1,0 +1,97 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.supervisor.iam_tokens import Door, Principal, refusal
+from rds_connection.iam_token import AwsCredentials, auth_token
+
+HOST = "orders.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com"
+ARN = "arn:aws:rds-db:eu-west-1:000000000000:dbuser:prx-0123456789abcdef0/"
+DOOR = Door(host=HOST, port=5432, region="eu-west-1", arn_prefix=ARN)
+CONNECT = {"Effect": "Allow", "Action": ["rds-db:connect"], "Resource": f"{ARN}app"}
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def signer(access_key: str, secret_key: str, session: str | None = None) -> AwsCredentials:
+    return AwsCredentials(access_key=access_key, secret_key=secret_key, session_token=session or "")
+
+
+def token(**changes: Any) -> str:
+    credentials = signer("AKID", changes.pop("secret", "not-a-real-one"), changes.pop("session", None))
+    given_values: dict[str, Any] = {"host": HOST, "port": 5432, "user": "app", "region": "eu-west-1", "now": NOW}
+    return auth_token(**{**given_values, **changes}, credentials=credentials)
+
+
+def refused(text: str, *, user: str = "app", statements: Any = (CONNECT,), later: int = 0) -> str | None:
+    principals = {"AKID": Principal(secret="not-a-real-one", statements=statements)}
+    return refusal(text, user, DOOR, principals, NOW + timedelta(seconds=later))
+
+
+def test_a_token_of_a_role_with_the_grant_is_let_in() -> None:
+    assert refused(token()) is None
+    assert refused(token(session="a/session+token=")) is None
+    assert refused(token(), later=899) is None
+
+
+def test_a_token_of_botocore_is_let_in() -> None:
+    client = boto3.client(
+        "rds", region_name="eu-west-1", aws_access_key_id="AKID", aws_secret_access_key="not-a-real-one"
+    )
+    made = client.generate_db_auth_token(DBHostname=HOST, Port=5432, DBUsername="app")
+    principals = {"AKID": Principal(secret="not-a-real-one", statements=[CONNECT])}
+    assert refusal(made, "app", DOOR, principals) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (token(host="other.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com"), "another host"),
+        (token(port=5433), "another host"),
+        (token(user="admin"), "another user"),
+        (token(region="us-east-1"), "not signed for rds-db in eu-west-1"),
+        (token(secret="another"), "signature is wrong"),
+        (token() + "0", "signature is wrong"),
+        (token().replace("Expires=900", "Expires=90000"), "signature is wrong"),
+        (token().replace("AKID", "AKIE"), "nobody known"),
+        (token(now=NOW + timedelta(hours=1)), "from the future"),
+        (token(now=NOW - timedelta(seconds=901)), "expired"),
+        ("a plain password", "no IAM token"),
+        ("", "no IAM token"),
+    ],
+)
+def test_any_other_token_is_refused_with_the_reason(text: str, reason: str) -> None:
+    assert reason in (refused(text) or "")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [],
+        [{**CONNECT, "Resource": f"{ARN}other"}],
+        [{**CONNECT, "Resource": "arn:aws:rds-db:eu-west-1:000000000000:dbuser:orders/app"}],
+        [{**CONNECT, "Action": "rds:*"}],
+        [CONNECT, {**CONNECT, "Effect": "Deny"}],
+    ],
+)
+def test_without_the_grant_on_the_proxys_own_id_nobody_is_let_in(statements: list[Any]) -> None:
+    assert "no rds-db:connect" in (refused(token(), statements=statements) or "")
+
+
+@given(st.text())
+def test_any_text_is_refused_and_never_repeated(text: str) -> None:
+    reason = refused(text)
+    assert reason is not None
+    assert len(text) < 12 or text not in reason
+
+
+@given(st.integers(0, 400), st.characters())
+def test_a_token_with_any_character_changed_is_refused(position: int, character: str) -> None:
+    whole = token()
+    position %= len(whole)
+    changed = whole[:position] + character + whole[position + 1 :]
+    if changed.lower() != whole.lower():
+        assert refused(changed) is not None
