@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pulumi
 
+# The exit status that tells Pulumi's language host that the user has seen the error.
+ALREADY_SHOWN = 32
 PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT / "components"))  # the components are a package of their own, published alone
 
@@ -25,7 +27,8 @@ def main() -> None:
             default_architecture=platform.architecture,
         )
     except StackConfigError as error:
-        raise pulumi.RunError(str(error)) from None
+        pulumi.log.error(str(error))
+        sys.exit(ALREADY_SHOWN)
 
     stack = ServerlessDatabase("database", config.as_args(platform))
 

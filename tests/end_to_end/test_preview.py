@@ -96,6 +96,7 @@ def test_bad_configuration_is_one_clear_sentence(checkout: Checkout, config: dic
     done = preview(checkout, "wrong")
     assert done.returncode != 0
     assert sentence in done.stdout
+    assert "unhandled" not in done.stdout
     assert "Traceback" not in done.stdout
 
 
