@@ -70,21 +70,24 @@ def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) ->
 def test_an_environment_of_another_list_is_made_anew(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
-    environments._environment(tmp_path / "venv", requirements, "nothing")
-    assert environments._is_made(tmp_path / "venv", requirements)
+    asked = tmp_path / "asked"
+    executable(tmp_path / "venv" / "bin" / "python", f'echo "$@" >> {asked}')
+    for _ in range(2):
+        environments._environment(tmp_path / "venv", requirements, "nothing")
+    assert len(asked.read_text().splitlines()) == 1
+    assert "--require-hashes" in asked.read_text()
     requirements.write_text("# another list\n")
     assert not environments._is_made(tmp_path / "venv", requirements)
+    environments._environment(tmp_path / "venv", requirements, "nothing")
+    assert len(asked.read_text().splitlines()) == 2
 
 
 def test_an_environment_whose_installation_failed_is_not_used(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("nothing-of-this-name==1 --hash=sha256:" + "0" * 64 + "\n")
-    os.environ["PIP_NO_INDEX"] = "1"
-    try:
-        with pytest.raises(CommandError, match="installing a package that does not exist failed"):
-            environments._environment(tmp_path / "venv", requirements, "a package that does not exist")
-    finally:
-        del os.environ["PIP_NO_INDEX"]
+    requirements.write_text("nothing-of-this-name==1\n")
+    executable(tmp_path / "venv" / "bin" / "python", "echo 'no such package' >&2; exit 1")
+    with pytest.raises(CommandError, match="installing what does not exist failed: no such package"):
+        environments._environment(tmp_path / "venv", requirements, "what does not exist")
     assert not environments._is_made(tmp_path / "venv", requirements)
 
 
