@@ -70,7 +70,7 @@ def allow_secrets_manager(
         ip_protocol="tcp",
         from_port=HTTPS,
         to_port=HTTPS,
-        description="read secrets over the network's own route: this VPC has no endpoint of ours",
+        description="read secrets over the route of the network: this VPC has no endpoint of ours",
         opts=opts,
     )
     return [egress]

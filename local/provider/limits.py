@@ -49,6 +49,15 @@ _RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "aws:lambda/function:Function": {"timeout": (1, 900), "memorySize": (128, 10_240)},
 }
 _ENVIRONMENT_BYTES = 4096
+# EC2 API reference, GroupDescription and SecurityGroupRuleDescription: no apostrophe, no arrow.
+_DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+_DESCRIBED = frozenset(
+    {
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    }
+)
 
 
 def problems(token: str, given: Properties) -> Iterator[tuple[str, str]]:
@@ -61,6 +70,12 @@ def problems(token: str, given: Properties) -> Iterator[tuple[str, str]]:
         value = _value(given, argument)
         if isinstance(value, int | float) and not low <= value <= high:
             yield argument, f"{argument} is {value}; AWS takes {low} to {high}"
+    description = given.get("description")
+    if token in _DESCRIBED and isinstance(description, str) and not _DESCRIPTION.fullmatch(description):
+        yield (
+            "description",
+            f'description is "{description}"; EC2 takes at most 255 of a-z A-Z 0-9 and ._-:/()#,@[]+=&;{{}}!$*',
+        )
     pool = given.get("connectionPoolConfig")
     if isinstance(pool, dict):
         idle, most = pool.get("maxIdleConnectionsPercent"), pool.get("maxConnectionsPercent")

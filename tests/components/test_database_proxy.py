@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -64,6 +65,15 @@ def test_without_an_endpoint_only_https_is_opened_for_secrets() -> None:
     network = {key: value for key, value in NETWORK.items() if key != "secrets_endpoint_security_group_id"}
     extra = rules(proxy(Auth.SECRET, network=network)) - rules(proxy())
     assert extra == {("out", "orders-clients-id", "0.0.0.0/0", 443)}
+
+
+def test_every_description_is_one_that_ec2_takes() -> None:
+    network = {key: value for key, value in NETWORK.items() if key != "secrets_endpoint_security_group_id"}
+    declared = proxy(Auth.SECRET, network=network)
+    described = declared.all("SecurityGroup") + declared.all("IngressRule") + declared.all("EgressRule")
+    assert len(described) >= 6
+    for each in described:
+        assert re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", each.inputs["description"])
 
 
 def test_security_groups_have_no_inline_rules() -> None:

@@ -23,6 +23,7 @@ def pool(**values: Any) -> dict[str, Any]:
         ("aws:rds/proxy:Proxy", {"name": "a" * 64}, "AWS takes"),
         ("aws:rds/proxy:Proxy", {"engineFamily": "ORACLE"}, "AWS takes one of MYSQL, POSTGRESQL, SQLSERVER"),
         ("aws:rds/proxy:Proxy", {"idleClientTimeout": 0}, "AWS takes 1 to 28800"),
+        ("aws:ec2/securityGroup:SecurityGroup", {"description": "the network's own"}, "EC2 takes at most 255"),
         (FUNCTION, {"timeout": 901}, "AWS takes 1 to 900"),
         (FUNCTION, {"memorySize": 64}, "AWS takes 128 to 10240"),
         (FUNCTION, {"runtime": "python2.5"}, "AWS takes one of"),
