@@ -4,19 +4,29 @@ Pulumi hands over strings (structured values as JSON) and neither reports more t
 So all of it is checked here, and all problems are reported at once.
 """
 
-import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from enum import Enum
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
+from .config_values import (
+    Parser,
+    cidr,
+    entries,
+    flag,
+    instance_class,
+    matching,
+    member,
+    string_map,
+    subnets,
+    text,
+    whole_number,
+)
 from .connection_pool import ConnectionPool
 from .engines import ENGINES, Auth, Engine, Profile, TargetKind
-from .instance_classes import memory_gib
 from .package import Platform
 
 if TYPE_CHECKING:
@@ -26,8 +36,6 @@ LAPTOP_ACCOUNT = "000000000000"
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # CreateFunction: a letter, digit, hyphen or underscore; short enough to leave room for project and stack.
 _FUNCTION_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,39}")
-_E = TypeVar("_E", bound=Enum)
-_Parser = Callable[[object], object]
 
 
 class StackConfigError(ValueError):
@@ -165,178 +173,88 @@ def is_laptop(config: Mapping[str, str]) -> bool:
     return bool(accounts == [LAPTOP_ACCOUNT])
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("a text")
-    if not str(value).strip():
-        raise ValueError("a text that is not empty")
-    return str(value)
-
-
-def _matching(pattern: re.Pattern[str], allowed: str) -> _Parser:
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError(allowed)
-        return value
-
-    return parse
-
-
-def _whole_number(allowed: str, *, low: int | None = None, high: int | None = None) -> _Parser:
-    def parse(value: object) -> int:
-        try:
-            if isinstance(value, bool) or float(cast(str, value)) != int(float(cast(str, value))):
-                raise ValueError
-            number = int(float(cast(str, value)))
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(allowed) from None
-        if (low is not None and number < low) or (high is not None and number > high):
-            raise ValueError(allowed)
-        return number
-
-    return parse
-
-
-def _flag(value: object) -> bool:
-    if value in (True, "true"):
-        return True
-    if value in (False, "false"):
-        return False
-    raise ValueError("true or false")
-
-
-def _member(kind: type[_E]) -> _Parser:
-    def parse(value: object) -> _E:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError("one of " + ", ".join(str(member.value) for member in kind)) from None
-
-    return parse
-
-
-def _instance_class(value: object) -> str:
-    try:
-        memory_gib(_text(value))
-    except ValueError:
-        raise ValueError("a known class such as db.t4g.micro, db.m7g.large or db.r7g.large") from None
-    return str(value)
-
-
-def _cidr(value: object) -> str:
-    allowed = "an IPv4 network between /16 and /24 such as 10.0.0.0/16"
-    try:
-        network = ipaddress.IPv4Network(cast(str, value))
-    except ValueError:
-        raise ValueError(allowed) from None
-    if not 16 <= network.prefixlen <= 24:
-        raise ValueError(allowed)
-    return str(network)
-
-
-def _subnets(value: object) -> tuple[str, ...]:
-    allowed = "a list of at least 2 subnet ids, in at least 2 availability zones"
-    if not isinstance(value, list) or not all(isinstance(item, str) and item.startswith("subnet-") for item in value):
-        raise ValueError(allowed)
-    if len(set(value)) < 2:
-        raise ValueError(allowed)
-    return tuple(value)
-
-
-def _string_map(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError("a map of texts")
-    return {str(key): _text(item) for key, item in value.items()}
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list) or not value:
-        raise ValueError("a list of at least one {name, path, handler, …}")
-    return value
-
-
 # key → (field, parser). The parser raises ValueError with the allowed values as its text.
-_KEYS: Mapping[str, tuple[str, _Parser]] = {
-    "profile": ("profile", _member(Profile)),
-    "engine": ("engine", _member(Engine)),
+_KEYS: Mapping[str, tuple[str, Parser]] = {
+    "profile": ("profile", member(Profile)),
+    "engine": ("engine", member(Engine)),
     "engineVersion": (
         "engine_version",
-        _matching(re.compile(r"[0-9][0-9A-Za-z._]*"), 'a version such as "17"'),
+        matching(re.compile(r"[0-9][0-9A-Za-z._]*"), 'a version such as "17"'),
     ),
-    "target": ("target", _member(TargetKind)),
-    "instanceClass": ("instance_class", _instance_class),
-    "instances": ("instances", _whole_number("a whole number from 1 to 16", low=1, high=16)),
-    "storageGib": ("storage_gib", _whole_number("a whole number from 20 to 65536", low=20, high=65_536)),
+    "target": ("target", member(TargetKind)),
+    "instanceClass": ("instance_class", instance_class),
+    "instances": ("instances", whole_number("a whole number from 1 to 16", low=1, high=16)),
+    "storageGib": ("storage_gib", whole_number("a whole number from 20 to 65536", low=20, high=65_536)),
     "databaseName": (
         "database_name",
-        _matching(_IDENTIFIER, "a lower-case identifier of at most 63 characters such as app_db"),
+        matching(_IDENTIFIER, "a lower-case identifier of at most 63 characters such as app_db"),
     ),
     "databaseUser": (
         "database_user",
-        _matching(_IDENTIFIER, "a lower-case identifier of at most 63 characters such as app"),
+        matching(_IDENTIFIER, "a lower-case identifier of at most 63 characters such as app"),
     ),
-    "auth": ("auth", _member(Auth)),
-    "vpcCidr": ("vpc_cidr", _cidr),
+    "auth": ("auth", member(Auth)),
+    "vpcCidr": ("vpc_cidr", cidr),
     "vpcId": (
         "vpc_id",
-        _matching(re.compile(r"vpc-[0-9a-f]+"), "the id of a VPC such as vpc-0123456789abcdef0"),
+        matching(re.compile(r"vpc-[0-9a-f]+"), "the id of a VPC such as vpc-0123456789abcdef0"),
     ),
-    "subnetIds": ("subnet_ids", _subnets),
+    "subnetIds": ("subnet_ids", subnets),
     "maxConnectionsPercent": (
         "max_connections_percent",
-        _whole_number("a whole number from 1 to 100", low=1, high=100),
+        whole_number("a whole number from 1 to 100", low=1, high=100),
     ),
     "maxIdleConnectionsPercent": (
         "max_idle_connections_percent",
-        _whole_number("a whole number from 0 to maxConnectionsPercent", low=0, high=100),
+        whole_number("a whole number from 0 to maxConnectionsPercent", low=0, high=100),
     ),
     "idleClientTimeout": (
         "idle_client_timeout",
-        _whole_number("a whole number of seconds from 1 to 28800", low=1, high=28_800),
+        whole_number("a whole number of seconds from 1 to 28800", low=1, high=28_800),
     ),
     "borrowTimeout": (
         "connection_borrow_timeout",
-        _whole_number("a whole number of seconds from 0 to 300", low=0, high=300),
+        whole_number("a whole number of seconds from 0 to 300", low=0, high=300),
     ),
-    "readerEndpoint": ("reader_endpoint", _flag),
-    "functions": ("functions", _list),
-    "bootstrap": ("bootstrap", _flag),
+    "readerEndpoint": ("reader_endpoint", flag),
+    "functions": ("functions", entries),
+    "bootstrap": ("bootstrap", flag),
     "alarmTopicArn": (
         "alarm_topic_arn",
-        _matching(re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+"), "the ARN of an SNS topic"),
+        matching(re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+"), "the ARN of an SNS topic"),
     ),
-    "tags": ("tags", _string_map),
+    "tags": ("tags", string_map),
 }
 _STRUCTURED = {"subnetIds", "functions", "tags"}
 _POOL_FIELDS = tuple(each.name for each in fields(ConnectionPool))
 
 # Lambda's limits: CreateFunction in botocore's service model.
-_FUNCTION_KEYS: Mapping[str, tuple[str, _Parser]] = {
+_FUNCTION_KEYS: Mapping[str, tuple[str, Parser]] = {
     "name": (
         "name",
-        _matching(
+        matching(
             _FUNCTION_NAME,
             "a name of at most 40 letters, digits, hyphens and underscores, starting with a letter",
         ),
     ),
-    "path": ("path", _text),
+    "path": ("path", text),
     "handler": (
         "handler",
-        _matching(re.compile(r"[A-Za-z_][\w/]*(\.\w+)+"), "module.function such as app.handler"),
+        matching(re.compile(r"[A-Za-z_][\w/]*(\.\w+)+"), "module.function such as app.handler"),
     ),
-    "memory": ("memory", _whole_number("a whole number of MB from 128 to 10240", low=128, high=10_240)),
-    "timeout": ("timeout", _whole_number("a whole number of seconds from 1 to 900", low=1, high=900)),
+    "memory": ("memory", whole_number("a whole number of MB from 128 to 10240", low=128, high=10_240)),
+    "timeout": ("timeout", whole_number("a whole number of seconds from 1 to 900", low=1, high=900)),
     "reservedConcurrency": (
         "reserved_concurrency",
-        _whole_number("a whole number from 1 to 1000", low=1, high=1000),
+        whole_number("a whole number from 1 to 1000", low=1, high=1000),
     ),
-    "architecture": ("architecture", _matching(re.compile("arm64|x86_64"), "one of arm64, x86_64")),
-    "environment": ("environment", _string_map),
+    "architecture": ("architecture", matching(re.compile("arm64|x86_64"), "one of arm64, x86_64")),
+    "environment": ("environment", string_map),
 }
 
 
 def _parse_table(
-    table: Mapping[str, tuple[str, _Parser]], values: Mapping[str, object], problems: list[str], *, where: str
+    table: Mapping[str, tuple[str, Parser]], values: Mapping[str, object], problems: list[str], *, where: str
 ) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     for key, value in values.items():
