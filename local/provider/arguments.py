@@ -1,15 +1,24 @@
-"""What arguments a resource type takes, read from the real `pulumi_aws` classes."""
+"""What arguments a resource type takes and which outputs it has, read from the real `pulumi_aws` classes."""
 
+import enum
 import importlib
 import inspect
+import json
 import re
 import typing
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from pulumi._types import input_type_py_to_pulumi_names, input_type_types, is_input_type, resource_types
+import pulumi
+from pulumi._types import (
+    _raw_return_hints,
+    input_type_py_to_pulumi_names,
+    input_type_types,
+    is_input_type,
+)
 from pulumi.runtime.rpc import UNKNOWN
 
 from .properties import Properties, is_archive
@@ -61,8 +70,22 @@ def arguments(token: str) -> Arguments:
 @cache
 def output_names(token: str) -> frozenset[str]:
     """The names of all outputs of a resource type."""
+    return frozenset(_output_hints(token))
+
+
+@cache
+def computed_names(token: str) -> frozenset[str]:
+    """The outputs that AWS fills in when the program leaves them out; only those are unknown at preview.
+
+    The generator types an output `Output[Optional[…]]` when it only ever repeats an argument.
+    """
+    return frozenset(name for name, hint in _output_hints(token).items() if type(None) not in typing.get_args(hint))
+
+
+def _output_hints(token: str) -> dict[str, Any]:
+    """Output name → its type, without the `Output[…]` around it."""
     resource_class = getattr(_resource_module(token), token.rsplit(":", 1)[1])
-    return frozenset(resource_types(resource_class))
+    return {name: (typing.get_args(hint) or (hint,))[0] for name, hint in _raw_return_hints(resource_class).items()}
 
 
 @cache
@@ -78,7 +101,10 @@ def _of_class(args_class: type) -> Arguments:
 
 
 def problems(token: str, given: Properties) -> list[tuple[str, str]]:
-    """(property path, sentence) of every unknown name and every missing required argument, nested ones included."""
+    """(property path, sentence) of every unknown name, missing required argument and value of another type.
+
+    Arguments of arguments are checked too. No value that could be a secret is quoted.
+    """
     return list(_problems(arguments(token), given, path=""))
 
 
@@ -96,18 +122,68 @@ def _problems(known: Arguments, given: Properties, *, path: str) -> typing.Itera
 
 
 def _nested(kind: Any, value: Any, where: str) -> typing.Iterator[tuple[str, str]]:  # noqa: ANN401
-    if value == UNKNOWN or is_archive(value):
+    if value == UNKNOWN:
         return
-    kind = _without_none(kind)
-    if isinstance(kind, type) and is_input_type(kind) and isinstance(value, dict):
-        yield from _problems(_of_class(kind), value, path=f"{where}.")
-    elif isinstance(value, list) and typing.get_args(kind):
+    options = _options(kind)
+    fitting = [option for option in options if _fits(option, value)]
+    if not fitting:
+        yield where, f"{where} is {_shown(value)}; it takes {' or '.join(sorted({_words(each) for each in options}))}"
+        return
+    if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _nested(typing.get_args(kind)[0], item, f"{where}[{index}]")
+            yield from _nested(typing.get_args(fitting[0])[0], item, f"{where}[{index}]")
+    elif isinstance(value, dict) and is_input_type(fitting[0]):
+        yield from _problems(_of_class(fitting[0]), value, path=f"{where}.")
+    elif isinstance(value, dict) and typing.get_origin(fitting[0]) is Mapping:
+        for key, item in value.items():
+            yield from _nested(typing.get_args(fitting[0])[1], item, f"{where}.{key}")
 
 
-def _without_none(kind: Any) -> Any:  # noqa: ANN401
-    options = [each for each in typing.get_args(kind) if each is not type(None)]
-    if typing.get_origin(kind) is typing.Union:
-        return next((each for each in options if is_input_type(each)), options[0])
-    return kind
+def _options(kind: Any) -> list[Any]:  # noqa: ANN401
+    """The types that a value may have, without what `pulumi.Input` puts around them."""
+    if typing.get_origin(kind) is not typing.Union:
+        return [kind]
+    plain = (each for each in typing.get_args(kind) if isinstance(each, type) or typing.get_origin(each) is not None)
+    return [each for each in plain if each is not type(None) and typing.get_origin(each) not in _WRAPPERS]
+
+
+_WRAPPERS = (pulumi.Output, Awaitable)
+
+
+def _fits(kind: Any, value: Any) -> bool:  # noqa: ANN401
+    """Whether a value has a type, or one that the real provider converts (text and numbers, text and booleans)."""
+    if typing.get_origin(kind) is Sequence:
+        return isinstance(value, list)
+    if typing.get_origin(kind) is Mapping:
+        return isinstance(value, dict) and not is_archive(value)
+    if not isinstance(kind, type):
+        return True
+    if issubclass(kind, pulumi.Asset | pulumi.Archive):
+        return is_archive(value)
+    if is_input_type(kind):
+        return isinstance(value, dict) and not is_archive(value)
+    if issubclass(kind, bool):
+        return isinstance(value, bool) or value in ("true", "false")
+    if issubclass(kind, int | float) and not issubclass(kind, enum.Enum):
+        number = r"-?[0-9]+" if issubclass(kind, int) else r"-?[0-9]+(\.[0-9]+)?"
+        return not isinstance(value, bool | list | dict) and re.fullmatch(number, str(value)) is not None
+    return not isinstance(value, list | dict)
+
+
+def _words(kind: Any) -> str:  # noqa: ANN401
+    if typing.get_origin(kind) is Sequence:
+        return "a list"
+    if typing.get_origin(kind) is Mapping or is_input_type(kind):
+        return "a map"
+    if issubclass(kind, pulumi.Asset | pulumi.Archive):
+        return "an asset or archive"
+    names: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+    return names.get(kind, "text")
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    if is_archive(value):
+        return "an asset or archive"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a map"
+    return json.dumps(value)

@@ -1,64 +1,45 @@
-"""Resources that something real stands behind: the supervisor's servers and functions, and Secrets Manager."""
+"""Resources that the supervisor's servers and functions stand behind."""
 
-import base64
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from lambda_rds_proxy.package import this_machine
-from toolchain.checkout import checkout_root, gateway_url
 
 from ..supervisor.client import SupervisorClient
-from ..supervisor.errors import LaptopError
 from . import ACCOUNT
+from .gateway import Invocation, Secret, SecretVersion
+from .laptop import Backed, BackedError, told
 from .properties import Properties, archive_path
-from .recorded import digest
 
 
-class BackedError(RuntimeError):
-    """The laptop could not make, read or delete a resource; the message is for the user."""
-
-
-class Backed(Protocol):
-    """What the provider needs of a backed type."""
-
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:
-        """Create or update: (id, outputs beside the inputs)."""
-
-    def read(self, identifier: str, state: Properties) -> Properties | None:
-        """Outputs as they are now, or None when the resource is gone."""
-
-    def delete(self, identifier: str, state: Properties) -> None:
-        """Delete; what is gone already is fine."""
-
-
-def _laptop(call: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the call returns
-    try:
-        return call()
-    except LaptopError as error:
-        raise BackedError(str(error)) from None
+def _put(kind: str, identifier: str, spec: Properties) -> dict[str, Any]:
+    with told():
+        return SupervisorClient.ensure().put(kind, identifier, spec)
 
 
 def _facts(kind: str, identifier: str) -> Properties | None:
-    """Facts of a resource; None when it, or the whole supervisor, is gone."""
-
-    def ask() -> Properties | None:
+    """Facts of a resource, or None when it is gone."""
+    with told():
         # A supervisor that was killed left its state: starting it brings the resource back.
         return SupervisorClient.ensure().get(kind, identifier)
 
-    found: Properties | None = _laptop(ask)
-    return found
-
 
 def _delete(kind: str, identifier: str) -> None:
-    _laptop(lambda: SupervisorClient.ensure().delete(kind, identifier))
+    with told():
+        SupervisorClient.ensure().delete(kind, identifier)
 
 
 class Instance:
     """aws:rds/instance:Instance → PostgreSQL."""
 
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
-        name = str(inputs["identifier"])
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:
+        name, before = str(inputs["identifier"]), olds.get("identifier", inputs["identifier"])
+        if before != name:
+            raise BackedError(
+                f"the laptop cannot rename instance {before} to {name} in place as AWS does, as its data stands under "
+                "its name; keep the identifier, or lose the data with `pulumi up --target-replace` and the URN"
+            )
         spec = {
             "urn": urn,
             "engine": inputs.get("engine"),
@@ -71,7 +52,7 @@ class Instance:
             "password": inputs.get("password"),
             "parameterGroupName": inputs.get("parameterGroupName"),
         }
-        facts = _laptop(lambda: SupervisorClient.ensure().put("instance", name, spec))
+        facts = _put("instance", name, spec)
         return facts["resourceId"], {**self._outputs(facts), "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -106,7 +87,7 @@ class RolePolicy:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = f"{inputs['role']}:{inputs['name']}"
         spec = {"urn": urn, "role": inputs["role"], "policy": inputs.get("policy")}
-        _laptop(lambda: SupervisorClient.ensure().put("role-policy", name, spec))
+        _put("role-policy", name, spec)
         return name, {}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -122,7 +103,7 @@ class ParameterGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         parameters = {each["name"]: str(each["value"]) for each in inputs.get("parameters") or []}
-        _laptop(lambda: SupervisorClient.ensure().put("parameter-group", name, {"urn": urn, "parameters": parameters}))
+        _put("parameter-group", name, {"urn": urn, "parameters": parameters})
         return name, {"arn": f"arn:aws:rds:{region}:{ACCOUNT}:pg:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -139,7 +120,9 @@ class Proxy:
         name = str(inputs["name"])
         keys = ("engineFamily", "auths", "requireTls", "idleClientTimeout", "debugLogging")
         spec = {"urn": urn, **{key: inputs.get(key) for key in keys}}
-        facts = _laptop(lambda: SupervisorClient.ensure().put("proxy", name, spec))
+        facts = _put("proxy", name, spec)
+        if olds.get("name", name) != name:
+            _delete("proxy", str(olds["name"]))  # renamed: on AWS, too, the old endpoint is gone
         return name, {"arn": facts["arn"], "endpoint": facts["endpoint"]}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -156,8 +139,10 @@ class TargetGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         proxy = str(inputs["dbProxyName"])
         pool = inputs.get("connectionPoolConfig") or {}
-        facts = _laptop(lambda: SupervisorClient.ensure().put("target-group", proxy, pool))
-        return proxy, {"arn": facts["arn"], "name": facts["name"]}
+        facts = _put("target-group", proxy, pool)
+        # AWS answers with the whole pool, whatever was left out.
+        whole = {"maxConnectionsPercent": 100, "maxIdleConnectionsPercent": 50, "connectionBorrowTimeout": 120, **pool}
+        return proxy, {"arn": facts["arn"], "name": facts["name"], "connectionPoolConfig": whole}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
         facts = _facts("target-group", identifier)
@@ -179,7 +164,7 @@ class ProxyTarget:
             )
         name = f"{proxy}/{instance}"
         spec = {"proxyName": proxy, "dbInstanceIdentifier": instance}
-        facts = _laptop(lambda: SupervisorClient.ensure().put("target", name, spec))
+        facts = _put("target", name, spec)
         return f"{proxy}/default/RDS_INSTANCE/{instance}", {
             key: facts[key] for key in ("endpoint", "port", "rdsResourceId", "targetArn", "type")
         }
@@ -200,6 +185,11 @@ class Function:
 
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
+        if "code" not in inputs:
+            raise BackedError(
+                f"function {name} comes from an image or from S3, and the laptop runs packages from disk only; "
+                "give it `code`"
+            )
         here = this_machine()
         if inputs.get("runtime") != here.runtime or inputs.get("architectures") not in (None, [here.architecture]):
             raise BackedError(
@@ -215,14 +205,14 @@ class Function:
         spec = {
             "urn": urn,
             "role": inputs.get("role"),
-            "code": package,
+            "code": str(Path(package).absolute()),  # the supervisor runs elsewhere
             "handler": inputs.get("handler"),
             "timeout": inputs.get("timeout"),
             "memorySize": inputs.get("memorySize"),
             "environment": (inputs.get("environment") or {}).get("variables") or {},
             "reservedConcurrentExecutions": inputs.get("reservedConcurrentExecutions"),
         }
-        facts = _laptop(lambda: SupervisorClient.ensure().put("function", name, spec))
+        facts = _put("function", name, spec)
         return name, self._outputs(facts)
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -234,97 +224,17 @@ class Function:
 
     @staticmethod
     def _outputs(facts: Properties) -> Properties:
-        outputs = {key: facts[key] for key in ("arn", "invokeArn", "version", "lastModified", "codeSha256")}
-        return {**outputs, "sourceCodeSize": facts["codeSize"], "qualifiedArn": f"{facts['arn']}:{facts['version']}"}
-
-
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
-    import boto3
-    import botocore.config
-
-    SupervisorClient.ensure()
-    return boto3.client(
-        service,
-        endpoint_url=gateway_url(checkout_root()),
-        region_name="eu-west-1",
-        aws_access_key_id="laptop",
-        aws_secret_access_key="laptop",  # noqa: S106 - the laptop's gateway checks no signature
-        config=botocore.config.Config(read_timeout=920, retries={"max_attempts": 0}),
-    )
-
-
-class Secret:
-    """aws:secretsmanager/secret:Secret → moto."""
-
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
-        client = _laptop(lambda: _client("secretsmanager"))
-        name = str(inputs["name"])
-        try:
-            arn = client.describe_secret(SecretId=name)["ARN"]
-            client.update_secret(SecretId=name, Description=str(inputs.get("description", "")))
-        except client.exceptions.ResourceNotFoundException:
-            arn = client.create_secret(Name=name, Description=str(inputs.get("description", "")))["ARN"]
-        return arn, {"arn": arn}
-
-    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        client = _laptop(lambda: _client("secretsmanager"))
-        try:
-            return {"arn": client.describe_secret(SecretId=identifier)["ARN"]}
-        except client.exceptions.ResourceNotFoundException:
-            return None
-
-    def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        client = _laptop(lambda: _client("secretsmanager"))
-        try:
-            # A recovery window would keep the laptop's supervisor alive for a month.
-            client.delete_secret(SecretId=identifier, ForceDeleteWithoutRecovery=True)
-        except client.exceptions.ResourceNotFoundException:
-            return
-
-
-class SecretVersion:
-    """aws:secretsmanager/secretVersion:SecretVersion → moto."""
-
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
-        client = _laptop(lambda: _client("secretsmanager"))
-        secret = str(inputs["secretId"])
-        stored = client.put_secret_value(SecretId=secret, SecretString=str(inputs.get("secretString", "")))
-        return f"{secret}|{stored['VersionId']}", {"arn": stored["ARN"], "versionId": stored["VersionId"]}
-
-    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        return {}
-
-    def delete(self, identifier: str, state: Properties) -> None:
-        """The value goes with its secret, as AWSCURRENT cannot be taken away."""
-
-
-class Invocation:
-    """aws:lambda/invocation:Invocation → one real invocation, when it is created."""
-
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
-        client = _laptop(lambda: _client("lambda"))
-        name = str(inputs["functionName"])
-        answer = client.invoke(FunctionName=name, Payload=str(inputs["input"]).encode(), LogType="Tail")
-        payload = answer["Payload"].read().decode()
-        if answer.get("FunctionError"):
-            raise BackedError(self._failure(name, payload, answer.get("LogResult", "")))
-        return digest(name, str(inputs["input"]), length=32), {"result": payload}
-
-    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        return {}
-
-    def delete(self, identifier: str, state: Properties) -> None:
-        """What was done stays done."""
-
-    @staticmethod
-    def _failure(name: str, payload: str, log: str) -> str:
-        try:
-            error = json.loads(payload)
-            text = f"{error.get('errorType')}: {error.get('errorMessage')}"
-        except (ValueError, AttributeError):
-            text = payload
-        lines = base64.b64decode(log).decode(errors="replace").strip().splitlines()
-        return f"function {name} failed: {text}" + (f"\nend of its log:\n{chr(10).join(lines[-5:])}" if lines else "")
+        arn, sha = facts["arn"], facts["codeSha256"]
+        return {
+            "arn": arn,
+            "invokeArn": facts["invokeArn"],
+            "qualifiedArn": f"{arn}:{facts['version']}",
+            "version": facts["version"],
+            "lastModified": facts["lastModified"],
+            "codeSha256": sha,
+            "sourceCodeHash": sha,
+            "sourceCodeSize": facts["codeSize"],
+        }
 
 
 BACKED: Mapping[str, Backed] = {

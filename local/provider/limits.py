@@ -26,19 +26,23 @@ _MODELLED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         {
             "name": "FunctionName",
             "runtime": "Runtime",
-            "timeout": "Timeout",
-            "memorySize": "MemorySize",
             "handler": "Handler",
             "architectures": "Architectures",
             "description": "Description",
         },
+    ),
+    "aws:rds/proxyEndpoint:ProxyEndpoint": (
+        "rds",
+        "CreateDBProxyEndpointRequest",
+        {"dbProxyEndpointName": "DBProxyEndpointName", "dbProxyName": "DBProxyName", "targetRole": "TargetRole"},
     ),
     "aws:secretsmanager/secret:Secret": ("secretsmanager", "CreateSecretRequest", {"name": "Name"}),
     "aws:iam/role:Role": ("iam", "CreateRoleRequest", {"name": "RoleName"}),
     "aws:iam/rolePolicy:RolePolicy": ("iam", "PutRolePolicyRequest", {"name": "PolicyName"}),
     "aws:cloudwatch/logGroup:LogGroup": ("logs", "CreateLogGroupRequest", {"name": "logGroupName"}),
 }
-# What the model leaves to prose: ConnectionPoolConfiguration's own documentation in the same file, and Lambda's quotas.
+# What the model leaves to prose: ConnectionPoolConfiguration's own documentation in the same file, and Lambda's quotas
+# (its model lets 32 GB of memory pass).
 _RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": {
         "connectionPoolConfig.maxConnectionsPercent": (1, 100),
@@ -46,8 +50,25 @@ _RANGES: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "connectionPoolConfig.connectionBorrowTimeout": (0, 300),
     },
     "aws:rds/proxy:Proxy": {"idleClientTimeout": (1, 28_800)},
-    "aws:lambda/function:Function": {"timeout": (1, 900), "memorySize": (128, 10_240)},
+    "aws:lambda/function:Function": {
+        "timeout": (1, 900),
+        "memorySize": (128, 10_240),
+        "reservedConcurrentExecutions": (-1, 1_000_000),  # -1 takes a reservation away; the account's limit is AWS's
+    },
 }
+# Names whose rule botocore's model has in prose only: CreateDBInstance and CreateDBCluster.
+_IDENTIFIER = r"[a-z](?:-?[a-z0-9])*"
+_NAMES: Mapping[str, tuple[str, int]] = {
+    "aws:rds/instance:Instance": ("identifier", 63),
+    "aws:rds/clusterInstance:ClusterInstance": ("identifier", 63),
+    "aws:rds/cluster:Cluster": ("clusterIdentifier", 63),
+}
+_LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+# PutRetentionPolicy's list, with 0 for "for ever".
+_RETENTION_DAYS = (
+    *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
 _ENVIRONMENT_BYTES = 4096
 # EC2 API reference, GroupDescription and SecurityGroupRuleDescription: no apostrophe, no arrow.
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
@@ -67,9 +88,14 @@ def problems(token: str, given: Properties) -> Iterator[tuple[str, str]]:
         for argument, member in members.items():
             yield from _against(_members(service, shape).get(member), argument, _value(given, argument))
     for argument, (low, high) in _RANGES.get(token, {}).items():
-        value = _value(given, argument)
-        if isinstance(value, int | float) and not low <= value <= high:
-            yield argument, f"{argument} is {value}; AWS takes {low} to {high}"
+        number = _number(_value(given, argument))
+        if number is not None and not low <= number <= high:
+            yield argument, f"{argument} is {number}; AWS takes {low} to {high}"
+    if token in _NAMES:
+        yield from _name(given, *_NAMES[token])
+    days = _number(given.get("retentionInDays"))
+    if token == _LOG_GROUP and days is not None and days not in _RETENTION_DAYS:
+        yield "retentionInDays", f"retentionInDays is {days}; AWS takes {', '.join(map(str, _RETENTION_DAYS))}"
     description = given.get("description")
     if token in _DESCRIBED and isinstance(description, str) and not _DESCRIPTION.fullmatch(description):
         yield (
@@ -78,15 +104,16 @@ def problems(token: str, given: Properties) -> Iterator[tuple[str, str]]:
         )
     pool = given.get("connectionPoolConfig")
     if isinstance(pool, dict):
-        idle, most = pool.get("maxIdleConnectionsPercent"), pool.get("maxConnectionsPercent")
-        if isinstance(idle, int) and isinstance(most, int) and idle > most:
+        idle, most = _number(pool.get("maxIdleConnectionsPercent")), _number(pool.get("maxConnectionsPercent"))
+        if idle is not None and most is not None and idle > most:
             yield (
                 "connectionPoolConfig.maxIdleConnectionsPercent",
-                f"maxIdleConnectionsPercent is {idle}; AWS takes at most maxConnectionsPercent ({most})",
+                f"maxIdleConnectionsPercent is {idle} (the provider sends 50 when it is left out); "
+                f"AWS takes at most maxConnectionsPercent ({most})",
             )
     variables = _value(given, "environment.variables")
     if isinstance(variables, dict):
-        size = sum(len(str(key)) + len(str(value)) for key, value in variables.items() if value != UNKNOWN)
+        size = sum(len(f"{key}{value}".encode()) for key, value in variables.items() if value != UNKNOWN)
         if size > _ENVIRONMENT_BYTES:
             yield "environment", f"the environment has {size} bytes; Lambda takes {_ENVIRONMENT_BYTES}"
 
@@ -96,6 +123,27 @@ def _value(given: Properties, path: str) -> Any:  # noqa: ANN401 - JSON
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     return value
+
+
+def _number(value: object) -> float | None:
+    """A number, or text that is one: the real provider takes both. Values of other types are said elsewhere."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def _name(given: Properties, argument: str, most: int) -> Iterator[tuple[str, str]]:
+    name = given.get(argument)
+    if isinstance(name, str) and name != UNKNOWN and (len(name) > most or not re.fullmatch(_IDENTIFIER, name)):
+        yield (
+            argument,
+            f'{argument} is "{name}"; AWS takes 1 to {most} lower-case letters, digits and single hyphens, '
+            "a letter first",
+        )
 
 
 @cache
@@ -110,22 +158,25 @@ def _members(service: str, shape: str) -> Mapping[str, Any]:
 
 
 def _against(shape: Any, argument: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    if shape is None or value is None or value == UNKNOWN:
+    if shape is None or value == UNKNOWN:
         return
-    if isinstance(value, list):
+    if shape.type_name == "list" and isinstance(value, list):
         for item in value:
-            yield from _against(getattr(shape, "member", None), argument, item)
+            yield from _against(shape.member, argument, item)
         return
+    text = shape.type_name == "string"
+    measured = (len(value) if isinstance(value, str) else None) if text else _number(value)
+    if measured is None:
+        return  # of another type, which is said elsewhere
     enum = getattr(shape, "enum", None)
     if enum and value not in enum:
         yield argument, f'{argument} is "{value}"; AWS takes one of {", ".join(enum)}'
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    measure = len(value) if isinstance(value, str) else value
-    if (least is not None and measure < least) or (most is not None and measure > most):
-        what = "characters" if isinstance(value, str) else ""
-        yield argument, f'{argument} is "{value}"; AWS takes {least} to {most} {what}'.rstrip()
+    if (least is not None and measured < least) or (most is not None and measured > most):
+        bounds = f"at least {least}" if most is None else f"{least or 0} to {most}"
+        yield argument, f'{argument} is "{value}"; AWS takes {bounds}{" characters" if text else ""}'
     pattern = shape.metadata.get("pattern")
-    if pattern and isinstance(value, str) and not _matches(pattern, value):
+    if pattern and text and not _matches(pattern, value):
         yield argument, f'{argument} is "{value}"; AWS takes {pattern}'
 
 

@@ -30,11 +30,26 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
 
     match token:
         case "aws:ec2/vpc:Vpc":
-            extra = {"arn": arn("ec2", f"vpc/{identifier}"), "ownerId": ACCOUNT, "mainRouteTableId": f"rtb-{unique}"}
+            extra = {
+                "arn": arn("ec2", f"vpc/{identifier}"),
+                "ownerId": ACCOUNT,
+                "mainRouteTableId": f"rtb-{unique}",
+                "defaultRouteTableId": f"rtb-{unique}",
+                "defaultSecurityGroupId": f"sg-{unique}",
+                "defaultNetworkAclId": f"acl-{unique}",
+                "dhcpOptionsId": f"dopt-{unique}",
+            }
         case "aws:ec2/subnet:Subnet":
-            zone = inputs.get("availabilityZone", f"{region}a")
+            zone = str(inputs.get("availabilityZone", f"{region}a"))
             number = _ZONE_LETTERS.find(zone[-1]) + 1
-            extra = {"arn": arn("ec2", f"subnet/{identifier}"), "availabilityZoneId": f"euw1-az{number}"}
+            extra = {
+                "arn": arn("ec2", f"subnet/{identifier}"),
+                "ownerId": ACCOUNT,
+                "availabilityZone": zone,
+                "availabilityZoneId": f"euw1-az{number}",
+            }
+        case "aws:ec2/routeTable:RouteTable":
+            extra = {"arn": arn("ec2", f"route-table/{identifier}"), "ownerId": ACCOUNT}
         case "aws:ec2/securityGroup:SecurityGroup":
             extra = {"arn": arn("ec2", f"security-group/{identifier}"), "ownerId": ACCOUNT}
         case (
@@ -67,7 +82,9 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
             identifier = arn("sns", name)
             extra = {"arn": identifier, "owner": ACCOUNT}
         case "aws:rds/subnetGroup:SubnetGroup":
-            extra = {"arn": arn("rds", f"subgrp:{name}"), "vpcId": f"vpc-{digest('vpc of', urn)}"}
+            extra = {"arn": arn("rds", f"subgrp:{name}")}  # whose VPC it is only the subnets' own stack knows
+        case "aws:rds/eventSubscription:EventSubscription":
+            extra = {"arn": arn("rds", f"es:{name}"), "customerAwsId": ACCOUNT}
         case "aws:rds/parameterGroup:ParameterGroup":
             extra = {"arn": arn("rds", f"pg:{name}")}
         case "aws:rds/clusterParameterGroup:ClusterParameterGroup":
@@ -78,7 +95,7 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
             extra = {
                 "arn": arn("rds", f"db:{name}"),
                 "endpoint": f"{name}.{_account_hash(region)}.{region}.rds.amazonaws.com",
-                "port": 5432,
+                "port": 3306 if "mysql" in str(inputs.get("engine")) else 5432,
                 "dbiResourceId": f"db-{unique.upper()}",
                 "writer": name.endswith("0"),
             }
@@ -93,8 +110,6 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
         case _:
             service = token.split(":")[1].split("/")[0]
             extra = {"arn": arn(service, f"{token.rsplit(':', 1)[1].lower()}/{identifier}")}
-    if "tags" in inputs:
-        extra["tagsAll"] = inputs["tags"]
     return identifier, extra
 
 

@@ -1,13 +1,15 @@
 """The types the project uses, one row each: automatic name, arguments that force a replacement, provider defaults.
 
-Sources: `ForceNew` and defaults from terraform-provider-aws's documentation as it stands in the docstrings of
-pulumi_aws 7.51.1 ("Forces new resource"), and from the reference notes on RDS Proxy; the real provider's own schema
-cannot be had offline. A type without a row is recorded too: no automatic name, no replacement, arguments still checked.
+Sources: terraform-provider-aws's documentation as it stands in the docstrings of pulumi_aws 7.51.1, and what is known
+of that provider's schema, which cannot be had offline. A type without a row is recorded too: its arguments are checked
+and it is named automatically; what would force a replacement there is not known, so it is updated in place.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from .arguments import arguments, computed_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +31,13 @@ def _row(**values: Any) -> ResourceType:  # noqa: ANN401 - the fields above
 
 TYPES: Mapping[str, ResourceType] = {
     "aws:ec2/vpc:Vpc": _row(
-        prefix="vpc", force_new=["cidrBlock", "ipv4IpamPoolId"], defaults={"instanceTenancy": "default"}
+        prefix="vpc",
+        force_new=["cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"],
+        defaults={"instanceTenancy": "default"},
     ),
     "aws:ec2/subnet:Subnet": _row(
         prefix="subnet",
-        force_new=["vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId"],
+        force_new=["vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "ipv6Native", "outpostArn"],
         defaults={"mapPublicIpOnLaunch": False},
     ),
     "aws:ec2/routeTable:RouteTable": _row(prefix="rtb", force_new=["vpcId"]),
@@ -105,6 +109,10 @@ TYPES: Mapping[str, ResourceType] = {
             "snapshotIdentifier",
             "characterSetName",
             "timezone",
+            "ncharCharacterSetName",
+            "backupTarget",
+            "restoreToPointInTime",
+            "s3Import",
         ],
         defaults={
             "applyImmediately": False,
@@ -147,7 +155,13 @@ TYPES: Mapping[str, ResourceType] = {
     ),
     "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": _row(
         force_new=["dbProxyName"],
-        nested_defaults={"connectionPoolConfig": {"maxConnectionsPercent": 100, "connectionBorrowTimeout": 120}},
+        nested_defaults={
+            "connectionPoolConfig": {
+                "maxConnectionsPercent": 100,
+                "maxIdleConnectionsPercent": 50,
+                "connectionBorrowTimeout": 120,
+            }
+        },
     ),
     "aws:rds/proxyTarget:ProxyTarget": _row(
         force_new=["dbProxyName", "targetGroupName", "dbInstanceIdentifier", "dbClusterIdentifier"]
@@ -162,7 +176,9 @@ TYPES: Mapping[str, ResourceType] = {
         force_new=["name", "namePrefix"],
         defaults={"recoveryWindowInDays": 30, "forceOverwriteReplicaSecret": False},
     ),
-    "aws:secretsmanager/secretVersion:SecretVersion": _row(force_new=["secretId", "secretString", "secretBinary"]),
+    "aws:secretsmanager/secretVersion:SecretVersion": _row(
+        force_new=["secretId", "secretString", "secretBinary", "secretStringWoVersion"]
+    ),
     "aws:lambda/function:Function": _row(
         name="name",
         name_length=64,
@@ -171,12 +187,36 @@ TYPES: Mapping[str, ResourceType] = {
     ),
     "aws:lambda/invocation:Invocation": _row(
         force_new=["functionName", "input", "qualifier", "triggers"],
-        defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST"},
+        defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST", "terraformKey": "tf"},
     ),
-    "aws:lambda/permission:Permission": _row(force_new=["action", "function", "principal", "sourceArn", "statementId"]),
+    "aws:lambda/permission:Permission": _row(
+        name="statementId",
+        name_length=100,
+        force_new=[
+            "action",
+            "function",
+            "principal",
+            "principalOrgId",
+            "qualifier",
+            "sourceAccount",
+            "sourceArn",
+            "eventSourceToken",
+            "functionUrlAuthType",
+            "statementId",
+            "statementIdPrefix",
+        ],
+    ),
 }
 
 
 def resource_type(token: str) -> ResourceType:
-    """The row of a type, or the row of a type that has none."""
-    return TYPES.get(token, ResourceType())
+    """The row of a type, or the row of a type that has none: Pulumi names whatever takes an optional `name`.
+
+    Raises:
+        UnknownTypeError: pulumi_aws has no such type.
+    """
+    if token in TYPES:
+        return TYPES[token]
+    known = arguments(token)
+    named = "name" in known.types.keys() - known.required and "name" in computed_names(token)
+    return ResourceType(name="name" if named else None, name_length=255)

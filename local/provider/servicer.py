@@ -14,7 +14,8 @@ from pulumi.runtime.rpc import UNKNOWN
 from toolchain.checkout import checkout_cache, checkout_root
 
 from . import ACCOUNT, DEFAULT_REGION, VERSION, arguments, functions, limits, recorded
-from .backed import BACKED, BackedError
+from .backed import BACKED
+from .laptop import BackedError
 from .properties import Properties, differ, from_struct, holds_unknown, promoted, to_struct
 from .resource_types import ResourceType, resource_type
 
@@ -24,6 +25,10 @@ _LAMBDA = "aws:lambda/function:Function"
 
 class RefusedError(ValueError):
     """This provider is not for that stack."""
+
+
+class AutonamingError(ValueError):
+    """The project's autonaming cannot be followed."""
 
 
 def check_stack(config: Mapping[str, Any]) -> None:
@@ -111,11 +116,10 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         news.pop(_DEFAULTS, None)
         try:
             found = arguments.problems(token, news)
-        except arguments.UnknownTypeError as error:
-            found = [("", str(error))]
-        row = resource_type(token)
-        inputs = _with_defaults(row, olds, news, request)
-        found += list(limits.problems(token, inputs))
+            inputs = _with_defaults(resource_type(token), olds, news, request)
+            found += limits.problems(token, inputs)
+        except (arguments.UnknownTypeError, AutonamingError) as error:
+            inputs, found = news, [("", str(error))]
         failures = [provider_pb2.CheckFailure(property=where, reason=reason) for where, reason in found]
         return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
@@ -127,7 +131,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
             key for key in (old.keys() | new.keys()) - {_DEFAULTS} - ignored if differ(old.get(key), new.get(key))
         )
         row = resource_type(_token(request.urn))
-        replaces = [key for key in changed if key in row.force_new]
+        replaces = [key for key in changed if _replaces(key, row, new)]
         kinds = provider_pb2.PropertyDiff
         detailed = {key: kinds(kind=_kind(key, old, new, key in replaces), inputDiff=True) for key in changed}
         # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so.
@@ -166,8 +170,13 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         token, state = _token(request.urn), from_struct(request.properties)
         inputs = from_struct(request.inputs)
         backed = BACKED.get(token)
+        if backed is None and not state:
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"{request.id} cannot be read: the laptop only records resources of type {token}, so nothing but the "
+                "state of the stack that made one knows it",
+            )
         if backed is None:
-            # Nothing but the state knows a recorded resource.
             return provider_pb2.ReadResponse(id=request.id, properties=to_struct(state), inputs=to_struct(inputs))
         try:
             found = backed.read(request.id, state)
@@ -201,25 +210,28 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _made(self, token: str, urn: str, inputs: Properties, olds: Properties) -> tuple[str, Properties]:
         """Make or update a resource for real, or record it: (id, outputs)."""
         given = {key: value for key, value in inputs.items() if key != _DEFAULTS}
-        tags = {**self._default_tags, **given.get("tags", {})}
+        region = str(given.get("region", self._region))
         backed = BACKED.get(token)
         if backed is None:
-            identifier, extra = recorded.outputs(token, urn, given, resource_type(token), self._region)
+            identifier, extra = recorded.outputs(token, urn, given, resource_type(token), region)
         else:
-            identifier, extra = backed.apply(urn, given, olds, self._region)
-        whole = {**given, **extra}
-        if "tagsAll" in arguments.output_names(token):
-            whole["tagsAll"] = tags
-        return identifier, whole
+            identifier, extra = backed.apply(urn, given, olds, region)
+        known = arguments.output_names(token)
+        whole = {**given, "region": region, "tagsAll": self._all_tags(given), **extra}
+        return identifier, {key: value for key, value in whole.items() if key in known}
 
-    @staticmethod
-    def _previewed(token: str, inputs: Properties, olds: Properties) -> Properties:
+    def _all_tags(self, inputs: Properties) -> dict[str, str]:
+        return {**self._default_tags, **inputs.get("tags", {})}
+
+    def _previewed(self, token: str, inputs: Properties, olds: Properties) -> Properties:
         """Outputs as AWS's provider shows them at preview: inputs with unknowns promoted, what is computed unknown."""
         shown = {key: promoted(value) for key, value in inputs.items() if key != _DEFAULTS}
         if token == _LAMBDA and holds_unknown(inputs.get("environment")):
             # terraform-provider-aws drops the whole block from the plan when a value in it is computed.
             shown["environment"] = UNKNOWN
-        computed = {name: olds.get(name, UNKNOWN) for name in arguments.output_names(token) if name not in shown}
+        computed = {name: olds.get(name, UNKNOWN) for name in arguments.computed_names(token) if name not in shown}
+        if "tagsAll" in computed and not holds_unknown(inputs.get("tags")):
+            computed["tagsAll"] = self._all_tags(inputs)  # the real provider plans it
         return {**computed, **shown}
 
 
@@ -244,14 +256,33 @@ def _with_defaults(
 
 
 def _automatic_name(row: ResourceType, request: provider_pb2.CheckRequest) -> str:
-    """`<logical name>-<7 hex digits>`, or what the engine's autonaming proposes."""
-    if request.HasField("autonaming") and request.autonaming.proposedName:
-        name = str(request.autonaming.proposedName)
+    """`<logical name>-<7 hex digits>`, or what the project's `pulumi:autonaming` says.
+
+    Raises:
+        AutonamingError: it says that there is to be none, or one that AWS does not take.
+    """
+    wanted = request.autonaming
+    if request.HasField("autonaming") and wanted.mode == wanted.DISABLE:
+        raise AutonamingError(f"pulumi:autonaming is disabled, so {row.name} is required")
+    if request.HasField("autonaming") and wanted.proposed_name:
+        name = str(wanted.proposed_name)
+        if len(name) > row.name_length:
+            raise AutonamingError(
+                f'pulumi:autonaming makes {row.name} "{name}", which has {len(name)} characters; AWS takes '
+                f"{row.name_length}: shorten the pattern or state {row.name}"
+            )
     else:
         suffix = hashlib.sha256(request.randomSeed or request.urn.encode()).hexdigest()[:7]
         logical = request.urn.rsplit("::", 1)[1]
         name = f"{logical[: row.name_length - 8]}-{suffix}"
     return name.lower() if row.lower else name
+
+
+def _replaces(key: str, row: ResourceType, new: Properties) -> bool:
+    """Whether a change of an argument replaces the resource."""
+    if key == "input" and new.get("lifecycleScope") == "CRUD":
+        return False  # an Invocation that follows changes is told of them instead
+    return key == "region" or key in row.force_new
 
 
 def _kind(key: str, old: Properties, new: Properties, replace: bool) -> Any:  # noqa: ANN401 - a protobuf enum value

@@ -1,6 +1,11 @@
-import pytest
+from typing import Any
 
-from local.provider.arguments import UnknownTypeError, arguments, output_names, problems
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.provider import limits
+from local.provider.arguments import UnknownTypeError, arguments, computed_names, output_names, problems
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -43,3 +48,66 @@ def test_a_type_that_pulumi_aws_lacks_is_refused(token: str) -> None:
 def test_every_type_of_the_real_package_is_known(token: str) -> None:
     assert arguments(token).types
     assert "arn" in output_names(token) or "id" in output_names(token) or output_names(token)
+
+
+FUNCTION = "aws:lambda/function:Function"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"timeout": "abc"}, 'timeout is "abc"; it takes a whole number'),
+        ({"memorySize": 128.5}, "memorySize is 128.5; it takes a whole number"),
+        ({"memorySize": True}, "memorySize is true; it takes a whole number"),
+        ({"publish": 1}, "publish is 1; it takes true or false"),
+        ({"architectures": "arm64"}, 'architectures is "arm64"; it takes a list'),
+        ({"runtime": ["python3.13"]}, "runtime is a list; it takes text"),
+        ({"code": "function.zip"}, 'code is "function.zip"; it takes an asset or archive'),
+        ({"environment": []}, "environment is a list; it takes a map"),
+        ({"environment": {"variables": {"A": {"B": "C"}}}}, "environment.variables.A is a map; it takes text"),
+        ({"layers": ["a", ["b"]]}, "layers[1] is a list; it takes text"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_the_type_it_must_have(wrong: dict[str, Any], sentence: str) -> None:
+    assert [said for _, said in problems(FUNCTION, {"role": "r", **wrong})] == [sentence]
+
+
+@pytest.mark.parametrize(
+    "right",
+    [{"timeout": "5"}, {"timeout": 5}, {"publish": "true"}, {"environment": {"variables": {"A": 1, "B": False}}}],
+)
+def test_what_the_real_provider_converts_is_accepted(right: dict[str, Any]) -> None:
+    assert problems(FUNCTION, {"role": "r", **right}) == []
+
+
+def test_a_secret_of_another_type_is_not_quoted() -> None:
+    [(_, sentence)] = problems(
+        "aws:rds/instance:Instance", {"instanceClass": "db.t4g.micro", "password": {"value": "hunter2"}}
+    )
+    assert sentence == "password is a map; it takes text"
+
+
+def test_only_what_aws_fills_in_is_computed() -> None:
+    proxy = computed_names("aws:rds/proxy:Proxy")
+    assert {"arn", "endpoint", "idleClientTimeout", "tagsAll"} <= proxy
+    assert not {"requireTls", "debugLogging", "tags"} & proxy
+    assert "environment" not in computed_names(FUNCTION)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+PROXY_ARGUMENTS = st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").types))
+FUNCTION_ARGUMENTS = st.sampled_from(sorted(arguments(FUNCTION).types))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(FUNCTION_ARGUMENTS, JSON, max_size=5), st.dictionaries(PROXY_ARGUMENTS, JSON, max_size=5))
+def test_no_input_of_whatever_shape_makes_the_check_fall_over(
+    of_function: dict[str, Any], of_proxy: dict[str, Any]
+) -> None:
+    for token, inputs in ((FUNCTION, of_function), ("aws:rds/proxy:Proxy", of_proxy)):
+        for where, sentence in [*problems(token, inputs), *limits.problems(token, inputs)]:
+            assert where and sentence

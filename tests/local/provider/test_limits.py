@@ -29,6 +29,14 @@ def pool(**values: Any) -> dict[str, Any]:
         (FUNCTION, {"runtime": "python2.5"}, "AWS takes one of"),
         (FUNCTION, {"architectures": ["mips"]}, "AWS takes one of x86_64, arm64"),
         (FUNCTION, {"environment": {"variables": {"A": "x" * 4096}}}, "Lambda takes 4096"),
+        (FUNCTION, {"environment": {"variables": {"A": "é" * 2048}}}, "has 4097 bytes"),
+        (FUNCTION, {"timeout": "901"}, "timeout is 901; AWS takes 1 to 900"),
+        (FUNCTION, {"reservedConcurrentExecutions": -2}, "reservedConcurrentExecutions is -2"),
+        (GROUP, pool(maxConnectionsPercent=40, maxIdleConnectionsPercent="41"), "at most maxConnectionsPercent (40)"),
+        ("aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 10}, "retentionInDays is 10; AWS takes 0, 1, 3, 5, 7"),
+        ("aws:rds/instance:Instance", {"identifier": "My_DB"}, 'identifier is "My_DB"'),
+        ("aws:rds/instance:Instance", {"identifier": "orders--db"}, "single hyphens"),
+        ("aws:rds/cluster:Cluster", {"clusterIdentifier": "orders-"}, 'clusterIdentifier is "orders-"'),
     ],
 )
 def test_what_aws_would_refuse_is_refused_with_its_limit(token: str, given: dict[str, Any], words: str) -> None:
@@ -43,6 +51,12 @@ def test_what_aws_would_refuse_is_refused_with_its_limit(token: str, given: dict
         (GROUP, {"connectionPoolConfig": SENTINEL}),
         (FUNCTION, {"timeout": SENTINEL, "environment": SENTINEL, "runtime": "python3.13", "architectures": ["arm64"]}),
         ("aws:s3/bucket:Bucket", {"bucket": "anything"}),
+        (FUNCTION, {"reservedConcurrentExecutions": -1, "timeout": "5"}),
+        ("aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 0}),
+        ("aws:rds/instance:Instance", {"identifier": "orders-db2"}),
+        # Values of another type are said by the check of the arguments.
+        (FUNCTION, {"timeout": "abc", "memorySize": True, "runtime": ["x"], "architectures": "arm64"}),
+        ("aws:rds/proxy:Proxy", {"name": {"a": 1}, "idleClientTimeout": [1]}),
     ],
 )
 def test_what_aws_accepts_or_cannot_know_yet_is_accepted(token: str, given: dict[str, Any]) -> None:

@@ -39,6 +39,19 @@ def preview(token: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return from_struct(AwsServicer().Create(request, Mock()).properties)
 
 
+def create(token: str, inputs: dict[str, Any], *, servicer: AwsServicer | None = None) -> dict[str, Any]:
+    request = provider_pb2.CreateRequest(urn=urn(token), properties=to_struct(inputs))
+    return from_struct((servicer or AwsServicer()).Create(request, Mock()).properties)
+
+
+def configured(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> AwsServicer:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{checkout_cache(checkout_root()) / 'backend'}")
+    servicer = AwsServicer()
+    request = provider_pb2.ConfigureRequest(args=to_struct({"allowedAccountIds": '["000000000000"]', **config}))
+    assert servicer.Configure(request, Mock()).supportsPreview
+    return servicer
+
+
 # --- the laptop and AWS never mix -----------------------------------------------------------------------------------
 
 
@@ -88,6 +101,46 @@ def test_require_tls_that_is_not_given_stays_ungiven() -> None:
     assert "requireTls" not in from_struct(check("aws:rds/proxy:Proxy", inputs).inputs)
 
 
+def test_what_the_real_class_would_refuse_and_what_aws_would_refuse_fail_together() -> None:
+    failures = check("aws:rds/proxy:Proxy", {"engineFamily": "ORACLE", "roleARN": "x", "vpcSubnetIds": "a"}).failures
+    assert {failure.property for failure in failures} == {"engineFamily", "roleARN", "roleArn", "vpcSubnetIds"}
+
+
+def test_a_type_that_does_not_exist_is_a_failure_and_not_a_crash() -> None:
+    [failure] = check("aws:rds/proxi:Proxi", {"name": "x"}).failures
+    assert failure.reason == "aws:rds/proxi:Proxi is not a resource type of pulumi_aws"
+
+
+def test_a_type_that_this_project_does_not_use_is_named_automatically_too() -> None:
+    assert from_struct(check("aws:sqs/queue:Queue", {}).inputs)["name"].startswith("thing-")
+    assert "name" not in from_struct(check("aws:ec2/eip:Eip", {}).inputs)
+
+
+def test_a_pool_of_40_percent_without_an_idle_percent_is_refused_as_aws_does() -> None:
+    token = "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup"
+    failures = check(token, {"dbProxyName": "p", "connectionPoolConfig": {"maxConnectionsPercent": 40}}).failures
+    assert [failure.property for failure in failures] == ["connectionPoolConfig.maxIdleConnectionsPercent"]
+
+
+def autonamed(proposed: str, mode: int) -> Any:
+    autonaming = provider_pb2.CheckRequest.AutonamingOptions(proposed_name=proposed, mode=mode)  # type: ignore[arg-type]
+    news = {"engineFamily": "POSTGRESQL", "roleArn": "x", "vpcSubnetIds": ["a", "b"]}
+    request = provider_pb2.CheckRequest(urn=urn("aws:rds/proxy:Proxy"), news=to_struct(news), autonaming=autonaming)
+    return AwsServicer().Check(request, Mock())
+
+
+def test_the_projects_autonaming_is_followed() -> None:
+    assert from_struct(autonamed("orders-proxy", 1).inputs)["name"] == "orders-proxy"
+
+
+@pytest.mark.parametrize(
+    ("proposed", "mode", "words"), [("x" * 64, 1, "has 64 characters; AWS takes 63"), ("", 2, "name is required")]
+)
+def test_an_autonaming_that_cannot_be_followed_is_a_failure(proposed: str, mode: int, words: str) -> None:
+    [failure] = autonamed(proposed, mode).failures
+    assert words in failure.reason
+
+
 # --- diff -----------------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +153,13 @@ def test_require_tls_that_is_not_given_stays_ungiven() -> None:
         ("aws:rds/proxy:Proxy", {"name": "a"}, {"name": "b"}, []),
         ("aws:lambda/invocation:Invocation", {"input": "{}"}, {"input": '{"a":1}'}, ["input"]),
         ("aws:lambda/function:Function", {"timeout": 3}, {"timeout": 4}, []),
+        (
+            "aws:lambda/invocation:Invocation",
+            {"input": "{}", "lifecycleScope": "CRUD"},
+            {"input": '{"a":1}', "lifecycleScope": "CRUD"},
+            [],
+        ),
+        ("aws:sqs/queue:Queue", {"region": "eu-west-1"}, {"region": "eu-central-1"}, ["region"]),
     ],
 )
 def test_what_forces_a_replacement_is_what_forces_one_on_aws(
@@ -108,6 +168,13 @@ def test_what_forces_a_replacement_is_what_forces_one_on_aws(
     found = diff(token, old, new)
     assert found.changes == provider_pb2.DiffResponse.DIFF_SOME
     assert list(found.replaces) == replaces
+
+
+def test_a_name_of_the_programs_own_is_deleted_before_its_replacement_is_made_and_an_automatic_one_after() -> None:
+    old, new = {"name": "p", "engineFamily": "MYSQL"}, {"name": "p", "engineFamily": "POSTGRESQL"}
+    assert diff("aws:rds/proxy:Proxy", old, new).deleteBeforeReplace
+    automatic = {"__defaults": ["name"]}
+    assert not diff("aws:rds/proxy:Proxy", {**old, **automatic}, {**new, **automatic}).deleteBeforeReplace
 
 
 def test_nothing_changed_is_no_difference() -> None:
@@ -133,6 +200,24 @@ def test_a_functions_whole_environment_is_unknown_when_one_value_is() -> None:
     assert shown["environment"] == SENTINEL
     known = preview("aws:lambda/function:Function", {"environment": {"variables": {"STAGE": "dev"}}})
     assert known["environment"] == {"variables": {"STAGE": "dev"}}
+
+
+def test_what_the_program_leaves_out_is_unknown_only_where_aws_fills_it_in() -> None:
+    shown = preview("aws:rds/proxy:Proxy", {"engineFamily": "POSTGRESQL"})
+    assert shown["idleClientTimeout"] == SENTINEL
+    assert "requireTls" not in shown
+    assert "environment" not in preview("aws:lambda/function:Function", {"role": "r"})
+
+
+def test_an_update_keeps_what_aws_computed_before() -> None:
+    request = provider_pb2.UpdateRequest(
+        urn=urn("aws:rds/proxy:Proxy"), preview=True,
+        olds=to_struct({"endpoint": "p.proxy-x.eu-west-1.rds.amazonaws.com", "requireTls": True}),
+        news=to_struct({"engineFamily": "POSTGRESQL"}),
+    )  # fmt: skip
+    shown = from_struct(AwsServicer().Update(request, Mock()).properties)
+    assert shown["endpoint"] == "p.proxy-x.eu-west-1.rds.amazonaws.com"
+    assert "requireTls" not in shown
 
 
 def test_an_unknown_spreads_to_the_collection_that_holds_it() -> None:
@@ -166,3 +251,39 @@ def test_a_replacement_does_not_have_the_id_of_what_it_replaces() -> None:
         for cidr in ("10.0.0.0/16", "10.1.0.0/16")
     )
     assert old != new
+
+
+def test_default_tags_and_a_resources_own_make_all_its_tags_at_preview_and_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servicer = configured({"defaultTags": '{"tags": {"team": "shop", "stage": "dev"}}'}, monkeypatch)
+    made = create("aws:ec2/vpc:Vpc", {"tags": {"stage": "prod"}}, servicer=servicer)
+    assert made["tagsAll"] == {"team": "shop", "stage": "prod"}
+    request = provider_pb2.CreateRequest(urn=urn("aws:ec2/vpc:Vpc"), properties=to_struct({}), preview=True)
+    assert from_struct(servicer.Create(request, Mock()).properties)["tagsAll"] == {"team": "shop", "stage": "dev"}
+
+
+def test_a_region_of_the_providers_or_of_the_resources_own_stands_in_the_arn(monkeypatch: pytest.MonkeyPatch) -> None:
+    servicer = configured({"region": "eu-central-1"}, monkeypatch)
+    made = create("aws:sqs/queue:Queue", {"name": "q"}, servicer=servicer)
+    assert (made["region"], made["arn"].split(":")[3]) == ("eu-central-1", "eu-central-1")
+    own = create("aws:sqs/queue:Queue", {"name": "q", "region": "us-east-1"}, servicer=servicer)
+    assert (own["region"], own["arn"].split(":")[3]) == ("us-east-1", "us-east-1")
+
+
+def test_a_type_without_an_arn_gets_none() -> None:
+    assert "arn" not in create("aws:ec2/routeTableAssociation:RouteTableAssociation", {"subnetId": "subnet-1"})
+
+
+def test_a_recorded_resource_that_no_state_knows_cannot_be_read() -> None:
+    class Aborted(Exception):  # noqa: N818
+        pass
+
+    context = Mock()
+    context.abort.side_effect = Aborted
+    with pytest.raises(Aborted):
+        AwsServicer().Read(provider_pb2.ReadRequest(id="vpc-1", urn=urn("aws:ec2/vpc:Vpc")), context)
+    assert "only records" in context.abort.call_args.args[1]
+    state = to_struct({"cidrBlock": "10.0.0.0/16"})
+    request = provider_pb2.ReadRequest(id="vpc-1", urn=urn("aws:ec2/vpc:Vpc"), properties=state)
+    assert from_struct(AwsServicer().Read(request, context).properties) == {"cidrBlock": "10.0.0.0/16"}
