@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from . import ACCOUNT
+from .policy_document import policy_document
 from .properties import Properties
 
 _ZONE_IDS = ["euw1-az1", "euw1-az2", "euw1-az3"]
@@ -31,6 +32,7 @@ _FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getCallerIdentity:getCallerIdentity": _identity,
     "aws:index/getPartition:getPartition": _partition,
+    "aws:iam/getPolicyDocument:getPolicyDocument": lambda args, _: policy_document(args),
 }
 
 
