@@ -99,8 +99,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-PROXY_ARGUMENTS = st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").types))
-FUNCTION_ARGUMENTS = st.sampled_from(sorted(arguments(FUNCTION).types))
+# Deferred: pulumi_aws loads its packages lazily, and other tests import them whole while tests are collected.
+PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").types)))
+FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments(FUNCTION).types)))
 
 
 @settings(max_examples=150, deadline=None)
