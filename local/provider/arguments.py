@@ -61,7 +61,8 @@ def arguments(token: str) -> Arguments:
         UnknownTypeError: pulumi_aws has no such type.
     """
     module, name = _resource_module(token), token.rsplit(":", 1)[1]
-    args_class = getattr(module, f"{name}Args", None)
+    # The generator writes InitArgs where a nested type has the plain name already.
+    args_class = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args", None)
     if args_class is None:
         raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws")
     return _of_class(args_class)

@@ -43,6 +43,7 @@ def test_a_type_that_pulumi_aws_lacks_is_refused(token: str) -> None:
         "aws:s3/bucketV2:BucketV2",
         "aws:dynamodb/table:Table",
         "aws:sqs/queue:Queue",
+        "aws:ec2/networkInterfaceAttachment:NetworkInterfaceAttachment",
     ],
 )
 def test_every_type_of_the_real_package_is_known(token: str) -> None:
