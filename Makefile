@@ -31,7 +31,7 @@ test: lint      ## Lint, types, every test (real engine, real servers)
 	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m pytest
 
 test-unit:      ## The tests that need neither servers nor the engine
-	@$(PYTHON) -m pytest -q -m "not servers and not engine"
+	@$(PYTHON) -m pytest -q -n auto -m "not servers and not engine"
 
 storm:          ## The article's connection storm on the running local stack: direct, then through the proxy
 	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m ops storm
