@@ -28,16 +28,16 @@ format:         ## Formats everything
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
 
 test: lint      ## Lint, types, every test (real engine, real servers)
-	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m pytest
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m pytest
 
 test-unit:      ## The tests that need neither servers nor the engine
 	@$(PYTHON) -m pytest -q -n auto -m "not servers and not engine"
 
 storm:          ## The article's connection storm on the running local stack: direct, then through the proxy
-	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m ops storm
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@eval "$$(python3 -m toolchain env)" && $(PYTHON) -m bench.handler
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

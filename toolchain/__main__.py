@@ -2,6 +2,9 @@
 
 import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 - said here, before anything is imported that an older Python cannot read
+    sys.exit("error: python3 is " + sys.version.split()[0] + "; install 3.11 or later and put it first on PATH")
+
 from .checkout import checkout_root
 from .progress import CommandError, fail
 

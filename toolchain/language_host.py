@@ -8,8 +8,10 @@ and children are killed by the kernel when this process dies.
 import json
 import os
 import queue
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -61,6 +63,9 @@ class Children:
 
     def end(self, child: "subprocess.Popen[bytes]") -> None:
         """Interrupt a process; kill it if it does not end."""
+        with self._lock:
+            if child not in self._running:
+                return  # the call ended because the process did: its number may be another's by now
         _signal_group(child, signal.SIGINT)
         try:
             child.wait(_GRACE_SECONDS)
@@ -259,15 +264,33 @@ def _entry_point(info: language.ProgramInfo) -> str:
     return str(Path(info.program_directory) / info.entry_point) if info.entry_point != "." else info.program_directory
 
 
-def _watch_engine(engine: int, end: Callable[[], NoReturn]) -> None:
-    """End as soon as the process that started us is gone, however it went."""
-    while os.getppid() == engine:
+def _watch_engine(parent: int, address: str | None, end: Callable[[], NoReturn]) -> None:
+    """End as soon as the engine is gone, however it went."""
+    # It may have been killed while we were starting: then our parent is another one, but nobody listens there.
+    if address is not None and not _listens(address):
+        end()
+    while os.getppid() == parent:
         time.sleep(0.2)
     end()
 
 
-def main() -> None:
-    """Serve until the engine ends; the first line printed is the port."""
+def _listens(address: str) -> bool:
+    host, port = address.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the engine ends; the first line printed is the port.
+
+    Args:
+        arguments: among the engine's flags, its own address (`host:port`); none when someone else starts us.
+    """
+    parent = os.getppid()
+    address = next((each for each in arguments if re.fullmatch(r"[\w.]+:[0-9]+", each)), None)
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # children exec at once
     children = Children()
     server = grpc.server(
@@ -285,7 +308,7 @@ def main() -> None:
         children.kill_all()
         os._exit(0)  # threads of calls in flight must not keep the process
 
-    threading.Thread(target=_watch_engine, args=(os.getppid(), end), daemon=True).start()
+    threading.Thread(target=_watch_engine, args=(parent, address, end), daemon=True).start()
     # The engine runs plugins in groups of their own (Ctrl-C does not reach us) and ends us by SIGINT.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -294,4 +317,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

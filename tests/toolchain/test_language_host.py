@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from toolchain.engine import engine_folder, needs_language_host
+from toolchain.engine import engine_folder
 from toolchain.shell import laptop_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,12 +43,6 @@ def pulumi(folder: Path, environment: dict[str, str], *arguments: str) -> "subpr
     )  # fmt: skip
 
 
-def skip_unless_ours_is_used() -> None:
-    engine = engine_folder(ROOT)
-    if engine is None or not needs_language_host(engine):
-        pytest.skip("the official language host is installed here, so ours is not used")
-
-
 def test_a_program_runs_with_its_configuration_and_its_output_is_shown(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -69,7 +63,6 @@ def test_an_error_of_the_program_is_shown_and_fails_the_run(tmp_path: Path, envi
 
 
 def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: dict[str, str]) -> None:
-    skip_unless_ours_is_used()
     note = f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
     folder = program(tmp_path / "p", f"import os, pathlib, time\n{note}\ntime.sleep(120)\n")
     pulumi(folder, environment, "stack", "init", "t")
@@ -85,7 +78,7 @@ def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: 
     assert int((tmp_path / "pid").read_text()) in {process.pid for process in started}
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
-    _, alive = psutil.wait_procs(started, timeout=3)
+    _, alive = psutil.wait_procs(started, timeout=2)
     assert alive == []
 
 

@@ -1,0 +1,185 @@
+"""The language host without an engine: what a call runs is interrupted with the call, and ends with the caller."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import language_pb2 as language
+from pulumi.runtime.proto import language_pb2_grpc
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = ROOT / "toolchain" / "bin" / "pulumi-language-python"
+# What stands for the engine: starts the host, tells its process id and port, and stays until it is ended.
+ENGINE = """
+import subprocess, sys
+host = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, text=True)
+print(host.pid, host.stdout.readline().strip(), flush=True)
+sys.stdin.read()
+"""
+NOTE = "import os, pathlib, sys, time\npathlib.Path('pid').write_text(str(os.getpid()))\n"
+INTERRUPTED = NOTE + "try: time.sleep(60)\nexcept KeyboardInterrupt: pathlib.Path('interrupted').touch()\n"
+STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + NOTE + "time.sleep(60)\n"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A language host, and the process that stands for its engine."""
+
+    engine: "subprocess.Popen[str]"
+    process: psutil.Process
+    stub: language_pb2_grpc.LanguageRuntimeStub
+
+
+@pytest.fixture
+def engine_folder(tmp_path: Path) -> Path:
+    """A folder with a `pulumi`, and beside it the script that a program is run with: here, the test's own."""
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    (folder / "pulumi").write_text("#!/bin/sh\n")
+    (folder / "pulumi").chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def host(engine_folder: Path) -> Iterator[Host]:
+    """A running host."""
+    environment = {**os.environ, "PATH": f"{engine_folder}{os.pathsep}{os.environ['PATH']}"}
+    engine = subprocess.Popen(
+        [sys.executable, "-c", ENGINE, str(HOST)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    assert engine.stdout is not None
+    pid, port = engine.stdout.readline().split()
+    process = psutil.Process(int(pid))
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Host(engine, process, language_pb2_grpc.LanguageRuntimeStub(channel))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill()
+    engine.kill()
+    engine.communicate()
+
+
+@pytest.fixture
+def running(host: Host, engine_folder: Path, tmp_path: Path) -> "Callable[[str], tuple[grpc.Future, psutil.Process]]":
+    """Calls Run on a program of this text: (the call, the program's process once it has started)."""
+
+    def start(text: str) -> "tuple[grpc.Future, psutil.Process]":
+        (engine_folder / "pulumi-language-python-exec").write_text(text)
+        options = struct_pb2.Struct()
+        options.update({"virtualenv": sys.prefix})
+        info = language.ProgramInfo(
+            root_directory=str(tmp_path), program_directory=str(tmp_path), entry_point=".", options=options
+        )
+        call = host.stub.Run.future(language.RunRequest(project="p", stack="s", pwd=str(tmp_path), info=info))
+        pid = tmp_path / "pid"
+        wait_until(lambda: pid.exists() and bool(pid.read_text()), seconds=10)
+        return call, psutil.Process(int(pid.read_text()))
+
+    return start
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+Running = Callable[[str], "tuple[grpc.Future, psutil.Process]"]
+
+
+def test_a_program_is_interrupted_when_its_call_is_cancelled(running: Running, host: Host, tmp_path: Path) -> None:
+    call, program = running(INTERRUPTED)
+    call.cancel()
+    wait_until(lambda: is_gone(program), seconds=1.5)
+    assert (tmp_path / "interrupted").exists()
+    assert not is_gone(host.process)
+
+
+def test_a_program_that_ignores_the_interruption_is_killed_after_a_grace(running: Running) -> None:
+    call, program = running(STUBBORN)
+    call.cancel()
+    wait_until(lambda: is_gone(program), seconds=4)
+
+
+@pytest.mark.parametrize("text", [INTERRUPTED, STUBBORN], ids=["interruptible", "stubborn"])
+def test_nothing_is_left_when_the_engine_is_killed(running: Running, host: Host, text: str) -> None:
+    _, program = running(text)
+    host.engine.kill()
+    host.engine.wait()
+    wait_until(lambda: is_gone(program) and is_gone(host.process), seconds=2)
+
+
+def test_nothing_is_left_when_the_host_itself_is_killed(running: Running, host: Host) -> None:
+    _, program = running(STUBBORN)
+    host.process.kill()
+    wait_until(lambda: is_gone(program), seconds=2)
+
+
+def test_what_a_program_left_running_is_ended_with_it(running: Running, tmp_path: Path) -> None:
+    child = "import subprocess\np = subprocess.Popen(['sleep', '60'])\npathlib.Path('child').write_text(str(p.pid))\n"
+    call, _ = running(NOTE + child + "while not pathlib.Path('go').exists(): time.sleep(0.01)\n")
+    wait_until(lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text()), seconds=5)
+    left = psutil.Process(int((tmp_path / "child").read_text()))
+    (tmp_path / "go").touch()
+    assert call.result().error == ""
+    wait_until(lambda: is_gone(left), seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("ending", "error", "bail"),
+    [
+        ("sys.exit(0)", "", False),
+        ("sys.exit(32)", "", True),
+        ("sys.exit(3)", "the program exited with status 3", False),
+        ("os.kill(os.getpid(), 9)", "the program was ended by signal 9", False),
+    ],
+)
+def test_a_program_s_end_is_told_as_the_engine_expects_it(
+    running: Running, ending: str, error: str, bail: bool
+) -> None:
+    call, _ = running(f"{NOTE}time.sleep(0.2)\n{ending}\n")
+    answer = call.result()
+    assert (answer.error, answer.bail) == (error, bail)
+
+
+def test_a_missing_virtual_environment_is_named_with_the_fix(host: Host, tmp_path: Path) -> None:
+    options = struct_pb2.Struct()
+    options.update({"virtualenv": "venv"})
+    info = language.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path), options=options)
+    answer = host.stub.Run(language.RunRequest(pwd=str(tmp_path), info=info))
+    assert re.fullmatch(f"the virtual environment {tmp_path}/venv does not exist; make it with .*", answer.error)
+
+
+def test_a_host_whose_engine_was_killed_before_it_was_ready_ends() -> None:
+    # Here the caller lives on, and only its address tells that there is no engine.
+    host = subprocess.Popen([str(HOST), "127.0.0.1:1"], stdout=subprocess.DEVNULL)
+    try:
+        assert host.wait(10) == 0
+    finally:
+        host.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_host_that_is_told_to_end_ends_its_programs(running: Running, host: Host, number: int) -> None:
+    _, program = running(STUBBORN)
+    host.process.send_signal(number)
+    wait_until(lambda: is_gone(program) and is_gone(host.process), seconds=2)
