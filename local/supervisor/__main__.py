@@ -1,8 +1,8 @@
 """The daemon: `python -m local.supervisor ROOT`. Started by `client.SupervisorClient.ensure`, never by hand."""
 
-import fcntl
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -18,33 +18,39 @@ from toolchain.lambda_runtime import lambda_runtime_directory
 from .cloud import Cloud
 from .errors import LaptopError
 from .gateway import Gateway
-from .processes import free_of_others, kill_group
+from .locks import held
+from .processes import MARK, end_leftovers, free_of_others
 
 # A supervisor that nobody gives anything to do goes away again.
 _UNUSED_SECONDS = 120.0
+_REAP_SECONDS = 30.0
+# One that is ending may wait 10 s for each of its servers.
+_PREDECESSOR_SECONDS = 40.0
 
 
 def main() -> int:
     """Run until told to end, or until the last resource is gone."""
     root = Path(sys.argv[1]).resolve()
     folder = laptop_state(root)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(folder / "supervisor.lock", seconds=_PREDECESSOR_SECONDS) as alone:
+            if not alone:
+                raise LaptopError(f"another supervisor holds {folder / 'supervisor.lock'} and does not end")
+            if _serve(root, folder):
+                _remove(folder)
+    except (LaptopError, ValueError) as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
+def _serve(root: Path, folder: Path) -> bool:
+    """Serve until the end: whether nothing is left that another supervisor would bring back."""
     if os.geteuid() == 0:
         folder.chmod(0o755)  # the servers' account passes through; what is secret in it has 0600
-    with (folder / "supervisor.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return 0  # another one is there already
-        try:
-            return _serve(root, folder)
-        except LaptopError as error:
-            print(error, flush=True)
-            return 1
-
-
-def _serve(root: Path, folder: Path) -> int:
-    _end_leftovers(folder)
+    _lift_limits()
+    os.environ[MARK] = str(folder)
+    end_leftovers(folder)
     address = (f"{subnet(root)}.1", GATEWAY_PORT)
     free_of_others(*address)
     cloud = Cloud(
@@ -57,28 +63,40 @@ def _serve(root: Path, folder: Path) -> int:
     )
     ended = threading.Event()
     token = secrets.token_urlsafe(24)
-    gateway = Gateway(address, cloud, token, ended=ended.set)
-    threading.Thread(target=gateway.serve_forever, daemon=True).start()
+    gateway = Gateway(address, cloud, token, ended=ended)
+    threading.Thread(target=gateway.serve_forever, args=(0.05,), daemon=True).start()
     cloud.restore()
     _introduce(folder, gateway_url(root), token)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
-    stopped_by_signal = not _wait(cloud, ended)
+    _wait(cloud, ended)
     gateway.shutdown()
+    gateway.server_close()
     cloud.stop()
     (folder / "supervisor.json").unlink(missing_ok=True)
-    if cloud.empty and not stopped_by_signal:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
-
-
-def _wait(cloud: Cloud, ended: threading.Event) -> bool:
-    """Wait for the end: whether it came because there is nothing left to run."""
-    if not ended.wait(_UNUSED_SECONDS) and cloud.empty:
-        return True
-    while not ended.wait(30):
-        cloud.reap()
     return cloud.empty
+
+
+def _wait(cloud: Cloud, ended: threading.Event) -> None:
+    """Wait for the end: told to, or nothing to do from the start."""
+    if ended.wait(_UNUSED_SECONDS) or cloud.empty:
+        ended.set()
+        return
+    while not ended.wait(_REAP_SECONDS):
+        cloud.reap()
+
+
+def _lift_limits() -> None:
+    """Allow as many open files as we may: a pooler holds a file for each of thousands of clients."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _remove(folder: Path) -> None:
+    """Leave nothing, unless somebody is starting the next supervisor, which needs the folder."""
+    with held(folder / "start.lock", seconds=0) as nobody_starts:
+        if nobody_starts:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _introduce(folder: Path, url: str, token: str) -> None:
@@ -89,14 +107,6 @@ def _introduce(folder: Path, url: str, token: str) -> None:
     aside.touch(mode=0o600)
     aside.write_text(json.dumps(card))
     aside.replace(folder / "supervisor.json")
-
-
-def _end_leftovers(folder: Path) -> None:
-    """Servers of a supervisor that was killed where the kernel did not end them with it: known by our folder."""
-    for process in psutil.process_iter(["cmdline", "pid"]):
-        words = process.info["cmdline"] or []
-        if process.pid != os.getpid() and any(word.startswith(f"{folder}/") for word in words[1:]):
-            kill_group(process.pid)
 
 
 if __name__ == "__main__":

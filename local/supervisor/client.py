@@ -1,7 +1,6 @@
 """How everyone else talks to a checkout's supervisor: finds it, or starts it."""
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -18,8 +17,10 @@ import psutil
 from toolchain.checkout import checkout_root, laptop_state
 
 from .errors import LaptopError
+from .locks import held
 
 _START_SECONDS = 60.0
+_END_SECONDS = 40.0
 # Making an instance takes a second or two; a loaded machine gets its time.
 _CALL_SECONDS = 180.0
 
@@ -32,6 +33,7 @@ class SupervisorClient:
         self._url = urlsplit(str(card["url"]))
         self._token = str(card["token"])
         self.pid = int(card["pid"])
+        self._created = float(card["created"])
         self.url = str(card["url"])
 
     @classmethod
@@ -40,16 +42,14 @@ class SupervisorClient:
         root = root or checkout_root()
         try:
             card = json.loads((laptop_state(root) / "supervisor.json").read_text())
-            process = psutil.Process(card["pid"])
-            if abs(process.create_time() - card["created"]) > 1 or process.status() == psutil.STATUS_ZOMBIE:
-                return None
-        except (OSError, ValueError, KeyError, psutil.Error):
+            found = cls(root, card)
+        except (OSError, ValueError, KeyError):
             return None
-        return cls(root, card)
+        return found if _lives(found.pid, found._created) else None
 
     @classmethod
     def ensure(cls, root: Path | None = None) -> "SupervisorClient":
-        """The supervisor of a checkout, started if none runs.
+        """The supervisor of a checkout, started if none runs; one that is just ending is waited for.
 
         Raises:
             LaptopError: it does not start; with the reason it gave.
@@ -58,17 +58,23 @@ class SupervisorClient:
         if sys.platform != "linux":
             raise LaptopError(f"the laptop cloud needs Linux or WSL2, and this is {sys.platform}")
         folder = laptop_state(root)
-        folder.mkdir(parents=True, exist_ok=True)
         # Several resources are made at once: the first caller starts it, the others wait here.
-        with (folder / "start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with held(folder / "start.lock", seconds=_START_SECONDS) as alone:
+            if not alone:
+                raise LaptopError(
+                    f"another process has been starting the laptop's supervisor for {_START_SECONDS:.0f} s"
+                )
             found = cls.running(root)
+            if found is not None and found._ending():
+                found._wait_for_end()
+                found = None
             return found or cls._start(root, folder)
 
     @classmethod
     def _start(cls, root: Path, folder: Path) -> "SupervisorClient":
         log = folder / "supervisor.log"
-        environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'components'}"}
+        ours = checkout_root()
+        environment = {**os.environ, "PYTHONPATH": f"{ours}:{ours / 'components'}"}
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "local.supervisor", str(root)],
@@ -83,6 +89,8 @@ class SupervisorClient:
         while time.monotonic() < deadline:
             found = cls.running(root)
             if found is not None:
+                if found.pid != process.pid:
+                    process.terminate()  # one whose starter was killed was first
                 return found
             if process.poll() is not None:
                 break
@@ -133,13 +141,28 @@ class SupervisorClient:
         """End the supervisor and everything it runs, and remove its state."""
         with contextlib.suppress(LaptopError):
             self._call("POST", "stop")  # it may be ending already: its last resource is gone
+        self._wait_for_end()
+        folder = laptop_state(self._root)
+        with held(folder / "start.lock", seconds=_START_SECONDS) as alone:
+            if alone and self.running(self._root) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _ending(self) -> bool:
+        """Whether it takes no more orders, though its process is there."""
         try:
-            psutil.Process(self.pid).wait(30)
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.TimeoutExpired:
-            raise LaptopError(f"the supervisor, process {self.pid}, did not end within 30 s") from None
-        shutil.rmtree(laptop_state(self._root), ignore_errors=True)
+            ending: bool = self._call("GET", "ping")["ending"]
+        except LaptopError:
+            return True
+        return ending
+
+    def _wait_for_end(self) -> None:
+        deadline = time.monotonic() + _END_SECONDS
+        while _lives(self.pid, self._created):
+            if time.monotonic() > deadline:
+                raise LaptopError(
+                    f"the laptop's supervisor did not end within {_END_SECONDS:.0f} s; end it with `kill -9 {self.pid}`"
+                )
+            time.sleep(0.02)
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=_CALL_SECONDS)
@@ -158,3 +181,12 @@ class SupervisorClient:
         if response.status != 200:
             raise LaptopError(str(answer.get("error", f"the supervisor answered {response.status}")))
         return answer
+
+
+def _lives(pid: int, created: float) -> bool:
+    """Whether a process still runs; another one may have its number by now."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

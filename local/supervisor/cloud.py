@@ -16,8 +16,9 @@ from lambda_rds_proxy.instance_classes import max_connections
 
 from .certificates import Authority
 from .credentials import Credentials
+from .environment import Answer, FunctionSpec, Runtime
 from .errors import LaptopError
-from .functions import Answer, Function, FunctionSpec, Runtime, unpack
+from .functions import Function, ThrottledError, unpack
 from .iam_proxy import IamGate
 from .pgbouncer import PgBouncer, PgBouncerSettings, Target
 from .postgres import Postgres, PostgresSettings
@@ -28,6 +29,9 @@ Spec = dict[str, Any]
 Facts = dict[str, Any]
 _HOSTED_ZONE = "Z29XKXDKYMONMX"  # RDS's own zone in eu-west-1
 _POSTGRES_PORT = 5432
+_MASTER_SECRET = "rds!db-"  # noqa: S105 - how RDS names the secrets that it manages
+# How long Lambda keeps an event that it cannot deliver.
+_EVENT_SECONDS = 6 * 3600.0
 
 
 class Cloud:
@@ -59,6 +63,7 @@ class Cloud:
         """Bring back everything that was there when the last supervisor ended; what fails is kept in `problems`."""
         with self._lock:
             self._write_hosts()
+            self._forget_secrets_of_nobody()
             for kind in ("instance", "proxy", "function"):
                 for resource in self._state.all(kind):
                     try:
@@ -74,7 +79,8 @@ class Cloud:
     def resources(self) -> list[dict[str, Any]]:
         """Every resource with its status."""
         with self._lock:
-            return [{**_shown(each), "status": self._status(each)} for each in self._state.all()]
+            found = self._state.all()
+        return [{**_shown(each), "status": self._status(each)} for each in found]  # asks servers: others go on
 
     def get(self, kind: str, identifier: str) -> Facts | None:
         """The facts of a resource, or None."""
@@ -91,7 +97,7 @@ class Cloud:
                 self._make(resource)
             except BaseException:
                 if known is None:
-                    self._drop(kind, identifier)
+                    self._drop(resource)
                 raise
             self._state.put(resource)
             self._settle(resource)
@@ -103,9 +109,7 @@ class Cloud:
             resource = self._state.get(kind, identifier)
             if resource is None:
                 return
-            self._drop(kind, identifier)
-            if kind == "instance" and resource.spec.get("manageMasterUserPassword"):
-                self.secrets.delete(resource.facts["masterSecretArn"])
+            self._drop(resource)
             self._state.remove(kind, identifier)
             if kind == "proxy":
                 self._state.remove("target-group", identifier)
@@ -126,10 +130,21 @@ class Cloud:
             KeyError: there is no such function.
             ThrottledError: all its environments are busy.
         """
-        bare = name.split(":function:")[-1].split(":")[0]
-        with self._lock:
-            function = self._functions[bare]
-        return function.invoke(payload)
+        # Without our lock: invocations go on while an instance is made.
+        return self._functions[bare_name(name)].invoke(payload)
+
+    def invoke_later(self, name: str, payload: bytes) -> None:
+        """Invoke for an event: nobody waits for the answer, and a throttled one is tried again, as Lambda does."""
+        deadline = time.monotonic() + _EVENT_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self.invoke(name, payload)
+            except ThrottledError:
+                time.sleep(1)
+            except KeyError:
+                return  # deleted meanwhile
+            else:
+                return
 
     def function_names(self) -> list[str]:
         """The names of all functions."""
@@ -210,10 +225,15 @@ class Cloud:
         )
         running = self._instances.get(name)
         if running is None or running.settings != settings:
+            instance = Postgres(self._folder / "instances" / name, settings, self._authority)
             if running is not None:
                 running.stop()
-            instance = Postgres(self._folder / "instances" / name, settings, self._authority)
-            instance.start()
+            try:
+                instance.start()
+            except LaptopError:
+                if running is not None:
+                    running.start()  # with its old settings: a change that fails must not cost the database
+                raise
             self._instances[name] = instance
         facts["engineVersionActual"] = self._instances[name].version
 
@@ -225,7 +245,7 @@ class Cloud:
         if not facts.get("masterSecretArn"):
             value = {"username": spec.get("username"), "password": secrets.token_urlsafe(24)}
             facts["masterSecretArn"] = self.secrets.create(
-                f"rds!db-{uuid.uuid4()}",
+                f"{_MASTER_SECRET}{uuid.uuid4()}",
                 json.dumps(value),
                 description=f"Secret associated with primary RDS DB instance: {resource.identifier}",
             )
@@ -252,7 +272,7 @@ class Cloud:
             proxy.start()
             self._proxies[name] = proxy
         elif running.settings.gated != settings.gated:
-            self._drop("proxy", name)
+            self._drop_proxy(name)
             self._make_proxy(resource)
             return
         elif running.settings != settings:
@@ -284,7 +304,6 @@ class Cloud:
         group = self._state.get("target-group", name)
         pool = group.spec if group else {}
         percent = int(pool.get("maxConnectionsPercent") or 100)
-        idle = pool.get("maxIdleConnectionsPercent")
         borrow = pool.get("connectionBorrowTimeout")
         return PgBouncerSettings(
             name=facts["endpoint"],
@@ -293,7 +312,6 @@ class Cloud:
             require_tls=bool(spec.get("requireTls")),
             idle_client_timeout=int(spec.get("idleClientTimeout") or 1800),
             max_connections_percent=percent,
-            max_idle_connections_percent=percent // 2 if idle is None else int(idle),
             connection_borrow_timeout=120 if borrow is None else int(borrow),
             init_query=pool.get("initQuery"),
             target=self._target_of(name),
@@ -398,19 +416,35 @@ class Cloud:
         )
         self._functions[name] = Function(function_spec, folder, runtime)
 
-    def _drop(self, kind: str, identifier: str) -> None:
-        if kind == "function" and identifier in self._functions:
-            self._functions.pop(identifier).retire()
-            shutil.rmtree(self._folder / "functions" / identifier, ignore_errors=True)
-        if kind == "proxy" and identifier in self._gates:
-            self._gates.pop(identifier).delete()
-        if kind == "proxy" and identifier in self._proxies:
-            self._proxies.pop(identifier).delete()
+    def _drop(self, resource: Resource) -> None:
+        """End what a resource runs and remove its files; it may be half made."""
+        kind, name = resource.kind, resource.identifier
+        if kind == "function" and name in self._functions:
+            self._functions.pop(name).retire()
+        if kind == "function":
+            shutil.rmtree(self._folder / "functions" / name, ignore_errors=True)
+        if kind == "proxy":
+            self._drop_proxy(name)
         if kind == "instance":
-            running = self._instances.pop(identifier, None)
+            running = self._instances.pop(name, None)
             if running is not None:
                 running.delete()
-            shutil.rmtree(self._folder / "instances" / identifier, ignore_errors=True)
+            shutil.rmtree(self._folder / "instances" / name, ignore_errors=True)
+            if resource.facts.get("masterSecretArn"):
+                self.secrets.delete(resource.facts["masterSecretArn"])
+
+    def _drop_proxy(self, name: str) -> None:
+        if name in self._gates:
+            self._gates.pop(name).delete()
+        if name in self._proxies:
+            self._proxies.pop(name).delete()
+
+    def _forget_secrets_of_nobody(self) -> None:
+        """A supervisor that was killed while it made an instance leaves the secret of a master user that never was."""
+        claimed = {each.facts.get("masterSecretArn") for each in self._state.all("instance")}
+        for arn in self.secrets.arns(prefix=_MASTER_SECRET):
+            if arn not in claimed:
+                self.secrets.delete(arn)
 
     def _refresh_proxy(self, name: str) -> None:
         resource, running = self._state.get("proxy", name), self._proxies.get(name)
@@ -471,6 +505,11 @@ class Cloud:
         aside = self._hosts.with_suffix(".new")
         aside.write_text("127.0.0.1 localhost\n" + "".join(lines))
         aside.replace(self._hosts)
+
+
+def bare_name(function: str) -> str:
+    """The name of a function that is given by name or ARN, with or without a qualifier."""
+    return function.split(":function:")[-1].split(":")[0]
 
 
 def _shown(resource: Resource) -> dict[str, Any]:

@@ -5,14 +5,14 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from .cloud import Cloud
+from .cloud import Cloud, bare_name
+from .environment import Answer
 from .errors import LaptopError
-from .functions import Answer, ThrottledError
+from .functions import ThrottledError
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -20,13 +20,13 @@ _LIST = "/2015-03-31/functions"
 
 
 class Gateway(ThreadingHTTPServer):
-    """Serves at one address until `shutdown`; `token` opens the control API."""
+    """Serves at one address until `shutdown`; `token` opens the control API, `ended` ends the supervisor."""
 
     daemon_threads = True
     request_queue_size = 1024
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], cloud: Cloud, token: str, *, ended: Callable[[], None]) -> None:
+    def __init__(self, address: tuple[str, int], cloud: Cloud, token: str, *, ended: threading.Event) -> None:
         self.cloud = cloud
         self.token = token
         self.ended = ended
@@ -75,14 +75,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _invoke(self, name: str, body: bytes) -> None:
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        if name.split(":function:")[-1].split(":")[0] not in self.server.cloud.function_names():
+        if bare_name(name) not in self.server.cloud.function_names():
             self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
             return
         if kind == "DryRun":
             self._send(204, {}, b"")
             return
         if kind == "Event":
-            threading.Thread(target=self.server.cloud.invoke, args=(name, body or b"{}"), daemon=True).start()
+            threading.Thread(target=self.server.cloud.invoke_later, args=(name, body or b"{}"), daemon=True).start()
             self._send(202, {}, b"")
             return
         try:
@@ -111,14 +111,14 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             match method, parts:
                 case "GET", ["ping"]:
-                    self._json(200, {"problems": cloud.problems})
+                    self._json(200, {"problems": cloud.problems, "ending": self.server.ended.is_set()})
                 case "GET", ["resources"]:
                     self._json(200, {"resources": cloud.resources()})
                 case "GET", ["secrets", secret_id]:
                     self._json(200, {"value": cloud.secrets.value(secret_id)})
                 case "POST", ["stop"]:
                     self._json(200, {})
-                    self.server.ended()
+                    self.server.ended.set()
                 case "GET", ["resources", kind, identifier]:
                     self._json(200, {"facts": cloud.get(kind, identifier)})
                 case "PUT", ["resources", kind, identifier]:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _end_when_empty(self) -> None:
         if self.server.cloud.empty:
             self.wfile.flush()
-            self.server.ended()
+            self.server.ended.set()
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -5,6 +5,8 @@ max_connections, clients that wait up to the borrow timeout, TLS on both sides, 
 it does not: it never pins a session.
 """
 
+import contextlib
+import re
 import secrets
 import shutil
 import signal
@@ -22,7 +24,11 @@ ADMIN_USER = "laptop-supervisor"
 # RDS Proxy closes database connections that were idle for 5 minutes, and lets no session live beyond 24 h.
 _IDLE_SECONDS = 300
 _LIFETIME_SECONDS = 86_400
-_MOST_CLIENTS = 5_000
+# Names that PgBouncer's file can hold; all that RDS takes for a first database are such.
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_AT_ONCE_SECONDS = 0.001
+# More than any storm here; RDS's own limit depends on the proxy's size and is not published.
+_MOST_CLIENTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,6 @@ class PgBouncerSettings:
     require_tls: bool = True
     idle_client_timeout: int = 1800
     max_connections_percent: int = 100
-    max_idle_connections_percent: int = 50
     connection_borrow_timeout: int = 120
     init_query: str | None = None
     target: Target | None = None
@@ -64,13 +69,6 @@ class PgBouncerSettings:
             return 1
         return max(1, self.target.max_connections * self.max_connections_percent // 100)
 
-    @property
-    def idle(self) -> int:
-        """Database connections kept when idle, once they are there."""
-        if self.target is None:
-            return 0
-        return self.target.max_connections * self.max_idle_connections_percent // 100
-
 
 class PgBouncer:
     """A pooler in `folder`."""
@@ -81,6 +79,7 @@ class PgBouncer:
         self._authority = authority
         self._config = folder / "pgbouncer.ini"
         self._admin_password_file = folder / "admin.password"
+        self._databases: list[str] = []
         self.server = Server(
             f"PgBouncer {settings.name.split('.')[0]}",
             [_binary(), str(self._config)],
@@ -111,9 +110,10 @@ class PgBouncer:
 
     def change(self, settings: PgBouncerSettings) -> None:
         """Take other settings without losing the endpoint or a client connection; name, address and port must stay."""
+        if settings.target != self.settings.target or settings.init_query != self.settings.init_query:
+            self._name_databases()
         self.settings = settings
-        self._write()
-        self.server.signal(signal.SIGHUP)
+        self._apply()
 
     def stop(self) -> None:
         """End it."""
@@ -126,7 +126,26 @@ class PgBouncer:
 
     def show(self, what: str) -> list[dict[str, object]]:
         """Rows of PgBouncer's admin console, such as `show("POOLS")`."""
-        with psycopg.connect(
+        with self._console() as console:
+            cursor = console.execute(f"SHOW {what}")  # our own words only
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _name_databases(self) -> None:
+        """Write down the databases that clients have asked for: no reload changes one that came in by `*`."""
+        with contextlib.suppress(psycopg.OperationalError):  # one that is just restarted has none
+            names = {str(row["name"]) for row in self.show("DATABASES")} - {"pgbouncer"}
+            self._databases = sorted(filter(_NAME.fullmatch, names))
+            self._apply()
+
+    def _apply(self) -> None:
+        """Write the configuration, and have it read before we go on."""
+        self._write()
+        with contextlib.suppress(psycopg.OperationalError), self._console() as console:
+            console.execute("RELOAD")  # one that is just restarted reads it anyway
+
+    def _console(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
             host=self.settings.address,
             port=self.settings.own_port,
             dbname="pgbouncer",
@@ -137,10 +156,7 @@ class PgBouncer:
             connect_timeout=3,
             autocommit=True,
             cursor_factory=psycopg.ClientCursor,
-        ) as connection:
-            cursor = connection.execute(f"SHOW {what}")  # our own words only
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+        )
 
     def _write(self) -> None:
         settings = self.settings
@@ -150,12 +166,12 @@ class PgBouncer:
 
     def _text(self) -> str:
         settings, target = self.settings, self.settings.target
-        databases = ""
-        if target is not None:
-            databases = f"* = host={target.address} port={target.port}"
-            if settings.init_query:
-                doubled = settings.init_query.replace("'", "''")
-                databases += f" connect_query='{doubled}'"
+        # Without a target: a port where nobody listens. PgBouncer would keep a `*` that is merely left out.
+        where = f"host={target.address} port={target.port}" if target else f"host={settings.address} port=1"
+        if settings.init_query:
+            one_line = re.sub(r"[\r\n]+", " ", settings.init_query).replace("'", "''")
+            where += f" connect_query='{one_line}'"
+        databases = "".join(f"{name} = {where}\n" for name in [*self._databases, "*"])
         values = {
             "listen_addr": settings.address,
             "listen_port": settings.own_port,
@@ -170,8 +186,8 @@ class PgBouncer:
             "server_idle_timeout": _IDLE_SECONDS,
             "server_lifetime": _LIFETIME_SECONDS,
             "client_idle_timeout": settings.idle_client_timeout,
-            # 0 means "at once" to RDS and "for ever" to PgBouncer: a second is the shortest it knows.
-            "query_wait_timeout": max(1, settings.connection_borrow_timeout),
+            # 0 means "at once" to RDS and "for ever" to PgBouncer: the shortest time it can tell from that.
+            "query_wait_timeout": settings.connection_borrow_timeout or _AT_ONCE_SECONDS,
             "max_client_conn": _MOST_CLIENTS,
             **({} if settings.gated else self._client_tls()),
             "server_tls_sslmode": "verify-full",

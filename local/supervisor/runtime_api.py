@@ -91,8 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: a function's log is its own."""
 
     def _client_is_gone(self) -> bool:
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        if not readable:
+        waiting = select.poll()  # select() knows no file number above 1023
+        waiting.register(self.connection, select.POLLIN)
+        if not waiting.poll(0):
             return False
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)

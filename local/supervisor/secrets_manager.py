@@ -1,5 +1,6 @@
 """Secrets Manager: moto's, inside the supervisor, with the secrets kept in a file that only its owner can read."""
 
+import json
 import os
 import pickle
 import threading
@@ -30,8 +31,11 @@ class SecretsManager:
         self._store: Any = secretsmanager_backends[ACCOUNT][region].secrets
         self._client = werkzeug.test.Client(create_backend_app("secretsmanager"), use_cookies=False)
         if file.exists():
-            # Our own file, 0600, in a folder of ours: written by `_save` below.
-            self._store.update(pickle.loads(file.read_bytes()))  # noqa: S301
+            try:
+                # Our own file, 0600, in a folder of ours: written by `_save` below.
+                self._store.update(pickle.loads(file.read_bytes()))  # noqa: S301
+            except Exception as error:  # a pickle that is damaged, or of another moto, raises anything
+                raise LaptopError(f"the secrets in {file} cannot be read ({error}); `make down` forgets them") from None
 
     def request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one request of the Secrets Manager API: (status, headers, body)."""
@@ -56,10 +60,14 @@ class SecretsManager:
             found: str | None = version.get("secret_string")
             return found
 
+    def arns(self, *, prefix: str) -> list[str]:
+        """The ARNs of all secrets whose name starts so."""
+        with self._lock:
+            secrets = [each for each in self._store.values() if not each.is_deleted()]
+            return [str(each.arn) for each in secrets if each.name.startswith(prefix)]
+
     def create(self, name: str, value: str, *, description: str) -> str:
         """Make a secret on behalf of a service, as RDS does for its master users: its ARN."""
-        import json
-
         body = json.dumps(
             {
                 "Name": name,
@@ -76,8 +84,6 @@ class SecretsManager:
 
     def delete(self, secret_id: str) -> None:
         """Remove a secret at once."""
-        import json
-
         body = json.dumps({"SecretId": secret_id, "ForceDeleteWithoutRecovery": True})
         self.request(_signed("DeleteSecret"), body.encode())
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .errors import LaptopError
+
 FIRST_ADDRESS = 10
 LAST_ADDRESS = 250
 
@@ -28,10 +30,13 @@ class State:
         self._resources: dict[tuple[str, str], Resource] = {}
         self._addresses: dict[str, int] = {}
         if file.exists():
-            stored = json.loads(file.read_text())
-            self._addresses = stored["addresses"]
-            for each in stored["resources"]:
-                self._resources[each["kind"], each["identifier"]] = Resource(**each)
+            try:
+                stored = json.loads(file.read_text())
+                self._addresses = stored["addresses"]
+                for each in stored["resources"]:
+                    self._resources[each["kind"], each["identifier"]] = Resource(**each)
+            except (ValueError, TypeError, KeyError):
+                raise LaptopError(f"the state in {file} is damaged; `make down` forgets it") from None
 
     def get(self, kind: str, identifier: str) -> Resource | None:
         """A resource, or None."""
@@ -57,7 +62,13 @@ class State:
         key = f"{kind}/{identifier}"
         if key not in self._addresses:
             taken = set(self._addresses.values())
-            self._addresses[key] = next(number for number in range(FIRST_ADDRESS, LAST_ADDRESS) if number not in taken)
+            free = (number for number in range(FIRST_ADDRESS, LAST_ADDRESS) if number not in taken)
+            number = next(free, None)
+            if number is None:
+                raise LaptopError(
+                    f"all {LAST_ADDRESS - FIRST_ADDRESS} addresses of this checkout are in use; delete some"
+                )
+            self._addresses[key] = number
             self._save()
         return self._addresses[key]
 

@@ -2,29 +2,48 @@
 
 import json
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.config
+import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
 from toolchain.checkout import gateway_url, laptop_state
 
+INSTANCE: dict[str, Any] = {
+    "engine": "postgres",
+    "instanceClass": "db.t4g.micro",
+    "dbName": "app_db",
+    "username": "db_admin",
+    "password": "not-a-real-one",
+}
 FAKE = {"aws_access_key_id": "laptop", "aws_secret_access_key": "laptop", "region_name": "eu-west-1"}
+
+
+@contextmanager
+def checkout(folder: Path) -> Iterator[Path]:
+    """A checkout that only its addresses and state stand for; what it started is ended."""
+    try:
+        yield folder
+    finally:
+        client = SupervisorClient.running(folder)
+        if client is not None:
+            client.stop()
+        shutil.rmtree(laptop_state(folder), ignore_errors=True)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """A checkout that only its addresses and state stand for; what it started is ended."""
-    yield tmp_path
-    client = SupervisorClient.running(tmp_path)
-    if client is not None:
-        client.stop()
-    shutil.rmtree(laptop_state(tmp_path), ignore_errors=True)
+    """A checkout of the test's own; a module whose tests can share one has a fixture of this name."""
+    with checkout(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -33,26 +52,75 @@ def supervisor(root: Path) -> SupervisorClient:
     return SupervisorClient.ensure(root)
 
 
+def client_of(root: Path, service: str) -> Any:
+    """A boto3 client of a checkout's endpoint."""
+    config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=60, max_pool_connections=50)
+    return boto3.client(service, endpoint_url=gateway_url(root), config=config, **FAKE)
+
+
 @pytest.fixture
 def aws(root: Path, supervisor: SupervisorClient) -> Callable[[str], Any]:
     """boto3 clients of the laptop's endpoint."""
-    config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=60)
-    return lambda service: boto3.client(service, endpoint_url=gateway_url(root), config=config, **FAKE)
+    return lambda service: client_of(root, service)
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, supervisor: SupervisorClient) -> Callable[..., str]:
+def deploy(tmp_path: Path, supervisor: SupervisorClient) -> Iterator[Callable[..., str]]:
     """Deploys a function from its source text: its name."""
+    supervisor.put("parameter-group", "keeps-the-supervisor", {"parameters": {}})
+    made = set()
 
     def make(source: str, *, name: str = "tried", **spec: Any) -> str:
         archive = tmp_path / f"{name}.zip"
         with zipfile.ZipFile(archive, "w") as package:
-            package.writestr("app.py", source)
+            package.writestr(zipfile.ZipInfo("app.py"), source)  # same source, same bytes
         given = {"code": str(archive), "handler": "app.handler", "timeout": 5, "memorySize": 128, **spec}
         supervisor.put("function", name, given)
+        made.add(name)
         return name
 
-    return make
+    yield make
+    for name in made:
+        supervisor.delete("function", name)
+
+
+def log_in(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
+    """A connection to an instance as its master user, or to a proxy as whoever the changes name."""
+    arguments: dict[str, Any] = {
+        "host": facts.get("address") or facts["endpoint"],
+        "hostaddr": facts["ip"],
+        "port": facts["port"],
+        "dbname": "app_db",
+        "user": "db_admin",
+        "password": "not-a-real-one",
+        "sslmode": "verify-full",
+        "sslrootcert": str(laptop_state(root) / "authority" / "ca.pem"),
+        "autocommit": True,
+        "connect_timeout": 5,
+    }
+    return psycopg.connect(**{**arguments, **changes})
+
+
+def put_orders(root: Path, *, iam: str) -> dict[str, Any]:
+    """An instance with the user `app`, a secret for it, and a proxy that is given both: the proxy's facts."""
+    supervisor = SupervisorClient.ensure(root)
+    instance = supervisor.put("instance", "orders", INSTANCE)
+    with log_in(root, instance) as connection:
+        connection.execute("CREATE ROLE app LOGIN PASSWORD 'of-the-secret'")
+    value = json.dumps({"username": "app", "password": "of-the-secret"})
+    secret = client_of(root, "secretsmanager").create_secret(Name="app", SecretString=value)["ARN"]
+    auth = {"authScheme": "SECRETS", "iamAuth": iam, "secretArn": secret}
+    facts = supervisor.put("proxy", "orders", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
+    supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
+    return facts
+
+
+def until(met: Callable[[], bool], *, seconds: float = 15) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"not met within {seconds} s"
+        time.sleep(0.05)
 
 
 def invoke(client: Any, name: str, payload: object = None, **options: Any) -> tuple[Any, str | None]:

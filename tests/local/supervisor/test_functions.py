@@ -1,17 +1,22 @@
 """Execution environments under AWS's own runtime client, through boto3 and the laptop's Lambda endpoint."""
 
 import base64
+import json
 import os
+import re
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from tests.local.supervisor.conftest import invoke
+from local.supervisor.processes import lives
+from tests.local.supervisor.conftest import INSTANCE, checkout, invoke, until
 
 pytestmark = pytest.mark.servers
 Deploy = Callable[..., str]
@@ -26,6 +31,12 @@ def handler(event, context):
     time.sleep((event or {}).get("sleep", 0))
     return {"count": count, "pid": os.getpid(), "left": context.get_remaining_time_in_millis()}
 """
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with checkout(tmp_path_factory.mktemp("functions")) as folder:
+        yield folder
 
 
 def state(pid: int) -> str:
@@ -106,11 +117,41 @@ def handler(event, context):
     assert not [name for name in answer["env"] if name.startswith("PULUMI")]
 
 
-def test_what_a_function_prints_comes_back_as_the_tail_of_its_log(deploy: Deploy, aws: Aws) -> None:
-    name = deploy("def handler(event, context):\n    print('said this')\n    return 1\n")
-    answer = aws("lambda").invoke(FunctionName=name, LogType="Tail")
-    log = base64.b64decode(answer["LogResult"]).decode()
-    assert "START RequestId" in log and "said this" in log and "REPORT RequestId" in log
+def test_all_that_a_function_prints_stands_in_its_log_between_lambdas_own_lines(deploy: Deploy, aws: Aws) -> None:
+    source = """
+import sys
+def handler(event, context):
+    for number in range(30):
+        print("line", number)
+    sys.stdout.write("without an end")
+    return 1
+"""
+    name, client = deploy(source), aws("lambda")
+    for cold in (True, False, False, False, False):
+        answer = client.invoke(FunctionName=name, LogType="Tail")
+        lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+        assert lines[0].startswith("START RequestId: ")
+        assert lines[1:-2] == [f"line {number}" for number in range(30)] + ["without an end"]
+        assert lines[-2].startswith("END RequestId: ")
+        expected = (
+            r"REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\tMax Memory "
+        )
+        expected += r"Used: \d+ MB" + (r"\tInit Duration: [\d.]+ ms" if cold else "")
+        assert re.fullmatch(expected, lines[-1])
+
+
+def test_only_the_last_4_kilobytes_of_a_log_come_back(deploy: Deploy, aws: Aws) -> None:
+    name = deploy("def handler(event, context):\n    print('x' * 100_000)\n    return 1\n")
+    log = base64.b64decode(aws("lambda").invoke(FunctionName=name, LogType="Tail")["LogResult"])
+    assert len(log) == 4096
+    assert b"REPORT RequestId" in log
+
+
+def test_a_timeout_stands_in_the_log_as_lambda_writes_it(deploy: Deploy, aws: Aws) -> None:
+    source = "import time\ndef handler(event, context):\n    print('before')\n    time.sleep(30)\n"
+    log = aws("lambda").invoke(FunctionName=deploy(source, timeout=1), LogType="Tail")["LogResult"]
+    text = base64.b64decode(log).decode()
+    assert re.search(r"before\n\S+Z \S+ Task timed out after 1\.00 seconds\n\nEND RequestId.*\nREPORT RequestId", text)
 
 
 def test_new_code_is_used_by_the_next_invocation(deploy: Deploy, aws: Aws) -> None:
@@ -123,10 +164,58 @@ def test_an_event_invocation_is_accepted_at_once_and_a_dry_run_runs_nothing(depl
     name, client = deploy(COUNTER), aws("lambda")
     assert client.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
     assert client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
-    deadline = time.monotonic() + 10
-    while invoke(client, name)[0]["count"] < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: invoke(client, name)[0]["count"] > 1)
+
+
+def test_a_throttled_event_is_kept_and_tried_again(deploy: Deploy, aws: Aws, tmp_path: Path) -> None:
+    source = """
+import pathlib, time
+def handler(event, context):
+    time.sleep(event.get("sleep", 0))
+    pathlib.Path(event["file"]).touch()
+"""
+    name, client = deploy(source, reservedConcurrentExecutions=1), aws("lambda")
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(invoke, client, name, {"sleep": 1, "file": str(tmp_path / "first")})
+        time.sleep(0.5)
+        client.invoke(
+            FunctionName=name, InvocationType="Event", Payload=json.dumps({"file": str(tmp_path / "event")}).encode()
+        )
+        assert not (tmp_path / "event").exists()
+        busy.result()
+    until((tmp_path / "event").exists)
+
+
+def test_a_function_that_dies_between_invocations_is_replaced(deploy: Deploy, aws: Aws) -> None:
+    name, client = deploy(COUNTER), aws("lambda")
+    first, _ = invoke(client, name)
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: not lives(psutil.Process(first["pid"])))
+    second, error = invoke(client, name)
+    assert (second["count"], error) == (1, None)
+
+
+def test_a_second_put_of_the_same_function_keeps_its_warm_environments(deploy: Deploy, aws: Aws) -> None:
+    client = aws("lambda")
+    first, _ = invoke(client, deploy(COUNTER))
+    second, _ = invoke(client, deploy(COUNTER))
+    assert (second["pid"], second["count"]) == (first["pid"], 2)
+
+
+def test_functions_answer_while_a_database_is_being_made(
+    deploy: Deploy, aws: Aws, supervisor: SupervisorClient
+) -> None:
+    name, client = deploy(COUNTER), aws("lambda")
+    invoke(client, name)
+    answered_meanwhile = 0
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(supervisor.put, "instance", "orders", INSTANCE)
+        while not making.done():
+            invoke(client, name)
+            answered_meanwhile += not making.done()
+        making.result()
+    supervisor.delete("instance", "orders")
+    assert answered_meanwhile > 20
 
 
 def test_an_unknown_function_is_not_found(aws: Aws) -> None:
@@ -137,7 +226,6 @@ def test_an_unknown_function_is_not_found(aws: Aws) -> None:
 
 def test_a_deleted_function_leaves_no_process(deploy: Deploy, aws: Aws, supervisor: SupervisorClient) -> None:
     answer, _ = invoke(aws("lambda"), deploy(COUNTER))
-    deploy(COUNTER, name="other")  # the last resource would end the supervisor
+    assert psutil.pid_exists(answer["pid"])
     supervisor.delete("function", "tried")
     assert not psutil.pid_exists(answer["pid"])
-    assert os.getpid() != answer["pid"]

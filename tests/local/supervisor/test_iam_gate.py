@@ -1,7 +1,7 @@
 """An `iam` proxy of the laptop: tokens are checked at its door, passwords refused."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from local.supervisor.client import SupervisorClient
 from rds_connection.iam_token import AwsCredentials, auth_token
-from tests.local.supervisor.test_supervisor import INSTANCE, log_in
+from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
 
 pytestmark = pytest.mark.servers
 
@@ -22,18 +22,16 @@ def signer(access_key: str, secret_key: str) -> AwsCredentials:
 SHELL = signer("laptop", "laptop")
 
 
-@pytest.fixture
-def proxy(root: Path, supervisor: SupervisorClient, aws: Callable[[str], Any]) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with checkout(tmp_path_factory.mktemp("iam")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def proxy(root: Path) -> dict[str, Any]:
     """A proxy that demands IAM before a database with the user `app`."""
-    instance = supervisor.put("instance", "orders", INSTANCE)
-    with log_in(root, instance) as connection:
-        connection.execute("CREATE ROLE app LOGIN PASSWORD 'of-the-secret'")
-    value = json.dumps({"username": "app", "password": "of-the-secret"})
-    secret = aws("secretsmanager").create_secret(Name="app", SecretString=value)["ARN"]
-    auth = {"authScheme": "SECRETS", "iamAuth": "REQUIRED", "secretArn": secret}
-    facts = supervisor.put("proxy", "orders", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
-    supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
-    return facts
+    return put_orders(root, iam="REQUIRED")
 
 
 def enter(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
@@ -91,8 +89,6 @@ def test_a_function_may_connect_only_while_its_role_has_the_grant(
     deploy: Callable[..., str],
     aws: Callable[[str], Any],
 ) -> None:
-    from tests.local.supervisor.conftest import invoke
-
     source = """
 import os
 def handler(event, context):
@@ -114,4 +110,4 @@ def handler(event, context):
             return False
         return True
 
-    assert any(let_in() for _ in range(50))
+    until(let_in)

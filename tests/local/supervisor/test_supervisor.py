@@ -1,8 +1,12 @@
 """One supervisor per checkout: found again, brought back, and gone without a trace."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +17,11 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import PostgresSettings
+from local.supervisor.processes import lives
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, until
 from toolchain.checkout import laptop_state, subnet
 
 pytestmark = pytest.mark.servers
-INSTANCE: dict[str, Any] = {
-    "engine": "postgres",
-    "instanceClass": "db.t4g.micro",
-    "dbName": "app_db",
-    "username": "db_admin",
-    "password": "not-a-real-one",
-}
-
-
-def log_in(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
-    arguments: dict[str, Any] = {
-        "host": facts.get("address") or facts["endpoint"],
-        "hostaddr": facts["ip"],
-        "port": facts["port"],
-        "dbname": "app_db",
-        "user": "db_admin",
-        "password": "not-a-real-one",
-        "sslmode": "verify-full",
-        "sslrootcert": str(laptop_state(root) / "authority" / "ca.pem"),
-        "autocommit": True,
-        "connect_timeout": 5,
-    }
-    return psycopg.connect(**{**arguments, **changes})
 
 
 def test_it_is_found_again_and_started_once(root: Path, supervisor: SupervisorClient) -> None:
@@ -78,10 +61,23 @@ def test_a_server_that_does_not_start_says_why_and_leaves_nothing_half_made(
     root: Path, supervisor: SupervisorClient
 ) -> None:
     supervisor.put("parameter-group", "broken", {"parameters": {"work_mem": "nonsense"}})
+    spec = {**INSTANCE, "manageMasterUserPassword": True, "parameterGroupName": "broken"}
     with pytest.raises(LaptopError, match=r'PostgreSQL orders ended: .*invalid value for parameter "work_mem"'):
-        supervisor.put("instance", "orders", {**INSTANCE, "parameterGroupName": "broken"})
+        supervisor.put("instance", "orders", spec)
     assert not (laptop_state(root) / "instances" / "orders").exists()
+    assert client_of(root, "secretsmanager").list_secrets()["SecretList"] == []
     assert supervisor.put("instance", "orders", INSTANCE)["maxConnections"] == 79
+
+
+def test_a_change_that_fails_leaves_the_database_as_it_was(root: Path, supervisor: SupervisorClient) -> None:
+    supervisor.put("parameter-group", "tuned", {"parameters": {"work_mem": "8MB"}})
+    spec = {**INSTANCE, "parameterGroupName": "tuned"}
+    facts = supervisor.put("instance", "orders", spec)
+    supervisor.put("parameter-group", "tuned", {"parameters": {"work_mem": "nonsense"}})
+    with pytest.raises(LaptopError, match='invalid value for parameter "work_mem"'):
+        supervisor.put("instance", "orders", spec)
+    with log_in(root, facts) as connection:
+        assert connection.execute("SHOW work_mem").fetchone() == ("8MB",)
 
 
 def test_an_occupied_address_is_named_with_the_way_out(root: Path, supervisor: SupervisorClient) -> None:
@@ -123,12 +119,123 @@ def test_killed_at_any_moment_it_comes_back_with_everything_and_leaves_no_orphan
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
+def in_the_middle_of_a_query(root: Path, facts: dict[str, Any]) -> psutil.Process:
+    """A backend that computes and listens to nobody."""
+    connection = log_in(root, facts)
+    pid = connection.info.backend_pid
+    connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 2000000000)")
+    return psutil.Process(pid)
+
+
+def test_a_query_that_outlives_a_killed_supervisor_does_not_keep_the_database_down(root: Path) -> None:
+    client = SupervisorClient.ensure(root)
+    facts = client.put("instance", "orders", INSTANCE)
+    backend = in_the_middle_of_a_query(root, facts)
+    os.kill(client.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(client.pid)], timeout=5)
+    assert lives(backend)
+    again = SupervisorClient.ensure(root)
+    assert not lives(backend)
+    assert again.problems() == []
+    log_in(root, facts).close()
+
+
+def test_a_killed_database_is_back_in_seconds_although_a_query_was_running(
+    root: Path, supervisor: SupervisorClient
+) -> None:
+    facts = supervisor.put("instance", "orders", INSTANCE)
+    backend = in_the_middle_of_a_query(root, facts)
+    server = backend.parent()
+    assert server is not None
+    server.kill()
+
+    def is_back() -> bool:
+        try:
+            log_in(root, facts).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    until(is_back, seconds=10)
+    assert not lives(backend)
+    assert [each["status"] for each in supervisor.resources()] == ["available"]
+
+
+def test_leftovers_are_told_from_a_person_who_looks_at_the_logs(root: Path) -> None:
+    client = SupervisorClient.ensure(root)
+    client.put("parameter-group", "kept", {"parameters": {}})
+    folder = laptop_state(root)
+    person = subprocess.Popen(["tail", "-f", str(folder / "supervisor.log")], cwd=folder, stdout=subprocess.DEVNULL)
+    stray = subprocess.Popen(["sleep", "60"], env={"LAMBDA_RDS_PROXY_LAPTOP": str(folder)})
+    try:
+        os.kill(client.pid, signal.SIGKILL)
+        SupervisorClient.ensure(root)
+        assert stray.wait(1) == -signal.SIGKILL
+        assert person.poll() is None
+    finally:
+        person.kill()
+        stray.kill()
+        person.wait()
+        stray.wait()
+
+
+@pytest.mark.parametrize("pause", [0, 0.03, 0.3])
+def test_one_that_is_just_ending_is_waited_for(root: Path, pause: float) -> None:
+    ending = SupervisorClient.ensure(root)
+    ending.put("parameter-group", "last", {"parameters": {}})
+    ending.delete("parameter-group", "last")
+    time.sleep(pause)
+    following = SupervisorClient.ensure(root)
+    following.put("parameter-group", "first", {"parameters": {}})
+    assert not psutil.pid_exists(ending.pid) or not lives(psutil.Process(ending.pid))
+    found = SupervisorClient.running(root)
+    assert found is not None and found.pid == following.pid != ending.pid
+    assert [each["identifier"] for each in following.resources()] == ["first"]
+
+
+def test_many_callers_at_once_start_one_supervisor(root: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: SupervisorClient.ensure(root).pid, range(8)))
+    assert len(set(found)) == 1
+
+
+def test_two_checkouts_have_servers_of_the_same_name_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    with checkout(tmp_path / "one") as one, checkout(tmp_path / "other") as other:
+        first = SupervisorClient.ensure(one).put("instance", "orders", INSTANCE)
+        second = SupervisorClient.ensure(other).put("instance", "orders", {**INSTANCE, "password": "another"})
+        assert first["ip"] != second["ip"] and first["port"] == second["port"] == 5432
+        log_in(one, first).close()
+        log_in(other, second, password="another").close()
+        SupervisorClient.ensure(one).stop()
+        log_in(other, second, password="another").close()
+
+
+def test_a_damaged_state_is_one_sentence_with_the_way_out(root: Path) -> None:
+    folder = laptop_state(root)
+    folder.mkdir(parents=True)
+    (folder / "resources.json").write_text('{"addresses": {}, "resources": [{')
+    with pytest.raises(LaptopError, match=r"did not start: the state in .*resources.json is damaged; `make down`"):
+        SupervisorClient.ensure(root)
+
+
+def test_the_secret_of_a_master_user_goes_with_its_instance(root: Path, supervisor: SupervisorClient) -> None:
+    facts = supervisor.put("instance", "orders", {**INSTANCE, "manageMasterUserPassword": True})
+    manager = client_of(root, "secretsmanager")
+    (listed,) = manager.list_secrets()["SecretList"]
+    assert listed["Name"].startswith("rds!db-")
+    value = json.loads(manager.get_secret_value(SecretId=facts["masterSecretArn"])["SecretString"])
+    log_in(root, facts, user=value["username"], password=value["password"]).close()
+    supervisor.delete("instance", "orders")
+    until(lambda: SupervisorClient.running(root) is None)
+
+
 def test_the_last_resource_takes_the_supervisor_and_its_state_with_it(root: Path, supervisor: SupervisorClient) -> None:
     supervisor.put("instance", "orders", INSTANCE)
     supervisor.delete("instance", "orders")
-    psutil.wait_procs([psutil.Process(supervisor.pid)] if psutil.pid_exists(supervisor.pid) else [], timeout=15)
-    assert not laptop_state(root).exists()
-    assert SupervisorClient.running(root) is None
+    until(lambda: SupervisorClient.running(root) is None)
+    until(lambda: not laptop_state(root).exists())
 
 
 def test_a_mysql_proxy_is_refused_with_the_reason(supervisor: SupervisorClient) -> None:
@@ -143,7 +250,6 @@ def test_a_proxy_takes_one_target_that_exists(supervisor: SupervisorClient) -> N
 
 
 def test_secrets_do_not_show_in_repr() -> None:
-
     shown = repr(
         PostgresSettings(
             name="n", address="a", port=1, database="d", username="u", password="not-a-real-one", max_connections=1

@@ -1,0 +1,40 @@
+"""Locks between processes: files in a folder that may be removed by whoever holds them."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def held(file: Path, *, seconds: float) -> Iterator[bool]:
+    """Hold the lock of a file, made with its folder where it is missing: whether it was had within so many seconds.
+
+    Its holder may remove the file with its folder: one that has waited then finds its lock on a file that is gone,
+    and takes the new one. The kernel frees the lock of a process that ends.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stream = file.open("w")
+        except FileNotFoundError:
+            continue  # removed since the line before
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    yield False
+                    return
+                time.sleep(0.02)
+                continue
+            try:
+                current = file.stat().st_ino == os.fstat(stream.fileno()).st_ino
+            except FileNotFoundError:
+                current = False
+            if current:
+                yield True
+                return

@@ -1,0 +1,216 @@
+"""A proxy of the laptop without IAM: what clients see of PgBouncer when something changes, fails or is refused."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from local.supervisor.client import SupervisorClient
+from local.supervisor.pgbouncer import ADMIN_USER
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, put_orders, until
+from toolchain.checkout import laptop_state
+
+pytestmark = pytest.mark.servers
+POOL = {"maxConnectionsPercent": 50, "connectionBorrowTimeout": 1}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with checkout(tmp_path_factory.mktemp("proxies")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def made(root: Path) -> dict[str, Any]:
+    """A proxy that checks passwords, before a database with the user `app`."""
+    return put_orders(root, iam="DISABLED")
+
+
+@pytest.fixture
+def proxy(made: dict[str, Any], supervisor: SupervisorClient) -> dict[str, Any]:
+    """The proxy with its pool as every test finds it."""
+    supervisor.put("target-group", "orders", POOL)
+    return made
+
+
+def enter(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
+    given = {"user": "app", "password": "of-the-secret", "prepare_threshold": None}
+    return log_in(root, facts, **{**given, **changes})
+
+
+def lets_in(root: Path, facts: dict[str, Any], **changes: Any) -> Callable[[], bool]:
+    def attempt() -> bool:
+        try:
+            enter(root, facts, **changes).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    return attempt
+
+
+def pooler_setting(root: Path, name: str) -> str:
+    """What the running PgBouncer says of a setting, not what its file says."""
+    return {str(row["key"]): str(row["value"]) for row in shown(root, "CONFIG")}[name]
+
+
+def shown(root: Path, what: str) -> list[dict[str, Any]]:
+    """Rows of PgBouncer's admin console."""
+    facts = SupervisorClient.ensure(root).get("proxy", "orders")
+    assert facts is not None
+    with log_in(
+        root,
+        facts,
+        dbname="pgbouncer",
+        user=ADMIN_USER,
+        password=(laptop_state(root) / "proxies" / "orders" / "admin.password").read_text(),
+        cursor_factory=psycopg.ClientCursor,
+        row_factory=dict_row,
+    ) as connection:
+        return connection.execute(f"SHOW {what}").fetchall()
+
+
+def status(supervisor: SupervisorClient, kind: str) -> str:
+    return next(str(each["status"]) for each in supervisor.resources() if each["kind"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "guessed"}, "authentication failed"),
+        ({"user": "db_admin", "password": "not-a-real-one"}, "authentication failed"),
+        ({"sslmode": "disable", "sslrootcert": None}, "SSL required"),
+        ({"host": "another.name.example"}, "does not match host name"),
+        ({"options": "-c statement_timeout=1000"}, "unsupported startup parameter"),
+    ],
+    ids=["wrong password", "user without a secret", "no TLS", "another name", "options, as RDS Proxy"],
+)
+def test_a_login_is_refused(root: Path, proxy: dict[str, Any], changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match=words):
+        enter(root, proxy, **changes)
+
+
+def test_clients_share_the_pool_and_wait_no_longer_than_the_borrow_timeout(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    supervisor.put("target-group", "orders", {**POOL, "maxConnectionsPercent": 2})
+    with enter(root, proxy) as one, enter(root, proxy) as other:
+        pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
+        assert len(pids) == 1
+        with one.transaction(), pytest.raises(psycopg.Error, match="query_wait_timeout"):
+            one.execute("SELECT 1")
+            other.execute("SELECT 1")
+
+
+def test_a_borrow_timeout_of_0_errors_at_once_and_does_not_wait_for_ever(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    supervisor.put("target-group", "orders", {"maxConnectionsPercent": 2, "connectionBorrowTimeout": 0})
+    with enter(root, proxy) as one, enter(root, proxy) as other:
+        one.execute("SELECT 1")
+        with one.transaction():
+            one.execute("SELECT 1")
+            with pytest.raises(psycopg.Error, match="query_wait_timeout"):
+                other.execute("SELECT 1")
+
+
+def test_a_change_of_percent_reaches_the_pooler_while_a_client_stays_in(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    with enter(root, proxy) as connection:
+        pooler = pooler_setting(root, "max_db_connections")
+        assert pooler == str(79 * 50 // 100)
+        supervisor.put("target-group", "orders", {**POOL, "maxConnectionsPercent": 80})
+        until(lambda: pooler_setting(root, "max_db_connections") == str(79 * 80 // 100))
+        assert pooler_setting(root, "default_pool_size") == str(79 * 80 // 100)
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert supervisor.get("proxy", "orders") == proxy
+
+
+def test_an_init_query_runs_on_every_new_database_connection(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    def search_path() -> object:
+        with enter(root, proxy) as connection:
+            (path,) = connection.execute("SHOW search_path").fetchone() or (None,)
+            return path
+
+    assert search_path() == '"$user", public'
+    supervisor.put("target-group", "orders", {**POOL, "initQuery": "SET search_path =\n'a schema'"})
+    until(lambda: search_path() == '"a schema"')
+    supervisor.put("target-group", "orders", POOL)
+    until(lambda: search_path() == '"$user", public')
+
+
+def test_a_rotated_secret_reaches_the_pooler_and_the_target_tells_the_truth(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    instance = supervisor.get("instance", "orders")
+    assert instance is not None
+    manager = client_of(root, "secretsmanager")
+    assert status(supervisor, "target") == "AVAILABLE"
+    for password in ("rotated", "of-the-secret"):
+        value = json.dumps({"username": "app", "password": password})
+        manager.put_secret_value(SecretId="app", SecretString=value)
+        assert status(supervisor, "target") == "UNAVAILABLE: AUTH_FAILURE"
+        with log_in(root, instance) as connection:
+            connection.execute(f"ALTER ROLE app PASSWORD '{password}'")
+        until(lets_in(root, proxy, password=password))
+        assert status(supervisor, "target") == "AVAILABLE"
+    assert not lets_in(root, proxy, password="rotated")()
+
+
+def test_a_killed_pooler_and_a_killed_database_come_back(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    for name in ("pgbouncer", "postgres"):
+        (server,) = [each for each in psutil.Process(supervisor.pid).children() if each.name() == name]
+        server.kill()
+        psutil.wait_procs([server], timeout=5)
+        until(lets_in(root, proxy))
+    until(lambda: status(supervisor, "target") == "AVAILABLE")
+
+
+def test_a_proxy_without_its_target_errors_after_the_borrow_timeout_and_keeps_its_endpoint(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    enter(root, proxy).close()
+    supervisor.delete("target", "orders/orders")
+    with pytest.raises(psycopg.OperationalError, match="query_wait_timeout"):
+        enter(root, proxy)
+    supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
+    until(lets_in(root, proxy))
+    assert supervisor.get("proxy", "orders") == proxy
+
+
+def test_another_target_is_reached_by_clients_that_are_in(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    with enter(root, proxy) as client:
+        client.execute("SELECT 1")
+        other = supervisor.put("instance", "other", INSTANCE)
+        with log_in(root, other) as connection:
+            connection.execute("CREATE ROLE app LOGIN PASSWORD 'of-the-secret'")
+        try:
+            supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "other"})
+            until(lambda: client.execute("SELECT host(inet_server_addr())").fetchone() == (other["ip"],))
+        finally:
+            supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
+            supervisor.delete("instance", "other")
+
+
+def test_plain_text_is_let_in_only_where_tls_is_not_required(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    spec = next(each["spec"] for each in supervisor.resources() if each["kind"] == "proxy")
+    plain = lets_in(root, proxy, sslmode="disable", sslrootcert=None)
+    supervisor.put("proxy", "orders", {**spec, "requireTls": False})
+    until(plain)
+    supervisor.put("proxy", "orders", {**spec, "requireTls": True})
+    until(lambda: not plain())
+    assert lets_in(root, proxy)()
