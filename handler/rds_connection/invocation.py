@@ -33,7 +33,7 @@ class Invocation:
         self.request_id = context.aws_request_id if context is not None else ""
         self.opened = 0
         self.reused = 0
-        self._retried: list[str] = []
+        self._retried: tuple[str, ...] = ()
         self.connect_seconds = 0.0
         self.query_seconds = 0.0
 
@@ -51,7 +51,7 @@ class Invocation:
         seconds = random.uniform(*_PAUSE_SECONDS) if pause else 0.0  # noqa: S311 - spreads load, hides nothing
         if what in self._retried or self.seconds_left() < 2 * seconds:
             return False
-        self._retried.append(what)
+        self._retried += (what,)
         time.sleep(seconds)
         return True
 

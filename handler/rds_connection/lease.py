@@ -42,7 +42,7 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
         self._outermost = under_way is None
         self._invocation = invocation = under_way or begin(self._context)
         try:
-            self._pool = pool = the_pool()
+            self._pool = pool = _pool or the_pool()
             self._conn = conn = pool.acquire(invocation)
         except BaseException as error:
             if self._outermost:
@@ -100,7 +100,8 @@ def begin(context: LambdaContext | None) -> Invocation:
 def end(invocation: Invocation, error: BaseException | None) -> None:
     """End an invocation, and in Lambda tell how it went."""
     current.set(None)
-    function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+    # Looking into os.environ costs more than all the rest of this.
+    function = _pool.function_name if _pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if function:
         line = metrics_line(invocation, outcome=outcome(error), function=function, milliseconds=int(time.time() * 1000))
         sys.stdout.write(line + "\n")

@@ -30,11 +30,14 @@ class Pool:
 
     Attributes:
         acquired: how often a connection was handed out.
+        function_name: of the Lambda function; empty outside Lambda.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
         self._settings = settings
         self._credentials = credentials
+        self._max_lifetime = settings.max_lifetime
+        self.function_name = settings.function_name
         self._idle: list[Connection] = []
         self._open = 0
         self.acquired = 0
@@ -67,7 +70,7 @@ class Pool:
                         "the next begins, hand the connection on, or set it to 2"
                     )
                 self._open += 1
-        if conn is not None and conn.age() < self._settings.max_lifetime and conn.is_alive():
+        if conn is not None and conn.is_young(self._max_lifetime) and conn.is_alive():
             invocation.reused += 1
         else:
             try:
@@ -90,15 +93,21 @@ class Pool:
         Raises:
             UnfinishedTransactionError: a transaction was begun and not ended, so that its work is lost.
         """
+        if conn.is_idle():
+            invocation.query_seconds += conn.query_seconds
+            self._put_back(conn)
+            return
         try:
-            if not conn.is_idle():
-                _end(conn, failed=failed)
+            _end(conn, failed=failed)
         except (psycopg.Error, RdsConnectionError):
             if not failed:
                 raise
         finally:
             invocation.query_seconds += conn.query_seconds
-            self._put_back(conn)
+            if conn.is_idle():
+                self._put_back(conn)
+            else:
+                self._discard(conn)
 
     def lend(self, invocation: Invocation) -> Connection:
         """A connection for a caller that ends with `close()`, which then gives it back with its work rolled back."""
@@ -140,12 +149,14 @@ class Pool:
             _log.warning("%s; trying once more", problem)
 
     def _put_back(self, conn: Connection) -> None:
-        if conn.is_idle():
-            conn.restore()
-            with self._lock:
-                if len(self._idle) < self._settings.max_idle:
-                    self._idle.append(conn)
-                    return
+        conn.restore()
+        with self._lock:
+            if len(self._idle) < self._settings.max_idle:
+                self._idle.append(conn)
+                return
+        self._discard(conn)
+
+    def _discard(self, conn: Connection) -> None:
         conn.close()
         self._forget()
 

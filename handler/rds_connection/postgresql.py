@@ -18,8 +18,15 @@ from .errors import OutOfTimeError
 from .settings import Settings
 
 _T = TypeVar("_T")
+# Plain numbers, for they are compared with libpq's several times in each invocation, and an enum's members are slow.
+_OK, _NO_PIPELINE = int(ConnStatus.OK), int(PipelineStatus.OFF)
+_IDLE, _IN_TRANSACTION = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
+_FAILED = int(TransactionStatus.INERROR)
 # How long psycopg's waiting goes without a look at signals, in seconds: its own default.
 _INTERVAL_SECONDS = 0.1
+_NEVER = float("inf")
+_now = time.monotonic
+_wait = psycopg.Connection.wait
 
 
 class Connection(psycopg.Connection[TupleRow]):
@@ -40,7 +47,7 @@ class Connection(psycopg.Connection[TupleRow]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*args, **kwargs)
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         self.query_seconds = 0.0
         self.transactions_ended = 0
         self.give_back = None
@@ -56,10 +63,12 @@ class Connection(psycopg.Connection[TupleRow]):
         Raises:
             OutOfTimeError: no answer came by then.
         """
-        began = time.monotonic()
-        bounded = timeout is None and self.deadline != float("inf")
+        began = _now()
+        bounded = timeout is None and self.deadline != _NEVER
+        if bounded:
+            timeout = max(self.deadline - began, 0.0)
         try:
-            result = super().wait(gen, interval, max(self.deadline - began, 0.0) if bounded else timeout)
+            return _wait(self, gen, interval, timeout)
         except psycopg.errors._WaitTimeout:
             if not bounded:
                 raise
@@ -68,10 +77,9 @@ class Connection(psycopg.Connection[TupleRow]):
                 "take effect: raise the function's timeout, or make the statement faster"
             ) from None
         finally:
-            self.query_seconds += time.monotonic() - began
-        if self.pgconn.transaction_status == TransactionStatus.IDLE:
-            self.transactions_ended += 1
-        return result
+            self.query_seconds += _now() - began
+            if self.pgconn.transaction_status == _IDLE:
+                self.transactions_ended += 1
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""
@@ -81,10 +89,10 @@ class Connection(psycopg.Connection[TupleRow]):
         else:
             give_back(self)
 
-    def age(self) -> float:
-        """Seconds since the connection was opened, frozen ones included, by the clock that went on in a freeze."""
+    def is_young(self, lifetime: float) -> bool:
+        """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
         monotonic, wall = self.opened_at
-        return max(time.monotonic() - monotonic, time.time() - wall)
+        return _now() - monotonic < lifetime and time.time() - wall < lifetime
 
     def is_alive(self) -> bool:
         """Whether an idle connection can be used, told from its socket alone: no round trip.
@@ -96,19 +104,15 @@ class Connection(psycopg.Connection[TupleRow]):
     def is_idle(self) -> bool:
         """Whether the connection is open, outside a transaction, with no statement under way."""
         pgconn = self.pgconn
-        return (
-            pgconn.status == ConnStatus.OK
-            and pgconn.transaction_status == TransactionStatus.IDLE
-            and pgconn.pipeline_status == PipelineStatus.OFF
-        )
+        return pgconn.transaction_status == _IDLE and pgconn.status == _OK and pgconn.pipeline_status == _NO_PIPELINE
 
     def in_transaction(self) -> bool:
         """Whether a transaction is open, be it sound or failed."""
-        return self.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+        return self.pgconn.transaction_status in (_IN_TRANSACTION, _FAILED)
 
     def is_failed(self) -> bool:
         """Whether a statement failed in the open transaction, which can then no longer commit."""
-        return self.pgconn.transaction_status == TransactionStatus.INERROR
+        return self.pgconn.transaction_status == _FAILED
 
     def restore(self) -> None:
         """Take back what a block may have set on the connection object; needs an idle connection."""
@@ -176,7 +180,7 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         dbname=settings.database,
         user=login.user,
         password=login.password,
-        application_name=settings.application_name,
+        application_name=settings.function_name or "rds_connection",
         options="",
         sslmode="verify-full",
         sslrootcert=settings.ssl_root_cert,

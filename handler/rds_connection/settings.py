@@ -29,7 +29,7 @@ class Settings:
     secret_arn: str = ""
     password: str = field(default="", repr=False)
     region: str = ""
-    application_name: str = "rds_connection"
+    function_name: str = ""
     max_open: int = 1
     max_idle: int = 1
     max_lifetime: int = _LIFETIME_SECONDS
@@ -71,7 +71,7 @@ class Settings:
             secret_arn=given.get("DB_SECRET_ARN", ""),
             password=given.get("DB_PASSWORD", ""),
             region=region,
-            application_name=given.get("AWS_LAMBDA_FUNCTION_NAME", "rds_connection"),
+            function_name=given.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             max_open=numbers.read(
                 "DB_POOL_MAX_OPEN", default=1, low=1, high=2, reason="the proxy does the pooling, not the function"
             ),
