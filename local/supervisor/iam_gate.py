@@ -4,21 +4,25 @@ No pooler takes an IAM token of more than a kilobyte as a password. `python -m l
 one proxy; SIGHUP reads the file again. The file (0600) holds the passwords that PgBouncer asks for.
 """
 
-import asyncio
+import contextlib
 import json
 import signal
+import socket
 import ssl
 import struct
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from .iam_tokens import Door, Principal, refusal
+from .relay import Relay
 
 _SSL_REQUEST, _GSS_REQUEST, _CANCEL_REQUEST = 80877103, 80877104, 80877102
 _LONGEST_PACKET = 10_000
 _LOGIN_SECONDS = 15.0
-_CHUNK = 64 * 1024
+_THREAD_STACK_BYTES = 256 * 1024
+_BACKLOG = 4096
 
 
 class Refusal(Exception):  # noqa: N818 - what is sent to the client, not a fault of ours
@@ -30,11 +34,15 @@ class Refusal(Exception):  # noqa: N818 - what is sent to the client, not a faul
 
 
 class Gate:
-    """Serves one proxy."""
+    """Serves one proxy: a thread for each login, and one that relays for all who are in."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.read()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(self.settings["certificate"], self.settings["key"])
+        self._context.num_tickets = 0  # no client of PostgreSQL resumes a session
+        self._relay = Relay()
 
     def read(self) -> None:
         """Take the settings from the file."""
@@ -42,52 +50,48 @@ class Gate:
         self._door = Door(**self.settings["door"])
         self._principals = {key: Principal(**each) for key, each in self.settings["principals"].items()}
 
-    async def serve(self) -> None:
+    def serve(self) -> None:
         """Serve until ended."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.settings["certificate"], self.settings["key"])
-        self._context = context
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self.read)
-        server = await asyncio.start_server(
-            self._client, self.settings["address"], self.settings["port"], backlog=1024, limit=_CHUNK
-        )
-        async with server:
-            await server.serve_forever()
+        signal.signal(signal.SIGHUP, lambda *_: self.read())
+        threading.stack_size(_THREAD_STACK_BYTES)
+        with socket.create_server((self.settings["address"], self.settings["port"]), backlog=_BACKLOG) as server:
+            while True:
+                client, _ = server.accept()
+                threading.Thread(target=self._let_in, args=(client,), daemon=True).start()
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _let_in(self, client: socket.socket) -> None:
+        """Bring a client as far as a connection to the pooler that waits for it; the relay does the rest."""
+        client.settimeout(_LOGIN_SECONDS)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            async with asyncio.timeout(_LOGIN_SECONDS):
-                upstream = await self._log_in(reader, writer)
-            await self._relay(reader, writer, *upstream)
-        except Refusal as refused:
-            writer.write(_error(refused.state, str(refused)))
-        except (OSError, asyncio.IncompleteReadError, TimeoutError, ssl.SSLError):
-            pass  # the other side went away, or never spoke
-        finally:
-            writer.close()
+            try:
+                client = self._encrypted(client)
+                self._relay.add(client, self._log_in(client))
+            except Refusal as refused:
+                client.sendall(_error(refused.state, str(refused)))
+                _close(client)
+        except (OSError, EOFError):
+            client.close()  # it went away, or never spoke
 
-    async def _log_in(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Bring a client as far as a connection to the pooler that waits for it."""
-        packet = await _packet(reader)
+    def _encrypted(self, client: socket.socket) -> ssl.SSLSocket:
+        packet = _packet(client)
         while _code(packet) == _GSS_REQUEST:
-            writer.write(b"N")
-            packet = await _packet(reader)
+            client.sendall(b"N")
+            packet = _packet(client)
         if _code(packet) != _SSL_REQUEST:
             raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
-        writer.write(b"S")
-        await writer.drain()
-        await writer.start_tls(self._context)
-        startup = await _packet(reader)
+        client.sendall(b"S")
+        return self._context.wrap_socket(client, server_side=True)
+
+    def _log_in(self, client: socket.socket) -> socket.socket:
+        startup = _packet(client)
         if _code(startup) == _CANCEL_REQUEST:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         user = _parameters(startup).get("user", "")
-        writer.write(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
-        password = await _message(reader, b"p")
+        client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
+        password = _message(client, b"p")
         self._check(user, password.rstrip(b"\0").decode(errors="replace"))
-        return await self._to_pooler(startup, user)
+        return self._pooler(startup, user)
 
     def _check(self, user: str, password: str) -> None:
         if user not in self.settings["passwords"]:
@@ -96,47 +100,49 @@ class Gate:
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
 
-    async def _to_pooler(self, startup: bytes, user: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(
-            self.settings["address"], self.settings["pooler_port"], limit=_CHUNK
+    def _pooler(self, startup: bytes, user: str) -> socket.socket:
+        """A connection to the pooler with the secret's password given; its verdict is relayed."""
+        pooler = socket.create_connection(
+            (self.settings["address"], self.settings["pooler_port"]), timeout=_LOGIN_SECONDS
         )
-        writer.write(startup)
-        await _message(reader, b"R")  # PgBouncer asks for the password of the secret
-        word = self.settings["passwords"][user].encode() + b"\0"
-        writer.write(b"p" + struct.pack("!i", len(word) + 4) + word)
-        return reader, writer
-
-    @staticmethod
-    async def _relay(
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        pooler_reader: asyncio.StreamReader,
-        pooler_writer: asyncio.StreamWriter,
-    ) -> None:
-        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while data := await source.read(_CHUNK):
-                sink.write(data)
-                await sink.drain()
-
-        copies = [asyncio.create_task(copy(reader, pooler_writer)), asyncio.create_task(copy(pooler_reader, writer))]
-        try:
-            await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in copies:
-                task.cancel()
-            pooler_writer.close()
+        pooler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pooler.sendall(startup)
+        # A refusal comes instead of the question: then it is the client's to hear.
+        if pooler.recv(1, socket.MSG_PEEK) == b"R":
+            _message(pooler, b"R")
+            word = self.settings["passwords"][user].encode() + b"\0"
+            pooler.sendall(b"p" + struct.pack("!i", len(word) + 4) + word)
+        return pooler
 
 
-async def _packet(reader: asyncio.StreamReader) -> bytes:
+def _close(client: socket.socket) -> None:
+    if isinstance(client, ssl.SSLSocket):
+        with contextlib.suppress(OSError, ValueError):
+            client.setblocking(False)
+            client.unwrap()
+    client.close()
+
+
+def _exactly(source: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = source.recv(count - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+def _packet(source: socket.socket) -> bytes:
     """A packet without a type: length, code, rest."""
-    head = await reader.readexactly(4)
-    return head + await reader.readexactly(_length(head) - 4)
+    head = _exactly(source, 4)
+    return head + _exactly(source, _length(head) - 4)
 
 
-async def _message(reader: asyncio.StreamReader, kind: bytes) -> bytes:
+def _message(source: socket.socket, kind: bytes) -> bytes:
     """The body of a message that must be of a kind."""
-    head = await reader.readexactly(5)
-    body = await reader.readexactly(_length(head[1:]) - 4)
+    head = _exactly(source, 5)
+    body = _exactly(source, _length(head[1:]) - 4)
     if head[:1] != kind:
         raise Refusal("08P01", "an unexpected message came before the login was done.")
     return body
@@ -155,7 +161,8 @@ def _code(packet: bytes) -> int:
 
 def _parameters(startup: bytes) -> dict[str, str]:
     words = startup[8:].split(b"\0")
-    return {name.decode(): value.decode() for name, value in zip(words[::2], words[1::2], strict=False) if name}
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs if name}
 
 
 def _error(state: str, message: str) -> bytes:
@@ -164,4 +171,4 @@ def _error(state: str, message: str) -> bytes:
 
 
 if __name__ == "__main__":
-    asyncio.run(Gate(Path(sys.argv[1])).serve())
+    Gate(Path(sys.argv[1])).serve()
