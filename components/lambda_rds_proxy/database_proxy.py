@@ -45,6 +45,9 @@ class DatabaseProxyArgs(TypedDict):
     target group can read it: no secrets."""
     session_pinning_filters: NotRequired[list[str]]
     """What does not pin, MySQL only: EXCLUDE_VARIABLE_SETS, right only if no function relies on a variable it set."""
+    client_password_auth_type: NotRequired[str]
+    """How clients with auth secret prove their password; default the family's own, POSTGRES_SCRAM_SHA_256 or
+    MYSQL_CACHING_SHA2_PASSWORD."""
     debug_logging_until: NotRequired[str]
     """ISO 8601 time, at most 24 hours ahead, until which the proxy logs SQL text and why it pins; default off."""
     log_retention_days: NotRequired[int]
@@ -78,6 +81,7 @@ class DatabaseProxy(pulumi.ComponentResource):
         facts = ENGINES[Engine(database["engine"])]
         pool = _checked_pool(name, args)
         _check_users(name, users)
+        password_type = _password_type(name, args, facts)
         tags = args.get("tags")
         proxy_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
 
@@ -104,7 +108,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             idle_client_timeout=pool.idle_client_timeout,
             debug_logging=is_wanted(args.get("debug_logging_until"), now=datetime.now(UTC)),
             default_auth_scheme="IAM_AUTH" if _is_any(users, Auth.IAM_END_TO_END) else "NONE",
-            auths=[_auth(user, facts) for user in users if "secret_arn" in user] or None,
+            auths=[_auth(user, password_type) for user in users if "secret_arn" in user] or None,
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -301,8 +305,7 @@ def _when_there(value: pulumi.Output[str], other: pulumi.Input[str]) -> pulumi.O
     return pulumi.Output.all(value, other).apply(lambda known: str(known[0]))
 
 
-def _auth(user: DatabaseUserRef, facts: EngineFacts) -> aws.rds.ProxyAuthArgs:
-    password_type = facts.client_password_auth_types[0]
+def _auth(user: DatabaseUserRef, password_type: str) -> aws.rds.ProxyAuthArgs:
     return aws.rds.ProxyAuthArgs(
         auth_scheme="SECRETS",
         iam_auth="REQUIRED" if Auth(user["auth"]) is Auth.IAM else "DISABLED",
@@ -311,6 +314,17 @@ def _auth(user: DatabaseUserRef, facts: EngineFacts) -> aws.rds.ProxyAuthArgs:
         description=f"{user['user']} {password_type}",
         secret_arn=user["secret_arn"],
     )
+
+
+def _password_type(name: str, args: DatabaseProxyArgs, facts: EngineFacts) -> str:
+    allowed = facts.client_password_auth_types
+    chosen = args.get("client_password_auth_type", allowed[0])
+    if chosen not in allowed:
+        raise ValueError(
+            f'proxy "{name}" has client_password_auth_type {chosen}; a proxy of the family {facts.proxy_family} takes '
+            + " or ".join(allowed)
+        )
+    return chosen
 
 
 def _login_statements(users: Sequence[DatabaseUserRef], known: dict[str, Any]) -> list[dict[str, Any]]:

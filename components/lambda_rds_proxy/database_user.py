@@ -47,8 +47,8 @@ class DatabaseUserArgs(TypedDict):
     admin: NotRequired[DatabaseUserRef]
     """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
     bootstrap: NotRequired[bool]
-    """Whether to make the user; when false, or when the database has no admin secret, the SQL is printed; default
-    true."""
+    """Whether to make the user; when false, when the database has no admin secret, or for MySQL, which the admin function
+    does not speak, the SQL is printed; default true."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs and a deleted secret are kept."""
     python: NotRequired[str]
@@ -85,7 +85,7 @@ class DatabaseUser(pulumi.ComponentResource):
             if "secret_kms_key_arn" in args:
                 self.reference["secret_kms_key_arn"] = args["secret_kms_key_arn"]
         admin_secret_arn = args["database"].get("admin_secret_arn")
-        if args.get("bootstrap", True) and admin_secret_arn is not None:
+        if args.get("bootstrap", True) and admin_secret_arn is not None and ENGINES[engine].makes_users:
             self._bootstrap(name, args, secret, admin_secret_arn)
         else:
             self._say_what_to_do(args["database"], user, auth)
