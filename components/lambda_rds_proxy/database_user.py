@@ -47,8 +47,8 @@ class DatabaseUserArgs(TypedDict):
     admin: NotRequired[DatabaseUserRef]
     """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
     bootstrap: NotRequired[bool]
-    """Whether to make the user; when false, when the database has no admin secret, or for MySQL, which the admin function
-    does not speak, the SQL is printed; default true."""
+    """Whether to make the user; when false, when the database has no admin secret, or for MySQL, which the admin
+    function does not speak, the SQL is printed; default true."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs and a deleted secret are kept."""
     python: NotRequired[str]

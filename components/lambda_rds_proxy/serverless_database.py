@@ -327,9 +327,13 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
 
 
 def _instance_class(args: ServerlessDatabaseArgs) -> str:
-    facts = ENGINES[Engine(args.get("engine", Engine.POSTGRESQL))]
+    facts = ENGINES[_engine(args)]
     kind = TargetKind(args.get("kind", TargetKind.INSTANCE))
     return args.get("instance_class", facts.target(kind).default_instance_class)
+
+
+def _engine(args: ServerlessDatabaseArgs) -> Engine:
+    return Engine(args["database"]["engine"] if "database" in args else args.get("engine", Engine.POSTGRESQL))
 
 
 def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
@@ -340,7 +344,7 @@ def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
 
 def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
     """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    facts = ENGINES[Engine(args.get("engine", Engine.POSTGRESQL))]
+    facts = ENGINES[_engine(args)]
     known = "database" not in args or "admin_secret_arn" in args["database"]
     bootstrap = args.get("bootstrap", True) and facts.makes_users and known
     return bootstrap or Auth.SECRET in _auths(args) or "rotation_days" in args

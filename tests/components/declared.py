@@ -30,6 +30,23 @@ class _Aws(pulumi_mocks.Mocks):
             },
             "aws:index/getRegion:getRegion": {"region": REGION, "id": REGION},
             "aws:index/getPartition:getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
+            "aws:rds/getInstance:getInstance": {
+                "address": f"orders-db.abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "port": 6432,
+                "resourceId": "db-EXISTING",
+                "vpcSecurityGroups": ["sg-existing", "sg-other"],
+            },
+            "aws:rds/getCluster:getCluster": {
+                "endpoint": f"orders.cluster-abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "port": 3307,
+                "clusterResourceId": "cluster-EXISTING",
+                "vpcSecurityGroupIds": ["sg-existing"],
+            },
+            "aws:rds/getProxy:getProxy": {
+                "arn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-0fedcba9876543210",
+                "endpoint": f"console.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "vpcSecurityGroupIds": ["sg-proxy"],
+            },
             "aws:ec2/getSubnet:getSubnet": {
                 "id": args.args.get("id"),
                 "vpcId": "vpc-1",
