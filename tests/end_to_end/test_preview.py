@@ -11,6 +11,7 @@ from tests.end_to_end.conftest import Checkout
 
 pytestmark = pytest.mark.engine
 GOLDEN = Path(__file__).parent / "golden_urns.txt"
+STATES = Path(__file__).parent / "golden_states"
 FUNCTIONS = [{"name": "app", "path": "handler", "reservedConcurrency": 20}]
 EXISTING = {
     "identifier": "legacy-orders",
@@ -42,6 +43,24 @@ def test_a_new_dev_shaped_stack_previews_with_the_golden_urns_and_no_finding(che
     }
     found = sorted(urn for urn in urns if "pulumi:providers" not in urn and not urn.startswith("pulumi:pulumi:Stack"))
     assert found == GOLDEN.read_text().splitlines()
+
+
+@pytest.mark.parametrize("state", sorted(STATES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_stack_of_an_earlier_release_previews_without_replacing_or_deleting_anything(
+    checkout: Checkout, state: Path
+) -> None:
+    checkout.configure("golden", functions=FUNCTIONS)
+    taken = checkout.pulumi("stack", "import", "-s", "golden", "--file", str(state))
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    done = checkout.pulumi(
+        "preview", "-s", "golden", "--policy-pack", "policies", "--json",
+        environment={"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    made = [each["resourcePreEvent"]["metadata"] for each in steps if "resourcePreEvent" in each]
+    assert len(made) > 50
+    assert not [each["urn"] for each in made if each["op"] not in ("same", "update", "create")]
 
 
 def test_a_preview_starts_nothing(checkout: Checkout) -> None:
