@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rds_proxy_guard.pack import build
-from tests.policies.analyzed import SENTINEL, Resource, analyze, policies, secret
+from tests.policies.analyzed import SENTINEL, Resource, analyze, messages, policies, secret
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECT = "orders.abc123def456.eu-west-1.rds.amazonaws.com"
 PROXIED = "orders.proxy-abc123def456.eu-west-1.rds.amazonaws.com"
+
+AUTH = [{"authScheme": "SECRETS", "iamAuth": "REQUIRED", "secretArn": SENTINEL}]
 
 
 def database(name: str = "db") -> Resource:
@@ -22,7 +24,9 @@ def database(name: str = "db") -> Resource:
 
 
 def proxy(name: str = "proxy", family: str = "POSTGRESQL") -> Resource:
-    return Resource("aws:rds/proxy:Proxy", name, {"name": name, "engineFamily": family})
+    return Resource(
+        "aws:rds/proxy:Proxy", name, {"name": name, "engineFamily": family, "requireTls": True, "auths": AUTH}
+    )
 
 
 def group(of: Resource, percent: Any = 85, name: str = "group") -> Resource:
@@ -59,14 +63,15 @@ def function(variables: Any, feeds: list[Resource] | None = None, name: str = "f
     "value", [DIRECT, f"{DIRECT}:5432", f"postgresql://app:pw@{DIRECT}/x", f'{{"host": "{DIRECT}"}}', DIRECT.upper()]
 )
 def test_a_literal_database_endpoint_is_rejected_under_any_name(value: str) -> None:
-    (verdict,) = analyze([function({"SOME_SETTING": value})])
-    assert verdict.policy == "lambda-uses-rds-proxy"
-    assert "SOME_SETTING" in verdict.message
+    (message,) = messages("lambda-uses-rds-proxy", analyze([function({"SOME_SETTING": value})]))
+    assert "SOME_SETTING" in message
 
 
 def test_the_message_never_holds_the_value() -> None:
-    (verdict,) = analyze([function({"DB_DSN": f"postgresql://app:hunter2@{DIRECT}/x"})])
-    assert "hunter2" not in verdict.message and DIRECT not in verdict.message
+    found = analyze([function({"DB_DSN": f"postgresql://app:hunter2@{DIRECT}/x"})])
+    assert policies(found) == {"lambda-uses-rds-proxy", "lambda-database-credentials"}
+    for verdict in found:
+        assert "hunter2" not in verdict.message and DIRECT not in verdict.message
 
 
 def test_a_secret_value_is_judged_like_any_other() -> None:
