@@ -11,7 +11,7 @@ from .configuration import Configuration, Option, configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
 from .resources import INSPECTED, Kind, provider_of, tokens_of
-from .values import properties
+from .values import UNKNOWN, properties
 
 # The engine takes 4 MiB in answer to a whole stack; a finding is below 2 KiB.
 _MOST_FINDINGS = 200
@@ -152,7 +152,8 @@ def _graph(args: StackValidationArgs, memory: Memory) -> Graph:
         Node(
             urn=resource.urn,
             token=resource.resource_type,
-            outputs=properties(resource.props, provider_of(resource.resource_type).properties),
+            # While a provider's own configuration is unknown, the engine hands out an empty map of outputs.
+            outputs=properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN,
             inputs=memory.recall(resource.urn),
             feeds={
                 name: frozenset(dependency.urn for dependency in dependencies)

@@ -43,13 +43,9 @@ def plain(value: Json) -> Json:
     return value
 
 
-def properties(given: Json, wanted: Collection[str]) -> Json:
-    """The wanted properties of a resource; UNKNOWN when it shows none at all.
-
-    The engine hands out an empty map for outputs while a provider's own configuration is unknown.
-    """
-    present = list(given)
-    return {name: _read(given, name) for name in present if name in wanted} if present else UNKNOWN
+def properties(given: Json, wanted: Collection[str]) -> dict[str, Json]:
+    """The wanted properties of a resource; the others are not touched."""
+    return {name: _read(given, name) for name in list(given) if name in wanted}
 
 
 def _read(container: Json, key: Json) -> Json:

@@ -11,51 +11,9 @@ from hypothesis import strategies as st
 
 from rds_proxy_guard.pack import build
 from tests.policies.analyzed import SENTINEL, Resource, analyze, messages, policies, secret
+from tests.policies.resources import DIRECT, PROXIED, database, function, group, proxy, target
 
 ROOT = Path(__file__).resolve().parents[2]
-DIRECT = "orders.abc123def456.eu-west-1.rds.amazonaws.com"
-PROXIED = "orders.proxy-abc123def456.eu-west-1.rds.amazonaws.com"
-
-AUTH = [{"authScheme": "SECRETS", "iamAuth": "REQUIRED", "secretArn": SENTINEL}]
-
-
-def database(name: str = "db") -> Resource:
-    return Resource("aws:rds/instance:Instance", name, {"engine": "postgres"}, {"address": SENTINEL})
-
-
-def proxy(name: str = "proxy", family: str = "POSTGRESQL") -> Resource:
-    return Resource(
-        "aws:rds/proxy:Proxy", name, {"name": name, "engineFamily": family, "requireTls": True, "auths": AUTH}
-    )
-
-
-def group(of: Resource, percent: Any = 85, name: str = "group") -> Resource:
-    inputs: dict[str, Any] = {"dbProxyName": of.name}
-    if percent is not None:
-        inputs["connectionPoolConfig"] = {"maxConnectionsPercent": percent}
-    outputs = {**inputs, "connectionPoolConfig": inputs.get("connectionPoolConfig", SENTINEL)}
-    return Resource(
-        "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup", name, inputs, outputs, {"dbProxyName": [of]}
-    )
-
-
-def target(of: Resource, at: Resource, name: str = "target") -> Resource:
-    return Resource(
-        "aws:rds/proxyTarget:ProxyTarget",
-        name,
-        {"dbProxyName": of.name, "dbInstanceIdentifier": SENTINEL},
-        feeds={"dbProxyName": [of], "dbInstanceIdentifier": [at]},
-    )
-
-
-def function(variables: Any, feeds: list[Resource] | None = None, name: str = "fn") -> Resource:
-    """A function as the real provider shows it: the whole environment is unknown in outputs when a value in it is."""
-    unknown = variables == SENTINEL or SENTINEL in variables.values()
-    inputs = {"environment": {"variables": variables}}
-    outputs = {"environment": SENTINEL} if unknown else inputs
-    return Resource("aws:lambda/function:Function", name, inputs, outputs, {"environment": feeds or []})
-
-
 # --- a host that is known -------------------------------------------------------------------------------------------
 
 

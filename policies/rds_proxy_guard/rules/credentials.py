@@ -48,7 +48,7 @@ def by_value(urn: str, token: str, properties: Json, *, ignored: tuple[re.Patter
         if any(pattern.search(name) for pattern in ignored):
             continue
         how = _how(name, variables[name], serves_database=serves_database)
-        if how:
+        if how is not None:
             found.append(Finding(urn, f"Environment variable {name} holds a database's password{how}. {_WHY} {_FIX}"))
     return found
 

@@ -86,7 +86,7 @@ def by_graph(graph: Graph) -> list[Finding]:
 def _not_admitted(network: "_Network", database: Node, proxies: Iterable[Node]) -> Iterable[Finding]:
     groups, all_known = network.groups(database)
     # Rules of a group that others own are not in this stack, and neither are those of one that cannot be identified.
-    if not groups or not all_known or network.stray or not all(group in network.graph.nodes for group in groups):
+    if not groups or not all_known or "" in network.rules or not all(group in network.graph.nodes for group in groups):
         return
     port = _port(database)
     rules = [rule for group in groups for rule in network.rules.get(group, ()) if rule.covers(port) is not False]
@@ -135,7 +135,6 @@ class _Network:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.stray = False
         self._by_id = {
             text: node.urn
             for node in graph.of(Kind.SECURITY_GROUP)
@@ -153,7 +152,7 @@ class _Network:
 
     @cached_property
     def rules(self) -> dict[str, list[_Ingress]]:
-        """Group → what it lets in, stated inline or by rules of their own."""
+        """Group → what it lets in, stated inline or by rules of their own; under "" rules whose group is not known."""
         found: dict[str, list[_Ingress]] = {}
         for group in self.graph.of(Kind.SECURITY_GROUP):
             found.setdefault(group.urn, []).extend(self._inline(group))
@@ -162,12 +161,11 @@ class _Network:
                 continue
             path = rule.provider.rule_group
             admitting, _ = self._resolve(rule, path[0], rule.read(*path))
-            self.stray |= not admitting
             stated = {name: rule.read(name) for name in rule.provider.properties}
             sources, complete = self._sources(rule, stated, GROUP_SOURCES)
             if _is_on(stated.get("self")):
                 sources |= admitting
-            for group_urn in admitting:
+            for group_urn in admitting or {""}:
                 ingress = _ingress(rule, stated, sources, certain=True, complete=complete)
                 found.setdefault(group_urn, []).append(ingress)
         return found
