@@ -122,12 +122,14 @@ class Graph:
         return found
 
     def _below(self, urn: str) -> list[str]:
-        below, todo = [], list(self._children.get(urn, ()))
+        below: dict[str, None] = {}
+        todo = list(self._children.get(urn, ()))
         while todo:
             child = todo.pop()
-            below.append(child)
-            todo.extend(self._children.get(child, ()))
-        return below
+            if child not in below:
+                below[child] = None
+                todo.extend(self._children.get(child, ()))
+        return list(below)
 
     @cached_property
     def _children(self) -> dict[str, list[str]]:
