@@ -157,6 +157,13 @@ def test_writer_from_the_proxy_and_reader_from_who_knows_where_is_undecided() ->
     assert "DB_HOST, DB_READER_HOST" in message
 
 
+def test_a_proxys_host_in_one_variable_does_not_excuse_a_databases_in_another() -> None:
+    db = database()
+    variables = {"DB_HOST": PROXIED, "DB_READER_HOST": SENTINEL}
+    (verdict,) = analyze([db, function(variables, [db])])
+    assert verdict.blocks and "DB_READER_HOST" in verdict.message
+
+
 def test_a_host_that_nothing_in_the_stack_feeds_is_undecided() -> None:
     (message,) = undecided([function({"DB_HOST": SENTINEL})])
     assert "DB_HOST" in message

@@ -90,7 +90,8 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
     named = sources.named_in(literals)
     # A Secret hands out its ARN and name only; what it holds is in its versions.
     fed = sources.of([node for node in feeding if node.kind is not Kind.SECRET])
-    proxied = bool(shown or sources.of([*feeding, *named]).proxies)
+    # A proxy's host that is a value already says nothing about a host that is not.
+    proxied = bool(sources.of([*feeding, *named]).proxies)
     unknown = [name for name, value in known.items() if holds_unknown(value)]
     hosts = sorted(filter(keys.carries_host, unknown))
     if hosts or not names_known:
@@ -117,7 +118,7 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
             return _undecided(
                 function, f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
             )
-    return None if proxied else _by_reference(function, [*feeding, *named], sources)
+    return None if proxied or shown else _by_reference(function, [*feeding, *named], sources)
 
 
 def _by_reference(function: Node, held: list[Node], sources: "_Sources") -> Finding | None:
