@@ -229,6 +229,23 @@ def test_what_a_function_finds_in_a_secret_is_undecided() -> None:
     assert len(undecided([holder, version, function({"DB_SECRET_ARN": SENTINEL}, [holder])])) == 1
 
 
+def test_a_host_from_elsewhere_beside_a_secrets_arn_is_undecided() -> None:
+    db = database()
+    holder, version = secret_with(SENTINEL, [db])
+    variables = {"DB_HOST": SENTINEL, "DB_SECRET_ARN": SENTINEL}
+    assert len(undecided([db, holder, version, function(variables, [version])])) == 1
+
+
+def test_a_parameter_of_any_name_that_holds_a_databases_host_is_judged_by_it() -> None:
+    held = parameter(json.dumps({"host": DIRECT}), name="/orders/settings")
+    assert blocking(analyze([held, function({"SETTINGS": "/orders/settings"})])) == {GRAPH}
+
+
+def test_a_value_that_is_any_word_names_no_parameter() -> None:
+    held = parameter(DIRECT, name="dev")
+    assert analyze([held, function({"STAGE": "dev"})]) == []
+
+
 def test_a_secret_without_a_host_in_it_is_fine() -> None:
     holder, version = secret_with(json.dumps({"username": "app"}))
     assert analyze([holder, version, function({"DB_SECRET_ARN": SENTINEL}, [holder])]) == []

@@ -84,8 +84,6 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
     known = {name: value for name, value in variables.items() if keys.read(name)} if names_known else {}
     literals = [value for value in known.values() if not holds_unknown(value)]
     shown = endpoints_in(literals)
-    if any(each.direct for each in shown):
-        return None  # the other policy says so
     feeding = graph.feeding(function, path[0])
     named = sources.named_in(literals)
     # A Secret hands out its ARN and name only; what it holds is in its versions.
@@ -118,6 +116,7 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
             return _undecided(
                 function, f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
             )
+    # A database's own host among the values is the other policy's finding.
     return None if proxied or shown else _by_reference(function, [*feeding, *named], sources)
 
 
