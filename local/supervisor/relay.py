@@ -107,7 +107,10 @@ class Relay:
     def _carry(self, pair: _Pair, source: int | None) -> None:
         if pair.carry(source):
             for fileno, mask in pair.changes():
-                self._reactor.watch(fileno, mask, partial(self._ready, pair, fileno))
+                if mask:
+                    self._reactor.watch(fileno, mask, partial(self._ready, pair, fileno))
+                else:
+                    self._reactor.forget(fileno)  # epoll tells of a peer's end without being asked, again and again
             return
         for fileno in pair.filenos:
             self._reactor.forget(fileno)
