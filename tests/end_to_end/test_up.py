@@ -161,6 +161,15 @@ def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Che
     assert up.invoke()["body"]["ok"] is True
 
 
+def test_the_deployed_functions_are_a_load_too(up: Checkout) -> None:
+    done = up.run("python", "-m", "ops", "storm", "--stack", "local", "--environments", "5", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    storm = json.loads(done.stdout)
+    assert set(storm["phases"]) == {"proxy"}
+    assert storm["phases"]["proxy"]["failed"] == {} and storm["phases"]["proxy"]["served"] > 0
+    assert (storm["maxConnections"], storm["pgbenchRequestsPerSecond"]) == (79, None)
+
+
 def test_with_auth_iam_functions_sign_in_and_passwords_are_refused(up: Checkout) -> None:
     def switch(auth: str) -> None:
         done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", "--config",
