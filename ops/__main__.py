@@ -2,6 +2,7 @@
 
 import typer
 
+from .chaos.command import chaos
 from .storm.command import storm
 
 app = typer.Typer(
@@ -11,6 +12,7 @@ app = typer.Typer(
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
+app.command()(chaos)
 app.command()(storm)
 
 if __name__ == "__main__":

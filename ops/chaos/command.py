@@ -10,6 +10,7 @@ import psycopg
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from local.supervisor.errors import LaptopError
@@ -18,11 +19,16 @@ from .matrix import Auth, Cell, Fault, Moment, cells
 from .trial import run_matrix
 from .verdict import Verdict
 
-EXAMPLES = (
-    "Examples: `python -m ops chaos` · `python -m ops chaos --fault failover --auth iam` · "
-    "`python -m ops chaos --moment commit --json > chaos.json`. "
-    "Exit status: 0 every cell is as it must be, 1 one is not, 2 nothing could be tried."
-)
+_EXAMPLES = """
+**Examples**
+
+- `python -m ops chaos`: everything, in a few minutes; needs no running stack and touches none
+- `python -m ops chaos --fault failover --auth iam`: one row, one column
+- `python -m ops chaos --moment commit --moment answer --json > chaos.json`: for a machine to read
+
+Exit status: 0 every cell is as it must be, 1 one is not, 2 wrong options or nothing could be tried, 130 interrupted.
+"""
+_errors = Console(stderr=True, highlight=False)
 
 
 def chaos(
@@ -35,34 +41,36 @@ def chaos(
     markdown: Annotated[bool, typer.Option(help="Print the result as the table of docs/faults.md.")] = False,
 ) -> None:
     """Faults under load, on servers of its own: every fault at every moment, and a count of every row afterwards."""
-    errors = Console(stderr=True, highlight=False)
     chosen = cells(faults=fault or (), moments=moment or (), auths=auth or ())
     if not chosen:
-        errors.print("error: no cell has this fault, moment and auth together; `docs/faults.md` shows which there are")
+        _errors.print("error: no cell has this fault, moment and auth together; `docs/faults.md` shows which there are")
         raise typer.Exit(2)
     progress = _Progress(len(chosen))
     try:
         # Progress goes to standard error: what is asked for can be redirected.
-        with Live(console=errors, refresh_per_second=5, transient=True, get_renderable=progress.line):
+        with Live(console=_errors, refresh_per_second=5, transient=True, get_renderable=progress.line):
             verdicts = run_matrix(chosen, environments=environments, seconds=seconds, progress=progress.tell)
     except (LaptopError, OSError, psycopg.Error) as error:
-        errors.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
+        _errors.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        errors.print("error: interrupted; all servers are ended")
+        _errors.print("error: interrupted; all servers are ended")
         raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(as_document(verdicts, environments=environments), indent=2))
     elif markdown:
         print(as_markdown(verdicts))
     else:
-        console = Console(highlight=False)
-        console.print(as_table(verdicts, environments=environments))
-        for cell, verdict in verdicts.items():
-            if not verdict.passed:
-                console.print(f"✗ {cell.fault} {cell.moment} {cell.auth}: {'; '.join(verdict.problems)}")
-    if not all(verdict.passed for verdict in verdicts.values()):
+        Console(highlight=False).print(as_table(verdicts, environments=environments))
+    wrong = {cell: verdict for cell, verdict in verdicts.items() if not verdict.passed}
+    for cell, verdict in wrong.items():
+        problems = escape("; ".join(verdict.problems))
+        _errors.print(f"✗ {cell.fault} {cell.moment} {cell.auth}: {problems}", soft_wrap=True)
+    if wrong:
         raise typer.Exit(1)
+
+
+chaos.__doc__ = f"{chaos.__doc__}\n{_EXAMPLES}"
 
 
 def as_document(verdicts: Mapping[Cell, Verdict], *, environments: int) -> dict[str, Any]:
@@ -110,15 +118,15 @@ def as_table(verdicts: Mapping[Cell, Verdict], *, environments: int) -> Table:
 
 
 def as_markdown(verdicts: Mapping[Cell, Verdict]) -> str:
-    """A row for each fault and moment: how the fault is made, and what callers got. Without counts, for they vary."""
-    lines = ["| fault | moment | how it is made | what callers got |", "|---|---|---|---|"]
+    """A row for each fault and moment with what callers got. Without counts, for they vary."""
+    lines = ["| fault | moment | what callers got |", "|---|---|---|"]
     for fault, moment in dict.fromkeys((cell.fault, cell.moment) for cell in verdicts):
         its = [verdict for cell, verdict in verdicts.items() if (cell.fault, cell.moment) == (fault, moment)]
         got: Counter[str] = sum((Counter(verdict.errors) for verdict in its), Counter())
         answers = [f"`{error}`" for error in sorted(got)]
         ways = ["a row", *(["a row, written at the second attempt"] if any(v.rerun for v in its) else []), *answers]
         mark = "" if all(verdict.passed for verdict in its) else "✗ "
-        lines.append(f"| {fault.value} | {moment.value} | {fault.meaning} | {mark}{' · '.join(ways)} |")
+        lines.append(f"| {fault.value} | {moment.value} | {mark}{' · '.join(ways)} |")
     return "\n".join(lines)
 
 
@@ -126,7 +134,7 @@ def _shown(verdict: Verdict | None) -> str:
     if verdict is None:
         return "–"
     if not verdict.passed:
-        return f"[red]✗ {verdict.problems[0]}[/red]"
+        return f"[red]✗ {escape(verdict.problems[0])}[/red]"
     counts = f"[green]✓[/green] {verdict.written}"
     counts += f" + {verdict.failed}" if verdict.failed else ""
     return counts + (f" ? {verdict.unknown}" if verdict.unknown else "")

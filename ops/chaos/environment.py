@@ -12,18 +12,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local.supervisor.errors import LaptopError
 from local.supervisor.processes import kill_group, plain_environment, start
 
 from .verdict import Attempt, Told
 
 _FUNCTION = Path(__file__).with_name("function.py")
 _HANDLER = Path(__file__).resolve().parents[2] / "handler"
+# What Lambda gives a function to load its module is 10 s; a machine full of servers that start may take longer.
+_INIT_SECONDS = 30.0
 # How much later than its limit an answer is still read: late is told apart from never.
 _GRACE_SECONDS = 1.0
 
 
 class Environment:
-    """A process with the variables of a function."""
+    """A process with the variables of a function, which is ready when this is made.
+
+    Raises:
+        LaptopError: it does not start.
+    """
 
     def __init__(self, variables: Mapping[str, str], folder: Path) -> None:
         self._variables = {**plain_environment(), "PYTHONPATH": str(_HANDLER), **variables}
@@ -83,6 +90,11 @@ class Environment:
             stdin=subprocess.PIPE,
         )
         threading.Thread(target=self._read, args=(self._process, self._answers), daemon=True).start()
+        with contextlib.suppress(queue.Empty):
+            if self._answers.get(timeout=_INIT_SECONDS):
+                return
+        self.end()
+        raise LaptopError(f"the function did not start within {_INIT_SECONDS:.0f} s; run it alone: {_FUNCTION}")
 
     @staticmethod
     def _read(process: "subprocess.Popen[bytes]", answers: "queue.Queue[dict[str, Any] | None]") -> None:

@@ -3,11 +3,11 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from .load import Load
 from .matrix import Auth, Cell, Fault, Moment
-from .stand import BORROW_SECONDS, USER, Stand
+from .stand import BORROW_SECONDS, Stand
 from .wire import Break
 
 # How long a fault lasts that can last: within a handler's pause before its second attempt (0.2 to 1 s) for some
@@ -25,14 +25,21 @@ _Made = Callable[[Stand, Load], AbstractContextManager[Met]]
 def strike(stand: Stand, cell: Cell, load: Load) -> int:
     """Let a fault begin, last and end: how many connections or invocations it met.
 
-    At the moment `connect` every client connection is closed once the fault is there; a `frozen` environment sees
-    nothing of it while it lasts.
+    It begins between invocations at the moments `frozen`, which it does not outlast, and `connect`, for which every
+    client connection is closed.
     """
-    with _making(cell)(stand, load) as met:
-        if cell.moment is Moment.CONNECT:
-            stand.wire.close_lines(reset=False)
-        if cell.moment is not Moment.FROZEN:
-            time.sleep(_HOLDS_SECONDS if cell.fault is Fault.BORROW_TIMEOUT else _LASTS_SECONDS)
+    # With a borrow timeout, too: the last to borrow would wait in vain behind those who share what is left.
+    apart = cell.moment in (Moment.FROZEN, Moment.CONNECT) or cell.fault is Fault.BORROW_TIMEOUT
+    with ExitStack() as stack:
+        with load.frozen() if apart else nullcontext():
+            met = stack.enter_context(_making(cell)(stand, load))
+            if cell.moment is Moment.CONNECT:
+                stand.wire.close_lines(reset=False)
+            if cell.moment is Moment.FROZEN:
+                found = met()
+                stack.close()
+                return found
+        time.sleep(_HOLDS_SECONDS if cell.fault is Fault.BORROW_TIMEOUT else _LASTS_SECONDS)
         return met()
 
 
@@ -73,8 +80,8 @@ def _reset(stand: Stand, _: Load) -> Iterator[Met]:
 
 @contextmanager
 def _backends_killed(stand: Stand, _: Load) -> Iterator[Met]:
-    killed = stand.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", USER)
-    yield lambda: len(killed)
+    killed = stand.terminate_backends()
+    yield lambda: killed
 
 
 @contextmanager

@@ -33,6 +33,7 @@ class Load:
         self._stopping = threading.Event()
         self._going = threading.Event()
         self._going.set()
+        self._turns = list(range(len(environments)))  # not all in the same way at once
         self._locks = [threading.Lock() for _ in environments]
         self._threads = [threading.Thread(target=self._drive, args=(turn,)) for turn in range(len(environments))]
 
@@ -59,7 +60,7 @@ class Load:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Freeze every environment between two invocations, for the length of a block."""
+        """Freeze every environment between two invocations, for the length of a block; then both ways meet the thaw."""
         with ExitStack() as stack:
             self._going.clear()
             stack.callback(self._going.set)
@@ -67,6 +68,7 @@ class Load:
                 stack.enter_context(lock)
                 environment.freeze()
                 stack.callback(environment.thaw)
+            self._turns = list(range(len(self._environments)))
             yield
 
     def since(self, moment: float) -> int:
@@ -84,13 +86,15 @@ class Load:
 
     def _drive(self, number: int) -> None:
         environment, lock = self._environments[number], self._locks[number]
-        for turn in itertools.count(number):  # not all in the same way at once
+        while True:
             self._going.wait()
             with lock:
                 if self._stopping.is_set():
                     return
                 if self._going.is_set():
-                    self._invoke(environment, in_transaction=self._always_in_transaction or turn % 2 == 0)
+                    self._turns[number] += 1
+                    way = self._turns[number] % 2 == 0
+                    self._invoke(environment, in_transaction=self._always_in_transaction or way)
             time.sleep(_PAUSE_SECONDS)
 
     @property

@@ -61,10 +61,26 @@ class Cell:
     moment: Moment
     auth: Auth
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the fault has passed when the next statement is sent, so that no function runs twice for it."""
+        # Nothing tells a connection that is silent from one that is lost, but to speak.
+        return self.moment is Moment.FROZEN and self.fault is not Fault.NETWORK_CUT
+
+    @property
+    def is_unnoticed(self) -> bool:
+        """Whether no caller may notice anything: it is over, or a second login always helps."""
+        return self.is_over or self.fault is Fault.TOKEN_EXPIRED
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a function must have run twice: what was lost is an open transaction, and nothing else is."""
+        return self.moment is Moment.TRANSACTION and self.fault in (Fault.CONNECTION_RESET, Fault.BACKEND_KILLED)
+
 
 _MOMENTS = {
     Moment.FROZEN: "between two invocations; the environment is stopped, as Lambda stops it, until the fault is over",
-    Moment.CONNECT: "without a connection: each environment's is closed as the fault begins",
+    Moment.CONNECT: "between two invocations; every environment's connection is closed as the fault begins",
     Moment.QUERY: "the database executes a statement",
     Moment.TRANSACTION: "a transaction is open and no statement runs",
     Moment.COMMIT: "COMMIT was sent, and is not yet done",
@@ -90,7 +106,7 @@ _DURING = (Moment.QUERY, Moment.TRANSACTION, Moment.COMMIT)
 _MATRIX: dict[Fault, tuple[Moment, ...]] = {
     Fault.SERVER_GONE: (Moment.FROZEN,),
     Fault.CONNECTION_RESET: (Moment.FROZEN, Moment.CONNECT, *_DURING, Moment.ANSWER),
-    Fault.NETWORK_CUT: (Moment.FROZEN, *_DURING),
+    Fault.NETWORK_CUT: (Moment.FROZEN, Moment.CONNECT, *_DURING),
     Fault.BACKEND_KILLED: (Moment.FROZEN, *_DURING),
     Fault.POOLER_RESTART: (Moment.FROZEN, Moment.CONNECT, *_DURING),
     Fault.FAILOVER: (Moment.FROZEN, Moment.CONNECT, *_DURING),

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ BORROW_SECONDS = 1
 _PORT = 5432
 _MOTO_PORT = 4566
 _REGION = "eu-west-1"
+_END_SECONDS = 5.0
 _MAX_CONNECTIONS = 40
 _PERCENT = 25
 _numbers = itertools.count(10)
@@ -94,15 +96,15 @@ class Stand:
             prepare_threshold=None,
         )
 
-    def restart_pooler(self) -> None:
-        """Kill it as a crash does, and start it again."""
-        self.pooler.server.stop(seconds=0)
-        self.pooler.start()
-
-    def restart_database(self) -> None:
-        """Kill it as a crash does, and start it again."""
-        self.postgres.server.stop(seconds=0)
-        self.postgres.start()
+    def terminate_backends(self) -> int:
+        """End every database connection of the application, and wait until proxy and database know: how many."""
+        found = self.query("SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", USER)
+        killed = [row[0] for row in found]
+        deadline = time.monotonic() + _END_SECONDS
+        while self.query("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", killed) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.pooler.show("VERSION")  # it answers after it has read what was at its sockets
+        return len(killed)
 
     def rotate(self, password: str) -> None:
         """Another password: of the user in the database, at the proxy, and in the secret, in this order."""

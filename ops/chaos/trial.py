@@ -71,24 +71,23 @@ def try_cell(its: Stand, cell: Cell, *, seconds: float) -> Verdict:
     with Load(its.environments, cell.moment) as load:
         try:
             load.warm()
-            met = _strike(its, cell, load)
+            met = min(_reach(its, cell.moment), strike(its, cell, load))
             time.sleep(seconds)
         except (LaptopError, psycopg.Error, OSError) as error:
             problem = f"the fault could not be made: {' '.join(str(error).split())}"
     stuck, left = load.probe(), _settle(its)
-    verdict = judge(
-        load.attempts,
-        Aftermath(rows=its.rows(), met=met, in_transaction=left, stuck=stuck, secrets=(*secrets, *its.secrets)),
+    aftermath = Aftermath(
+        rows=its.rows(),
+        met=met,
+        in_transaction=left,
+        stuck=stuck,
+        unnoticed=cell.is_unnoticed,
+        over=cell.is_over,
+        repeated=cell.is_repeated,
+        secrets=(*secrets, *its.secrets),
     )
+    verdict = judge(load.attempts, aftermath)
     return replace(verdict, problems=(problem, *verdict.problems)) if problem else verdict
-
-
-def _strike(its: Stand, cell: Cell, load: Load) -> int:
-    if cell.moment is Moment.FROZEN:
-        with load.frozen():
-            return strike(its, cell, load)
-    at = _reach(its, cell.moment)
-    return min(at, strike(its, cell, load))
 
 
 def _reach(its: Stand, moment: Moment) -> int:

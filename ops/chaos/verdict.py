@@ -48,6 +48,12 @@ class Aftermath:
     """Database connections of the application that stay in a transaction though nobody works."""
     stuck: int = 0
     """Environments whose next invocation failed."""
+    unnoticed: bool = False
+    """Whether no caller may have noticed anything."""
+    over: bool = False
+    """Whether no function may have run twice."""
+    repeated: bool = False
+    """Whether some function must have."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What no error may contain."""
 
@@ -87,12 +93,16 @@ def judge(attempts: Iterable[Attempt], aftermath: Aftermath) -> Verdict:
         "answered too late": sum(each.told is not Told.NOTHING and each.seconds > each.limit for each in attempts),
         "with an unclear error": told[Told.UNCLEAR] + sum(bool(each.error) and not each.text for each in attempts),
         "with a secret in the error": sum(secret in each.text for each in attempts for secret in aftermath.secrets),
+        "told of what nobody should notice": aftermath.unnoticed * (told[Told.FAILED] + told[Told.UNKNOWN]),
+        "run twice for what was over": aftermath.over * sum(each.runs > 1 for each in attempts),
         "left in a transaction": aftermath.in_transaction,
         "still failing afterwards": aftermath.stuck,
     }
     problems = [f"{count} {what}" for what, count in counts.items() if count]
     if not aftermath.met:
         problems.append("the fault met nobody")
+    if aftermath.repeated and not any(each.runs > 1 for each in attempts):
+        problems.append("no second attempt was made")
     if not told[Told.WRITTEN]:
         problems.append("nothing was written at all")
     return Verdict(

@@ -43,7 +43,7 @@ class Break(Enum):
     ANSWER = auto()
     """The connection is reset instead of the answer to COMMIT being handed on."""
     EVERYWHERE = auto()
-    """Nothing is handed on, and connections that were there never work again."""
+    """Nothing is handed on and nobody is let in, without a word; connections that were there never work again."""
 
 
 class Wire:
@@ -68,6 +68,7 @@ class Wire:
         self._lines: set[_Line] = set()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
+        self._lost: list[socket.socket] = []
         self._listen()
 
     @property
@@ -83,9 +84,12 @@ class Wire:
                 line.dead = True
                 self.count()
         self.broken = where
-        if where is Break.CONNECT:
+        if where in (Break.CONNECT, Break.EVERYWHERE):
             self._deafen()
-        elif self._listener is None:
+        if where is Break.EVERYWHERE:
+            self._lose_requests()
+        elif where is not Break.CONNECT and self._listener is None:
+            self._found_again()
             self._listen()
 
     def close_lines(self, *, reset: bool) -> int:
@@ -101,6 +105,7 @@ class Wire:
     def close(self) -> None:
         """End it."""
         self._deafen()
+        self._found_again()
         self.close_lines(reset=False)
 
     def count(self) -> None:
@@ -118,11 +123,7 @@ class Wire:
             return list(self._lines)
 
     def _listen(self) -> None:
-        try:
-            self._listener = socket.create_server(self._address, backlog=128)
-        except OSError as error:
-            address, port = self._address
-            raise LaptopError(f"{address}:{port} is taken ({error.strerror}); end what listens there") from None
+        self._listener = _bound(self._address, backlog=128)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True, name="wire").start()
 
     def _deafen(self) -> None:
@@ -131,6 +132,16 @@ class Wire:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             listener.close()
+
+    def _lose_requests(self) -> None:
+        """Let TCP's requests for a connection get lost: the kernel drops those to a queue that is full."""
+        full = _bound(self._address, backlog=0)
+        self._lost = [full, socket.create_connection(self._address)]
+
+    def _found_again(self) -> None:
+        lost, self._lost = self._lost, []
+        for each in lost:
+            each.close()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # closed: nobody listens any more
@@ -152,7 +163,7 @@ class _Line:
     def __init__(self, wire: Wire, client: socket.socket) -> None:
         self.ending = ""
         self.dead = False
-        self._silent = wire.broken in (Break.GREETING, Break.EVERYWHERE)
+        self._silent = wire.broken is Break.GREETING
         self._wire = wire
         self._client = client
         self._proxy: socket.socket | None = None
@@ -255,6 +266,13 @@ class _Line:
             return False
         _send(proxy, message.data)
         return True
+
+
+def _bound(address: tuple[str, int], *, backlog: int) -> socket.socket:
+    try:
+        return socket.create_server(address, backlog=backlog)
+    except OSError as error:
+        raise LaptopError(f"{address[0]}:{address[1]} is taken ({error.strerror}); end what listens there") from None
 
 
 def _read(source: socket.socket) -> bytes | None:
