@@ -105,6 +105,7 @@ class _Load:
         """The last line that it wrote to standard error."""
         self._complaints.seek(0)
         lines = self._complaints.read().strip().splitlines()
+        print(*lines, sep="\n")
         return lines[-1] if lines else "it said nothing"
 
     def memory_mb(self) -> float:
@@ -128,7 +129,14 @@ def _load(stack: LaptopStack, settings: StormSettings, door: Door) -> Iterator[_
     # A file: a pipe that nobody reads while the load runs would stop it.
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(
-            [os.path.realpath(sys.executable), "-S", "-s", str(Path(__file__).with_name("load.py"))],
+            [
+                os.path.realpath(sys.executable),
+                "-X",
+                "faulthandler",
+                "-S",
+                "-s",
+                str(Path(__file__).with_name("load.py")),
+            ],
             cwd=stack.function["folder"],
             env=stack.environment(door),
             stdin=subprocess.PIPE,
