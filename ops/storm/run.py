@@ -33,6 +33,7 @@ _TIMEOUT_SECONDS = 15.0
 # For loading a copy of the handler's modules per client, on a machine that is busy with other things.
 _LOAD_SECONDS, _LOAD_SECONDS_PER_CLIENT = 30.0, 0.1
 _RECOVERY_SECONDS = 60.0
+_COMPLAINT_LINES = 20
 _MEMORY_EVERY = 20  # samples: adding up the memory of all processes takes a while
 
 Say = Callable[[Progress], None]
@@ -102,11 +103,9 @@ class _Load:
         return found
 
     def complaint(self) -> str:
-        """The last line that it wrote to standard error."""
+        """What it wrote to standard error, its last lines."""
         self._complaints.seek(0)
-        lines = self._complaints.read().strip().splitlines()
-        print(*lines, sep="\n")
-        return lines[-1] if lines else "it said nothing"
+        return "\n".join(self._complaints.read().strip().splitlines()[-_COMPLAINT_LINES:]) or "it said nothing"
 
     def memory_mb(self) -> float:
         """Proportional memory of all its processes: what they share counts once."""

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,6 +167,32 @@ def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Che
     assert proxy["peakDatabaseConnections"] <= 67
     assert (up.root / "reports" / "storm.html").exists()
     assert up.invoke()["body"]["ok"] is True
+
+
+def test_an_interrupted_storm_ends_its_load_and_shows_what_it_measured(up: Checkout) -> None:
+    command = ["python", "-m", "ops", "storm", "--environments", "20", "--connections", "1", "--seconds", "30"]
+
+    def load() -> list[psutil.Process]:
+        found = (process for process in psutil.process_iter(["cmdline"]))
+        return [
+            each
+            for each in found
+            if any(word == str(up.root / "ops/storm/load.py") for word in each.info["cmdline"] or [])
+        ]
+
+    storm = subprocess.Popen(
+        command, cwd=up.root, env=up.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+    def begun() -> None:
+        assert load()
+
+    eventually(begun)
+    storm.send_signal(signal.SIGINT)
+    said, _ = storm.communicate(timeout=30)
+    assert storm.returncode == 130, said
+    assert "interrupted" in said
+    assert load() == []
 
 
 def test_the_deployed_functions_are_a_load_too(up: Checkout) -> None:
