@@ -1,9 +1,9 @@
 """How fast the handler's pool is: warm against what others use, cold against the bare driver.
 
 `python -m bench.handler` runs on the local stack (`make up` first), through the proxy with verified TLS and its own
-login. Variants take turns call by call in one process, so that a slow moment of the machine hits all of them; each
-round gives one ratio to raw psycopg, and the table shows the median ratio with the lowest and the highest. The cold part
-starts interpreters in turns, with nothing but the function's own package to import.
+login. Variants take turns call by call in one process, so that a slow moment hits all of them. Each round
+gives one ratio to raw psycopg; the table shows the median ratio with the lowest and the highest. The cold part starts
+interpreters in turns, with nothing but the function's own package to import.
 """
 
 import json
