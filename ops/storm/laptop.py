@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import psycopg
 
 from local.supervisor.client import SupervisorClient
@@ -140,6 +141,16 @@ class LaptopStack:
             "DB_PASSWORD": self.password if door.auth == "password" else "",
             "DB_SSL_ROOT_CERT": str(self.certificates),
         }
+
+    def login(self, door: Door) -> str:
+        """What a client without the handler gives as its password: the password, or a token for 15 minutes."""
+        if door.auth == "password":
+            return self.password
+        session = botocore.session.Session()
+        session.set_credentials(self.keys["AWS_ACCESS_KEY_ID"], self.keys["AWS_SECRET_ACCESS_KEY"])
+        signer = session.create_client("rds", region_name=self.keys["AWS_REGION"])
+        token: str = signer.generate_db_auth_token(DBHostname=door.host, Port=5432, DBUsername=self.user)
+        return token
 
     def superuser(self) -> "psycopg.Connection[Any]":
         """A connection on the slots that PostgreSQL reserves for superusers: it works in a storm too."""

@@ -3,8 +3,6 @@
 import os
 import subprocess
 
-import botocore.session
-
 from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import binaries
 
@@ -37,7 +35,7 @@ def transactions_per_second(stack: LaptopStack, door: Door, query: str, clients:
             [str(program), "--no-vacuum", "--protocol", "simple", "--file", str(script),
              "--client", str(clients), "--jobs", str(min(clients, os.cpu_count() or 1)),
              "--time", str(_SECONDS + clients // _CLIENTS_PER_SECOND), connection],
-            env={**stack.names, "PGPASSWORD": _password(stack, door)},
+            env={**stack.names, "PGPASSWORD": stack.login(door)},
             capture_output=True,
             text=True,
             check=False,
@@ -52,13 +50,3 @@ def transactions_per_second(stack: LaptopStack, door: Door, query: str, clients:
             return round(float(line.split()[2]), 1)
     said = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
     raise LaptopError(f"pgbench failed: {said[-1]}")
-
-
-def _password(stack: LaptopStack, door: Door) -> str:
-    if door.auth == "password":
-        return stack.password
-    session = botocore.session.Session()
-    session.set_credentials(stack.keys["AWS_ACCESS_KEY_ID"], stack.keys["AWS_SECRET_ACCESS_KEY"])
-    client = session.create_client("rds", region_name=stack.keys["AWS_REGION"])
-    token: str = client.generate_db_auth_token(DBHostname=door.host, Port=5432, DBUsername=stack.user)
-    return token

@@ -33,6 +33,7 @@ _TIMEOUT_SECONDS = 15.0
 # For loading a copy of the handler's modules per client, on a machine that is busy with other things.
 _LOAD_SECONDS, _LOAD_SECONDS_PER_CLIENT = 30.0, 0.1
 _RECOVERY_SECONDS = 60.0
+_COMPLAINT_LINES = 20
 _MEMORY_EVERY = 20  # samples: adding up the memory of all processes takes a while
 
 Say = Callable[[Progress], None]
@@ -102,10 +103,9 @@ class _Load:
         return found
 
     def complaint(self) -> str:
-        """The last line that it wrote to standard error."""
+        """What it wrote to standard error, its last lines."""
         self._complaints.seek(0)
-        lines = self._complaints.read().strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return "\n".join(self._complaints.read().strip().splitlines()[-_COMPLAINT_LINES:]) or "it said nothing"
 
     def memory_mb(self) -> float:
         """Proportional memory of all its processes: what they share counts once."""
@@ -128,7 +128,14 @@ def _load(stack: LaptopStack, settings: StormSettings, door: Door) -> Iterator[_
     # A file: a pipe that nobody reads while the load runs would stop it.
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(
-            [os.path.realpath(sys.executable), "-S", "-s", str(Path(__file__).with_name("load.py"))],
+            [
+                os.path.realpath(sys.executable),
+                "-X",
+                "faulthandler",
+                "-S",
+                "-s",
+                str(Path(__file__).with_name("load.py")),
+            ],
             cwd=stack.function["folder"],
             env=stack.environment(door),
             stdin=subprocess.PIPE,
