@@ -76,6 +76,8 @@ def try_cell(its: Stand, cell: Cell, *, seconds: float) -> Verdict:
         except (LaptopError, psycopg.Error, OSError) as error:
             problem = f"the fault could not be made: {' '.join(str(error).split())}"
     stuck, left = load.probe(), _settle(its)
+    if left:
+        its.terminate_backends()  # the next cell must not wait for what this one left behind
     aftermath = Aftermath(
         rows=its.rows(),
         met=met,

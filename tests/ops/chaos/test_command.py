@@ -90,6 +90,14 @@ def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> N
 
 
 @pytest.mark.servers
+def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by_the_kernel() -> None:
+    done = small(Fault.NETWORK_CUT, Moment.CONNECT, "--auth", "password")
+    assert done.exit_code == 0, done.output
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["slowestSeconds"] > 0.9  # TCP's first repetition is after a second; a refusal would come at once
+
+
+@pytest.mark.servers
 @pytest.mark.parametrize(
     ("fault", "moment", "file", "right", "wrong", "problem"),
     [
