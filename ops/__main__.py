@@ -13,6 +13,7 @@ from local.supervisor.errors import LaptopError
 
 from .report import render
 from .storm import LaptopStack, StormResult, StormSettings, run_storm
+from .survey import command as survey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,6 +76,9 @@ def storm(
         )
     memory = max(phase.peak_memory_mb for phase in result.phases.values())
     console.print(f"memory of the load at most {memory:,.0f} MB; report: {report}")
+
+
+app.command(epilog=survey.EXAMPLES)(survey.survey)
 
 
 def _now(settings: StormSettings, name: str, moment: float, connections: int, active: int) -> str:
