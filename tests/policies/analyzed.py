@@ -44,6 +44,12 @@ class Verdict:
     policy: str
     name: str
     message: str
+    level: str = "mandatory"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stops the operation."""
+        return self.level == "mandatory"
 
 
 def analyze(
@@ -73,12 +79,30 @@ def analyze(
     if stages in ("both", "stack"):
         whole = proto.AnalyzeStackRequest(resources=[_stack_resource(each) for each in resources])
         diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]  # type: ignore[no-untyped-call]
-    return [Verdict(found.policyName, urn.rsplit("::", 1)[-1], found.message) for urn, found in diagnostics]
+    return [
+        Verdict(
+            found.policyName,
+            urn.rsplit("::", 1)[-1],
+            found.message,
+            proto.EnforcementLevel.Name(found.enforcementLevel).lower(),
+        )
+        for urn, found in diagnostics
+    ]
 
 
 def policies(verdicts: list[Verdict]) -> set[str]:
     """The names of the policies that reported something."""
     return {verdict.policy for verdict in verdicts}
+
+
+def messages(policy: str, verdicts: list[Verdict]) -> list[str]:
+    """What one policy reported."""
+    return [verdict.message for verdict in verdicts if verdict.policy == policy]
+
+
+def blocking(verdicts: list[Verdict]) -> set[str]:
+    """The names of the policies that stop the operation."""
+    return {verdict.policy for verdict in verdicts if verdict.blocks}
 
 
 def _stack_resource(each: Resource) -> Any:
@@ -104,4 +128,4 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "policies", "secret"]
+__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "blocking", "messages", "policies", "secret"]
