@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -76,7 +75,9 @@ def survey_file(path: Path, *, pack: Path, config: Path | None, environment: Map
     events = _analyze(export, pack=pack, config=config, environment=environment) if export.resources else []
     reported = [_finding(export, event["policyEvent"]) for event in events if "policyEvent" in event]
     undecided = {each.urn for each in reported if _is_undecided(each)}
-    undecided |= {each.urn for each in export.resources if _is_hidden(each)}
+    # What is seen to go round the proxy by its dependencies is decided, whatever its environment hides.
+    direct = {each.urn for each in reported if each.policy in DIRECT_POLICIES and not _is_undecided(each)}
+    undecided |= {each.urn for each in export.resources if _is_hidden(each)} - direct
     percents = tuple(database_percents(export.resources))
     undecided |= {each.urn for database in percents for each in database.proxies if each.unknown}
     return Survey(
@@ -139,7 +140,7 @@ def _finding(export: Export, event: Mapping[str, Any]) -> Finding:
 
 
 def _is_undecided(finding: Finding) -> bool:
-    return re.search(r"\bundecided\b", finding.message, re.IGNORECASE) is not None
+    return finding.message.startswith("Undecided: ")
 
 
 def _is_hidden(resource: Resource) -> bool:

@@ -28,6 +28,8 @@ class Resource:
     token: str
     inputs: Mapping[str, Any] = field(repr=False)
     outputs: Mapping[str, Any] = field(repr=False)
+    # Property → URNs of the resources that its value depends on.
+    feeds: Mapping[str, frozenset[str]] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -122,7 +124,13 @@ def _resources(deployment: Mapping[str, Any]) -> Iterator[Resource]:
                 token=each["type"],
                 inputs=_properties(each.get("inputs")),
                 outputs=_properties(each.get("outputs")),
+                feeds=_feeds(each.get("propertyDependencies")),
             )
+
+
+def _feeds(value: object) -> dict[str, frozenset[str]]:
+    stated = value if isinstance(value, dict) else {}
+    return {name: frozenset(map(str, urns)) for name, urns in stated.items() if isinstance(urns, list)}
 
 
 def _properties(value: object) -> dict[str, Any]:

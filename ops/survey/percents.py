@@ -5,10 +5,11 @@ A percent that no resource of the stack states is AWS's default; which one that 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from rds_proxy_guard.resources import Kind, kind_of, provider_of
-from rds_proxy_guard.values import UNKNOWN, dig, number
+from rds_proxy_guard.graph import Graph, Node
+from rds_proxy_guard.resources import kind_of
+from rds_proxy_guard.topology import Topology
+from rds_proxy_guard.values import UNKNOWN, number
 
 from .exports import Resource
 
@@ -28,7 +29,8 @@ class ProxyPercent:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabasePercent:
-    """The proxies of one database; `database` is None for a proxy without a target in this stack."""
+    """The proxies of one database; `database` is its URN, else the target's argument and identifier, or None for
+    a proxy without a target in this stack."""
 
     database: str | None
     proxies: tuple[ProxyPercent, ...]
@@ -46,41 +48,28 @@ class DatabasePercent:
 
 def database_percents(resources: Iterable[Resource]) -> list[DatabasePercent]:
     """The proxies of a stack by the database they stand before; a proxy of two databases counts for both."""
-    inspected = [each for each in resources if kind_of(each.token) is not None]
-    groups = [each for each in inspected if kind_of(each.token) is Kind.TARGET_GROUP]
-    links = groups + [each for each in inspected if kind_of(each.token) is Kind.TARGET]
-    by_database: dict[str, list[ProxyPercent]] = {}
-    alone = []
-    for proxy in inspected:
-        # A reader endpoint is of the proxy's kind, but shares the connections of its proxy.
-        if kind_of(proxy.token) is not Kind.PROXY or proxy.token.endswith("Endpoint"):
-            continue
-        name = _either(proxy, *provider_of(proxy.token).proxy_name)
-        percent = _percent(proxy, [group for group in groups if _either(group, "dbProxyName") == name])
-        databases = {
-            identifier for link in links if _either(link, "dbProxyName") == name for identifier in _databases(link)
-        }
-        for database in databases:
-            by_database.setdefault(database, []).append(percent)
-        if not databases:
-            alone.append(DatabasePercent(database=None, proxies=(percent,)))
-    shared = [DatabasePercent(database=name, proxies=tuple(each)) for name, each in sorted(by_database.items())]
-    return shared + alone
+    topology = Topology(Graph(_node(each) for each in resources if kind_of(each.token) is not None))
+    percents = {proxy.urn: _percent(proxy, topology.groups.get(proxy.urn, [])) for proxy in topology.proxies}
+    shared = [
+        DatabasePercent(database=database, proxies=tuple(percents[proxy.urn] for proxy in proxies))
+        for database, proxies in sorted(topology.proxies_by_database.items())
+    ]
+    placed = {each.urn for database in shared for each in database.proxies}
+    alone = [each for each in percents.values() if each.urn not in placed]
+    return shared + [DatabasePercent(database=None, proxies=(each,)) for each in alone]
 
 
-def _percent(proxy: Resource, groups: list[Resource]) -> ProxyPercent:
-    value = _either(groups[0], *provider_of(groups[0].token).pool) if groups else None
+def _node(resource: Resource) -> Node:
+    return Node(
+        urn=resource.urn,
+        token=resource.token,
+        inputs=dict(resource.inputs),
+        outputs=dict(resource.outputs),
+        feeds=resource.feeds,
+    )
+
+
+def _percent(proxy: Node, groups: list[Node]) -> ProxyPercent:
+    value = groups[0].read(*groups[0].provider.pool) if groups else None
     unknown = value is UNKNOWN
     return ProxyPercent(urn=proxy.urn, name=proxy.name, percent=None if unknown else number(value), unknown=unknown)
-
-
-def _databases(link: Resource) -> list[str]:
-    found = [_either(link, name) for name in provider_of(link.token).target_databases]
-    flat = [item for value in found for item in (value if isinstance(value, list) else [value])]
-    return [item for item in flat if isinstance(item, str)]
-
-
-def _either(resource: Resource, *path: str) -> Any:  # noqa: ANN401 - JSON
-    """What the program stated, else what the provider answered."""
-    stated = dig(dict(resource.inputs), *path)
-    return dig(dict(resource.outputs), *path) if stated is None else stated

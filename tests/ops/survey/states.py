@@ -52,7 +52,9 @@ def function(name: str, variables: Any) -> dict[str, Any]:
 
 def proxy(name: str, percent: Any = None, database: str | None = "orders", family: str = "POSTGRESQL") -> list[Any]:
     """A proxy with its target group (none without a percent) and target."""
-    made = [resource(PROXY, name, name=name, engineFamily=family)]
+    secret = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:orders-AbCdEf"
+    auths = [{"authScheme": "SECRETS", "iamAuth": "REQUIRED", "secretArn": secret}]
+    made = [resource(PROXY, name, name=name, engineFamily=family, requireTls=True, auths=auths)]
     if percent is not None:
         made.append(resource(GROUP, name, dbProxyName=name, connectionPoolConfig={"maxConnectionsPercent": percent}))
     if database is not None:

@@ -13,7 +13,19 @@ from typer.testing import CliRunner, Result
 from ops.__main__ import app
 from ops.survey.exports import read_export
 from ops.survey.percents import database_percents
-from tests.ops.survey.states import DIRECT, FUNCTION, PROXIED, encrypted, export, function, proxy, shown, urn, written
+from tests.ops.survey.states import (
+    DIRECT,
+    FUNCTION,
+    PROXIED,
+    encrypted,
+    export,
+    function,
+    proxy,
+    resource,
+    shown,
+    urn,
+    written,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -82,6 +94,22 @@ def test_an_encrypted_environment_is_undecided_and_no_finding(survey: Callable[.
     assert set(found["undecided"]) == {urn(FUNCTION, "one"), urn(FUNCTION, "whole")}
     assert found["directFunctions"] == []
     assert done.exit_code == 0
+
+
+def test_what_the_pack_calls_undecided_is_no_finding_and_what_it_decides_from_the_graph_is_not_undecided(
+    survey: Callable[..., Result], tmp_path: Path
+) -> None:
+    database = resource("aws:rds/instance:Instance", "database", identifier="orders", engine="postgres")
+    version = resource("aws:secretsmanager/secretVersion:SecretVersion", "login", secretString=encrypted())
+    version["propertyDependencies"] = {"secretString": [database["urn"]]}
+    reader, direct = function("reader", {"LOGIN": "login"}), function("direct", encrypted())
+    reader["propertyDependencies"] = {"environment": [version["urn"]]}
+    direct["propertyDependencies"] = {"environment": [database["urn"]]}
+    found = json.loads(survey("--json", written(tmp_path, export(database, version, reader, direct))).stdout)["stacks"][
+        0
+    ]
+    assert found["undecided"] == [reader["urn"]]
+    assert found["directFunctions"] == [direct["urn"]]
 
 
 def test_a_shown_secret_is_judged_and_printed_nowhere(survey: Callable[..., Result], tmp_path: Path) -> None:
