@@ -3,7 +3,8 @@
 import json
 import re
 import subprocess
-from pathlib import Path
+from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import botocore.session
@@ -101,31 +102,33 @@ _COMMANDS = sorted(
 )
 
 
+@cache
+def _help(*verbs: str) -> str:
+    return subprocess.run(
+        ["pulumi", *verbs, "--help"],
+        cwd=ROOT,
+        env=laptop_environment(ROOT),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def _command_help(words: list[str]) -> tuple[str, str]:
+    """(the command, its help) of words of which the last may be arguments."""
+    verbs = list(takewhile(re.compile(r"[a-z]+(-[a-z]+)*\Z").match, words))
+    while verbs:
+        usage = rf"^\s+pulumi {' '.join(verbs)}( |$)|^Aliases:\n.*\b{verbs[-1]}\b"
+        if re.search(usage, _help(*verbs), re.MULTILINE):
+            return " ".join(verbs), _help(*verbs)
+        verbs.pop()
+    raise AssertionError(f"no such command: pulumi {' '.join(words)}")
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("command", _COMMANDS)
-def test_the_engine_has_every_command_and_flag(command: str, tmp_path: Path) -> None:
-    words = re.split(r"\s+", command)
-    verbs = []
-    for word in words[1:4]:
-        if not re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
-            break
-        verbs.append(word)
-    shown = ""
-    while verbs:
-        done = subprocess.run(
-            ["pulumi", *verbs, "--help"],
-            cwd=tmp_path,
-            env=laptop_environment(ROOT),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        shown = done.stdout
-        usage = rf"^\s+pulumi {' '.join(verbs)}( |$)|^Aliases:\n.*\b{verbs[-1]}\b"
-        if re.search(usage, shown, re.MULTILINE):
-            break
-        verbs.pop()  # the last word was an argument, not a command
-    assert verbs, f"no such command: {command}"
+def test_the_engine_has_every_command_and_flag(command: str) -> None:
+    name, shown = _command_help(command.split()[1:4])
     for flag in re.findall(r"--[a-z-]+", command):
-        assert re.search(rf"{flag}\b", shown), f"{' '.join(verbs)} has no {flag}"
+        assert re.search(rf"{flag}\b", shown), f"pulumi {name} has no {flag}"

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.__main__ import app
+from ops.survey.analysis import analysis_environment
 from ops.survey.exports import read_export
 from ops.survey.percents import database_percents
 from tests.ops.survey.states import (
@@ -154,8 +155,10 @@ def test_an_empty_stack_is_a_row_of_nothing(survey: Callable[..., Result], tmp_p
 def test_nothing_of_the_users_own_pulumi_or_aws_takes_part(
     survey: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_POLICY_PACK_PATHS", "AWS_PROFILE"):
+    own = {"PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    for name in own:
         monkeypatch.setenv(name, "the users own")
+    assert not own & set(analysis_environment({"PULUMI_HOME": "ours"}))
     monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser()))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     done = survey(written(tmp_path, clean()))
