@@ -22,11 +22,15 @@ from .analysis import CREDENTIALS_POLICY, DIRECT_POLICIES, Survey, analysis_envi
 from .exports import UnreadableError
 from .sarif import sarif
 
-EXAMPLES = (
-    "Examples: `python -m ops survey exports/*.json` · `python -m ops survey --json exports/*.json > survey.json` · "
-    "`python -m ops survey --sarif survey.sarif exports/*.json`. "
-    "Exit status: 0 nothing found, 1 findings, 2 a file could not be read (the others were)."
-)
+_EXAMPLES = """
+**Examples**
+
+- `python -m ops survey exports/*.json`: one row per stack
+- `python -m ops survey --json exports/*.json > survey.json`: for a machine to read
+- `python -m ops survey --sarif survey.sarif exports/*.json`: for code scanning
+
+Exit status: 0 nothing found, 1 findings, 2 a file could not be read (the others were).
+"""
 _NOTHING_FOUND, _FOUND, _UNREADABLE = 0, 1, 2
 _SHARE_POLICIES = frozenset({"rds-proxy-max-connections", "rds-proxy-max-connections-total"})
 
@@ -194,3 +198,6 @@ def _red(count: int) -> str:
 def _stop(sentence: str) -> typer.Exit:
     Console(stderr=True, highlight=False).print(f"error: {sentence}", soft_wrap=True, markup=False)
     return typer.Exit(_UNREADABLE)
+
+
+survey.__doc__ = f"{survey.__doc__}\n{_EXAMPLES}"
