@@ -147,7 +147,7 @@ def _is_hidden(resource: Resource) -> bool:
     """Whether a function's environment, or a variable of it, is an encrypted secret."""
     if kind_of(resource.token) is not Kind.FUNCTION:
         return False
-    variables = dig(dict(resource.inputs), *provider_of(resource.token).environment)
+    variables = dig(resource.inputs, *provider_of(resource.token).environment)
     if isinstance(variables, dict):
         return any(value is UNKNOWN for value in variables.values())
     return variables is UNKNOWN

@@ -63,9 +63,9 @@ def _node(resource: Resource) -> Node:
     return Node(
         urn=resource.urn,
         token=resource.token,
-        inputs=dict(resource.inputs),
-        outputs=dict(resource.outputs),
-        feeds=resource.feeds,
+        inputs=resource.inputs,
+        show=lambda: resource.outputs,
+        fed_by=lambda name: resource.feeds.get(name, ()),
     )
 
 
