@@ -11,6 +11,8 @@ import botocore.session
 import pytest
 
 from ops.survey.command import as_document
+from rds_proxy_guard.configuration import configuration
+from rds_proxy_guard.pack import build
 from tests.workflows.workflow import ACTIONS, FILES, ROOT, jobs
 from toolchain.shell import laptop_environment
 
@@ -90,6 +92,20 @@ def test_the_keys_of_the_surveys_json_are_explained() -> None:
     assert set(as_document([], {})) == {"pack", "stacks", "errors"}
     for key in as_document([], {}):
         assert f"`{key}" in _ROLLOUT
+
+
+def test_the_configurations_of_the_rollout_are_ones_that_the_pack_takes() -> None:
+    names = {policy.name for policy in build()["policies"]}
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", _ROLLOUT, re.DOTALL)]
+    assert any("exemptions" in value for block in blocks for value in block.values() if isinstance(value, dict))
+    for block in blocks:
+        assert set(block) <= {*names, "all"}
+        for value in block.values():
+            level = value["enforcementLevel"] if isinstance(value, dict) else value
+            assert level in ("advisory", "mandatory")
+            if isinstance(value, dict):
+                given = {name: each for name, each in value.items() if name != "enforcementLevel"}
+                assert configuration(given, ()).problems == ()
 
 
 _COMMANDS = sorted(
