@@ -2,6 +2,7 @@
 
 import typer
 
+from .chaos.command import chaos
 from .storm.command import storm
 from .survey.command import survey
 
@@ -12,6 +13,7 @@ app = typer.Typer(
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
+app.command()(chaos)
 app.command()(storm)
 app.command()(survey)
 
