@@ -1,7 +1,7 @@
 """A stack's resources as the rules see them: properties, parents, and which resource feeds which property."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 from .resources import Kind, Path, Provider, kind_of, provider_of
@@ -10,7 +10,7 @@ from .values import UNKNOWN, Json, dig, holds_unknown
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Node:
-    """One resource that rules inspect; `feeds` is property name → URNs of the resources its value depends on.
+    """One resource that rules inspect; `show` reads its outputs, `fed_by` says which URNs a property depends on.
 
     `inputs` are what the resource stage saw in this operation (None when it saw nothing), `outputs` what the stack
     stage sees. At preview the outputs hide much: one unknown value makes a function's whole environment unknown.
@@ -18,9 +18,14 @@ class Node:
 
     urn: str
     token: str
-    outputs: Json
+    show: Callable[[], Json]
     inputs: Json = None
-    feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    fed_by: Callable[[str], Iterable[str]] = lambda _: ()
+
+    @cached_property
+    def outputs(self) -> Json:
+        """What the stack stage sees; read when it is asked for, since inputs mostly do."""
+        return self.show()
 
     @property
     def provider(self) -> Provider:
@@ -84,7 +89,7 @@ class Graph:
     def feeding(self, node: Node, *properties: str) -> list[Node]:
         """The inspected resources that feed these properties; a component stands for everything below it."""
         found: dict[str, Node] = {}
-        todo = [urn for name in properties for urn in node.feeds.get(name, ())]
+        todo = [urn for name in properties for urn in node.fed_by(name)]
         seen: set[str] = set()
         while todo:
             urn = todo.pop()
@@ -100,12 +105,12 @@ class Graph:
 
     def precisely(self, node: Node, *properties: str) -> list[Node]:
         """The inspected resources that feed these properties themselves, not as parts of a component."""
-        urns = {urn for name in properties for urn in node.feeds.get(name, ())}
+        urns = {urn for name in properties for urn in node.fed_by(name)}
         return [self.nodes[urn] for urn in sorted(urns) if urn in self.nodes]
 
     def feeds_others(self, node: Node, *properties: str) -> bool:
         """Whether something that is not inspected feeds these properties."""
-        return any(urn not in self.nodes for name in properties for urn in node.feeds.get(name, ()))
+        return any(urn not in self.nodes for name in properties for urn in node.fed_by(name))
 
     @cached_property
     def others(self) -> dict[str, Other]:
@@ -122,12 +127,14 @@ class Graph:
         return found
 
     def _below(self, urn: str) -> list[str]:
-        below, todo = [], list(self._children.get(urn, ()))
+        below: dict[str, None] = {}
+        todo = list(self._children.get(urn, ()))
         while todo:
             child = todo.pop()
-            below.append(child)
-            todo.extend(self._children.get(child, ()))
-        return below
+            if child not in below:
+                below[child] = None
+                todo.extend(self._children.get(child, ()))
+        return list(below)
 
     @cached_property
     def _children(self) -> dict[str, list[str]]:

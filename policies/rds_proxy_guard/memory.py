@@ -6,6 +6,7 @@ names its stack, so nothing passes from one stack to another. A rule must also w
 """
 
 import threading
+from collections.abc import Callable
 
 from .graph import Node
 from .resources import Kind, kind_of
@@ -19,16 +20,30 @@ class Memory:
     def __init__(self) -> None:
         self._inputs: dict[str, Json] = {}
         self._unproxied: dict[str, frozenset[str]] = {}
+        self._readers: dict[str, object] = {}
         self._lock = threading.Lock()
 
-    def learn(self, urn: str, token: str, inputs: Json) -> None:
-        """Remember one resource's inputs."""
+    def inputs(self, urn: str, token: str, *, reader: object, read: Callable[[], Json]) -> Json:
+        """One resource's inputs, remembered.
+
+        The first policy that ever asked for a resource reads it anew each time the engine shows it; the policies that
+        run after it are shown the same and need not read it again.
+        """
+        with self._lock:
+            leads = self._readers.setdefault(urn, reader) is reader
+            if not leads and urn in self._inputs:
+                return self._inputs[urn]
+            self._inputs.pop(urn, None)  # what cannot be read must not be what was there before
+        inputs = read()
         with self._lock:
             self._inputs[urn] = inputs
             if kind_of(token) is Kind.DATABASE:
-                database = Node(urn=urn, token=token, outputs=inputs)
+                database = Node(urn=urn, token=token, show=lambda: inputs)
                 names = () if can_be_proxied(database) else texts(database.first(database.provider.database_names))
-                self._unproxied[urn] = frozenset(names)
+                self._unproxied.pop(urn, None)
+                if names:
+                    self._unproxied[urn] = frozenset(names)
+        return inputs
 
     def recall(self, urn: str) -> Json:
         """The inputs as remembered, None if they were not."""

@@ -15,7 +15,7 @@ from .assets import tolerate_incomplete_assets
 from .configuration import Configuration, Option, flag_option, number_option, patterns_option, schema
 from .memory import Memory
 from .policies import ResourceRule, StackRule, resource_validation, stack_validation
-from .resources import Kind
+from .resources import HOLDERS, Kind
 from .rules import credentials, direct_connection, max_connections, network, pool_size, proxy_settings
 from .values import Json
 
@@ -90,9 +90,9 @@ def _policies(memory: Memory) -> list[Policy]:
         return ResourceValidationPolicy(name=name, validate=validate, config_schema=config_schema, **about)
 
     def of_stack(
-        name: str, rule: StackRule, *kinds: Kind, options: tuple[Option, ...] = (), **about: Json
+        name: str, rule: StackRule, judged: Kind, *read: Kind, options: tuple[Option, ...] = (), **about: Json
     ) -> StackValidationPolicy:
-        validate = stack_validation(rule, *kinds, memory=memory, options=options)
+        validate = stack_validation(rule, judged, *read, memory=memory, options=options)
         config_schema = PolicyConfigSchema(properties=schema(options))
         return StackValidationPolicy(name=name, validate=validate, config_schema=config_schema, **about)
 
@@ -115,6 +115,10 @@ def _policies(memory: Memory) -> list[Policy]:
             "lambda-uses-rds-proxy-graph",
             lambda graph, config: direct_connection.by_graph(graph, _keys(config)),
             Kind.FUNCTION,
+            Kind.DATABASE,
+            Kind.PROXY,
+            Kind.PROXY_ENDPOINT,
+            *HOLDERS,
             options=_GRAPH_KEYS,
             description="A host that is still unknown comes from an RDS Proxy, not from a database.",
             display_name="Lambda uses RDS Proxy (by dependency)",
@@ -139,6 +143,9 @@ def _policies(memory: Memory) -> list[Policy]:
             "rds-proxy-max-connections-total",
             lambda graph, config: max_connections.by_graph(graph, config["maxPercent"]),
             Kind.PROXY,
+            Kind.TARGET_GROUP,
+            Kind.TARGET,
+            Kind.DATABASE,
             options=(_MAX_PERCENT,),
             description="All RDS Proxies of a database together leave connections for everyone else.",
             display_name="RDS Proxies of a database leave connections over",
@@ -201,6 +208,12 @@ def _policies(memory: Memory) -> list[Policy]:
             "rds-proxy-network",
             lambda graph, _: network.by_graph(graph),
             Kind.PROXY,
+            Kind.TARGET_GROUP,
+            Kind.TARGET,
+            Kind.DATABASE,
+            Kind.FUNCTION,
+            Kind.SECURITY_GROUP,
+            Kind.INGRESS_RULE,
             enforcement_level=EnforcementLevel.ADVISORY,
             description="A database behind an RDS Proxy admits the proxy, and neither the world nor Lambda functions.",
             display_name="The network leads through the proxy",

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
-from pulumi_policy import ReportViolation, ResourceValidationArgs, StackValidationArgs
+from pulumi_policy import PolicyResource, ReportViolation, ResourceValidationArgs, StackValidationArgs
 
 from .advisory import at_advisory_level
 from .configuration import Configuration, Option, configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
 from .resources import INSPECTED, Kind, provider_of, tokens_of
-from .values import UNKNOWN, properties
+from .values import UNKNOWN, Json, properties
 
 # The engine takes 4 MiB in answer to a whole stack; a finding is below 2 KiB.
 _MOST_FINDINGS = 200
@@ -60,9 +61,10 @@ def resource_validation(
             args.not_applicable("not a type this policy inspects")  # raises the SDK's own private error
 
         def judge() -> list[Finding]:
-            # Learnt by every policy, since any of the others may be disabled.
-            inputs = properties(args.props, provider_of(token).properties)
-            memory.learn(urn, token, inputs)
+            # Any of the policies may be disabled, so each asks for the inputs of every type that some policy inspects.
+            inputs = memory.inputs(
+                urn, token, reader=configured, read=lambda: properties(args.props, provider_of(token).properties)
+            )
             if token not in tokens:
                 return []
             config = configured.read(args.get_config())
@@ -77,18 +79,18 @@ def resource_validation(
 
 
 def stack_validation(
-    rule: StackRule, *kinds: Kind, memory: Memory, options: tuple[Option, ...]
+    rule: StackRule, judged: Kind, *read: Kind, memory: Memory, options: tuple[Option, ...]
 ) -> Callable[[StackValidationArgs, ReportViolation], None]:
-    """A stack policy's `validate`; a stack without any of these kinds is "not applicable"."""
-    tokens, configured = tokens_of(*kinds), _Configured(options)
+    """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
+    judged_tokens, tokens, configured = tokens_of(judged), tokens_of(judged, *read), _Configured(options)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        if not any(resource.resource_type in tokens for resource in args.resources):
+        if not any(resource.resource_type in judged_tokens for resource in args.resources):
             args.not_applicable("nothing in this stack that this policy inspects")
 
         def judge() -> list[Finding]:
             config = configured.read(args.get_config())
-            graph = _graph(args, memory)
+            graph = _graph(args, tokens, memory)
             found = rule(graph, config)
             return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
 
@@ -147,21 +149,26 @@ def say(found: Iterable[Finding], report: ReportViolation) -> None:
             reporter(finding.text, finding.urn or None)
 
 
-def _graph(args: StackValidationArgs, memory: Memory) -> Graph:
+def _outputs(resource: PolicyResource) -> Json:
+    # While a provider's own configuration is unknown, the engine hands out an empty map.
+    return properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN
+
+
+def _fed_by(resource: PolicyResource, name: str) -> list[str]:
+    return [dependency.urn for dependency in resource.property_dependencies.get(name, ())]
+
+
+def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) -> Graph:
     nodes = [
         Node(
             urn=resource.urn,
             token=resource.resource_type,
-            # While a provider's own configuration is unknown, the engine hands out an empty map of outputs.
-            outputs=properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN,
+            show=partial(_outputs, resource),
             inputs=memory.recall(resource.urn),
-            feeds={
-                name: frozenset(dependency.urn for dependency in dependencies)
-                for name, dependencies in resource.property_dependencies.items()
-            },
+            fed_by=partial(_fed_by, resource),
         )
         for resource in args.resources
-        if resource.resource_type in INSPECTED
+        if resource.resource_type in tokens
     ]
 
     def everything() -> Iterable[Other]:

@@ -53,16 +53,23 @@ class Verdict:
 
 
 def analyze(
-    resources: list[Resource], *, config: Mapping[str, Mapping[str, Any]] | None = None, stages: str = "both"
+    resources: list[Resource],
+    *,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    stages: str = "both",
+    servicer: Any = None,
 ) -> list[Verdict]:
     """What the pack reports for a stack; a fresh pack each time, as every operation starts a process of its own."""
     pack = build()
-    servicer = _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])
+    levels = {policy.name: policy.enforcement_level or pack["enforcement_level"] for policy in pack["policies"]}
+    servicer = servicer or _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])
     if config:
-        servicer.Configure(  # type: ignore[no-untyped-call]
+        servicer.Configure(
             proto.ConfigureAnalyzerRequest(
                 policyConfig={
-                    name: proto.PolicyConfig(enforcementLevel=proto.MANDATORY, properties=_struct(values))
+                    name: proto.PolicyConfig(
+                        enforcementLevel=proto.EnforcementLevel.Value(levels[name].name), properties=_struct(values)
+                    )
                     for name, values in config.items()
                 }
             ),
@@ -75,10 +82,10 @@ def analyze(
                 request = proto.AnalyzeRequest(
                     type=each.token, urn=each.urn, name=each.name, properties=_struct(each.inputs)
                 )
-                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]  # type: ignore[no-untyped-call]
+                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]
     if stages in ("both", "stack"):
         whole = proto.AnalyzeStackRequest(resources=[_stack_resource(each) for each in resources])
-        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]  # type: ignore[no-untyped-call]
+        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]
     return [
         Verdict(
             found.policyName,

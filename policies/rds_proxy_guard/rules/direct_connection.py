@@ -78,7 +78,7 @@ def by_graph(graph: Graph, keys: Keys = DEFAULT_KEYS) -> list[Finding]:
 def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) -> Finding | None:
     path = function.provider.environment
     variables = function.read(*path)
-    if variables is None and not function.feeds.get(path[0]):
+    if variables is None and not any(function.fed_by(path[0])):
         return None  # no environment at all
     names_known = isinstance(variables, dict)
     known = {name: value for name, value in variables.items() if keys.read(name)} if names_known else {}

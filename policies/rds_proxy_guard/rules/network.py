@@ -146,7 +146,7 @@ class _Network:
         """The groups of a database or proxy, and whether these are all."""
         for path in node.provider.security_groups:
             value = node.read(*path)
-            if value is not None or node.feeds.get(path[0]):
+            if value is not None or any(node.fed_by(path[0])):
                 return self._resolve(node, path[0], value)
         return frozenset(), False
 
