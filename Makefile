@@ -37,7 +37,7 @@ storm:          ## The article's connection storm on the running local stack: di
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.policies
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

@@ -28,10 +28,10 @@ class PackProcess:
     stdout: list[str]
     stderr: list[str]
 
-    def resident_bytes(self) -> int:
-        """Its resident memory now, in bytes."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+    def peak_resident_bytes(self) -> int:
+        """The most memory it has had so far, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 @contextmanager
