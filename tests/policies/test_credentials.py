@@ -78,6 +78,7 @@ def test_a_password_within_a_connection_text_is_rejected_under_any_name(value: s
         {"DB_PASSWORD": "${DB_PASSWORD}"},
         {"DB_PASSWORD": "AQICAHhwXzvRWg6"},
         {"DB_PASSWORD_ARN": "orders"},
+        {"DB_BYPASS": "true"},
         {"DB_PASSWORD_SECRET_NAME": "orders"},
         {"DB_PASSWORD_PARAMETER": "orders"},
         {"DB_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders"},

@@ -157,6 +157,13 @@ def test_writer_from_the_proxy_and_reader_from_who_knows_where_is_undecided() ->
     assert "DB_HOST, DB_READER_HOST" in message
 
 
+def test_a_proxys_host_in_one_variable_does_not_excuse_a_databases_in_another() -> None:
+    db = database()
+    variables = {"DB_HOST": PROXIED, "DB_READER_HOST": SENTINEL}
+    (verdict,) = analyze([db, function(variables, [db])])
+    assert verdict.blocks and "DB_READER_HOST" in verdict.message
+
+
 def test_a_host_that_nothing_in_the_stack_feeds_is_undecided() -> None:
     (message,) = undecided([function({"DB_HOST": SENTINEL})])
     assert "DB_HOST" in message
@@ -220,6 +227,23 @@ def test_what_a_function_finds_in_a_secret_is_undecided() -> None:
     assert "secret" in message
     holder, version = secret_with(json.dumps({"host": DIRECT, "username": "app"}))
     assert len(undecided([holder, version, function({"DB_SECRET_ARN": SENTINEL}, [holder])])) == 1
+
+
+def test_a_host_from_elsewhere_beside_a_secrets_arn_is_undecided() -> None:
+    db = database()
+    holder, version = secret_with(SENTINEL, [db])
+    variables = {"DB_HOST": SENTINEL, "DB_SECRET_ARN": SENTINEL}
+    assert len(undecided([db, holder, version, function(variables, [version])])) == 1
+
+
+def test_a_parameter_of_any_name_that_holds_a_databases_host_is_judged_by_it() -> None:
+    held = parameter(json.dumps({"host": DIRECT}), name="/orders/settings")
+    assert blocking(analyze([held, function({"SETTINGS": "/orders/settings"})])) == {GRAPH}
+
+
+def test_a_value_that_is_any_word_names_no_parameter() -> None:
+    held = parameter(DIRECT, name="dev")
+    assert analyze([held, function({"STAGE": "dev"})]) == []
 
 
 def test_a_secret_without_a_host_in_it_is_fine() -> None:

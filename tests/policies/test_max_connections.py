@@ -52,6 +52,28 @@ def test_a_target_may_take_its_proxys_name_from_the_target_group() -> None:
     assert len(messages(TOTAL, analyze([db, one, two, *groups, *targets]))) == 1
 
 
+def test_an_instance_of_a_cluster_that_names_the_cluster_is_the_cluster() -> None:
+    cluster = Resource("aws:rds/cluster:Cluster", "db", {"engine": "aurora-postgresql"})
+    member = Resource(
+        "aws:rds/clusterInstance:ClusterInstance",
+        "db-1",
+        {"engine": "aurora-postgresql", "clusterIdentifier": SENTINEL},
+        feeds={"clusterIdentifier": [cluster]},
+    )
+    one, two = proxy("one"), proxy("two")
+    targets = [
+        Resource(
+            "aws:rds/proxyTarget:ProxyTarget",
+            f"t-{through.name}",
+            {"dbProxyName": through.name, "dbClusterIdentifier": SENTINEL},
+            feeds={"dbProxyName": [through], "dbClusterIdentifier": [at]},
+        )
+        for through, at in ((one, cluster), (two, member))
+    ]
+    stack = [cluster, member, one, two, group(one, 50, "g1"), group(two, 50, "g2"), *targets]
+    assert len(messages(TOTAL, analyze(stack))) == 1
+
+
 def test_known_names_join_what_dependencies_do_not() -> None:
     db = database(identifier="orders")
     stack: list[Resource] = [db]

@@ -111,6 +111,24 @@ def test_a_rule_whose_group_is_not_known_may_be_the_missing_one() -> None:
     assert said(shop.stack(rule)) == []
 
 
+def test_a_proxy_whose_groups_are_known_in_part_is_no_verdict() -> None:
+    shop = Shop()
+    shop.through.inputs = {**shop.through.inputs, "vpcSecurityGroupIds": ["sg-9", SENTINEL]}
+    shop.through.feeds = {}
+    assert said(shop.stack()) == []
+
+
+def test_of_inline_rules_for_several_ports_it_is_not_known_whom_each_admits() -> None:
+    entries = [
+        {"protocol": "tcp", "fromPort": port, "toPort": port, "securityGroups": [SENTINEL]} for port in (22, 5432)
+    ]
+    shop = Shop(entries)
+    shop.db_group.feeds = {"ingress": [shop.proxy_group, shop.client_group]}
+    assert said(shop.stack()) == []
+    shop.db_group.inputs = {"ingress": entries[1:]}
+    assert len(said(shop.stack())) == 1
+
+
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "::/0"])
 def test_a_database_open_to_the_world_is_reported(cidr: str) -> None:
     shop = Shop()

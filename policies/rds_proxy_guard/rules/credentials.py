@@ -28,10 +28,11 @@ _SERVER_PAIR = re.compile(
     r"(?:postgres(?:ql)?|mysql2?|mariadb|sqlserver|mssql|oracle)(?:\+[a-z0-9_]+)?://",
     re.IGNORECASE | re.ASCII,
 )
-# Not the password itself but where it is: dynamic references, templates, ARNs, parameter paths, KMS ciphertexts.
+# Not the password itself but where it is: dynamic references, templates, ARNs, parameter paths, KMS ciphertexts. And
+# flags: DB_BYPASS ends as DBPASS does.
 _REFERENCE = re.compile(
     r"\{\{.*\}\}|\$\{?.*\}?|<[^>]*>|%\(?\w*\)?s|arn:.*|(?:aws-)?(?:ssm|secretsmanager|secrets?|vault|sm)[:/].*|"
-    r"(?:/[\w.-]+){2,}|A[QW]ICAH.*|AQECAH.*|\*+",
+    r"(?:/[\w.-]+){2,}|true|false|yes|no|[01]|A[QW]ICAH.*|AQECAH.*|\*+",
     re.IGNORECASE | re.DOTALL,
 )
 _DATABASE_KEYS = frozenset({"dbname", "database", "engine", "dbinstanceidentifier", "dbclusteridentifier"})

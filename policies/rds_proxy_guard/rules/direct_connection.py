@@ -84,13 +84,12 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
     known = {name: value for name, value in variables.items() if keys.read(name)} if names_known else {}
     literals = [value for value in known.values() if not holds_unknown(value)]
     shown = endpoints_in(literals)
-    if any(each.direct for each in shown):
-        return None  # the other policy says so
     feeding = graph.feeding(function, path[0])
     named = sources.named_in(literals)
     # A Secret hands out its ARN and name only; what it holds is in its versions.
     fed = sources.of([node for node in feeding if node.kind is not Kind.SECRET])
-    proxied = bool(shown or sources.of([*feeding, *named]).proxies)
+    # A proxy's host that is a value already says nothing about a host that is not.
+    proxied = bool(sources.of([*feeding, *named]).proxies)
     unknown = [name for name, value in known.items() if holds_unknown(value)]
     hosts = sorted(filter(keys.carries_host, unknown))
     if hosts or not names_known:
@@ -117,7 +116,8 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
             return _undecided(
                 function, f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
             )
-    return None if proxied else _by_reference(function, [*feeding, *named], sources)
+    # A database's own host among the values is the other policy's finding.
+    return None if proxied or shown else _by_reference(function, [*feeding, *named], sources)
 
 
 def _by_reference(function: Node, held: list[Node], sources: "_Sources") -> Finding | None:

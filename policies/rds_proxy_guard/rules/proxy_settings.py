@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..graph import Finding
 from ..resources import provider_of
-from ..values import UNKNOWN, Json, dig, holds_unknown, number
+from ..values import UNKNOWN, Json, dig, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def _authentication(auths: Json, scheme: Json, settings: Settings) -> list[str]:
     texts = []
     for index, auth in enumerate(auths):
         iam = dig(auth, "iamAuth")
-        if dig(auth, "secretArn") in (None, "") and not holds_unknown(auth):
+        if dig(auth, "secretArn") in (None, ""):
             texts.append(
                 f"Authentication {index} names no secret. Set secretArn, or the proxy's defaultAuthScheme to IAM_AUTH."
             )
