@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up down env test test-unit storm chaos bench lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos bench lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -12,6 +12,10 @@ setup:          ## Everything this project needs on this machine (servers, Pytho
 
 up: setup       ## The local stack under the policy pack, ending in a real invocation and its answer
 	@$(PYTHON) -m local up
+
+preview: setup  ## What `make up` would change, under the policy pack; starts nothing
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && pulumi stack select --create local && \
+	pulumi preview --stack local --policy-pack policies --non-interactive
 
 down:           ## Destroys the local stack: no process, no port, no file left outside the cache
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi

@@ -4,6 +4,7 @@ import typer
 
 from .chaos.command import chaos
 from .storm.command import storm
+from .survey.command import survey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +15,7 @@ app = typer.Typer(
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(chaos)
 app.command()(storm)
+app.command()(survey)
 
 if __name__ == "__main__":
     app(prog_name="python -m ops")

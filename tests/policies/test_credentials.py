@@ -42,7 +42,8 @@ def test_a_secret_value_is_as_plain_to_lambda_as_a_literal() -> None:
 
 
 def test_a_bare_password_is_the_databases_when_the_function_has_one() -> None:
-    assert len(said({"PASSWORD": PASSWORD, "DB_HOST": PROXIED})) == 1
+    assert len(said({"PASSWORD": PASSWORD, "MASTER_PASSWORD": PASSWORD, "DB_HOST": PROXIED})) == 2
+    assert said({"STRIPE_PASSWORD": PASSWORD, "DB_HOST": PROXIED}) == []
     assert said({"PASSWORD": PASSWORD, "SMTP_HOST": "mail.example.com"}) == []
 
 

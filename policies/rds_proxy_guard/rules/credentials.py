@@ -35,6 +35,8 @@ _REFERENCE = re.compile(
     r"(?:/[\w.-]+){2,}|true|false|yes|no|[01]|A[QW]ICAH.*|AQECAH.*|\*+",
     re.IGNORECASE | re.DOTALL,
 )
+# A password of nothing but a user is the database's, in a function that has one.
+_LOGINS = frozenset({"ADMIN", "APP", "MASTER", "ROOT", "USER"})
 _DATABASE_KEYS = frozenset({"dbname", "database", "engine", "dbinstanceidentifier", "dbclusteridentifier"})
 
 
@@ -57,7 +59,7 @@ def by_value(urn: str, token: str, properties: Json, *, ignored: tuple[re.Patter
 def _how(name: str, value: Json, *, serves_database: bool) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
-    about_database = is_database_like(name) or (serves_database and len(words(name)) == 1)
+    about_database = is_database_like(name) or (serves_database and _LOGINS.issuperset(words(name)[:-1]))
     if is_password_like(name) and about_database and not _is_reference(value):
         return ""
     if any(not _is_reference(match["password"]) for match in _URL.finditer(value)):
