@@ -22,8 +22,9 @@ _T = TypeVar("_T")
 _OK, _NO_PIPELINE = int(ConnStatus.OK), int(PipelineStatus.OFF)
 _IDLE, _IN_TRANSACTION = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
 _FAILED = int(TransactionStatus.INERROR)
-# How long psycopg's waiting goes without a look at signals, in seconds: its own default.
-_INTERVAL_SECONDS = 0.1
+# How long psycopg's waiting goes without a look at signals, in seconds: how late Ctrl-C can be. Its own default, 0.1,
+# is a load of its own where thousands wait.
+_INTERVAL_SECONDS = 1.0
 _NEVER = float("inf")
 _now = time.monotonic
 _wait = psycopg.Connection.wait

@@ -1,6 +1,7 @@
 """The resources of the laptop cloud: what each kind is made of, and how kinds affect each other."""
 
 import json
+import platform
 import secrets
 import shutil
 import threading
@@ -149,6 +150,22 @@ class Cloud:
     def function_names(self) -> list[str]:
         """The names of all functions."""
         return sorted(self._functions)
+
+    def function_configuration(self, name: str) -> dict[str, Any] | None:
+        """What Lambda's GetFunctionConfiguration answers, by name or ARN; None when there is no such function."""
+        function = self._functions.get(bare_name(name))
+        if function is None:
+            return None
+        spec = function.spec
+        return {
+            "FunctionName": spec.name,
+            "FunctionArn": f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{spec.name}",
+            "Handler": spec.handler,
+            "MemorySize": spec.memory,
+            "Timeout": spec.timeout,
+            "Architectures": ["arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"],
+            "State": "Active",
+        }
 
     def reap(self) -> None:
         """End execution environments that were idle for long."""

@@ -17,6 +17,7 @@ from .functions import ThrottledError
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
 _LIST = "/2015-03-31/functions"
+_CONFIGURATION = re.compile(_LIST + r"/(?P<name>[^/]+)/configuration")
 
 
 class Gateway(ThreadingHTTPServer):
@@ -41,8 +42,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: Gateway
 
     def do_GET(self) -> None:
+        configuration = _CONFIGURATION.fullmatch(self.path.split("?")[0])
         if self.path.startswith(CONTROL):
             self._control("GET")
+        elif configuration:
+            self._configuration(unquote(configuration["name"]))
         elif self.path.split("?")[0].rstrip("/") == _LIST:
             names = self.server.cloud.function_names()
             self._json(200, {"Functions": [{"FunctionName": name} for name in names]})
@@ -72,6 +76,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the library's names
         """Silent: request lines would hide what matters in the log."""
+
+    def _configuration(self, name: str) -> None:
+        found = self.server.cloud.function_configuration(name)
+        if found is None:
+            self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
+        else:
+            self._json(200, found)
 
     def _invoke(self, name: str, body: bytes) -> None:
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")

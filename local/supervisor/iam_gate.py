@@ -11,17 +11,20 @@ import socket
 import ssl
 import struct
 import sys
-import threading
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .iam_tokens import Door, Principal, refusal
+from .reactor import READ, WRITE, Conversation, Reactor
 from .relay import Relay
+
+_T = TypeVar("_T")
 
 _SSL_REQUEST, _GSS_REQUEST, _CANCEL_REQUEST = 80877103, 80877104, 80877102
 _LONGEST_PACKET = 10_000
 _LOGIN_SECONDS = 15.0
-_THREAD_STACK_BYTES = 256 * 1024
 _BACKLOG = 4096
 
 
@@ -34,7 +37,7 @@ class Refusal(Exception):  # noqa: N818 - what is sent to the client, not a faul
 
 
 class Gate:
-    """Serves one proxy: a thread for each login, and one that relays for all who are in."""
+    """Serves one proxy in one thread: logins that wait their turn must not starve the clients that are in."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -42,7 +45,8 @@ class Gate:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.settings["certificate"], self.settings["key"])
         self._context.num_tickets = 0  # no client of PostgreSQL resumes a session
-        self._relay = Relay()
+        self._reactor = Reactor()
+        self._relay = Relay(self._reactor)
 
     def read(self) -> None:
         """Take the settings from the file."""
@@ -53,45 +57,57 @@ class Gate:
     def serve(self) -> None:
         """Serve until ended."""
         signal.signal(signal.SIGHUP, lambda *_: self.read())
-        threading.stack_size(_THREAD_STACK_BYTES)
         with socket.create_server((self.settings["address"], self.settings["port"]), backlog=_BACKLOG) as server:
-            while True:
-                client, _ = server.accept()
-                threading.Thread(target=self._let_in, args=(client,), daemon=True).start()
+            server.setblocking(False)
+            self._reactor.watch(server.fileno(), READ, lambda _: self._accept(server))
+            self._reactor.run()
 
-    def _let_in(self, client: socket.socket) -> None:
+    def _accept(self, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it went away, or there are no more file descriptors
+            client, _ = server.accept()
+            self._reactor.converse(self._let_in(client), seconds=_LOGIN_SECONDS)
+
+    def _let_in(self, client: socket.socket) -> Conversation:
         """Bring a client as far as a connection to the pooler that waits for it; the relay does the rest."""
-        client.settimeout(_LOGIN_SECONDS)
+        client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
+        with contextlib.ExitStack() as closing:
+            closing.callback(lambda: _close(client))
             try:
-                client = self._encrypted(client)
-                self._relay.add(client, self._log_in(client))
+                client = yield from self._encrypted(client)
+                startup, user = yield from self._log_in(client)
+                pooler = closing.enter_context(socket.socket())
+                yield from self._greet(pooler, startup, user)
             except Refusal as refused:
-                client.sendall(_error(refused.state, str(refused)))
-                _close(client)
-        except (OSError, EOFError):
-            client.close()  # it went away, or never spoke
+                with contextlib.suppress(OSError):
+                    client.sendall(_error(refused.state, str(refused)))
+                return
+            except (OSError, EOFError):
+                return  # it went away
+            closing.pop_all()
+            self._relay.add(client, pooler)
 
-    def _encrypted(self, client: socket.socket) -> ssl.SSLSocket:
-        packet = _packet(client)
+    def _encrypted(self, client: socket.socket) -> Generator[tuple[int, int], None, ssl.SSLSocket]:
+        packet = yield from _packet(client)
         while _code(packet) == _GSS_REQUEST:
             client.sendall(b"N")
-            packet = _packet(client)
+            packet = yield from _packet(client)
         if _code(packet) != _SSL_REQUEST:
             raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
         client.sendall(b"S")
-        return self._context.wrap_socket(client, server_side=True)
+        encrypted = self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+        yield from _patiently(encrypted, encrypted.do_handshake)
+        return encrypted
 
-    def _log_in(self, client: socket.socket) -> socket.socket:
-        startup = _packet(client)
+    def _log_in(self, client: socket.socket) -> Generator[tuple[int, int], None, tuple[bytes, str]]:
+        startup = yield from _packet(client)
         if _code(startup) == _CANCEL_REQUEST:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         user = _parameters(startup).get("user", "")
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
-        password = _message(client, b"p")
+        password = yield from _message(client, b"p")
         self._check(user, password.rstrip(b"\0").decode(errors="replace"))
-        return self._pooler(startup, user)
+        return startup, user
 
     def _check(self, user: str, password: str) -> None:
         if user not in self.settings["passwords"]:
@@ -100,49 +116,60 @@ class Gate:
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
 
-    def _pooler(self, startup: bytes, user: str) -> socket.socket:
-        """A connection to the pooler with the secret's password given; its verdict is relayed."""
-        pooler = socket.create_connection(
-            (self.settings["address"], self.settings["pooler_port"]), timeout=_LOGIN_SECONDS
-        )
+    def _greet(self, pooler: socket.socket, startup: bytes, user: str) -> Conversation:
+        """Connect to the pooler and give it the secret's password; its verdict is relayed."""
+        pooler.setblocking(False)
         pooler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if pooler.connect_ex((self.settings["address"], self.settings["pooler_port"])):
+            yield pooler.fileno(), WRITE
         pooler.sendall(startup)
         # A refusal comes instead of the question: then it is the client's to hear.
-        if pooler.recv(1, socket.MSG_PEEK) == b"R":
-            _message(pooler, b"R")
+        first = yield from _patiently(pooler, lambda: pooler.recv(1, socket.MSG_PEEK))
+        if first == b"R":
+            yield from _message(pooler, b"R")
             word = self.settings["passwords"][user].encode() + b"\0"
             pooler.sendall(b"p" + struct.pack("!i", len(word) + 4) + word)
-        return pooler
 
 
 def _close(client: socket.socket) -> None:
     if isinstance(client, ssl.SSLSocket):
         with contextlib.suppress(OSError, ValueError):
-            client.setblocking(False)
             client.unwrap()
     client.close()
 
 
-def _exactly(source: socket.socket, count: int) -> bytes:
+def _patiently(source: socket.socket, action: Callable[[], _T]) -> Generator[tuple[int, int], None, _T]:
+    """What `action` on a socket that does not block gives, once it does not say to wait."""
+    while True:
+        try:
+            return action()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            yield source.fileno(), READ
+        except ssl.SSLWantWriteError:
+            yield source.fileno(), WRITE
+
+
+def _exactly(source: socket.socket, count: int) -> Generator[tuple[int, int], None, bytes]:
     data = b""
     while len(data) < count:
-        part = source.recv(count - len(data))
+        part = yield from _patiently(source, partial(source.recv, count - len(data)))
         if not part:
             raise EOFError
         data += part
     return data
 
 
-def _packet(source: socket.socket) -> bytes:
+def _packet(source: socket.socket) -> Generator[tuple[int, int], None, bytes]:
     """A packet without a type: length, code, rest."""
-    head = _exactly(source, 4)
-    return head + _exactly(source, _length(head) - 4)
+    head = yield from _exactly(source, 4)
+    rest = yield from _exactly(source, _length(head) - 4)
+    return head + rest
 
 
-def _message(source: socket.socket, kind: bytes) -> bytes:
+def _message(source: socket.socket, kind: bytes) -> Generator[tuple[int, int], None, bytes]:
     """The body of a message that must be of a kind."""
-    head = _exactly(source, 5)
-    body = _exactly(source, _length(head[1:]) - 4)
+    head = yield from _exactly(source, 5)
+    body = yield from _exactly(source, _length(head[1:]) - 4)
     if head[:1] != kind:
         raise Refusal("08P01", "an unexpected message came before the login was done.")
     return body

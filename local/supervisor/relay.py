@@ -1,15 +1,11 @@
-"""Carries bytes between pairs of sockets: thousands of pairs in one thread.
-
-Written on epoll rather than on asyncio's streams, for what a relay spends is missing to the database on the same cores.
-"""
+"""Carries bytes between pairs of sockets, on a reactor."""
 
 import contextlib
-import os
-import select
 import socket
 import ssl
-import threading
-from collections import deque
+from functools import partial
+
+from .reactor import READ, WRITE, Reactor
 
 _CHUNK_BYTES = 64 * 1024
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -91,50 +87,35 @@ class _Pair:
 
 
 class Relay:
-    """One thread that carries for all pairs, until the process ends."""
+    """Carries for all pairs, whenever the reactor finds one of their sockets ready."""
 
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
-        self._pairs: dict[int, _Pair] = {}
-        self._new: deque[_Pair] = deque()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll.register(self._wake, select.EPOLLIN)
-        threading.Thread(target=self._run, daemon=True, name="relay").start()
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
 
     def add(self, one: socket.socket, other: socket.socket) -> None:
         """Take over a pair of connected sockets; when either ends, both are closed."""
         one.setblocking(False)
         other.setblocking(False)
-        self._new.append(_Pair(one, other))
-        os.eventfd_write(self._wake, 1)
+        pair = _Pair(one, other)
+        for fileno in pair.filenos:
+            self._reactor.watch(fileno, READ, partial(self._ready, pair, fileno))
+        self._carry(pair, None)  # TLS may have read more than the login needed
 
-    def _run(self) -> None:
-        while True:
-            for fileno, events in self._epoll.poll():
-                if fileno == self._wake:
-                    self._take_over()
-                elif fileno in self._pairs:  # else it ended earlier in this round
-                    self._carry(self._pairs[fileno], fileno if events == select.EPOLLIN else None)
-
-    def _take_over(self) -> None:
-        os.eventfd_read(self._wake)
-        while self._new:
-            pair = self._new.popleft()
-            for fileno in pair.filenos:
-                self._pairs[fileno] = pair
-                self._epoll.register(fileno, select.EPOLLIN)
-            self._carry(pair, None)  # TLS may have read more than the login needed
+    def _ready(self, pair: _Pair, fileno: int, events: int) -> None:
+        self._carry(pair, fileno if events == READ else None)
 
     def _carry(self, pair: _Pair, source: int | None) -> None:
         if pair.carry(source):
             for fileno, mask in pair.changes():
-                self._epoll.modify(fileno, mask)
+                if mask:
+                    self._reactor.watch(fileno, mask, partial(self._ready, pair, fileno))
+                else:
+                    self._reactor.forget(fileno)  # epoll tells of a peer's end without being asked, again and again
             return
         for fileno in pair.filenos:
-            self._epoll.unregister(fileno)
-            del self._pairs[fileno]
+            self._reactor.forget(fileno)
         pair.close()
 
 
 def _mask(*, reads: bool, writes: bool) -> int:
-    return (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
+    return (READ if reads else 0) | (WRITE if writes else 0)

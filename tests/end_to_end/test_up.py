@@ -5,7 +5,9 @@ The tests run in order on one stack, as a user's day does.
 
 import json
 import os
+import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ import psutil
 import psycopg
 import pytest
 
+from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.end_to_end.conftest import Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
@@ -34,21 +37,27 @@ def facts(checkout: Checkout, kind: str) -> dict[str, Any]:
     return {**found["facts"], "identifier": found["identifier"], "status": found["status"]}
 
 
-def connect(checkout: Checkout, kind: str, **changes: Any) -> "psycopg.Connection[Any]":
-    """A connection as the application's user, as a function makes it: by name, with the stack's own CA."""
-    where = facts(checkout, kind)
+def secret(checkout: Checkout) -> dict[str, str]:
+    """What the application user's secret holds, read as a developer does in that shell."""
     code = (
         "import boto3, sys\n"
         "print(boto3.client('secretsmanager').get_secret_value(SecretId=sys.argv[1])['SecretString'])"
     )
-    value = json.loads(checkout.run("python", "-c", code, checkout.outputs()["secretArn"]).stdout)
+    found: dict[str, str] = json.loads(checkout.run("python", "-c", code, checkout.outputs()["secretArn"]).stdout)
+    return found
+
+
+def connect(checkout: Checkout, **changes: Any) -> "psycopg.Connection[Any]":
+    """A connection through the proxy, as a function makes it: by name, with a token, with the stack's own CA."""
+    where = facts(checkout, "proxy")
+    host, shell = where["endpoint"], AwsCredentials(access_key="laptop", secret_key="laptop")
     arguments: dict[str, Any] = {
-        "host": where.get("endpoint") or where["address"],
+        "host": host,
         "hostaddr": where["ip"],
         "port": where["port"],
         "dbname": "app_db",
-        "user": value["username"],
-        "password": value["password"],
+        "user": "app",
+        "password": auth_token(host=host, port=5432, user="app", region="eu-west-1", credentials=shell),
         "sslmode": "verify-full",
         "sslrootcert": str(checkout.state / "authority" / "ca.pem"),
         "autocommit": True,
@@ -84,8 +93,7 @@ def test_an_invocation_answers_through_the_proxy(up: Checkout) -> None:
 
 def test_no_password_is_in_pulumis_state(up: Checkout) -> None:
     state = up.pulumi("stack", "export", "-s", "local").stdout
-    with connect(up, "proxy") as connection:
-        password = connection.info.password
+    password = secret(up)["password"]
     assert password and password not in state
     for kept in (up.state / "secrets.pickle", up.state / "resources.json"):
         assert kept.stat().st_mode & 0o077 == 0
@@ -114,15 +122,15 @@ def test_coming_up_changed_no_file_of_the_checkout(up: Checkout) -> None:
 
 
 def test_the_proxy_checks_logins_and_demands_tls(up: Checkout) -> None:
-    with connect(up, "proxy") as connection:
+    with connect(up) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("app",)
     for wrong in ({"password": "wrong"}, {"user": "db_admin"}, {"sslmode": "disable"}, {"host": "elsewhere.example"}):
         with pytest.raises(psycopg.OperationalError):
-            connect(up, "proxy", **wrong)
+            connect(up, **wrong)
 
 
 def test_the_application_user_owns_its_tables_and_is_no_superuser(up: Checkout) -> None:
-    with connect(up, "proxy") as connection:
+    with connect(up) as connection:
         connection.execute("CREATE TABLE numbers (n int)")
         connection.execute("DROP TABLE numbers")
         assert connection.execute("SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = 'app'").fetchone() == (
@@ -134,7 +142,7 @@ def test_the_application_user_owns_its_tables_and_is_no_superuser(up: Checkout) 
 def test_a_change_of_percent_reaches_the_pooler_and_keeps_endpoint_and_clients(up: Checkout) -> None:
     before = facts(up, "proxy")
     assert pooler_setting(up, "max_db_connections") == "67"  # floor(79 × 85 %)
-    with connect(up, "proxy") as client:
+    with connect(up) as client:
         done = up.pulumi(
             "up", "--yes", "-s", "local", "--skip-preview", "--config", "lambda-rds-proxy:maxConnectionsPercent=50"
         )
@@ -161,20 +169,56 @@ def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Che
     assert up.invoke()["body"]["ok"] is True
 
 
-def test_with_auth_iam_functions_sign_in_and_passwords_are_refused(up: Checkout) -> None:
+def test_an_interrupted_storm_ends_its_load_and_shows_what_it_measured(up: Checkout) -> None:
+    command = ["python", "-m", "ops", "storm", "--environments", "20", "--connections", "1", "--seconds", "30"]
+
+    def load() -> list[psutil.Process]:
+        found = (process for process in psutil.process_iter(["cmdline"]))
+        return [
+            each
+            for each in found
+            if any(word == str(up.root / "ops/storm/load.py") for word in each.info["cmdline"] or [])
+        ]
+
+    storm = subprocess.Popen(
+        command, cwd=up.root, env=up.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+    def begun() -> None:
+        assert load()
+
+    eventually(begun)
+    storm.send_signal(signal.SIGINT)
+    said, _ = storm.communicate(timeout=30)
+    assert storm.returncode == 130, said
+    assert "interrupted" in said
+    assert load() == []
+
+
+def test_the_deployed_functions_are_a_load_too(up: Checkout) -> None:
+    done = up.run("python", "-m", "ops", "storm", "--stack", "local", "--environments", "5", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    storm = json.loads(done.stdout)
+    assert set(storm["phases"]) == {"proxy"}
+    assert storm["phases"]["proxy"]["failed"] == {} and storm["phases"]["proxy"]["served"] > 0
+    assert (storm["maxConnections"], storm["pgbenchRequestsPerSecond"]) == (79, None)
+
+
+def test_passwords_are_refused_with_iam_and_taken_with_secret(up: Checkout) -> None:
     def switch(auth: str) -> None:
         done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", "--config",
                          f"lambda-rds-proxy:auth={auth}")  # fmt: skip
         assert done.returncode == 0, done.stdout
 
-    switch("iam")
-    assert up.invoke()["body"]["ok"] is True
+    password = secret(up)["password"]
     with pytest.raises(psycopg.OperationalError, match="IAM authentication failed"):
-        connect(up, "proxy")
+        connect(up, password=password)
     switch("secret")
     assert up.invoke()["body"]["ok"] is True
-    with connect(up, "proxy") as connection:
+    with connect(up, password=password) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+    switch("iam")
+    assert up.invoke()["body"]["ok"] is True
 
 
 def test_a_killed_pooler_comes_back_and_functions_go_on(up: Checkout) -> None:
@@ -213,7 +257,8 @@ def test_a_killed_supervisor_is_brought_back_with_everything_it_ran(up: Checkout
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert up.supervisor.pid != before.pid
-    assert "54 unchanged" in done.stdout
+    counted = re.findall(r"^ +[+~-]* *\d+ (\w+)$", done.stdout, re.MULTILINE)
+    assert set(counted) == {"unchanged"}
     assert up.invoke()["body"]["ok"] is True
 
 

@@ -1,6 +1,9 @@
 """An `iam` proxy of the laptop: tokens are checked at its door, passwords refused."""
 
+import contextlib
 import json
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,28 @@ def test_a_signed_token_opens_and_the_pool_is_shared(root: Path, proxy: dict[str
         assert one.execute("SELECT current_user, repeat('x', 200000)").fetchone() == ("app", "x" * 200_000)
         pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
         assert len(pids) == 1
+
+
+def test_clients_that_never_speak_or_stop_in_the_middle_keep_nobody_out(root: Path, proxy: dict[str, Any]) -> None:
+    address = (proxy["ip"], proxy["port"])
+    with contextlib.ExitStack() as silent, enter(root, proxy) as inside:
+        for number in range(300):
+            client = silent.enter_context(socket.create_connection(address, timeout=5))
+            if number % 2:
+                client.sendall(struct.pack("!ii", 8, 80877103))  # asks for TLS, and says no more
+        assert inside.execute("SELECT 1").fetchone() == (1,)
+        with enter(root, proxy) as another:
+            assert another.execute("SELECT 2").fetchone() == (2,)
+
+
+def test_bytes_that_are_no_login_are_dropped(root: Path, proxy: dict[str, Any]) -> None:
+    for said in (b"GET / HTTP/1.1\r\n\r\n", struct.pack("!i", 3), struct.pack("!ii", 2_000_000_000, 1)):
+        with socket.create_connection((proxy["ip"], proxy["port"]), timeout=5) as client:
+            client.sendall(said)
+            answer = client.recv(200)
+            assert answer[:1] in (b"E", b"")
+    with enter(root, proxy) as inside:
+        assert inside.execute("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

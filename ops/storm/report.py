@@ -3,15 +3,17 @@
 import html
 import math
 from collections import Counter
+from collections.abc import Mapping
 
-from .storm import Phase, StormResult
+from .results import Phase, StormResult
+from .view import efficiency, rows
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 260, 56, 34, 14
 _COLOURS = {"direct": "#c0392b", "proxy": "#1f7a5a"}
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right}
-th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto;font:12px system-ui,sans-serif}
+td:first-child{text-align:left;white-space:pre}svg{width:100%;height:auto;font:12px system-ui,sans-serif}
 .note{color:#666}
 """
 
@@ -20,61 +22,68 @@ def render(result: StormResult) -> str:
     """The page."""
     settings = result.settings
     title = f"{settings.environments} execution environments × {settings.connections} connections"
+    direct = "first straight at the database, then through the proxy" if "direct" in result.phases else "by its proxy"
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Connection storm: {title}</title><style>{_STYLE}</style>
 <h1>Connection storm: {title}</h1>
-<p>The real handler, all environments cold at once and then sustained for {settings.seconds:g} s:
-first straight at the database (max_connections {result.max_connections}),
-then through the proxy (at most {result.ceiling}).</p>
+<p>The real handler, all environments cold at once and then sustained for {settings.seconds:g} s: {direct}.</p>
 {_table(result)}
-<h2>Connections to the database over time</h2>{_connections(result)}
+{_connections(result)}
+<h2>Requests served over time</h2>{_throughput(result)}
 <h2>How long an invocation took</h2>{_latencies(result)}
 <h2>What went wrong</h2>{_errors(result)}
-<p class="note">PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins.
-pgbench with the same query and clients through the same pooler:
-{result.pgbench_requests_per_second:,.0f} requests/s.</p>
+{_notes(result)}
 </html>
 """
 
 
 def _table(result: StormResult) -> str:
-    rows = []
-    for name, phase in result.phases.items():
-        shown = phase.as_json()
-        cells = [f"{shown['served']:,}", f"{sum(phase.errors.values()):,}", f"{phase.never_served:,}"]
-        cells.append(f"{shown['requestsPerSecond']:,}")
-        cells += [_ms(shown[key]) for key in ("p50Ms", "p95Ms", "p99Ms")]
-        cells += [str(shown["peakDatabaseConnections"]), str(shown["idleLeftBehind"]), f"{shown['secondsToRecover']} s"]
-        rows.append(f"<tr><td>{name}</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    head = [
-        "",
-        "served",
-        "failed",
-        "never served",
-        "requests/s",
-        "p50",
-        "p95",
-        "p99",
-        "peak connections",
-        "idle left",
-        "recovery",
-    ]
-    return "<table><tr>" + "".join(f"<th>{each}</th>" for each in head) + "</tr>" + "".join(rows) + "</table>"
+    head = "".join(
+        f"<th>{name}<br><span class='note'>{html.escape(phase.path)}</span></th>"
+        for name, phase in result.phases.items()
+    )
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(result))
+    return f"<table><tr><td></td>{head}</tr>{body}</table>"
 
 
-def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.1f} ms"
+def _notes(result: StormResult) -> str:
+    found = [efficiency(result)]
+    if "direct" in result.phases:
+        found.append("PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins.")
+    return "".join(f'<p class="note">{html.escape(text)}</p>' for text in found if text)
 
 
 def _connections(result: StormResult) -> str:
-    longest = max((moment for phase in result.phases.values() for moment, _, _ in phase.samples), default=1.0)
-    highest = max(result.max_connections, *(phase.peak_connections for phase in result.phases.values())) * 1.1
-    plot = _Plot(longest, highest, "seconds", "connections")
-    plot.level(result.max_connections, f"max_connections {result.max_connections}", "#555")
-    plot.level(result.ceiling, f"the proxy's ceiling {result.ceiling}", "#999")
-    for name, phase in result.phases.items():
-        plot.line([(moment, connections) for moment, connections, _ in phase.samples if moment >= 0], name)
-    return plot.svg(result.phases)
+    sampled = {name: phase for name, phase in result.phases.items() if phase.samples}
+    if not sampled:
+        return ""
+    lines = [level for level in (result.max_connections, result.ceiling) if level]
+    highest = max(*lines, *(phase.peak_connections or 0 for phase in sampled.values()), 1) * 1.1
+    plot = _Plot(_longest(sampled), highest, "seconds", "connections")
+    if result.max_connections:
+        plot.level(result.max_connections, f"max_connections {result.max_connections}", "#555")
+    if result.ceiling:
+        plot.level(result.ceiling, f"the proxy's ceiling {result.ceiling}", "#999")
+    for name, phase in sampled.items():
+        plot.line([(max(0.0, each.moment), each.connections) for each in phase.samples], name)
+    return f"<h2>Connections to the database over time</h2>{plot.svg(sampled)}"
+
+
+def _throughput(result: StormResult) -> str:
+    served = {name: phase for name, phase in result.phases.items() if phase.moments}
+    if not served:
+        return "<p>Nothing was served.</p>"
+    counts = {name: Counter(int(moment) for moment in phase.moments) for name, phase in served.items()}
+    highest = max(max(each.values()) for each in counts.values()) * 1.1
+    plot = _Plot(_longest(served), highest, "seconds", "requests per second")
+    for name, each in counts.items():
+        # The last second is not a whole one.
+        plot.line([(second + 0.5, each[second]) for second in range(max(max(each), 1))], name)
+    return plot.svg(served)
+
+
+def _longest(phases: Mapping[str, Phase]) -> float:
+    return max(phase.cold_seconds + phase.seconds for phase in phases.values())
 
 
 def _latencies(result: StormResult) -> str:
@@ -116,7 +125,7 @@ class _Plot:
         self._right, self._top = right or 1.0, top or 1.0
         self._titles = (x_title, y_title)
         self._parts: list[str] = []
-        self.labels = [(right * part / 5, f"{right * part / 5:.0f}") for part in range(6)]
+        self.labels = [(value, f"{value:g}") for value in _ticks(self._right)]
 
     def line(self, points: list[tuple[float, float]], name: str) -> None:
         """A line in the phase's colour."""
@@ -131,19 +140,18 @@ class _Plot:
             f'<text x="{_WIDTH - 4}" y="{at - 4:.1f}" text-anchor="end" fill="{colour}">{text}</text>'
         )
 
-    def svg(self, phases: dict[str, Phase]) -> str:
+    def svg(self, phases: Mapping[str, Phase]) -> str:
         """The picture."""
         floor = _HEIGHT - _BOTTOM
         axes = f'<path d="M{_LEFT},{_TOP} V{floor} H{_WIDTH}" fill="none" stroke="#333"/>'
         for value, text in self.labels:
             axes += f'<text x="{self._x(value):.1f}" y="{floor + 15}" text-anchor="middle">{text}</text>'
-        for part in range(5):
-            value = self._top * part / 4
+        for value in _ticks(self._top):
             axes += f'<text x="{_LEFT - 6}" y="{self._y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
         axes += f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{self._titles[0]}</text>'
         axes += f'<text x="{_LEFT + 6}" y="{_TOP}">{self._titles[1]}</text>'
         keys = "".join(
-            f'<text x="{_LEFT + 120 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
+            f'<text x="{_LEFT + 160 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
             for index, name in enumerate(phases)
         )
         return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{axes}{"".join(self._parts)}{keys}</svg>'
@@ -153,3 +161,10 @@ class _Plot:
 
     def _y(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self._top
+
+
+def _ticks(end: float) -> list[float]:
+    """Round values from zero up to `end`, about five of them."""
+    size = 10.0 ** math.floor(math.log10(end / 5))
+    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size * 6 > end)
+    return [step * index for index in range(int(end / step) + 1) if step * index < end * 0.98]

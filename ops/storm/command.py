@@ -1,0 +1,137 @@
+"""`python -m ops storm`."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from local.supervisor.errors import LaptopError
+from ops.stack_outputs import StackError
+
+from .deployed import DeployedStack
+from .laptop import LaptopStack
+from .report import render
+from .results import Progress, StormResult, StormSettings
+from .run import run_storm
+from .view import Picture, efficiency, table
+
+# The database and a laptop survive this; more is no storm but a denial of service against oneself.
+_MOST_CLIENTS = 5_000
+# Lambda's concurrency per account and region, unless raised.
+_MOST_ENVIRONMENTS = 1_000
+_EXAMPLES = """
+**Examples**
+
+- `python -m ops storm`: 500 environments × 2 connections on the laptop stack, as the article has it
+- `python -m ops storm --environments 1000 --connections 5`: 5,000 clients, a few minutes and 4 GB
+- `python -m ops storm --json > storm.json`: for a machine to read
+- `python -m ops storm --stack dev --environments 50`: the functions deployed as stack dev; says the cost and asks
+
+Exit status: 0 the storm ran, 1 it could not, 2 wrong options or not confirmed, 130 interrupted.
+"""
+_console = Console(highlight=False)
+
+
+def storm(
+    environments: Annotated[int, typer.Option(min=1, help="Execution environments that start at once.")] = 500,
+    connections: Annotated[
+        int | None, typer.Option(min=1, max=10, help="Connections that each opens; 2, with --stack 1.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="How long each phase is sustained.")] = 10,
+    function: Annotated[str | None, typer.Option(help="The function whose handler is the load.")] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="Invoke the deployed functions of this Pulumi stack instead; costs money.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the stated cost of --stack.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
+    report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("reports/storm.html"),
+) -> None:
+    """The article's connection storm: straight at the database, then through the proxy."""
+    if stack is not None and connections not in (None, 1):
+        raise _stop(f"--connections {connections} is the laptop's; a deployed function opens what its handler opens", 2)
+    if connections is None:
+        connections = 1 if stack else 2
+    settings = StormSettings(environments=environments, connections=connections, seconds=seconds)
+    if settings.clients > _MOST_CLIENTS:
+        raise _stop(
+            f"{environments} environments × {connections} connections are {settings.clients} clients; a laptop takes "
+            f"{_MOST_CLIENTS} at most",
+            2,
+        )
+    result = StormResult(settings=settings, max_connections=None, ceiling=None)
+    problem, status = "", 0
+    try:
+        run = _on_the_laptop(result, function) if stack is None else _deployed(result, stack, function, yes=yes)
+        if as_json:
+            run(lambda _: None)
+        else:
+            picture = Picture(result)
+            with Live(console=_console, refresh_per_second=8, transient=True) as live:
+                run(lambda now: live.update(picture.update(now)))
+    except (LaptopError, StackError) as error:
+        problem, status = str(error), 1
+    except KeyboardInterrupt:
+        problem, status = "interrupted; the load is ended", 130
+    # What was measured until then is not lost.
+    _tell(result, report, as_json=as_json)
+    if status:
+        raise _stop(problem, status)
+
+
+def _on_the_laptop(result: StormResult, function: str | None) -> Callable[[Callable[[Progress], None]], None]:
+    found = LaptopStack.find(function)
+    result.max_connections, result.ceiling = found.max_connections, found.ceiling
+    return lambda say: run_storm(found, result, say)
+
+
+def _deployed(
+    result: StormResult, stack: str, function: str | None, *, yes: bool
+) -> Callable[[Callable[[Progress], None]], None]:
+    if result.settings.environments > _MOST_ENVIRONMENTS:
+        raise _stop(
+            f"--environments is {result.settings.environments}; an account runs {_MOST_ENVIRONMENTS} at once", 2
+        )
+    found = DeployedStack.find(stack, function)
+    result.max_connections, result.ceiling = found.max_connections, found.ceiling
+    if not found.is_local:
+        _confirm(f"{found.cost(result.settings)} ({found.endpoint})", yes=yes)
+    return lambda say: found.run_storm(result, say)
+
+
+def _confirm(cost: str, *, yes: bool) -> None:
+    print(f"This storm costs {cost}.", file=sys.stderr)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise _stop("not confirmed; say --yes to agree to this cost", 2)
+    if not typer.confirm("Go on?", err=True):
+        raise _stop("not confirmed; nothing was invoked", 2)
+
+
+def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
+    if not result.phases:
+        return
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(render(result))
+    if as_json:
+        print(json.dumps(result.as_json(), indent=2))
+        return
+    _console.print(table(result))
+    compared = efficiency(result)
+    if compared:
+        _console.print(compared)
+    memory = max(phase.peak_memory_mb for phase in result.phases.values())
+    _console.print((f"memory of the load at most {memory:,.0f} MB; " if memory else "") + f"report: {report}")
+
+
+def _stop(sentence: str, status: int) -> typer.Exit:
+    Console(stderr=True, highlight=False).print(f"error: {sentence}", soft_wrap=True)
+    return typer.Exit(status)
+
+
+storm.__doc__ = f"{storm.__doc__}\n{_EXAMPLES}"

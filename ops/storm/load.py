@@ -1,0 +1,286 @@
+"""The load of a storm: many execution environments in few processes, each with the real handler and a pool of its own.
+
+Runs under the same isolation as a function (`python -S`, the function's package, nothing of this project), so it uses
+the standard library only. An environment that opens several connections is several copies of the handler's modules:
+nothing is shared, as between environments on Lambda. Reads one JSON line of settings, prints a JSON line of progress
+ten times a second and one of results per process, and keeps its connections open until its standard input ends, as idle
+environments do.
+"""
+
+import importlib
+import json
+import logging
+import mmap
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Handler = Callable[[dict[str, Any], Any], object]
+# Reserved, not used: resolving a name and OpenSSL take more than 256 KiB now and then.
+_THREAD_STACK_BYTES = 1024 * 1024
+_TICK_SECONDS = 0.1
+_LOOK_SECONDS = 0.02
+# When not even the last client has had an answer by then, the sustained part begins without it.
+_COLD_SECONDS = 30.0
+# So many clients start at the same moment; of more, so many every second, for one machine makes
+# both ends of each handshake. Lambda itself starts no more than 1,000 environments of a function in 10 s.
+_AT_ONCE, _PER_SECOND = 1000, 400
+_NEVER = float("inf")
+# What PostgreSQL, PgBouncer and RDS Proxy say when they are at a limit.
+_KNOWN_FAILURES = (
+    "too many clients already",
+    "remaining connection slots are reserved",
+    "query_wait_timeout",
+    "Timed-out waiting",
+    "no more connections allowed",
+    "Connection refused",
+    "timeout expired",
+    "did not answer within",
+    "server closed the connection",
+)
+
+
+class Context:
+    """Lambda's context, as far as the handler asks it."""
+
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+    function_name = "storm"
+
+    def __init__(self, timeout: float) -> None:
+        self._ends = time.monotonic() + timeout
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the invocation."""
+        return max(0, int((self._ends - time.monotonic()) * 1000))
+
+
+class Board:
+    """What all processes see, in memory that they share: when to begin and to end, and how far each client is."""
+
+    def __init__(self, clients: int) -> None:
+        head = 8 * 3
+        self._memory = mmap.mmap(-1, head + 8 * 3 * clients)
+        view = memoryview(self._memory)
+        self._times = view[:head].cast("d")
+        # One slot per client: nobody writes where another does.
+        self.loaded, self.served, self.failed = (
+            view[head + 8 * clients * part : head + 8 * clients * (part + 1)].cast("q") for part in range(3)
+        )
+        self.start = self.sustain = self.end = _NEVER
+
+    @property
+    def start(self) -> float:
+        """When the clients begin, on the monotonic clock."""
+        return self._times[0]
+
+    @start.setter
+    def start(self, moment: float) -> None:
+        self._times[0] = moment
+
+    @property
+    def sustain(self) -> float:
+        """When the cold start is over, and who has had an answer asks again."""
+        return self._times[1]
+
+    @sustain.setter
+    def sustain(self, moment: float) -> None:
+        self._times[1] = moment
+
+    @property
+    def end(self) -> float:
+        """When the last request may begin."""
+        return self._times[2]
+
+    @end.setter
+    def end(self, moment: float) -> None:
+        self._times[2] = moment
+
+    def begun(self) -> int:
+        """Clients that have had an answer, good or bad."""
+        return sum(good + bad > 0 for good, bad in zip(self.served, self.failed, strict=True))
+
+
+def fresh_handler(name: str) -> Handler:
+    """The handler out of modules of its own, as a new execution environment loads them."""
+    module, function = name.rsplit(".", 1)
+    folder = str(Path.cwd())
+    for loaded in list(sys.modules):
+        file = getattr(sys.modules[loaded], "__file__", None) or ""
+        # The driver is shared code without state of ours; the function's own modules hold the pool.
+        if file.startswith(f"{folder}/") and loaded.split(".")[0] in (module, "rds_connection"):
+            del sys.modules[loaded]
+    found: Handler = getattr(importlib.import_module(module), function)
+    return found
+
+
+def describe(error: BaseException) -> str:
+    """A short name for a failure, so that equal ones are counted together."""
+    text = " ".join(str(error).split())
+    for words in _KNOWN_FAILURES:
+        if words in text:
+            return words
+    # The end of the sentence is the reason; its beginning names hosts.
+    return f"{type(error).__name__}: {text.rsplit(': ', 1)[-1][:60]}"
+
+
+class Gates:
+    """Where the threads of a process wait for the board: one thread looks, for a thousand that look are a load too."""
+
+    def __init__(self, board: Board) -> None:
+        self.start = threading.Event()
+        self.sustain = threading.Event()
+        threading.Thread(target=self._open, args=(board,), daemon=True).start()
+
+    def _open(self, board: Board) -> None:
+        while board.start == _NEVER:
+            time.sleep(_LOOK_SECONDS)
+        self.start.set()
+        while board.sustain == _NEVER:
+            time.sleep(_LOOK_SECONDS)
+        self.sustain.set()
+
+
+class Client:
+    """One connection's worth of an environment: invokes again and again, and notes what it got."""
+
+    def __init__(self, number: int, handler: Handler, board: Board, gates: Gates, timeout: float) -> None:
+        self._number = number
+        self._handler = handler
+        self._board = board
+        self._gates = gates
+        self._timeout = timeout
+        self.moments: list[float] = []
+        self.latencies: list[float] = []
+        self.errors: dict[str, int] = {}
+
+    def run(self) -> None:
+        """The cold start with everyone else, then invoke until the end."""
+        board, gates = self._board, self._gates
+        gates.start.wait()
+        start = board.start
+        time.sleep(max(0.0, start + starts_after(self._number) - time.monotonic()))
+        self._invoke(start)
+        gates.sustain.wait()
+        while time.monotonic() < board.end:
+            self._invoke(start)
+
+    def _invoke(self, start: float) -> None:
+        began = time.monotonic()
+        try:
+            self._handler({}, Context(self._timeout))
+        except Exception as error:  # every way to fail is what a storm counts
+            label = describe(error)
+            self.errors[label] = self.errors.get(label, 0) + 1
+            self._board.failed[self._number] += 1
+        else:
+            ended = time.monotonic()
+            self.moments.append(round(ended - start, 3))
+            self.latencies.append(round((ended - began) * 1000, 3))
+            self._board.served[self._number] += 1
+
+
+def starts_after(number: int) -> float:
+    """Seconds after the start at which a client begins."""
+    return max(0, number - _AT_ONCE + 1) / _PER_SECOND
+
+
+def run_process(order: dict[str, Any], numbers: range, board: Board) -> tuple[list[Client], dict[str, Any]]:
+    """All clients of one process, as threads: the clients, which keep their connections, and what they measured."""
+    clients = []
+    gates = Gates(board)
+    for number in numbers:
+        clients.append(Client(number, fresh_handler(order["handler"]), board, gates, order["timeout"]))
+        board.loaded[number] = 1
+    threading.stack_size(_THREAD_STACK_BYTES)
+    threads = [threading.Thread(target=client.run) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    errors: dict[str, int] = {}
+    for client in clients:
+        for label, count in client.errors.items():
+            errors[label] = errors.get(label, 0) + count
+    return clients, {
+        "moments": [moment for client in clients for moment in client.moments],
+        "latencies": [latency for client in clients for latency in client.latencies],
+        "errors": errors,
+        "neverServed": sum(not client.latencies for client in clients),
+    }
+
+
+def conduct(board: Board, seconds: float) -> None:
+    """Start all clients together once they are loaded, see them all begun, sustain that, and tell of it."""
+
+    def tell(stage: str) -> None:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:  # what it says of the reason, if it can, stands in its traceback
+            sys.exit(f"a process ended with status {status}" if os.WIFSIGNALED(status) else 1)
+        now = time.monotonic()
+        done = board.begun()
+        moment = now - board.start if board.start != _NEVER else -1.0
+        line = {
+            "stage": stage,
+            "seconds": round(moment, 2),
+            "begun": sum(board.loaded) if stage == "loading" else done,
+            "served": sum(board.served),
+            "failed": sum(board.failed),
+        }
+        print(json.dumps(line), flush=True)
+
+    while not all(board.loaded):
+        tell("loading")
+        time.sleep(_TICK_SECONDS)
+    board.start = start = time.monotonic() + 3 * _TICK_SECONDS
+    clients = len(board.loaded)
+    latest = start + starts_after(clients - 1) + _COLD_SECONDS
+    while board.begun() < clients and time.monotonic() < latest:
+        tell("cold")
+        time.sleep(_TICK_SECONDS)
+    cold = max(0.0, time.monotonic() - start)
+    board.end = start + cold + seconds
+    board.sustain = start + cold
+    while time.monotonic() < board.end:
+        tell("sustained")
+        time.sleep(_TICK_SECONDS)
+    print(json.dumps({"coldSeconds": round(cold, 3)}), flush=True)
+
+
+def main() -> None:
+    """Fork the processes, conduct them, collect what they measured, and hold still until standard input ends."""
+    order = json.loads(sys.stdin.readline())
+    # On Lambda the environments have machines of their own; here a thousand threads must not starve the servers.
+    os.nice(19)
+    logging.disable()  # thousands of refused connections, each told in a line, are not what is measured
+    sys.path.insert(0, str(Path.cwd()))
+    fresh_handler(order["handler"])  # the driver is loaded once, before the fork
+    board = Board(sum(order["clients"]))
+    pipes = []
+    first = 0
+    for count in order["clients"]:
+        reader, writer = os.pipe()
+        numbers = range(first, first + count)
+        first += count
+        if os.fork() == 0:
+            os.close(reader)
+            kept, found = run_process(order, numbers, board)
+            with os.fdopen(writer, "w") as stream:
+                json.dump(found, stream)
+            sys.stdin.read()
+            del kept
+            os._exit(0)
+        os.close(writer)
+        pipes.append(reader)
+    conduct(board, order["seconds"])
+    for reader in pipes:
+        with os.fdopen(reader) as stream:
+            print(stream.read(), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a storm is asked to do and what it measured. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class StormSettings:
+    """How many environments, how many connections each opens, and for how many seconds the storm is sustained."""
+
+    environments: int = 500
+    connections: int = 2
+    seconds: float = 10.0
+
+    @property
+    def clients(self) -> int:
+        """Connections that all environments want at once."""
+        return self.environments * self.connections
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One look during the storm: seconds since its start, connections to the database, requests served so far."""
+
+    moment: float
+    connections: int
+    served: int
+
+
+@dataclass(kw_only=True)
+class Phase:
+    """What one phase measured: a cold start of all clients at once, then `seconds` sustained.
+
+    Attributes:
+        path: what clients reached, such as "IAM gate → PgBouncer".
+        cold_seconds: until every client had its first answer, good or bad; the sustained part begins there.
+        moments: of each request served, when it ended, in seconds since the start; `latencies` in milliseconds.
+        never_served: clients that got no answer but errors.
+        peak_connections: most connections to the database at once; None where nobody can tell.
+    """
+
+    name: str
+    path: str
+    seconds: float
+    cold_seconds: float = 0.0
+    moments: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    samples: list[Sample] = field(default_factory=list)
+    never_served: int = 0
+    peak_connections: int | None = None
+    idle_left_behind: int | None = None
+    seconds_to_recover: float | None = None
+    peak_memory_mb: float = 0.0
+    query: str = ""
+
+    def percentile(self, percent: float) -> float | None:
+        """A latency in milliseconds by nearest rank, cold start included; None when nothing was served."""
+        if not self.latencies:
+            return None
+        ordered = sorted(self.latencies)
+        return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))], 2)
+
+    @property
+    def requests_per_second(self) -> float:
+        """Requests served in the sustained part, by its length: as pgbench, which leaves out connecting too."""
+        sustained = sum(self.cold_seconds < moment <= self.cold_seconds + self.seconds for moment in self.moments)
+        return round(sustained / self.seconds, 1)
+
+    def as_json(self) -> dict[str, Any]:
+        """The phase with the names of `--json`."""
+        return {
+            "served": len(self.latencies),
+            "failed": dict(self.errors.most_common()),
+            "requestsPerSecond": self.requests_per_second,
+            "p50Ms": self.percentile(50),
+            "p95Ms": self.percentile(95),
+            "p99Ms": self.percentile(99),
+            "peakDatabaseConnections": self.peak_connections,
+            "idleLeftBehind": self.idle_left_behind,
+            "secondsToRecover": self.seconds_to_recover,
+        }
+
+
+@dataclass(kw_only=True)
+class StormResult:
+    """The phases so far, and what pgbench does with the same query and clients on the same path.
+
+    `max_connections` and `ceiling` are None where the stack does not say.
+    """
+
+    settings: StormSettings
+    max_connections: int | None
+    ceiling: int | None
+    phases: dict[str, Phase] = field(default_factory=dict)
+    pgbench_requests_per_second: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The result with the names of `--json`."""
+        return {
+            "maxConnections": self.max_connections,
+            "environments": self.settings.environments,
+            "connectionsPerEnvironment": self.settings.connections,
+            "phases": {name: phase.as_json() for name, phase in self.phases.items()},
+            "pgbenchRequestsPerSecond": self.pgbench_requests_per_second,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What is told several times a second while a phase runs.
+
+    Attributes:
+        stage: loading, cold or sustained.
+        seconds: since the start; negative while loading.
+        begun: clients that are ready (loading) or had their first answer (cold, sustained).
+        connections: to the database; None where nobody can tell.
+    """
+
+    phase: str
+    path: str
+    stage: str
+    seconds: float
+    begun: int
+    served: int
+    failed: int
+    connections: int | None

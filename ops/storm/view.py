@@ -1,0 +1,105 @@
+"""The storm in a terminal: a live picture while it runs, and the table at its end."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .results import Progress, StormResult, StormSettings
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARKLINE = 60
+_STAGES = {"loading": "loading the environments", "cold": "cold start, all at once", "sustained": "sustained"}
+
+
+class Picture:
+    """What the live display shows: now, and the connections of the last seconds."""
+
+    def __init__(self, result: StormResult) -> None:
+        self._result = result
+        self._history: list[int] = []
+        self._phase = ""
+
+    def update(self, now: Progress) -> RenderableType:
+        """The picture after one more look."""
+        settings = self._result.settings
+        if now.phase != self._phase:
+            self._phase, self._history = now.phase, []
+        lines: list[RenderableType] = [
+            Text.assemble((f"{now.phase}", "bold"), f" → {now.path}: {_STAGES[now.stage]}, ", _when(now, settings)),
+            _bar("clients", now.begun, settings.clients, "loaded" if now.stage == "loading" else "with an answer"),
+        ]
+        most = self._result.max_connections
+        if now.connections is not None and most:
+            self._history.append(now.connections)
+            lines.append(_bar("connections", now.connections, most, "max_connections"))
+            lines.append(Text(f"{'':12} {_sparkline(self._history, most)}", style="cyan"))
+        lines.append(Text(f"{'':12} {now.served:,} served, {now.failed:,} failed"))
+        return Group(*lines)
+
+
+def _when(now: Progress, settings: StormSettings) -> str:
+    return f"{settings.clients:,} clients" if now.stage == "loading" else f"{max(0.0, now.seconds):.1f} s"
+
+
+def _bar(label: str, value: int, most: int, of: str) -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=12)
+    row.add_row(label, ProgressBar(total=most, completed=min(value, most), width=40), f"{value:,} of {most:,} {of}")
+    return row
+
+
+def _sparkline(values: list[int], most: int) -> str:
+    return "".join(_SPARKS[min(7, value * 8 // (most + 1))] for value in values[-_SPARKLINE:])
+
+
+def table(result: StormResult) -> Table:
+    """The phases side by side; what nobody could measure is a dash."""
+    settings, phases = result.settings, list(result.phases.values())
+    drawn = Table(
+        title=f"{settings.environments:,} environments × {settings.connections} connections, "
+        f"max_connections {_shown(result.max_connections)}, the proxy's ceiling {_shown(result.ceiling)}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    drawn.add_column("")
+    for phase in phases:
+        drawn.add_column(f"{phase.name}\n[dim]{phase.path}[/dim]", justify="right")
+    for label, *values in rows(result):
+        drawn.add_row(label, *values)
+    return drawn
+
+
+def rows(result: StormResult) -> list[tuple[str, ...]]:
+    """The table's rows: a label and a text for each phase."""
+    settings, phases = result.settings, list(result.phases.values())
+    found: list[tuple[str, ...]] = [
+        ("served", *(f"{len(phase.latencies):,}" for phase in phases)),
+        ("failed", *(f"{sum(phase.errors.values()):,}" for phase in phases)),
+    ]
+    for label in sorted({label for phase in phases for label in phase.errors}):
+        found.append((f"  {label}", *(f"{phase.errors.get(label, 0):,}" for phase in phases)))
+    found.append(("clients never served", *(f"{each.never_served:,} of {settings.clients:,}" for each in phases)))
+    found.append(("every client had an answer after", *(_shown(phase.cold_seconds, " s") for phase in phases)))
+    found.append(("requests per second, sustained", *(_shown(phase.requests_per_second) for phase in phases)))
+    for percent in (50, 95, 99):
+        found.append((f"p{percent}", *(_shown(phase.percentile(percent), " ms") for phase in phases)))
+    found.append(("peak database connections", *(_shown(phase.peak_connections) for phase in phases)))
+    found.append(("idle ones left behind", *(_shown(phase.idle_left_behind) for phase in phases)))
+    found.append(("time to recover", *(_shown(phase.seconds_to_recover, " s") for phase in phases)))
+    return found
+
+
+def efficiency(result: StormResult) -> str | None:
+    """One sentence: the storm's throughput against pgbench's; None when pgbench did not run."""
+    proxy, pgbench = result.phases.get("proxy"), result.pgbench_requests_per_second
+    if proxy is None or not pgbench:
+        return None
+    return (
+        f"through the proxy ({proxy.path}) {proxy.requests_per_second:,.0f} requests/s; pgbench with the same query, "
+        f"clients, login and path {pgbench:,.0f}/s: {proxy.requests_per_second / pgbench:.2f} of it"
+    )
+
+
+def _shown(value: float | None, unit: str = "") -> str:
+    return "–" if value is None else f"{value:,}{unit}"

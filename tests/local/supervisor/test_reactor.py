@@ -1,0 +1,110 @@
+"""Sockets served by one thread; each test turns the reactor by hand."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from local.supervisor.reactor import READ, Conversation, Reactor
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    one.setblocking(False)
+    with one, other:
+        yield one, other
+
+
+def turn_until(reactor: Reactor, met: list[object]) -> None:
+    for _ in range(50):
+        reactor.turn(0.05)
+        if met:
+            return
+    raise AssertionError("nothing happened")
+
+
+def test_a_conversation_goes_on_when_its_socket_is_ready(pair: tuple[socket.socket, socket.socket]) -> None:
+    one, other = pair
+    heard: list[object] = []
+
+    def talk() -> Conversation:
+        yield one.fileno(), READ
+        heard.append(one.recv(10))
+
+    reactor = Reactor()
+    reactor.converse(talk(), seconds=5)
+    reactor.turn(0.01)
+    assert not heard
+    other.sendall(b"hello")
+    turn_until(reactor, heard)
+    assert heard == [b"hello"]
+
+
+def test_a_conversation_that_takes_too_long_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+    ended: list[object] = []
+
+    def talk() -> Conversation:
+        try:
+            yield pair[0].fileno(), READ
+        finally:
+            ended.append("closed")
+
+    reactor = Reactor()
+    reactor.converse(talk(), seconds=0.05)
+    turn_until(reactor, ended)
+    assert ended == ["closed"]
+
+
+def test_a_socket_handed_on_at_the_end_of_a_conversation_stays_watched(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    one, other = pair
+    seen: list[object] = []
+    reactor = Reactor()
+
+    def talk() -> Conversation:
+        yield one.fileno(), READ
+        one.recv(10)
+        reactor.watch(one.fileno(), READ, lambda _: seen.append(one.recv(10)))
+
+    reactor.converse(talk(), seconds=5)
+    other.sendall(b"first")
+    reactor.turn(1)
+    other.sendall(b"second")
+    turn_until(reactor, seen)
+    assert seen == [b"second"]
+
+
+def test_a_fault_in_one_conversation_ends_no_other(
+    pair: tuple[socket.socket, socket.socket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = pair
+    heard: list[object] = []
+
+    def faulty() -> Conversation:
+        raise RuntimeError("a fault")
+        yield 0, 0
+
+    def sound() -> Conversation:
+        yield one.fileno(), READ
+        heard.append(one.recv(10))
+
+    reactor = Reactor()
+    reactor.converse(sound(), seconds=5)
+    reactor.converse(faulty(), seconds=5)
+    other.sendall(b"still here")
+    turn_until(reactor, heard)
+    assert "a fault" in capsys.readouterr().err
+
+
+def test_what_was_forgotten_is_not_called(pair: tuple[socket.socket, socket.socket]) -> None:
+    one, other = pair
+    called: list[int] = []
+    reactor = Reactor()
+    reactor.watch(one.fileno(), READ, called.append)
+    reactor.forget(one.fileno())
+    reactor.forget(one.fileno())
+    other.sendall(b"x")
+    reactor.turn(0.05)
+    assert called == []

@@ -1,0 +1,119 @@
+"""A storm through Lambda's own API, here the laptop's: real environments, real throttles."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.supervisor.client import SupervisorClient
+from ops.stack_outputs import StackError
+from ops.storm import deployed
+from ops.storm.deployed import DeployedStack
+from ops.storm.results import Progress, StormResult, StormSettings
+from tests.local.supervisor.conftest import checkout
+from toolchain.checkout import gateway_url
+
+pytestmark = pytest.mark.servers
+
+SOURCE = """
+import time
+def handler(event, context):
+    time.sleep(0.01)
+    return {"ok": True}
+def failing(event, context):
+    raise ValueError("no")
+"""
+OUTPUTS = {
+    "functions": {"app": "orders-app", "bad": "orders-bad"},
+    "connectionBudget": {"maxConnections": 79.0, "ceiling": 67.0},
+    "databaseEndpoint": "orders.abc.eu-west-1.rds.amazonaws.com",
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A laptop cloud with two functions, of which three environments each may run."""
+    with checkout(tmp_path_factory.mktemp("deployed")) as folder:
+        package = folder / "app.zip"
+        with zipfile.ZipFile(package, "w") as archive:
+            archive.writestr("app.py", SOURCE)
+        supervisor = SupervisorClient.ensure(folder)
+        for name, handler in (("orders-app", "app.handler"), ("orders-bad", "app.failing")):
+            spec = {"code": str(package), "handler": handler, "timeout": 5, "memorySize": 256}
+            supervisor.put("function", name, {**spec, "reservedConcurrentExecutions": 3})
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell of `make env`, and outputs as a stack has them."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", gateway_url(root))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "laptop")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "laptop")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: OUTPUTS)
+
+
+def storm(function: str, environments: int) -> tuple[StormResult, list[Progress]]:
+    settings = StormSettings(environments=environments, connections=1, seconds=1.0)
+    result = StormResult(settings=settings, max_connections=None, ceiling=None)
+    told: list[Progress] = []
+    DeployedStack.find("dev", function).run_storm(result, told.append)
+    return result, told
+
+
+def test_every_environment_is_served_and_the_rate_is_of_the_sustained_part() -> None:
+    result, told = storm("app", 3)
+    phase = result.phases["proxy"]
+    assert (sum(phase.errors.values()), phase.never_served) == (0, 0)
+    assert 0 < phase.requests_per_second <= 300
+    assert (phase.percentile(50) or 0) >= 10
+    # Nobody can look into the database from here, and CloudWatch is not answered on a laptop.
+    assert (phase.peak_connections, phase.idle_left_behind) == (None, None)
+    assert phase.seconds_to_recover is not None
+    assert {each.stage for each in told} >= {"cold", "sustained"}
+
+
+def test_throttles_are_counted_and_not_repeated_in_secret() -> None:
+    phase = storm("app", 12)[0].phases["proxy"]
+    assert phase.errors["TooManyRequestsException"] > 0
+    assert set(phase.errors) == {"TooManyRequestsException"}
+    assert phase.latencies
+
+
+def test_failures_of_the_handler_are_counted_by_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployed, "_RECOVERY_SECONDS", 1.0)
+    phase = storm("bad", 2)[0].phases["proxy"]
+    assert phase.latencies == []
+    assert phase.never_served == 2
+    assert phase.errors["ValueError"] > 0
+    assert phase.seconds_to_recover is None
+
+
+def test_the_stack_tells_its_functions_its_limits_and_its_cost() -> None:
+    stack = DeployedStack.find("dev")
+    assert [(each.name, each.megabytes, each.timeout) for each in stack.functions] == [
+        ("orders-app", 256, 5),
+        ("orders-bad", 256, 5),
+    ]
+    assert (stack.max_connections, stack.ceiling, stack.is_local) == (79, 67, True)
+    # 30 s of cold start at most, 1 s sustained, 5 s for the last to end.
+    assert stack.cost(StormSettings(environments=4, connections=1, seconds=1.0)).gb_seconds == 4 * 36 / 4
+
+
+def test_a_function_that_the_stack_does_not_have_is_named_with_those_it_has() -> None:
+    with pytest.raises(StackError, match=r'no function "other"; it has app, bad'):
+        DeployedStack.find("dev", "other")
+
+
+def test_a_function_that_lambda_does_not_have_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: {"functions": {"app": "gone"}})
+    with pytest.raises(StackError, match=r"Lambda does not show gone: .*Function not found"):
+        DeployedStack.find("dev")
+
+
+def test_a_stack_that_is_not_up_says_how_to_bring_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: {})
+    with pytest.raises(StackError, match="pulumi up --stack dev"):
+        DeployedStack.find("dev")
