@@ -1,7 +1,8 @@
 """How long a preview takes: of a dev stack against an empty program, and with more functions.
 
 `python -m bench.preview` runs the real engine with the stand-in provider in the shell of `make env`; nothing is
-started. Both programs import the same packages, so the ratio is what the components cost. They take turns, so that a
+started. Both programs import the same packages and ask the provider for the region, so both start it (here a Python
+process, on AWS a Go program), and the ratio is what the components cost. They take turns, so that a
 slow moment of the machine hits both. Packages are cached by a first run that is not counted, and is shown apart.
 """
 
@@ -27,6 +28,7 @@ import sys
 sys.path.insert(0, {str(ROOT / "components")!r})
 import pulumi, pulumi_aws
 from lambda_rds_proxy import ServerlessDatabase, stack_config
+pulumi_aws.get_region()
 """
 _FULL = f"""
 import runpy
