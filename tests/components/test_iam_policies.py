@@ -22,7 +22,7 @@ def test_a_key_may_be_used_by_way_of_secrets_manager_in_every_partition(
 
 
 def test_only_who_writes_a_secret_may_make_data_keys() -> None:
-    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app"  # noqa: S105 - an ARN
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app"
     _, read = use_secret(secret, region="eu-west-1", key_arn=KEY)
     _, written = use_secret(secret, region="eu-west-1", key_arn=KEY, actions=["secretsmanager:PutSecretValue"])
     assert read["Action"] == ["kms:Decrypt"]
