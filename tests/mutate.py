@@ -59,7 +59,7 @@ _MUTATIONS = (
     (r"server=group\.id", 'server="sg-everyone"'),
     (r'server=database\["security_group_id"\]', 'server="sg-everyone"'),
     (r"vpc_security_group_ids=\[group\.id\]", "vpc_security_group_ids=None"),
-    (r"security_group_ids=\[group\.id\]", "security_group_ids=[]"),
+    (r"(?<!vpc_)security_group_ids=\[group\.id\]", "security_group_ids=[]"),
     (r'security_group_ids=\[proxy\["client_security_group_id"\]\]', "security_group_ids=[]"),
     (r'"rdsIam": secret is None', '"rdsIam": True'),
     (r'else "iam"', 'else "password"'),

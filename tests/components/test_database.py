@@ -223,3 +223,12 @@ def test_a_very_long_logical_name_still_gives_identifiers_that_rds_accepts(kind:
     names = [each.inputs.get("identifier") or each.inputs["clusterIdentifier"] for each in made]
     assert all(re.fullmatch(r"[a-z](?:-?[a-z0-9])*", each) and len(each) <= 63 for each in names)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_nobody_reaches_the_database_but_through_its_own_group_in_private(kind: TargetKind) -> None:
+    declared = database(kind=kind)
+    made = (declared.all("rds/instance:Instance") + declared.all("rds/cluster:Cluster"))[0].inputs
+    assert made["vpcSecurityGroupIds"] == ["db-id"]
+    for instance in declared.all("rds/instance:Instance") + declared.all("ClusterInstance"):
+        assert instance.inputs["publiclyAccessible"] is False

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,8 @@ def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
     declared = declare(lambda: DatabaseFunction("orders-" * 20, whole).function_name)
     assert len(declared.one("function:Function").inputs["name"]) <= 64
     assert len(declared.one("iam/role:Role").inputs["name"]) <= 64
+
+
+def test_only_lambda_may_assume_the_role() -> None:
+    (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}

@@ -446,3 +446,7 @@ def test_whoever_takes_the_endpoint_waits_for_the_target() -> None:
     declared = declare(program)
     for taker in declared.all("parameter:Parameter"):
         assert declared.waits_for(taker, declared.one("ProxyTarget"))
+
+
+def test_the_proxy_stands_in_its_own_group_only() -> None:
+    assert proxy().one("rds/proxy:Proxy").inputs["vpcSecurityGroupIds"] == ["orders-id"]

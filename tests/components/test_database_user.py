@@ -7,7 +7,7 @@ import pytest
 from lambda_rds_proxy import DatabaseUser, database_user
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from tests.components.declared import Declared, declare
-from tests.components.test_database_proxy import DATABASE, NETWORK
+from tests.components.test_database_proxy import DATABASE, NETWORK, rules
 
 MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-master"
 WITH_ADMIN = {**DATABASE, "admin_secret_arn": MASTER}
@@ -221,3 +221,14 @@ def test_for_mysql_the_sql_grants_everything_in_the_one_database_but_to_grant() 
     assert "GRANT OPTION" not in message
     declared = user(Auth.IAM_END_TO_END, database={**DATABASE, "engine": Engine.MYSQL})
     assert any("AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL" in each for each in declared.messages)
+
+
+def test_the_admin_function_reaches_the_database_and_secrets_and_nothing_else() -> None:
+    declared = user()
+    assert rules(declared) == {
+        ("out", "orders-admin-id", "sg-database", 6432),
+        ("in", "sg-database", "orders-admin-id", 6432),
+        ("out", "orders-admin-id", "sg-endpoint", 443),
+        ("in", "sg-endpoint", "orders-admin-id", 443),
+    }
+    assert declared.one("function:Function").inputs["vpcConfig"]["securityGroupIds"] == ["orders-admin-id"]

@@ -83,5 +83,5 @@ def test_a_function_uses_a_proxy_that_was_made_in_the_console(
     assert function["environment"]["variables"]["DB_PORT"] == "3306"
     assert function["vpcConfig"]["securityGroupIds"] == ["sg-clients"]
     (statement,) = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
-    expected = SECRET if auth is Auth.SECRET else "prx-0fedcba9876543210/app"
-    assert statement["Resource"].endswith(expected)
+    login = "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0fedcba9876543210/app"
+    assert statement["Resource"] == (SECRET if auth is Auth.SECRET else login)

@@ -31,6 +31,7 @@ def test_secrets_manager_is_reached_by_an_endpoint_with_private_dns() -> None:
     endpoint = declared.one("vpcEndpoint:VpcEndpoint")
     assert endpoint.inputs["serviceName"] == "com.amazonaws.eu-west-1.secretsmanager"
     assert endpoint.inputs["privateDnsEnabled"] is True
+    assert endpoint.inputs["securityGroupIds"] == ["net-secrets-endpoint-id"]
     assert declared.result["secrets_endpoint_security_group_id"] == "net-secrets-endpoint-id"
 
 

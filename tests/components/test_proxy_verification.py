@@ -6,6 +6,7 @@ import pytest
 from lambda_rds_proxy import ProxyVerification
 from lambda_rds_proxy.engines import Auth, Engine
 from tests.components.declared import Declared, declare
+from tests.components.test_database_proxy import rules
 
 PROXY: Any = {
     "name": "orders",
@@ -123,3 +124,10 @@ def test_whoever_takes_a_users_endpoint_waits_for_that_users_answer() -> None:
     declared = declare(program)
     answer = declared.one("invocation:Invocation", "orders-reporting")
     assert all(declared.waits_for(taker, answer) for taker in declared.all("parameter:Parameter"))
+
+
+def test_the_admin_function_reaches_the_proxy_on_its_port_and_nothing_else() -> None:
+    assert rules(verification(port=3306)) == {
+        ("out", "sg-admin", "sg-proxy", 3306),
+        ("in", "sg-proxy", "sg-admin", 3306),
+    }
