@@ -139,3 +139,50 @@ def test_a_target_group_of_another_stacks_proxy_is_not_taken_for_a_missing_one()
 def test_a_percent_that_is_no_number_is_the_providers_to_refuse(percent: Any) -> None:
     through = proxy()
     assert analyze([through, group(through, percent)]) == []
+
+
+def test_three_proxies_are_named_with_what_each_takes_on_the_last_of_them() -> None:
+    (found,) = analyze(shared(40, 40, 40), stages="stack")
+    assert found.name == "p2"
+    assert "p0 40 % + p1 40 % + p2 40 % = 120 %" in found.message
+
+
+def test_the_limit_itself_is_allowed_for_one_proxy_and_for_a_sum() -> None:
+    assert analyze(shared(90)) == []
+    assert analyze(shared(45, 45)) == []
+    through = proxy(family="SQLSERVER")
+    at_limit = {TOTAL: {"maxPercent": 10}, "rds-proxy-max-connections": {"maxPercent": 10}}
+    assert analyze([through, group(through, None)], config=at_limit) == []
+
+
+def test_a_default_pool_says_whether_the_target_group_or_its_setting_is_missing() -> None:
+    through = proxy()
+    (without,) = messages(TOTAL, analyze([through]))
+    (silent,) = messages(TOTAL, analyze([through, group(through, None)]))
+    assert "since no target group in this stack sets it" in without
+    assert "since its target group does not set it" in silent
+    assert "Set connectionPoolConfig.maxConnectionsPercent to at most 90" in silent
+
+
+def test_a_proxy_that_is_not_known_yet_hides_no_other() -> None:
+    unknown, bad = proxy("a"), proxy("b")
+    unknown.inputs, unknown.outputs = {"engineFamily": SENTINEL}, {"engineFamily": SENTINEL}
+    assert [found.name for found in analyze([unknown, bad], stages="stack")] == ["b"]
+
+
+def test_a_target_group_that_cannot_be_matched_may_be_any_proxys() -> None:
+    through = proxy()
+    pool = group(through, 85)
+    pool.inputs, pool.feeds = {**pool.inputs, "dbProxyName": SENTINEL}, {}
+    pool.outputs = pool.inputs
+    assert messages(TOTAL, analyze([through, pool])) == []
+
+
+def test_an_exemption_of_a_target_group_holds() -> None:
+    through = proxy()
+    pool = group(through, 95)
+    exempt = {"exemptions": [{"urn": pool.urn, "reason": "reporting only", "expires": "2099-12-31"}]}
+    assert messages("rds-proxy-max-connections", analyze([through, pool]))
+    assert not messages(
+        "rds-proxy-max-connections", analyze([through, pool], config={"rds-proxy-max-connections": exempt})
+    )
