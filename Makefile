@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up preview down env test test-unit storm chaos bench lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos bench mutate lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -22,6 +22,9 @@ down:           ## Destroys the local stack: no process, no port, no file left o
 
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
+
+mutate:         ## Changes of the policies' pure modules that no test notices (docs/mutation.md)
+	@$(PYTHON) -m bench.mutation
 
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
