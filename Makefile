@@ -47,7 +47,7 @@ chaos:          ## Faults at every moment, with every login, on servers of its o
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.policies
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

@@ -16,7 +16,8 @@ from pulumi.runtime.rpc import UNKNOWN
 from rich.table import Table
 
 from tests.policies.pack_process import PACK
-from toolchain.checkout import cache_root
+
+from .peers import environment_of
 
 VERSION = "3.3.30"
 _LOGIN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-AbCdEf"
@@ -146,11 +147,7 @@ def _named(value: Any) -> list[str]:  # noqa: ANN401 - JSON
 
 def _checkov() -> list[tuple[str, str]]:
     """(check, resource) of everything that fails, from Checkov in an environment of its own."""
-    home = cache_root() / f"checkov-{VERSION}"
-    program = home / "bin" / "checkov"
-    if not program.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", f"checkov=={VERSION}"], check=True)
+    program = environment_of("checkov", VERSION) / "checkov"
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "template.json"
         template.write_text(json.dumps(_TEMPLATE))
