@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up preview down env test test-unit storm chaos mutate bench lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos bench mutate lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -23,6 +23,9 @@ down:           ## Destroys the local stack: no process, no port, no file left o
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
 
+mutate:         ## Changes of security-relevant lines and of the policies that no test notices (docs/mutation.md)
+	@$(PYTHON) -m tests.mutate && $(PYTHON) -m bench.mutation
+
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench
@@ -43,8 +46,6 @@ storm:          ## The article's connection storm on the running local stack: di
 chaos:          ## Faults at every moment, with every login, on servers of its own: each row is counted
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
 
-mutate:         ## Mutates every security-relevant line of the components; lists what no test notices
-	@$(PYTHON) -m tests.mutate
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview

@@ -82,6 +82,11 @@ def is_database_like(name: str) -> bool:
     return any(part in _DATABASE_WORDS for part in parts) or bool(parts and parts[0].startswith(_DATABASE_BEGINNINGS))
 
 
+def is_link(name: str) -> bool:
+    """Whether a variable of this name is SST's: the properties of a linked resource as JSON, its host perhaps."""
+    return name.startswith("SST_RESOURCE_")
+
+
 def is_reference_like(name: str) -> bool:
     """Whether a variable of this name holds the name or ARN of a thing, not the thing."""
     return words(name)[-1:] != () and words(name)[-1] in _REFERENCE_WORDS

@@ -28,6 +28,11 @@ class PackProcess:
     stdout: list[str]
     stderr: list[str]
 
+    def processor_seconds(self) -> float:
+        """What it has used of the processor so far; other load on the machine does not count."""
+        after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def peak_resident_bytes(self) -> int:
         """The most memory it has had so far, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -309,3 +309,27 @@ def test_aws_native_functions_databases_and_proxies_are_followed_too() -> None:
 
     assert blocking(analyze([db, native(db)])) == {GRAPH}
     assert analyze([db, through, native(through)]) == []
+
+
+def endpoint_of(of: Resource, name: str = "readers") -> Resource:
+    inputs = {"dbProxyName": of.name, "dbProxyEndpointName": name, "targetRole": "READ_ONLY"}
+    return Resource("aws:rds/proxyEndpoint:ProxyEndpoint", name, inputs, feeds={"dbProxyName": [of]})
+
+
+def test_a_proxy_and_its_endpoint_are_the_two_hosts_where_the_database_gives_the_port() -> None:
+    db, through = database(), proxy()
+    readers = endpoint_of(through)
+    variables = {"DB_HOST": SENTINEL, "DB_READER_HOST": SENTINEL, "DB_PORT": SENTINEL}
+    made = [db, through, group(through), target(through, db), readers]
+    assert analyze([*made, function(variables, [through, readers, db])]) == []
+    assert undecided([*made, function(variables, [through, db])]), "two hosts of one proxy: one may be the database's"
+    without_port = {"DB_HOST": SENTINEL, "DB_READER_HOST": SENTINEL}
+    assert undecided([*made, function(without_port, [through, readers, db])]), "nothing else explains the database"
+
+
+def test_a_link_of_sst_to_a_database_alone_is_undecided() -> None:
+    db, through = database(), proxy()
+    assert undecided([db, function({"SST_RESOURCE_Db": SENTINEL, "STAGE": "dev"}, [db])])
+    made = [db, through, group(through), target(through, db)]
+    assert analyze([*made, function({"SST_RESOURCE_Db": SENTINEL}, [through, db])]) == []
+    assert analyze([db, function({"SOMETHING_ELSE_NAME": SENTINEL}, [db])]) == []

@@ -139,3 +139,89 @@ def test_a_target_group_of_another_stacks_proxy_is_not_taken_for_a_missing_one()
 def test_a_percent_that_is_no_number_is_the_providers_to_refuse(percent: Any) -> None:
     through = proxy()
     assert analyze([through, group(through, percent)]) == []
+
+
+def test_three_proxies_are_named_with_what_each_takes_on_the_last_of_them() -> None:
+    (found,) = analyze(shared(40, 40, 40), stages="stack")
+    assert found.name == "p2"
+    assert "p0 40 % + p1 40 % + p2 40 % = 120 %" in found.message
+
+
+def test_the_limit_itself_is_allowed_for_one_proxy_and_for_a_sum() -> None:
+    assert analyze(shared(90)) == []
+    assert analyze(shared(45, 45)) == []
+    through = proxy(family="SQLSERVER")
+    at_limit = {TOTAL: {"maxPercent": 10}, "rds-proxy-max-connections": {"maxPercent": 10}}
+    assert analyze([through, group(through, None)], config=at_limit) == []
+
+
+def test_a_default_pool_says_whether_the_target_group_or_its_setting_is_missing() -> None:
+    through = proxy()
+    (without,) = messages(TOTAL, analyze([through]))
+    (silent,) = messages(TOTAL, analyze([through, group(through, None)]))
+    assert "since no target group in this stack sets it" in without
+    assert "since its target group does not set it" in silent
+    assert "Set connectionPoolConfig.maxConnectionsPercent to at most 90" in silent
+
+
+def test_a_proxy_that_is_not_known_yet_hides_no_other() -> None:
+    unknown, bad = proxy("a"), proxy("b")
+    unknown.inputs, unknown.outputs = {"engineFamily": SENTINEL}, {"engineFamily": SENTINEL}
+    assert [found.name for found in analyze([unknown, bad], stages="stack")] == ["b"]
+
+
+def test_a_target_group_that_cannot_be_matched_may_be_any_proxys() -> None:
+    through = proxy()
+    pool = group(through, 85)
+    pool.inputs, pool.feeds = {**pool.inputs, "dbProxyName": SENTINEL}, {}
+    pool.outputs = pool.inputs
+    assert messages(TOTAL, analyze([through, pool])) == []
+
+
+def test_an_exemption_of_a_target_group_holds() -> None:
+    through = proxy()
+    pool = group(through, 95)
+    exempt = {"exemptions": [{"urn": pool.urn, "reason": "reporting only", "expires": "2099-12-31"}]}
+    assert messages("rds-proxy-max-connections", analyze([through, pool]))
+    assert not messages(
+        "rds-proxy-max-connections", analyze([through, pool], config={"rds-proxy-max-connections": exempt})
+    )
+
+
+def named(through: Resource, name: str, **database_of: str) -> Resource:
+    """A target that names its database by its identifier."""
+    inputs = {"dbProxyName": through.name, "targetGroupName": "default", **database_of}
+    return Resource("aws:rds/proxyTarget:ProxyTarget", name, inputs)
+
+
+@pytest.mark.parametrize("in_stack", [True, False])
+def test_proxies_that_name_their_database_share_it_in_this_stack_or_another(in_stack: bool) -> None:
+    a, b, c = proxy("a"), proxy("b"), proxy("c")
+    stack = [a, b, c, group(a, 60, "ga"), group(b, 60, "gb"), group(c, 60, "gc")]
+    stack += [database(identifier="orders")] if in_stack else []
+    stack += [named(a, "ta", dbInstanceIdentifier="orders"), named(b, "tb", dbInstanceIdentifier="orders")]
+    stack += [named(c, "tc", dbClusterIdentifier="orders")]  # a cluster of that name is another database
+    (found,) = analyze(stack, stages="stack")
+    assert found.name == "b"
+    assert "a 60 % + b 60 % = 120 %" in found.message
+
+
+def test_a_target_by_name_and_one_by_dependency_are_on_the_same_database() -> None:
+    db, a, b = database(identifier="orders"), proxy("a"), proxy("b")
+    stack = [db, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    stack += [target(a, db, "ta"), named(b, "tb", dbInstanceIdentifier="orders")]
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
+
+
+def test_a_target_that_takes_the_proxys_name_from_the_target_group_is_that_proxys() -> None:
+    db, a, b = database(), proxy("a"), proxy("b")
+    pools = [group(a, 60, "ga"), group(b, 60, "gb")]
+    stack = [db, a, b, *pools]
+    for pool in pools:
+        through = target(a, db, f"t{pool.name}")
+        through.inputs, through.feeds = (
+            {**through.inputs, "dbProxyName": SENTINEL},
+            {**through.feeds, "dbProxyName": [pool]},
+        )
+        stack.append(through)
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]

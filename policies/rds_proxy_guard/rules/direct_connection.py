@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from ..environment import is_database_like, is_host_like, is_reference_like
+from ..environment import is_database_like, is_host_like, is_link, is_reference_like
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
 from ..resources import HOLDERS, Kind, provider_of
@@ -89,7 +89,8 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
     # A Secret hands out its ARN and name only; what it holds is in its versions.
     fed = sources.of([node for node in feeding if node.kind is not Kind.SECRET])
     # A proxy's host that is a value already says nothing about a host that is not.
-    proxied = bool(sources.of([*feeding, *named]).proxies)
+    proxies = sources.of([*feeding, *named]).proxies
+    proxied = bool(proxies)
     unknown = [name for name, value in known.items() if holds_unknown(value)]
     hosts = sorted(filter(keys.carries_host, unknown))
     if hosts or not names_known:
@@ -106,7 +107,9 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
                 f"in the environment comes from an RDS Proxy. {_WHY} {_FIX} {_LATER}"
             )
             return Finding(function.urn, text)
-        if fed.databases and len(database_hosts) > 1:
+        # A proxy or proxy endpoint for every host, and something else to take from the database: nothing is left over.
+        explained = len(database_hosts) <= len(proxies) and len(unknown) > len(hosts)
+        if fed.databases and len(database_hosts) > 1 and not explained:
             return _undecided(
                 function,
                 f"{what} come from an RDS Proxy and from the database {_names(fed.databases)}, and the graph does "
@@ -116,6 +119,9 @@ def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) 
             return _undecided(
                 function, f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
             )
+    links = sorted(filter(is_link, unknown))
+    if links and fed.databases and not proxied:
+        return _undecided(function, f"{', '.join(links)} may hold the host of the database {_names(fed.databases)}")
     # A database's own host among the values is the other policy's finding.
     return None if proxied or shown else _by_reference(function, [*feeding, *named], sources)
 
