@@ -6,7 +6,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said here, before anything is im
     sys.exit("error: python3 is " + sys.version.split()[0] + "; install 3.11 or later and put it first on PATH")
 
 from .checkout import checkout_root
-from .progress import CommandError, fail
+from .progress import CommandError, fail, os_reason
 
 
 def main(arguments: list[str]) -> int:
@@ -18,24 +18,29 @@ def main(arguments: list[str]) -> int:
         commands[arguments[0]]()
     except (CommandError, ValueError) as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(os_reason(error))
     except KeyboardInterrupt:
         return fail("interrupted; nothing half-made is left, the next run goes on")
     return 0
 
 
 def _setup() -> None:
+    from .checkout import checkout_cache
     from .engine import get_engine
     from .environments import make_environments
+    from .exclusion import alone
     from .lambda_runtime import install_lambda_runtime
     from .servers import install_servers
     from .shell import prepare
 
     root = checkout_root()
-    install_servers()
-    make_environments(root)
-    install_lambda_runtime(root)
-    get_engine(root)
-    prepare(root)
+    with alone(checkout_cache(root) / "setup.lock", "setting up this checkout"):
+        install_servers()
+        make_environments(root)
+        install_lambda_runtime(root)
+        get_engine(root)
+        prepare(root)
 
 
 def _env() -> None:

@@ -3,19 +3,16 @@
 A build is made aside and renamed, under a lock, so that a half-finished one is never used and two checkouts share one.
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .checkout import cache_root
 from .environments import venv_python
+from .exclusion import alone, whole
 from .progress import CommandError, run, say
 
 # `pulumi policy analyze` exists since then.
@@ -42,7 +39,7 @@ def get_engine(root: Path) -> Path:
     found = engine_folder(root)
     if found is not None:
         return found
-    with _lock():
+    with alone(cache_root() / "engine" / "lock", "getting the Pulumi engine"):
         found = engine_folder(root)  # another checkout may have been faster
         return found or _download(root) or _build()
 
@@ -108,32 +105,6 @@ def _build_folder() -> Path:
     return cache_root() / "engine" / f"{BUILT_VERSION}-{hashlib.sha256(pins).hexdigest()[:12]}" / "bin"
 
 
-@contextmanager
-def _lock() -> Iterator[None]:
-    folder = cache_root() / "engine"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say("waiting for another checkout that gets the Pulumi engine")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _aside(final: Path) -> Iterator[Path]:
-    """A folder that becomes `final`'s parent when the block ends well, and nothing otherwise."""
-    target = final.parent
-    aside = Path(tempfile.mkdtemp(dir=target.parent, suffix=".part"))
-    try:
-        yield aside
-        shutil.rmtree(target, ignore_errors=True)  # one that does not work
-        aside.rename(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def _download(root: Path) -> Path | None:
     final = _download_folder(root)
     install = (
@@ -141,7 +112,7 @@ def _download(root: Path) -> Path | None:
         "a.PulumiCommand.install(root=sys.argv[1], version=V.parse(sys.argv[2]))"
     )
     try:
-        with _aside(final) as aside:
+        with whole(final.parent) as aside:
             command = [str(venv_python(root)), "-c", install, str(aside), _sdk_version(root)]
             run(f"downloading Pulumi v{_sdk_version(root)}", command, seconds=_DOWNLOAD_SECONDS)
     except CommandError:
@@ -155,10 +126,12 @@ def _build() -> Path:
     if go is None:
         raise CommandError(
             "there is no Pulumi engine: the official download cannot be reached and Go is not installed; install "
-            "Pulumi 3.249 or later (https://www.pulumi.com/docs/install/) or Go 1.26 or later, then run this again"
+            f"Pulumi 3.249 or later (https://www.pulumi.com/docs/install/) or Go {_needed_go()} or later, then run "
+            "this again"
         )
+    _check_go(go)
     final = _build_folder()
-    with _aside(final) as aside:
+    with whole(final.parent) as aside:
         environment = _go_environment(go, aside)
         (aside / "bin").mkdir()
         flags = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={BUILT_VERSION}"
@@ -174,6 +147,29 @@ def _build() -> Path:
         shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, aside / "bin" / _EXEC_SCRIPT)
         shutil.rmtree(aside / "go", ignore_errors=True)
     return final
+
+
+def _needed_go() -> str:
+    match = re.search(r"^go (\S+)$", (_MODULE / "go.mod").read_text(), re.MULTILINE)
+    if match is None:
+        raise CommandError(f"{_MODULE / 'go.mod'} does not say which Go it needs")
+    return match[1]
+
+
+def _check_go(go: str) -> None:
+    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
+    match = re.search(r"\bgo(\d+(?:\.\d+)*)", done.stdout)
+    found = match[1] if match and done.returncode == 0 else "of unknown version"
+    if match is None or _numbers(found) < _numbers(_needed_go()):
+        raise CommandError(
+            f"there is no Pulumi engine, and {go} is {found}, too old to build it; install Go {_needed_go()} or later "
+            "(https://go.dev/dl/) first on PATH, or Pulumi 3.249 or later (https://www.pulumi.com/docs/install/), then "
+            "run this again"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def _go_environment(go: str, aside: Path) -> dict[str, str]:

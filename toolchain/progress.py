@@ -1,5 +1,6 @@
 """Progress of slow commands: what runs and for how long, every five seconds. Standard library only."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-_LINE_SECONDS = 5.0
+LINE_SECONDS = 5.0
 
 
 class CommandError(RuntimeError):
@@ -56,7 +57,7 @@ def run(
                 now = time.monotonic()
                 if now - started > seconds:
                     raise CommandError(f"{what}: not done within {seconds:.0f} s")
-                if now - told >= _LINE_SECONDS:
+                if now - told >= LINE_SECONDS:
                     told = now
                     say(f"  … {what}, {now - started:.0f} s")
         finally:
@@ -73,6 +74,30 @@ def run(
         lines = [line for line in text.strip().splitlines() if line.strip()]
         raise CommandError(f"{what} failed: " + (" | ".join(lines[-3:]) or f"exit status {process.returncode}"))
     return text
+
+
+def os_reason(error: OSError) -> str:
+    """What the system refused, and where, in one sentence with the fix."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full{where}; free some space, or set XDG_CACHE_HOME to a folder with more, and run this again"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        owner = _owner(error.filename)
+        return f"{error.strerror}{where}{owner}; run this as whoever owns it, or give it to the account that you use"
+    return f"{error.strerror or error}{where}"
+
+
+def _owner(name: object) -> str:
+    """Whose the file, or the nearest folder above it that is there, is."""
+    path = Path(str(name)) if name else Path()
+    try:
+        while not path.exists() and path != path.parent:
+            path = path.parent
+        return f", {path} belongs to {path.owner()}"
+    except (OSError, KeyError):
+        return ""
 
 
 def fail(sentence: str) -> int:

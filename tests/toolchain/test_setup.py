@@ -1,8 +1,10 @@
 """Getting what is needed: what is found, what is said when it cannot be had, and that nothing half-made is used."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -53,11 +55,19 @@ def test_neither_go_nor_network_is_one_sentence_that_says_what_to_install(empty_
 
 
 def test_a_build_that_fails_leaves_nothing(empty_machine: Path) -> None:
-    executable(empty_machine / "bin" / "go", '[ "$1" = env ] && exit 0; echo "no such module" >&2; exit 1')
+    go = '[ "$1" = version ] && echo "go version go1.99.1 linux/amd64"; [ "$1" = mod ] || exit 0; '
+    executable(empty_machine / "bin" / "go", go + 'echo "no such module" >&2; exit 1')
     with pytest.raises(CommandError, match="no such module"):
         engine.get_engine(ROOT)
     left = [path.name for path in (empty_machine / "cache" / "lambda-rds-proxy" / "engine").iterdir()]
     assert left == ["lock"]
+
+
+@pytest.mark.parametrize("version", ["1.25.9", "1.4"])
+def test_a_go_that_is_too_old_is_named_with_what_to_install(empty_machine: Path, version: str) -> None:
+    go = executable(empty_machine / "bin" / "go", f'echo "go version go{version} linux/amd64"')
+    with pytest.raises(CommandError, match=rf"{go} is {version}, too old to build it; install Go 1\.26 or later"):
+        engine.get_engine(ROOT)
 
 
 def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) -> None:
@@ -67,11 +77,20 @@ def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) ->
     assert not engine.needs_language_host(empty_machine / "official")
 
 
-def test_an_environment_of_another_list_is_made_anew(tmp_path: Path) -> None:
+def fake_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Python whose `-m venv` makes an environment that notes what pip is asked: the note."""
+    asked = tmp_path / "asked"
+    inner = f'echo "$@" >> {asked}; [ ! -e {tmp_path / "broken"} ]'
+    make = f'mkdir -p "$3/bin"; printf "%s\n" "#!/bin/sh" \'{inner}\' > "$3/bin/python"; chmod +x "$3/bin/python"'
+    python = executable(tmp_path / "python", f'[ "$2" = venv ] || exit 0; echo made >> {tmp_path / "made"}; {make}')
+    monkeypatch.setattr(sys, "_base_executable", str(python))
+    return asked
+
+
+def test_an_environment_of_another_list_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = fake_venv(tmp_path, monkeypatch)
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
-    asked = tmp_path / "asked"
-    executable(tmp_path / "venv" / "bin" / "python", f'echo "$@" >> {asked}')
     for _ in range(2):
         environments._environment(tmp_path / "venv", requirements, "nothing")
     assert len(asked.read_text().splitlines()) == 1
@@ -80,12 +99,40 @@ def test_an_environment_of_another_list_is_made_anew(tmp_path: Path) -> None:
     assert not environments._is_made(tmp_path / "venv", requirements)
     environments._environment(tmp_path / "venv", requirements, "nothing")
     assert len(asked.read_text().splitlines()) == 2
+    assert (tmp_path / "made").read_text() == "made\n"
+
+
+def test_an_interrupted_environment_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = fake_venv(tmp_path, monkeypatch)
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("")
+    executable(tmp_path / "venv" / "bin" / "python", "exit 1")  # `python -m venv` was killed before it had pip
+    environments._environment(tmp_path / "venv", requirements, "nothing")
+    assert len(asked.read_text().splitlines()) == 1
+    (tmp_path / "broken").touch()
+    requirements.write_text("# another list\n")
+    with pytest.raises(CommandError):
+        environments._environment(tmp_path / "venv", requirements, "nothing")
+    (tmp_path / "broken").unlink()
+    (tmp_path / "venv" / "half-installed").touch()
+    environments._environment(tmp_path / "venv", requirements, "nothing")
+    assert not (tmp_path / "venv" / "half-installed").exists()
+
+
+def test_a_python_without_venv_is_named_with_the_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = executable(tmp_path / "python", """case "$2" in *ensurepip*) exit 1;; esac""")
+    monkeypatch.setattr(sys, "_base_executable", str(python))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    package = f"python3.{sys.version_info.minor}-venv"
+    with pytest.raises(CommandError, match=rf"{python} has no venv; run: sudo apt-get install -y {package}"):
+        environments._make_venv(tmp_path / "venv")
 
 
 def test_an_environment_whose_installation_failed_is_not_used(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("nothing-of-this-name==1\n")
     executable(tmp_path / "venv" / "bin" / "python", "echo 'no such package' >&2; exit 1")
+    (tmp_path / "venv" / environments._MARKER).write_text("of another list")
     with pytest.raises(CommandError, match="installing what does not exist failed: no such package"):
         environments._environment(tmp_path / "venv", requirements, "what does not exist")
     assert not environments._is_made(tmp_path / "venv", requirements)
@@ -98,6 +145,92 @@ def test_missing_servers_are_named_with_the_one_command_for_who_may_not_install(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CommandError, match="run: sudo sh -c 'apt-get update && apt-get install -y pgbouncer'"):
         servers.install_servers()
+
+
+def postgresql(folder: Path, version: str) -> Path:
+    executable(folder / "bin" / "initdb", f"echo 'initdb (PostgreSQL) {version}'")
+    return folder / "bin"
+
+
+def test_the_newest_postgresql_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_POSTGRESQL_ROOT", tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    for version in ("9.6.24", "15.18 (Debian 15.18-0+deb12u1)", "13.2"):
+        postgresql(tmp_path / version.split(".")[0], version)
+    assert servers.postgresql_folder() == tmp_path / "15" / "bin"
+
+
+@pytest.mark.parametrize(("version", "is_new_enough"), [("12.22", False), ("13.0", True), ("9.6.24", False)])
+def test_a_postgresql_that_is_too_old_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_new_enough: bool
+) -> None:
+    monkeypatch.setattr(servers, "_POSTGRESQL_ROOT", tmp_path)
+    monkeypatch.setattr(servers, "PACKAGES", {})
+    monkeypatch.setenv("PATH", str(postgresql(tmp_path / "old", version)))
+    if is_new_enough:
+        servers.install_servers()
+    else:
+        with pytest.raises(CommandError, match=rf"PostgreSQL here is {version.split('.')[0]} in .*needs 13 or later"):
+            servers.install_servers()
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose apt notes whether a service would have started; `policy-rc.d` stands in the test's folder."""
+    policy = tmp_path / "policy-rc.d"
+    told = tmp_path / "told"
+    executable(
+        tmp_path / "bin" / "apt-get", f'case "$*" in *install*) {policy}; echo $? > {told}; sleep "$SLOW";; esac'
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("SLOW", "0")
+    monkeypatch.setattr(servers, "_POLICY", policy)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    return policy
+
+
+def test_no_service_starts_while_packages_are_installed_and_nothing_stays(apt: Path) -> None:
+    servers.install_packages(["pgbouncer"])
+    assert (apt.parent / "told").read_text() == "101\n"
+    assert not apt.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_stays_when_an_installation_is_ended(apt: Path, number: int) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom toolchain import servers\n"
+        "servers._POLICY = Path(sys.argv[1])\nservers.install_packages(['pgbouncer'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(apt)],
+        cwd=ROOT, env={**os.environ, "SLOW": "60"}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not (apt.parent / "told").exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    assert apt.exists()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode != 0 and ("KeyboardInterrupt" in said or "packages were installed" in said)
+    assert not apt.exists()
+
+
+def test_what_a_killed_installation_left_goes_and_an_administrators_answer_stays(
+    apt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "PACKAGES", {})
+    monkeypatch.setattr(servers, "postgresql_folder", lambda: Path("/"))
+    executable(apt, "# lambda-rds-proxy: no service starts while its packages are installed\nexit 101")
+    assert apt.read_text() == servers._POLICY_TEXT
+    servers.install_servers()
+    assert not apt.exists()
+    executable(apt, "exit 104")
+    servers.install_servers()
+    servers.install_packages(["pgbouncer"])
+    assert apt.read_text() == "#!/bin/sh\nexit 104\n"
+    assert (apt.parent / "told").read_text() == "104\n"
 
 
 def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
