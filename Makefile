@@ -14,7 +14,7 @@ up: setup       ## The local stack under the policy pack, ending in a real invoc
 	@$(PYTHON) -m local up
 
 down:           ## Destroys the local stack: no process, no port, no file left outside the cache
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi
+	@if [ -f .venv/.made-from ]; then $(PYTHON) -m local down; else python3 -m toolchain down; fi
 
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env

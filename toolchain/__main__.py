@@ -1,4 +1,4 @@
-"""`python3 -m toolchain setup|env|lock`: gets what this project needs onto the machine. Standard library only."""
+"""`python3 -m toolchain setup|env|lock|down`: gets what this project needs onto the machine. Standard library only."""
 
 import sys
 
@@ -11,7 +11,7 @@ from .progress import CommandError, fail, os_reason
 
 def main(arguments: list[str]) -> int:
     """Run one command: its exit status."""
-    commands = {"setup": _setup, "env": _env, "lock": _lock}
+    commands = {"setup": _setup, "env": _env, "lock": _lock, "down": _down}
     if len(arguments) != 1 or arguments[0] not in commands:
         return fail(f"use one of: python3 -m toolchain {'|'.join(commands)}")
     try:
@@ -56,6 +56,15 @@ def _lock() -> None:
     from .locks import write_locks
 
     write_locks(checkout_root())
+
+
+def _down() -> None:
+    """`make down` when even the Python packages are gone."""
+    from .progress import say
+    from .remains import remove_remains
+
+    remove_remains(checkout_root())
+    say("down: no process, no port and no file of the local stack is left")
 
 
 if __name__ == "__main__":

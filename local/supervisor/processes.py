@@ -20,14 +20,14 @@ from typing import IO, Any
 
 import psutil
 
+from toolchain.checkout import LAPTOP_MARK
+from toolchain.remains import end_processes
+
 from .errors import LaptopError
 
-# In the environment of everything that a supervisor starts: the folder of its state.
-MARK = "LAMBDA_RDS_PROXY_LAPTOP"
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-processes")
 _SERVER_ACCOUNT = "postgres"
 _LONGEST_PAUSE_SECONDS = 10.0
-_LEFTOVERS_SECONDS = 10.0
 
 
 def server_account() -> pwd.struct_passwd | None:
@@ -92,7 +92,7 @@ def run(command: list[str], *, folder: Path, as_server: bool, seconds: float) ->
 
 def plain_environment() -> dict[str, str]:
     """An environment without anything of the user's shell that could change a server."""
-    kept = {"PATH", "LANG", "LC_ALL", "TZ", "HOME", MARK}
+    kept = {"PATH", "LANG", "LC_ALL", "TZ", "HOME", LAPTOP_MARK}
     return {key: value for key, value in os.environ.items() if key in kept}
 
 
@@ -102,39 +102,12 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
         os.killpg(pid, number)
 
 
-def end_leftovers(folder: Path) -> None:
-    """End what a server or a supervisor that was killed left running in its folder.
-
-    The kernel ends our own children with us, but not theirs: a backend of PostgreSQL in the middle of a query outlives
-    its server, and no other server starts on that data before it has ended. PostgreSQL's processes write their title
-    over their environment, so they are known by where they work, all others by our mark.
-    """
-    left = [
-        process
-        for process in psutil.process_iter(["name", "cwd", "environ"])
-        if process.pid != os.getpid() and _is_of(folder, process.info)
-    ]
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    deadline = time.monotonic() + _LEFTOVERS_SECONDS
-    while any(map(lives, left)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
 def lives(process: psutil.Process) -> bool:
     """Whether a process still runs: one that has ended may wait for its parent, or its number be another's by now."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _is_of(folder: Path, process: Mapping[str, Any]) -> bool:
-    works_in = Path(process["cwd"] or "/")
-    if process["name"] == "postgres" and works_in.is_relative_to(folder):
-        return True
-    return (process["environ"] or {}).get(MARK) == str(folder)
 
 
 class Server:
@@ -206,7 +179,7 @@ class Server:
                 process.wait(seconds)
         kill_group(process.pid)
         process.wait()
-        end_leftovers(self._folder)
+        end_processes(self._folder)
 
     def signal(self, number: int) -> None:
         """Send a signal, such as SIGHUP to read the configuration again."""
@@ -242,7 +215,7 @@ class Server:
             started = time.monotonic()
             process.wait()
             kill_group(process.pid)  # what it left behind would hold its port or data
-            end_leftovers(self._folder)
+            end_processes(self._folder)
             if self._stopping.is_set():
                 return
             # One that keeps dying is tried ever more slowly; one that ran well is tried at once.

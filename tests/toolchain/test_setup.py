@@ -255,4 +255,4 @@ def test_an_unknown_command_says_which_there_are() -> None:
         [sys.executable, "-m", "toolchain", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "setup|env|lock" in done.stderr
+    assert "setup|env|lock|down" in done.stderr
