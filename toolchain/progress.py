@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LINE_SECONDS = 5.0
+# A line of a tool's own can be megabytes long: pip lists every file that it could not write.
+_LINE_CHARACTERS = 300
+_MORE_SPACE = "free some space, or set XDG_CACHE_HOME to a folder with more, and run this again"
 
 
 class CommandError(RuntimeError):
@@ -71,7 +74,9 @@ def run(
         output.seek(0)
         text = output.read().decode(errors="replace")
     if process.returncode:
-        lines = [line for line in text.strip().splitlines() if line.strip()]
+        if os.strerror(errno.ENOSPC) in text:
+            raise CommandError(f"{what} failed: the disk is full; {_MORE_SPACE}")
+        lines = [line.strip()[:_LINE_CHARACTERS] for line in text.splitlines() if line.strip()]
         raise CommandError(f"{what} failed: " + (" | ".join(lines[-3:]) or f"exit status {process.returncode}"))
     return text
 
@@ -80,22 +85,21 @@ def os_reason(error: OSError) -> str:
     """What the system refused, and where, in one sentence with the fix."""
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full{where}; free some space, or set XDG_CACHE_HOME to a folder with more, and run this again"
-        )
+        return f"the disk is full{where}; {_MORE_SPACE}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        owner = _owner(error.filename)
-        return f"{error.strerror}{where}{owner}; run this as whoever owns it, or give it to the account that you use"
+        return (
+            f"{error.strerror}{where}{_owner(error.filename)}; run this as its owner, or give it to the account you use"
+        )
     return f"{error.strerror or error}{where}"
 
 
 def _owner(name: object) -> str:
     """Whose the file, or the nearest folder above it that is there, is."""
-    path = Path(str(name)) if name else Path()
+    path = Path(str(name or ""))
     try:
         while not path.exists() and path != path.parent:
             path = path.parent
-        return f", {path} belongs to {path.owner()}"
+        return f", which belongs to {path.owner()}" if str(path) == name else f", {path} belongs to {path.owner()}"
     except (OSError, KeyError):
         return ""
 

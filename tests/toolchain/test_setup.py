@@ -1,5 +1,6 @@
 """Getting what is needed: what is found, what is said when it cannot be had, and that nothing half-made is used."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import engine, environments, servers, shell
-from toolchain.progress import CommandError, run
+from toolchain.progress import CommandError, os_reason, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -242,6 +243,30 @@ def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slow_command_is_ended_and_named() -> None:
     with pytest.raises(CommandError, match="sleeping: not done within 0 s"):
         run("sleeping", ["sleep", "60"], seconds=0.3)
+
+
+def test_a_full_disk_is_one_sentence_with_the_way_out() -> None:
+    listing = f"{sys.executable} -c \"print('[Errno 28] No space left on device ' * 100000)\"; exit 1"
+    with pytest.raises(CommandError, match=r"copying failed: the disk is full; .*XDG_CACHE_HOME") as caught:
+        run("copying", ["sh", "-c", listing], seconds=30)
+    assert len(str(caught.value)) < 200
+    sentence = os_reason(OSError(errno.ENOSPC, "No space left on device", "/cache/file"))
+    assert sentence.startswith("the disk is full (/cache/file); free some space, or set XDG_CACHE_HOME")
+
+
+def test_what_a_tool_says_at_length_is_cut() -> None:
+    with pytest.raises(CommandError, match="talking failed: xxx") as caught:
+        run("talking", ["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x; exit 1"], seconds=30)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_file_of_another_account_is_named_with_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    owner = (tmp_path / "there").owner()
+    there = os_reason(OSError(errno.EACCES, "Permission denied", str(tmp_path / "there")))
+    assert there.startswith(f"Permission denied ({tmp_path}/there), which belongs to {owner}; run this as its owner")
+    missing = os_reason(OSError(errno.EACCES, "Permission denied", str(tmp_path / "missing")))
+    assert f"{tmp_path} belongs to {owner}" in missing
 
 
 def test_the_lines_of_make_env_survive_any_path() -> None:
