@@ -74,11 +74,16 @@ def run(
         output.seek(0)
         text = output.read().decode(errors="replace")
     if process.returncode:
-        if os.strerror(errno.ENOSPC) in text:
-            raise CommandError(f"{what} failed: the disk is full; {_MORE_SPACE}")
-        lines = [line.strip()[:_LINE_CHARACTERS] for line in text.splitlines() if line.strip()]
-        raise CommandError(f"{what} failed: " + (" | ".join(lines[-3:]) or f"exit status {process.returncode}"))
+        raise CommandError(f"{what} failed: " + (reason(text) or f"exit status {process.returncode}"))
     return text
+
+
+def reason(said: str) -> str:
+    """Why a tool failed, from what it said: its last lines, or that the disk is full."""
+    if os.strerror(errno.ENOSPC) in said:
+        return f"the disk is full; {_MORE_SPACE}"
+    lines = [line.strip()[:_LINE_CHARACTERS] for line in said.splitlines() if line.strip()]
+    return " | ".join(lines[-3:])
 
 
 def os_reason(error: OSError) -> str:

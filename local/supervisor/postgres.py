@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from toolchain.progress import reason
 from toolchain.servers import OLDEST_POSTGRESQL, postgresql_folder
 
 from .certificates import Authority
@@ -138,8 +139,7 @@ class Postgres:
         status, output = run(command, folder=self._folder, as_server=True, seconds=60)
         if status:
             shutil.rmtree(self._data, ignore_errors=True)
-            lines = output.strip().splitlines()
-            raise LaptopError(f"initdb failed in {self._folder}: {lines[-1] if lines else 'no output'}")
+            raise LaptopError(f"initdb failed in {self._folder}: {reason(output) or 'no output'}")
 
     def _configure(self) -> None:
         settings = self.settings

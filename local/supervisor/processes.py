@@ -21,6 +21,7 @@ from typing import IO, Any
 import psutil
 
 from toolchain.checkout import LAPTOP_MARK
+from toolchain.progress import reason
 from toolchain.remains import end_processes
 
 from .errors import LaptopError
@@ -136,6 +137,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = 0
+        self._log_start = 0
         self._lock = threading.RLock()
 
     @property
@@ -187,18 +189,20 @@ class Server:
         if process and process.poll() is None:
             process.send_signal(number)
 
-    def log_tail(self, lines: int = 3) -> str:
-        """The last lines of its log, as one line."""
+    def log_tail(self) -> str:
+        """Why it ended, from what it has said since it was last started, as one line."""
         try:
-            text = self._log.read_text(errors="replace").strip().splitlines()
+            with self._log.open(errors="replace") as log:
+                log.seek(self._log_start)
+                return reason(log.read()) or "its log is empty"
         except OSError:
             return "no log"
-        return " | ".join(text[-lines:]) or "its log is empty"
 
     def _launch(self) -> None:
         with self._lock:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("ab") as log:
+                self._log_start = log.tell()
                 self._process = start(
                     self._command,
                     environment=self._environment,
