@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up down env test test-unit storm bench lint format lock
+.PHONY: help setup up down env test test-unit storm torture bench lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -35,6 +35,9 @@ test-unit:      ## The tests that need neither servers nor the engine
 
 storm:          ## The article's connection storm on the running local stack: direct, then through the proxy
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
+
+torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up` (about half an hour)
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler

@@ -66,7 +66,7 @@ class Torture:
     """Kills and mends one stack, again and again."""
 
     def __init__(self, checkout: Checkout) -> None:
-        self._checkout = checkout
+        self.checkout = checkout
         self._seconds: dict[str, float] = {}
         self._auth = "iam"
         self._kinds: dict[str, list[str]] = {}
@@ -106,7 +106,7 @@ class Torture:
         # To a file: what outlives the run must not keep us waiting at a pipe.
         with tempfile.TemporaryFile() as said:
             run = subprocess.Popen(
-                list(_UP), cwd=self._checkout.root, env=self._checkout.environment,
+                list(_UP), cwd=self.checkout.root, env=self.checkout.environment,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -131,7 +131,7 @@ class Torture:
         return victims
 
     def _servers(self) -> list[psutil.Process]:
-        client = SupervisorClient.running(self._checkout.root)
+        client = SupervisorClient.running(self.checkout.root)
         if client is None:
             return []
         try:
@@ -142,7 +142,7 @@ class Torture:
 
     def _left(self) -> tuple[int, int]:
         """(resources, pending operations) in the state that the killed run left."""
-        done = self._checkout.pulumi("stack", "export", "-s", "local")
+        done = self.checkout.pulumi("stack", "export", "-s", "local")
         if done.returncode:
             return 0, 0
         deployment = json.loads(done.stdout).get("deployment") or {}
@@ -150,39 +150,39 @@ class Torture:
 
     def _mend(self) -> float:
         started = time.monotonic()
-        done = self._checkout.run(*_UP)
+        done = self.checkout.run(*_UP)
         assert done.returncode == 0, f"make up failed: {_end(done.stdout + done.stderr)}"
         assert '"ok": true' in done.stdout, f"the function did not answer: {_end(done.stdout)}"
         return time.monotonic() - started
 
     def _fault(self) -> str:
         """What is not as after an undisturbed run."""
-        preview = self._checkout.pulumi("preview", "-s", "local", "--expect-no-changes")
+        preview = self.checkout.pulumi("preview", "-s", "local", "--expect-no-changes")
         if preview.returncode:
             return f"a preview finds changes: {_end(preview.stdout + preview.stderr)}"
-        exported = json.loads(self._checkout.pulumi("stack", "export", "-s", "local").stdout)["deployment"]
+        exported = json.loads(self.checkout.pulumi("stack", "export", "-s", "local").stdout)["deployment"]
         if exported.get("pending_operations"):
             return "pending operations are left in the state"
         if any(each.get("delete") for each in exported["resources"]):
             return "a resource waits for its deletion"
-        if self._checkout.supervisor.problems():
-            return "; ".join(self._checkout.supervisor.problems())
+        if self.checkout.supervisor.problems():
+            return "; ".join(self.checkout.supervisor.problems())
         if self._kinds_now() != self._kinds[self._auth]:
             return f"the laptop has {self._kinds_now()} instead of {self._kinds[self._auth]}"
         return ""
 
     def _kinds_now(self) -> list[str]:
-        return sorted(each["kind"] for each in self._checkout.supervisor.resources())
+        return sorted(each["kind"] for each in self.checkout.supervisor.resources())
 
     def _switch(self) -> None:
         self._auth = "secret" if self._auth == "iam" else "iam"
-        done = self._checkout.pulumi("config", "set", "lambda-rds-proxy:auth", self._auth, "-s", "local")
+        done = self.checkout.pulumi("config", "set", "lambda-rds-proxy:auth", self._auth, "-s", "local")
         assert done.returncode == 0, done.stderr
 
     def _down(self) -> None:
-        done = self._checkout.run("python", "-m", "local", "down")
+        done = self.checkout.run("python", "-m", "local", "down")
         assert done.returncode == 0, f"make down failed: {_end(done.stdout + done.stderr)}"
-        assert not self._checkout.state.exists(), f"make down left {self._checkout.state}"
+        assert not self.checkout.state.exists(), f"make down left {self.checkout.state}"
 
 
 def _name(process: psutil.Process) -> str:
