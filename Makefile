@@ -36,7 +36,7 @@ test-unit:      ## The tests that need neither servers nor the engine
 storm:          ## The article's connection storm on the running local stack: direct, then through the proxy
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
 
-torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up` (about half an hour)
+torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up`
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)

@@ -1,9 +1,11 @@
 """The `local` stack through the Pulumi command line, in this checkout's own shell."""
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from toolchain.checkout import checkout_cache
+from toolchain.progress import full_disk
 from toolchain.shell import laptop_environment, prepare
 
 from .supervisor.errors import LaptopError
@@ -19,6 +22,8 @@ STACK = "local"
 console = Console(highlight=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
+# A lock is a few hundred bytes: one that is older is not being written any more.
+_WRITTEN_SECONDS = 1.0
 
 
 class PulumiError(RuntimeError):
@@ -79,19 +84,36 @@ def output(root: Path, *arguments: str) -> str:
 def run(root: Path, *arguments: str) -> None:
     """Run a Pulumi command that changes the stack, on the user's screen.
 
-    A lock that an earlier, killed run left is removed: we hold the checkout's own lock, so nobody is at work.
+    What an earlier run left that was killed, or had no space to write, is removed: we hold the checkout's own lock, so
+    nobody is at work.
 
     Raises:
         PulumiError: it failed.
     """
+    _remove_damaged_locks(root)
     status, text = _shown(root, [*arguments, "--stack", STACK])
     if status and _LOCKED in text:
         console.print("· an earlier run was killed: pulumi cancel, then refresh --clear-pending-creates")
         _shown(root, ["cancel", "--yes", "--stack", STACK])
         _shown(root, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK])
-        status, _ = _shown(root, [*arguments, "--stack", STACK])
+        status, text = _shown(root, [*arguments, "--stack", STACK])
     if status:
-        raise PulumiError(f"pulumi {arguments[0]} failed; what it said is above")
+        why = f": {full_disk(text)}" if full_disk(text) else "; what it said is above"
+        raise PulumiError(f"pulumi {arguments[0]} failed{why}")
+
+
+def _remove_damaged_locks(root: Path) -> None:
+    """A full disk leaves lock files without content: pulumi, `cancel` included, fails at them ever after."""
+    for lock in (checkout_cache(root) / "backend" / ".pulumi" / "locks").rglob("*.json*"):
+        try:
+            is_being_written = time.time() - lock.stat().st_mtime < _WRITTEN_SECONDS
+            json.loads(lock.read_text())
+        except ValueError:
+            if not is_being_written:
+                console.print("· removing a lock of pulumi's that a full disk or a loss of power left half-written")
+                lock.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue  # its run has just ended
 
 
 def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":

@@ -80,10 +80,14 @@ def run(
 
 def reason(said: str) -> str:
     """Why a tool failed, from what it said: its last lines, or that the disk is full."""
-    if os.strerror(errno.ENOSPC) in said:
-        return f"the disk is full; {_MORE_SPACE}"
     lines = [line.strip()[:_LINE_CHARACTERS] for line in said.splitlines() if line.strip()]
-    return " | ".join(lines[-3:])
+    return full_disk(said) or " | ".join(lines[-3:])
+
+
+def full_disk(said: str) -> str:
+    """That the disk is full, with the way out, when a tool said so; else nothing."""
+    is_full = os.strerror(errno.ENOSPC).lower() in said.lower()  # Go writes it small
+    return f"the disk is full; {_MORE_SPACE}" if is_full else ""
 
 
 def os_reason(error: OSError) -> str:
