@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from toolchain.checkout import checkout_cache
@@ -22,6 +24,7 @@ STACK = "local"
 console = Console(highlight=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
+_HOLDER = re.compile(r"\(pid (\d+)\)")
 # A lock is a few hundred bytes: one that is older is not being written any more.
 _WRITTEN_SECONDS = 1.0
 
@@ -84,15 +87,15 @@ def output(root: Path, *arguments: str) -> str:
 def run(root: Path, *arguments: str) -> None:
     """Run a Pulumi command that changes the stack, on the user's screen.
 
-    What an earlier run left that was killed, or had no space to write, is removed: we hold the checkout's own lock, so
-    nobody is at work.
+    What an earlier run left that was killed, or had no space to write, is removed.
 
     Raises:
-        PulumiError: it failed.
+        PulumiError: it failed, or somebody's own `pulumi` is at work on the stack.
     """
     _remove_damaged_locks(root)
     status, text = _shown(root, [*arguments, "--stack", STACK])
     if status and _LOCKED in text:
+        _check_nobody_is_at_work(text)
         console.print("· an earlier run was killed: pulumi cancel, then refresh --clear-pending-creates")
         _shown(root, ["cancel", "--yes", "--stack", STACK])
         _shown(root, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK])
@@ -100,6 +103,17 @@ def run(root: Path, *arguments: str) -> None:
     if status:
         why = f": {full_disk(text)}" if full_disk(text) else "; what it said is above"
         raise PulumiError(f"pulumi {arguments[0]} failed{why}")
+
+
+def _check_nobody_is_at_work(text: str) -> None:
+    """Our own lock keeps `make up` away; somebody may still have typed `pulumi up`, and its lock is not ours to take."""
+    for pid in map(int, _HOLDER.findall(text)):
+        try:
+            is_at_work = psutil.Process(pid).name() == "pulumi"
+        except psutil.NoSuchProcess:
+            continue
+        if is_at_work:
+            raise PulumiError(f"another pulumi (process {pid}) is at work on the stack {STACK}; wait for it, or end it")
 
 
 def _remove_damaged_locks(root: Path) -> None:

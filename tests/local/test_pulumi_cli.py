@@ -1,6 +1,8 @@
 """What stands in the way of Pulumi, and how it is told; `pulumi` is a script of the test's."""
 
 import os
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -45,6 +47,18 @@ def test_a_lock_that_a_killed_run_left_is_cancelled_and_the_command_runs_again(p
     (pulumi / "said").write_text("error: the stack is currently locked by 1 lock(s)\n")
     pulumi_cli.run(pulumi, "up")
     assert (pulumi / "asked").read_text().split() == ["up", "cancel", "refresh", "up"]
+
+
+def test_the_lock_of_a_pulumi_that_is_at_work_stays(pulumi: Path) -> None:
+    program = pulumi / "pulumi"
+    shutil.copy2(shutil.which("sleep") or "", program)
+    with subprocess.Popen([str(program), "60"]) as at_work:
+        locked = "error: the stack is currently locked by 1 lock(s).\n  {0}: created by me@here (pid {1}) at noon\n"
+        (pulumi / "said").write_text(locked.format("file:///lock.json", at_work.pid))
+        with pytest.raises(PulumiError, match=rf"another pulumi \(process {at_work.pid}\) is at work on the stack"):
+            pulumi_cli.run(pulumi, "up")
+        at_work.kill()
+    assert (pulumi / "asked").read_text().split() == ["up"]
 
 
 def test_a_full_disk_is_told_with_the_way_out(pulumi: Path) -> None:
