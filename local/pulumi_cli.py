@@ -106,7 +106,7 @@ def run(root: Path, *arguments: str) -> None:
 
 
 def _check_nobody_is_at_work(text: str) -> None:
-    """Our own lock keeps `make up` away; somebody may still have typed `pulumi up`, and its lock is not ours to take."""
+    """Our own lock keeps another `make up` away; who typed `pulumi up` has a lock that is not ours to take."""
     for pid in map(int, _HOLDER.findall(text)):
         try:
             is_at_work = psutil.Process(pid).name() == "pulumi"
