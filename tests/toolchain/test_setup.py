@@ -2,9 +2,11 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -267,6 +269,28 @@ def test_a_file_of_another_account_is_named_with_its_owner(tmp_path: Path) -> No
     assert there.startswith(f"Permission denied ({tmp_path}/there), which belongs to {owner}; run this as its owner")
     missing = os_reason(OSError(errno.EACCES, "Permission denied", str(tmp_path / "missing")))
     assert f"{tmp_path} belongs to {owner}" in missing
+
+
+def test_a_cache_of_another_account_is_one_sentence_for_a_normal_user() -> None:
+    # Not pytest's folder, which no other account may enter; nor a Python in root's home.
+    is_root = os.geteuid() == 0
+    user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/python3"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copytree(ROOT / "toolchain", folder / "toolchain", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "cache").mkdir()
+        (folder / "cache").chmod(0o555)
+        done = subprocess.run(
+            [*(user if is_root else [sys.executable]), "-B", "-m", "toolchain", "setup"],
+            cwd=folder, env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        owner = folder.owner()
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: Permission denied ({folder}/cache/lambda-rds-proxy")
+    assert f"{folder}/cache belongs to {owner}; run this as its owner" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_lines_of_make_env_survive_any_path() -> None:
