@@ -2,7 +2,9 @@
 
 import typer
 
+from .chaos.command import chaos
 from .storm.command import storm
+from .survey.command import survey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,7 +13,9 @@ app = typer.Typer(
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
+app.command()(chaos)
 app.command()(storm)
+app.command()(survey)
 
 if __name__ == "__main__":
     app(prog_name="python -m ops")

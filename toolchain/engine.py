@@ -3,7 +3,6 @@
 A build is made aside and renamed, under a lock, so that a half-finished one is never used and two checkouts share one.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from .checkout import cache_root
 from .environments import venv_python
 from .exclusion import alone, whole
+from .go_module import go_environment, pins
 from .progress import CommandError, run, say
 
 # `pulumi policy analyze` exists since then.
@@ -101,8 +101,7 @@ def _download_folder(root: Path) -> Path:
 
 
 def _build_folder() -> Path:
-    pins = (_MODULE / "go.mod").read_bytes() + (_MODULE / "go.sum").read_bytes()
-    return cache_root() / "engine" / f"{BUILT_VERSION}-{hashlib.sha256(pins).hexdigest()[:12]}" / "bin"
+    return cache_root() / "engine" / f"{BUILT_VERSION}-{pins(_MODULE)}" / "bin"
 
 
 def _download(root: Path) -> Path | None:
@@ -112,8 +111,8 @@ def _download(root: Path) -> Path | None:
         "a.PulumiCommand.install(root=sys.argv[1], version=V.parse(sys.argv[2]))"
     )
     try:
-        with whole(final.parent) as aside:
-            command = [str(venv_python(root)), "-c", install, str(aside), _sdk_version(root)]
+        with whole(final.parent) as made:
+            command = [str(venv_python(root)), "-c", install, str(made), _sdk_version(root)]
             run(f"downloading Pulumi v{_sdk_version(root)}", command, seconds=_DOWNLOAD_SECONDS)
     except CommandError:
         say("the official download cannot be reached; building the engine from its Go module instead")
@@ -131,11 +130,11 @@ def _build() -> Path:
         )
     _check_go(go)
     final = _build_folder()
-    with whole(final.parent) as aside:
-        environment = _go_environment(go, aside)
-        (aside / "bin").mkdir()
+    with whole(final.parent) as made:
+        environment = go_environment(go, made)
+        (made / "bin").mkdir()
         flags = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={BUILT_VERSION}"
-        target = str(aside / "bin" / "pulumi")
+        target = str(made / "bin" / "pulumi")
         package = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
         download = f"downloading the Go modules of Pulumi {BUILT_VERSION}"
         run(download, [go, "mod", "download"], folder=_MODULE, environment=environment, seconds=_BUILD_SECONDS)
@@ -144,8 +143,8 @@ def _build() -> Path:
         run(what, build, folder=_MODULE, environment=environment, seconds=_BUILD_SECONDS)
         listing = [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
         sdk = run("", listing, folder=_MODULE, environment=environment, seconds=60, quiet=True).strip()
-        shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, aside / "bin" / _EXEC_SCRIPT)
-        shutil.rmtree(aside / "go", ignore_errors=True)
+        shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, made / "bin" / _EXEC_SCRIPT)
+        shutil.rmtree(made / "go", ignore_errors=True)
     return final
 
 
@@ -170,12 +169,3 @@ def _check_go(go: str) -> None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-def _go_environment(go: str, aside: Path) -> dict[str, str]:
-    """Go's own caches where the user has them; else ones of our own that can be deleted, and are, after the build."""
-    environment = {"CGO_ENABLED": "0", "GOFLAGS": "-modcacherw -buildvcs=false", "GOTOOLCHAIN": "local"}
-    modules = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=False).stdout.strip()
-    if not modules or not Path(modules).is_dir():
-        environment |= {"GOMODCACHE": str(aside / "go" / "mod"), "GOCACHE": str(aside / "go" / "build")}
-    return environment

@@ -23,8 +23,13 @@ def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable
     been committed. A COMMIT that got no answer is never repeated; nor is a function that used another connection, or
     ended the transaction itself. What the function does outside the database happens twice, too.
 
-    If an argument is Lambda's context, an answer comes before Lambda ends the invocation. Raises what `connection`
-    does.
+    If an argument is Lambda's context, an answer comes before Lambda ends the invocation.
+
+    Raises:
+        psycopg.errors.TransactionResolutionUnknown: COMMIT was sent and no answer came, so that it may be committed.
+            After OutOfTimeError, too, it may; after any other error it is not, but for what the function itself
+            committed.
+        RdsConnectionError: what `connection` raises.
     """
 
     @functools.wraps(function)
@@ -53,16 +58,27 @@ def _repeatedly(
         try:
             return attempt.run(function, *args, **kwargs)
         except psycopg.Error as error:
-            harmless = attempt.nothing_committed and statement_failure(error) is Failure.UNAVAILABLE
-            if not harmless or not invocation.retry("transaction"):
+            lost = statement_failure(error) is Failure.UNAVAILABLE
+            if lost and attempt.committing:
+                raise psycopg.errors.TransactionResolutionUnknown(
+                    "the connection was lost after COMMIT was sent, so the transaction may be committed or not; look "
+                    f"for what it wrote before you repeat it ({' '.join(str(error).split())})"
+                ) from error
+            if not (lost and attempt.nothing_committed and invocation.retry("transaction")):
                 raise
 
 
 class _Attempt:
-    """One run of a function in one transaction; afterwards `nothing_committed` says whether another is harmless."""
+    """One run of a function in one transaction.
+
+    Attributes:
+        committing: COMMIT may have been sent for it.
+        nothing_committed: so that another run is harmless.
+    """
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
+        self.committing = False
         self.nothing_committed = True
 
     def run(self, function: Callable[Concatenate[Connection, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -88,6 +104,7 @@ class _Attempt:
                         "through, or put the statement into a `with conn.transaction():` of its own"
                     )
                 # From here on COMMIT may arrive, whatever becomes of its answer.
+                self.committing = True
                 self.nothing_committed = False
             failed = False
             return result

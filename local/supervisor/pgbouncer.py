@@ -27,8 +27,6 @@ _LIFETIME_SECONDS = 86_400
 # Names that PgBouncer's file can hold; all that RDS takes for a first database are such.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _AT_ONCE_SECONDS = 0.001
-# More than any storm here; RDS's own limit depends on the proxy's size and is not published.
-_MOST_CLIENTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +54,8 @@ class PgBouncerSettings:
     users: dict[str, str] = field(default_factory=dict, repr=False)
     gated: bool = False
     """Whether an IAM gate stands before it: it ends TLS and checks logins, and PgBouncer has a private port."""
+    most_clients: int = 10_000
+    """Client connections at most: more than any storm here. RDS's own limit is not published."""
 
     @property
     def own_port(self) -> int:
@@ -188,7 +188,7 @@ class PgBouncer:
             "client_idle_timeout": settings.idle_client_timeout,
             # 0 means "at once" to RDS and "for ever" to PgBouncer: the shortest time it can tell from that.
             "query_wait_timeout": settings.connection_borrow_timeout or _AT_ONCE_SECONDS,
-            "max_client_conn": _MOST_CLIENTS,
+            "max_client_conn": settings.most_clients,
             **({} if settings.gated else self._client_tls()),
             "server_tls_sslmode": "verify-full",
             "server_tls_ca_file": self._folder / "ca.pem",

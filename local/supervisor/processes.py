@@ -56,7 +56,13 @@ def give_to_servers(*paths: Path) -> None:
 
 
 def start(
-    command: list[str], *, environment: Mapping[str, str], folder: Path, output: IO[bytes] | int, as_server: bool
+    command: list[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    output: IO[bytes] | int,
+    as_server: bool,
+    stdin: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
     """Start a process in a group of its own that dies with this supervisor."""
     setpriv = shutil.which("setpriv")
@@ -71,7 +77,7 @@ def start(
         [*words, "--", *command],
         env=dict(environment),
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -139,6 +145,7 @@ class Server:
         self._restarts = 0
         self._log_start = 0
         self._lock = threading.RLock()
+        self._watcher: threading.Thread | None = None
 
     @property
     def pid(self) -> int | None:
@@ -166,7 +173,8 @@ class Server:
                 self.stop()
                 raise LaptopError(f"{self.name} {what}: {self.log_tail()}")
             time.sleep(0.05)
-        threading.Thread(target=self._watch, daemon=True, name=f"watches-{self.name}").start()
+        self._watcher = threading.Thread(target=self._watch, daemon=True, name=f"watches-{self.name}")
+        self._watcher.start()
 
     def stop(self, *, seconds: float = 10.0) -> None:
         """End it, and kill it if it does not."""
@@ -182,6 +190,8 @@ class Server:
         kill_group(process.pid)
         process.wait()
         end_processes(self._folder)
+        if self._watcher is not None:
+            self._watcher.join()  # it would take a server that is started at once for the one that died
 
     def signal(self, number: int) -> None:
         """Send a signal, such as SIGHUP to read the configuration again."""

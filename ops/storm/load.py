@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 Handler = Callable[[dict[str, Any], Any], object]
-_THREAD_STACK_BYTES = 256 * 1024
+# Reserved, not used: resolving a name and OpenSSL take more than 256 KiB now and then.
+_THREAD_STACK_BYTES = 1024 * 1024
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.02
 # When not even the last client has had an answer by then, the sustained part begins without it.

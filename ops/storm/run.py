@@ -98,14 +98,16 @@ class _Load:
         except queue.Empty:
             return None
         if not line.strip():
-            raise LaptopError(f"the load ended before its time: {self.complaint()}")
+            raise LaptopError(f"the load ended before its time; it said: {self.complaint()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
     def complaint(self) -> str:
-        """What it wrote to standard error, its last lines."""
+        """What it wrote to standard error: the beginning of a crash, else the last lines."""
         self._complaints.seek(0)
-        return "\n".join(self._complaints.read().strip().splitlines()[-_COMPLAINT_LINES:]) or "it said nothing"
+        lines = self._complaints.read().strip().splitlines()
+        crash = next((at for at, line in enumerate(lines) if line.startswith("Current thread")), None)
+        return "\n".join(lines[-_COMPLAINT_LINES:] if crash is None else lines[crash:][:_COMPLAINT_LINES]) or "nothing"
 
     def memory_mb(self) -> float:
         """Proportional memory of all its processes: what they share counts once."""
@@ -177,7 +179,7 @@ def _watch(
     next_look = 0.0
     while missing:
         if time.monotonic() > deadline:
-            raise LaptopError(f"the load did not end in time: {load.complaint()}")
+            raise LaptopError(f"the load did not end in time; it said: {load.complaint()}")
         line = load.next_line(_SAMPLE_SECONDS)
         if line is None:
             continue

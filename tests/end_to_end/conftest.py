@@ -3,6 +3,7 @@
 Its folder has a space in its name on purpose.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from toolchain.checkout import checkout_cache, laptop_state
+from toolchain.checkout import cache_root, checkout_cache, laptop_state
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,3 +134,21 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """The copy that a session's tests share."""
     with copied(tmp_path_factory.mktemp("end to end") / "a checkout") as copy:
         yield copy
+
+
+@pytest.fixture(scope="session")
+def yaml_language_host() -> Path:
+    """The folder of `pulumi-language-yaml`: the engine's own where it has one, else built from its Go module, once."""
+    found = shutil.which("pulumi-language-yaml")
+    if found:
+        return Path(found).parent
+    module = ROOT / "tests" / "end_to_end" / "yaml_language_host"
+    pins = hashlib.sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()).hexdigest()[:12]
+    folder = cache_root() / f"yaml-language-host-{pins}"
+    if not (folder / "pulumi-language-yaml").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        made = folder / f"making-{os.getpid()}"
+        package = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
+        subprocess.run(["go", "build", "-mod=readonly", "-o", str(made), package], cwd=module, check=True)
+        made.rename(folder / "pulumi-language-yaml")
+    return folder

@@ -145,10 +145,19 @@ def test_a_commit_that_is_refused_is_not_repeated(
     running = other.submit(writer.write, 1)
     cloud.until_running("COMMIT")
     cloud.terminate_backends()
-    with pytest.raises(psycopg.Error):
+    with pytest.raises(psycopg.errors.TransactionResolutionUnknown, match="may be committed or not"):
         running.result(10)
     assert writer.runs == 1
     assert rows() == []
+
+
+def test_a_commit_that_the_database_refuses_keeps_the_database_s_own_error(
+    cloud: Cloud, rows: Callable[[], list[int]]
+) -> None:
+    cloud.execute("ALTER TABLE numbered ADD UNIQUE (n) DEFERRABLE INITIALLY DEFERRED; INSERT INTO numbered VALUES (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        Writer().write(1)
+    assert rows() == [1]
 
 
 def test_a_commit_whose_answer_is_lost_is_not_repeated_though_it_took_effect(
@@ -158,7 +167,7 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated_though_it_took_effect(
     running = other.submit(writer.write, 1)
     cloud.until_running("COMMIT")
     cloud.kill_pooler()
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.errors.TransactionResolutionUnknown, match="may be committed or not"):
         running.result(10)
     assert writer.runs == 1
     until(lambda: rows() == [1])
@@ -257,9 +266,8 @@ def test_a_borrow_timeout_is_told_as_the_proxy_says_it(cloud: Cloud) -> None:
         assert conn.closed
 
 
-def test_no_client_connection_left_is_waited_for_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.supervisor.pgbouncer._MOST_CLIENTS", 1)
-    with cloud.pooling(), cloud.connect() as only:
+def test_no_client_connection_left_is_waited_for_once(cloud: Cloud) -> None:
+    with cloud.pooling(most_clients=1), cloud.connect() as only:
         leaving = threading.Timer(0.1, only.close)
         leaving.start()
         with connection() as conn:
@@ -267,10 +275,9 @@ def test_no_client_connection_left_is_waited_for_once(cloud: Cloud, monkeypatch:
         leaving.join()
 
 
-def test_no_client_connection_left_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.supervisor.pgbouncer._MOST_CLIENTS", 1)
+def test_no_client_connection_left_is_told(cloud: Cloud) -> None:
     with (
-        cloud.pooling(),
+        cloud.pooling(most_clients=1),
         cloud.connect(),
         pytest.raises(NoConnectionError, match="no more connections allowed"),
         connection(),
