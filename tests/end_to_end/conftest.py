@@ -18,6 +18,7 @@ import pytest
 
 from local.supervisor.client import SupervisorClient
 from toolchain.checkout import cache_root, checkout_cache, laptop_state
+from toolchain.remains import remove_remains
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,10 +123,7 @@ def copied(root: Path) -> Iterator[Checkout]:
     try:
         yield Checkout(root)
     finally:
-        client = SupervisorClient.running(root)
-        if client is not None:
-            client.stop()
-        shutil.rmtree(laptop_state(root), ignore_errors=True)
+        remove_remains(root)
         shutil.rmtree(checkout_cache(root), ignore_errors=True)
 
 
