@@ -23,8 +23,8 @@ down:           ## Destroys the local stack: no process, no port, no file left o
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
 
-mutate:         ## Changes of the policies' pure modules that no test notices (docs/mutation.md)
-	@$(PYTHON) -m bench.mutation
+mutate:         ## Changes of security-relevant lines and of the policies that no test notices (docs/mutation.md)
+	@$(PYTHON) -m tests.mutate && $(PYTHON) -m bench.mutation
 
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
@@ -50,7 +50,7 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

@@ -90,14 +90,14 @@ class Checkout:
         made = self.pulumi("stack", "init", stack, "--no-select")
         assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
 
-    def invoke(self, payload: bytes = b"{}") -> dict[str, Any]:
-        """Invoke the function `app` through boto3, as a developer does in that shell."""
+    def invoke(self, payload: bytes = b"{}", *, function: str = "app") -> dict[str, Any]:
+        """Invoke a function through boto3, as a developer does in that shell."""
         code = (
             "import boto3, json, sys\n"
             "answer = boto3.client('lambda').invoke(FunctionName=sys.argv[1], Payload=sys.argv[2].encode())\n"
             "print(json.dumps({'error': answer.get('FunctionError'), 'body': json.loads(answer['Payload'].read())}))"
         )
-        done = self.run("python", "-c", code, self.outputs()["functions"]["app"], payload.decode())
+        done = self.run("python", "-c", code, self.outputs()["functions"][function], payload.decode())
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found

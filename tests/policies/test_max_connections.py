@@ -186,3 +186,42 @@ def test_an_exemption_of_a_target_group_holds() -> None:
     assert not messages(
         "rds-proxy-max-connections", analyze([through, pool], config={"rds-proxy-max-connections": exempt})
     )
+
+
+def named(through: Resource, name: str, **database_of: str) -> Resource:
+    """A target that names its database by its identifier."""
+    inputs = {"dbProxyName": through.name, "targetGroupName": "default", **database_of}
+    return Resource("aws:rds/proxyTarget:ProxyTarget", name, inputs)
+
+
+@pytest.mark.parametrize("in_stack", [True, False])
+def test_proxies_that_name_their_database_share_it_in_this_stack_or_another(in_stack: bool) -> None:
+    a, b, c = proxy("a"), proxy("b"), proxy("c")
+    stack = [a, b, c, group(a, 60, "ga"), group(b, 60, "gb"), group(c, 60, "gc")]
+    stack += [database(identifier="orders")] if in_stack else []
+    stack += [named(a, "ta", dbInstanceIdentifier="orders"), named(b, "tb", dbInstanceIdentifier="orders")]
+    stack += [named(c, "tc", dbClusterIdentifier="orders")]  # a cluster of that name is another database
+    (found,) = analyze(stack, stages="stack")
+    assert found.name == "b"
+    assert "a 60 % + b 60 % = 120 %" in found.message
+
+
+def test_a_target_by_name_and_one_by_dependency_are_on_the_same_database() -> None:
+    db, a, b = database(identifier="orders"), proxy("a"), proxy("b")
+    stack = [db, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    stack += [target(a, db, "ta"), named(b, "tb", dbInstanceIdentifier="orders")]
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
+
+
+def test_a_target_that_takes_the_proxys_name_from_the_target_group_is_that_proxys() -> None:
+    db, a, b = database(), proxy("a"), proxy("b")
+    pools = [group(a, 60, "ga"), group(b, 60, "gb")]
+    stack = [db, a, b, *pools]
+    for pool in pools:
+        through = target(a, db, f"t{pool.name}")
+        through.inputs, through.feeds = (
+            {**through.inputs, "dbProxyName": SENTINEL},
+            {**through.feeds, "dbProxyName": [pool]},
+        )
+        stack.append(through)
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
