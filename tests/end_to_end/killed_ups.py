@@ -11,6 +11,7 @@ import itertools
 import json
 import random
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -252,6 +253,7 @@ def main(arguments: Sequence[str]) -> int:
         f"seed {given.seed}\n  #  run           killed      after, s  resources  pending  up again, s  outcome",
         flush=True,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else its servers would stay
     outcomes = []
     with tempfile.TemporaryDirectory() as folder, copied(Path(folder) / "a checkout") as checkout:
         torture = Torture(checkout)
