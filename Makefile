@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up preview down env test test-unit storm chaos bench mutate lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos torture bench mutate lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -18,7 +18,7 @@ preview: setup  ## What `make up` would change, under the policy pack; starts no
 	pulumi preview --stack local --policy-pack policies --non-interactive
 
 down:           ## Destroys the local stack: no process, no port, no file left outside the cache
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi
+	@if [ -f .venv/.made-from ]; then $(PYTHON) -m local down; else python3 -m toolchain down; fi
 
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
@@ -46,6 +46,8 @@ storm:          ## The article's connection storm on the running local stack: di
 chaos:          ## Faults at every moment, with every login, on servers of its own: each row is counted
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
 
+torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up`
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview

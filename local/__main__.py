@@ -6,7 +6,7 @@ import sys
 from rich.table import Table
 
 from toolchain.checkout import checkout_root
-from toolchain.progress import CommandError, fail
+from toolchain.progress import CommandError, fail, os_reason
 
 from .down import down
 from .pulumi_cli import PulumiError, console
@@ -24,6 +24,8 @@ def main(arguments: list[str]) -> int:
         commands[arguments[0]]()
     except (CommandError, LaptopError, PulumiError, ValueError) as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(os_reason(error))
     except KeyboardInterrupt:
         return fail("interrupted; `make up` goes on from here, `make down` ends everything")
     return 0

@@ -1,16 +1,21 @@
 """The `local` stack through the Pulumi command line, in this checkout's own shell."""
 
 import fcntl
+import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from toolchain.checkout import checkout_cache
+from toolchain.progress import full_disk
 from toolchain.shell import laptop_environment, prepare
 
 from .supervisor.errors import LaptopError
@@ -19,6 +24,9 @@ STACK = "local"
 console = Console(highlight=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
+_HOLDER = re.compile(r"\(pid (\d+)\)")
+# A lock is a few hundred bytes: one that is older is not being written any more.
+_WRITTEN_SECONDS = 1.0
 
 
 class PulumiError(RuntimeError):
@@ -79,19 +87,47 @@ def output(root: Path, *arguments: str) -> str:
 def run(root: Path, *arguments: str) -> None:
     """Run a Pulumi command that changes the stack, on the user's screen.
 
-    A lock that an earlier, killed run left is removed: we hold the checkout's own lock, so nobody is at work.
+    What an earlier run left that was killed, or had no space to write, is removed.
 
     Raises:
-        PulumiError: it failed.
+        PulumiError: it failed, or somebody's own `pulumi` is at work on the stack.
     """
+    _remove_damaged_locks(root)
     status, text = _shown(root, [*arguments, "--stack", STACK])
     if status and _LOCKED in text:
+        _check_nobody_is_at_work(text)
         console.print("· an earlier run was killed: pulumi cancel, then refresh --clear-pending-creates")
         _shown(root, ["cancel", "--yes", "--stack", STACK])
         _shown(root, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK])
-        status, _ = _shown(root, [*arguments, "--stack", STACK])
+        status, text = _shown(root, [*arguments, "--stack", STACK])
     if status:
-        raise PulumiError(f"pulumi {arguments[0]} failed; what it said is above")
+        why = f": {full_disk(text)}" if full_disk(text) else "; what it said is above"
+        raise PulumiError(f"pulumi {arguments[0]} failed{why}")
+
+
+def _check_nobody_is_at_work(text: str) -> None:
+    """Our own lock keeps another `make up` away; who typed `pulumi up` has a lock that is not ours to take."""
+    for pid in map(int, _HOLDER.findall(text)):
+        try:
+            is_at_work = psutil.Process(pid).name() == "pulumi"
+        except psutil.NoSuchProcess:
+            continue
+        if is_at_work:
+            raise PulumiError(f"another pulumi (process {pid}) is at work on the stack {STACK}; wait for it, or end it")
+
+
+def _remove_damaged_locks(root: Path) -> None:
+    """A full disk leaves lock files without content: pulumi, `cancel` included, fails at them ever after."""
+    for lock in (checkout_cache(root) / "backend" / ".pulumi" / "locks").rglob("*.json*"):
+        try:
+            is_being_written = time.time() - lock.stat().st_mtime < _WRITTEN_SECONDS
+            json.loads(lock.read_text())
+        except ValueError:
+            if not is_being_written:
+                console.print("· removing a lock of pulumi's that a full disk or a loss of power left half-written")
+                lock.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue  # its run has just ended
 
 
 def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":

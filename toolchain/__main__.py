@@ -1,4 +1,4 @@
-"""`python3 -m toolchain setup|env|lock`: gets what this project needs onto the machine. Standard library only."""
+"""`python3 -m toolchain setup|env|lock|down`: gets what this project needs onto the machine. Standard library only."""
 
 import sys
 
@@ -6,36 +6,41 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said here, before anything is im
     sys.exit("error: python3 is " + sys.version.split()[0] + "; install 3.11 or later and put it first on PATH")
 
 from .checkout import checkout_root
-from .progress import CommandError, fail
+from .progress import CommandError, fail, os_reason
 
 
 def main(arguments: list[str]) -> int:
     """Run one command: its exit status."""
-    commands = {"setup": _setup, "env": _env, "lock": _lock}
+    commands = {"setup": _setup, "env": _env, "lock": _lock, "down": _down}
     if len(arguments) != 1 or arguments[0] not in commands:
         return fail(f"use one of: python3 -m toolchain {'|'.join(commands)}")
     try:
         commands[arguments[0]]()
     except (CommandError, ValueError) as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(os_reason(error))
     except KeyboardInterrupt:
         return fail("interrupted; nothing half-made is left, the next run goes on")
     return 0
 
 
 def _setup() -> None:
+    from .checkout import checkout_cache
     from .engine import get_engine
     from .environments import make_environments
+    from .exclusion import alone
     from .lambda_runtime import install_lambda_runtime
     from .servers import install_servers
     from .shell import prepare
 
     root = checkout_root()
-    install_servers()
-    make_environments(root)
-    install_lambda_runtime(root)
-    get_engine(root)
-    prepare(root)
+    with alone(checkout_cache(root) / "setup.lock", "setting up this checkout"):
+        install_servers()
+        make_environments(root)
+        install_lambda_runtime(root)
+        get_engine(root)
+        prepare(root)
 
 
 def _env() -> None:
@@ -51,6 +56,15 @@ def _lock() -> None:
     from .locks import write_locks
 
     write_locks(checkout_root())
+
+
+def _down() -> None:
+    """`make down` when even the Python packages are gone."""
+    from .progress import say
+    from .remains import remove_remains
+
+    remove_remains(checkout_root())
+    say("down: no process, no port and no file of the local stack is left")
 
 
 if __name__ == "__main__":

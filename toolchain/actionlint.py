@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from .checkout import cache_root
-from .go_module import aside, go_environment, lock, pins
+from .exclusion import alone, whole
+from .go_module import go_environment, pins
 from .progress import CommandError, run
 
 _MODULE = Path(__file__).resolve().parent / "actionlint_module"
@@ -27,7 +28,7 @@ def get_actionlint() -> Path:
     built = cache_root() / "actionlint" / pins(_MODULE) / "bin" / "actionlint"
     if built.exists():
         return built
-    with lock(cache_root() / "actionlint", "actionlint"):
+    with alone(cache_root() / "actionlint" / "lock", "getting actionlint"):
         if not built.exists():  # another checkout may have been faster
             _build(built)
     return built
@@ -40,7 +41,7 @@ def _build(final: Path) -> None:
             "actionlint is not on PATH and Go is not installed; install one of them: https://go.dev/doc/install "
             "or https://github.com/rhysd/actionlint/blob/main/docs/install.md"
         )
-    with aside(final.parent) as made:
+    with whole(final.parent.parent) as made:
         environment = go_environment(go, made)
         (made / "bin").mkdir()
         command = [go, "build", "-mod=readonly", "-o", str(made / "bin" / final.name), _PACKAGE]

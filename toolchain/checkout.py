@@ -8,6 +8,8 @@ from pathlib import Path
 LAPTOP_PASSPHRASE = "lambda-rds-proxy-laptop"  # noqa: S105 - published: the local stack's configuration has no secret
 LAPTOP_REGION = "eu-west-1"
 GATEWAY_PORT = 4566
+# In the environment of everything that a supervisor starts: the folder of its state.
+LAPTOP_MARK = "LAMBDA_RDS_PROXY_LAPTOP"
 SUBNET_VARIABLE = "LAMBDA_RDS_PROXY_SUBNET"
 
 

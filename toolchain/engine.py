@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .checkout import cache_root
 from .environments import venv_python
-from .go_module import aside, go_environment, lock, pins
+from .exclusion import alone, whole
+from .go_module import go_environment, pins
 from .progress import CommandError, run, say
 
 # `pulumi policy analyze` exists since then.
@@ -38,7 +39,7 @@ def get_engine(root: Path) -> Path:
     found = engine_folder(root)
     if found is not None:
         return found
-    with lock(cache_root() / "engine", "the Pulumi engine"):
+    with alone(cache_root() / "engine" / "lock", "getting the Pulumi engine"):
         found = engine_folder(root)  # another checkout may have been faster
         return found or _download(root) or _build()
 
@@ -110,7 +111,7 @@ def _download(root: Path) -> Path | None:
         "a.PulumiCommand.install(root=sys.argv[1], version=V.parse(sys.argv[2]))"
     )
     try:
-        with aside(final) as made:
+        with whole(final.parent) as made:
             command = [str(venv_python(root)), "-c", install, str(made), _sdk_version(root)]
             run(f"downloading Pulumi v{_sdk_version(root)}", command, seconds=_DOWNLOAD_SECONDS)
     except CommandError:
@@ -124,10 +125,12 @@ def _build() -> Path:
     if go is None:
         raise CommandError(
             "there is no Pulumi engine: the official download cannot be reached and Go is not installed; install "
-            "Pulumi 3.249 or later (https://www.pulumi.com/docs/install/) or Go 1.26 or later, then run this again"
+            f"Pulumi 3.249 or later (https://www.pulumi.com/docs/install/) or Go {_needed_go()} or later, then run "
+            "this again"
         )
+    _check_go(go)
     final = _build_folder()
-    with aside(final) as made:
+    with whole(final.parent) as made:
         environment = go_environment(go, made)
         (made / "bin").mkdir()
         flags = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={BUILT_VERSION}"
@@ -143,3 +146,26 @@ def _build() -> Path:
         shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, made / "bin" / _EXEC_SCRIPT)
         shutil.rmtree(made / "go", ignore_errors=True)
     return final
+
+
+def _needed_go() -> str:
+    match = re.search(r"^go (\S+)$", (_MODULE / "go.mod").read_text(), re.MULTILINE)
+    if match is None:
+        raise CommandError(f"{_MODULE / 'go.mod'} does not say which Go it needs")
+    return match[1]
+
+
+def _check_go(go: str) -> None:
+    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
+    match = re.search(r"\bgo(\d+(?:\.\d+)*)", done.stdout)
+    found = match[1] if match and done.returncode == 0 else "of unknown version"
+    if match is None or _numbers(found) < _numbers(_needed_go()):
+        raise CommandError(
+            f"there is no Pulumi engine, and {go} is {found}, too old to build it; install Go {_needed_go()} or later "
+            "(https://go.dev/dl/) first on PATH, or Pulumi 3.249 or later (https://www.pulumi.com/docs/install/), then "
+            "run this again"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,15 +1,18 @@
 """Virtual environments from hash-locked lists: the checkout's `.venv`, and the pack's own `policies/venv`.
 
-A marker with the list's hash is written last: an environment without it, or with another, is made anew.
+A marker with the list's hash is written last: an environment without it is made anew, one with another is brought up to
+date.
 """
 
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from .progress import CommandError, run
+from .servers import install_packages
 
 OLDEST_PYTHON = (3, 11)
 _MARKER = ".made-from"
@@ -57,31 +60,37 @@ def _stamp(requirements: Path) -> str:
 def _environment(folder: Path, requirements: Path, what: str) -> None:
     if _is_made(folder, requirements):
         return
-    (folder / _MARKER).unlink(missing_ok=True)
-    if not (folder / "bin" / "python").exists():
+    marker = folder / _MARKER
+    if not (marker.is_file() and (folder / "bin" / "python").exists()):  # not there, or an interrupted one
         shutil.rmtree(folder, ignore_errors=True)
         _make_venv(folder)
+    marker.unlink(missing_ok=True)
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--require-hashes", "--requirement", str(requirements)]
     run(f"installing {what}", command, seconds=_PIP_SECONDS)
-    (folder / _MARKER).write_text(_stamp(requirements))
+    marker.write_text(_stamp(requirements))
 
 
 def _make_venv(folder: Path) -> None:
     # Not from inside another environment: its interpreter may go away.
     python = getattr(sys, "_base_executable", sys.executable)
-    try:
-        run(
-            f"making {folder.name} with Python {sys.version.split()[0]}",
-            [python, "-m", "venv", str(folder)],
-            seconds=120,
+    if not _has_venv(python):
+        _install_venv(python)
+    run(f"making {folder.name} with Python {sys.version.split()[0]}", [python, "-m", "venv", str(folder)], seconds=120)
+
+
+def _has_venv(python: str) -> bool:
+    """Debian's python3 lacks what `venv` needs; it is in a package of its own."""
+    done = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _install_venv(python: str) -> None:
+    package = f"python3.{sys.version_info.minor}-venv"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise CommandError(f"{python} has no venv; run: sudo apt-get install -y {package}")
+    install_packages([package])
+    if not _has_venv(python):
+        raise CommandError(
+            f"{python} has no venv although {package} is installed; put a complete Python 3.11 or later first on PATH"
         )
-    except CommandError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if "ensurepip" not in str(error):
-            raise
-        package = f"python3.{sys.version_info.minor}-venv"
-        if os.geteuid() != 0:
-            raise CommandError(f"Python has no venv here; run: sudo apt-get install -y {package}") from None
-        run(f"installing {package}", ["apt-get", "install", "-y", package], seconds=300)
-        run(f"making {folder.name}", [python, "-m", "venv", str(folder)], seconds=120)

@@ -2,11 +2,11 @@
 
 import hashlib
 import sys
-import tempfile
 from pathlib import Path
 
 from .checkout import cache_root, checkout_root
 from .environments import venv_python
+from .exclusion import alone, whole
 from .progress import run
 
 _PIP_SECONDS = 600.0
@@ -29,9 +29,13 @@ def install_lambda_runtime(root: Path) -> None:
     folder = lambda_runtime_directory()
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, suffix=".part") as aside:
-        target = Path(aside) / "runtime"
+    with alone(folder.parent / "lock", "installing AWS's Lambda runtime client"):
+        if not folder.is_dir():  # another checkout may have been faster
+            _install(root, folder)
+
+
+def _install(root: Path, folder: Path) -> None:
+    with whole(folder) as aside:
         command = [
             str(venv_python(root)),
             "-m",
@@ -41,11 +45,6 @@ def install_lambda_runtime(root: Path) -> None:
             "--disable-pip-version-check",
             "--no-deps",
         ]
-        command += ["--require-hashes", "--target", str(target)]
+        command += ["--require-hashes", "--target", str(aside)]
         command += ["--requirement", str(root / "local" / "runtime-requirements.txt")]
         run("installing AWS's Lambda runtime client", command, seconds=_PIP_SECONDS)
-        try:
-            target.rename(folder)
-        except OSError:  # another checkout was faster: its content is the same
-            if not folder.is_dir():
-                raise

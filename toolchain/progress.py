@@ -1,5 +1,6 @@
 """Progress of slow commands: what runs and for how long, every five seconds. Standard library only."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-_LINE_SECONDS = 5.0
+LINE_SECONDS = 5.0
+# A line of a tool's own can be megabytes long: pip lists every file that it could not write.
+_LINE_CHARACTERS = 300
+_MORE_SPACE = "free some space, or set XDG_CACHE_HOME to a folder with more, and run this again"
 
 
 class CommandError(RuntimeError):
@@ -56,7 +60,7 @@ def run(
                 now = time.monotonic()
                 if now - started > seconds:
                     raise CommandError(f"{what}: not done within {seconds:.0f} s")
-                if now - told >= _LINE_SECONDS:
+                if now - told >= LINE_SECONDS:
                     told = now
                     say(f"  … {what}, {now - started:.0f} s")
         finally:
@@ -70,9 +74,43 @@ def run(
         output.seek(0)
         text = output.read().decode(errors="replace")
     if process.returncode:
-        lines = [line for line in text.strip().splitlines() if line.strip()]
-        raise CommandError(f"{what} failed: " + (" | ".join(lines[-3:]) or f"exit status {process.returncode}"))
+        raise CommandError(f"{what} failed: " + (reason(text) or f"exit status {process.returncode}"))
     return text
+
+
+def reason(said: str) -> str:
+    """Why a tool failed, from what it said: its last lines, or that the disk is full."""
+    lines = [line.strip()[:_LINE_CHARACTERS] for line in said.splitlines() if line.strip()]
+    return full_disk(said) or " | ".join(lines[-3:])
+
+
+def full_disk(said: str) -> str:
+    """That the disk is full, with the way out, when a tool said so; else nothing."""
+    is_full = os.strerror(errno.ENOSPC).lower() in said.lower()  # Go writes it small
+    return f"the disk is full; {_MORE_SPACE}" if is_full else ""
+
+
+def os_reason(error: OSError) -> str:
+    """What the system refused, and where, in one sentence with the fix."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}; {_MORE_SPACE}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"{error.strerror}{where}{_owner(error.filename)}; run this as its owner, or give it to the account you use"
+        )
+    return f"{error.strerror or error}{where}"
+
+
+def _owner(name: object) -> str:
+    """Whose the file, or the nearest folder above it that is there, is."""
+    path = Path(str(name or ""))
+    try:
+        while not path.exists() and path != path.parent:
+            path = path.parent
+        return f", which belongs to {path.owner()}" if str(path) == name else f", {path} belongs to {path.owner()}"
+    except (OSError, KeyError):
+        return ""
 
 
 def fail(sentence: str) -> int:

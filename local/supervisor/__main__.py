@@ -12,14 +12,23 @@ from pathlib import Path
 
 import psutil
 
-from toolchain.checkout import GATEWAY_PORT, LAPTOP_REGION, checkout_id, gateway_url, laptop_state, subnet
+from toolchain.checkout import (
+    GATEWAY_PORT,
+    LAPTOP_MARK,
+    LAPTOP_REGION,
+    checkout_id,
+    gateway_url,
+    laptop_state,
+    subnet,
+)
 from toolchain.lambda_runtime import lambda_runtime_directory
+from toolchain.remains import end_processes
 
 from .cloud import Cloud
 from .errors import LaptopError
 from .gateway import Gateway
 from .locks import held
-from .processes import MARK, end_leftovers, free_of_others
+from .processes import free_of_others
 
 # A supervisor that nobody gives anything to do goes away again.
 _UNUSED_SECONDS = 120.0
@@ -49,8 +58,8 @@ def _serve(root: Path, folder: Path) -> bool:
     if os.geteuid() == 0:
         folder.chmod(0o755)  # the servers' account passes through; what is secret in it has 0600
     _lift_limits()
-    os.environ[MARK] = str(folder)
-    end_leftovers(folder)
+    os.environ[LAPTOP_MARK] = str(folder)
+    end_processes(folder)
     address = (f"{subnet(root)}.1", GATEWAY_PORT)
     free_of_others(*address)
     cloud = Cloud(

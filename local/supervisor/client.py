@@ -43,7 +43,7 @@ class SupervisorClient:
         try:
             card = json.loads((laptop_state(root) / "supervisor.json").read_text())
             found = cls(root, card)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return found if _lives(found.pid, found._created) else None
 

@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from toolchain.checkout import LAPTOP_MARK
+
 from .function_log import EnvironmentLog
-from .processes import MARK, kill_group, plain_environment, start
+from .processes import kill_group, plain_environment, start
 from .runtime_api import Invocation, RuntimeApi
 
 # Without a reserved concurrency AWS would start up to 1000; a laptop stops here and says so.
@@ -81,7 +83,7 @@ class Runtime:
 
     def environment(self, spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
         """Its variables: Lambda's, the function's own, and the laptop's way to AWS."""
-        kept = {key: value for key, value in plain_environment().items() if key in ("PATH", "LANG", MARK)}
+        kept = {key: value for key, value in plain_environment().items() if key in ("PATH", "LANG", LAPTOP_MARK)}
         return {
             **kept,
             "HOME": "/nonexistent",

@@ -5,6 +5,7 @@ one proxy; SIGHUP reads the file again. The file (0600) holds the passwords that
 """
 
 import contextlib
+import errno
 import json
 import signal
 import socket
@@ -120,8 +121,12 @@ class Gate:
         """Connect to the pooler and give it the secret's password; its verdict is relayed."""
         pooler.setblocking(False)
         pooler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if pooler.connect_ex((self.settings["address"], self.settings["pooler_port"])):
+        failed = pooler.connect_ex((self.settings["address"], self.settings["pooler_port"]))
+        if failed == errno.EINPROGRESS:
             yield pooler.fileno(), WRITE
+            failed = pooler.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise Refusal("08006", "the pooler of this proxy is not there at the moment; it is being restarted.")
         pooler.sendall(startup)
         # A refusal comes instead of the question: then it is the client's to hear.
         first = yield from _patiently(pooler, lambda: pooler.recv(1, socket.MSG_PEEK))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-_LIFETIME = timedelta(seconds=900)
+_LIFETIME_SECONDS = 900
 _CLOCKS_APART = timedelta(seconds=300)
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -62,14 +62,14 @@ def refusal(
         return "the token's signature is wrong"
     try:
         signed = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        lifetime = min(timedelta(seconds=int(given.get("X-Amz-Expires", "0"))), _LIFETIME)
+        seconds = int(given.get("X-Amz-Expires", "0"))
     except ValueError:
         return "the token has no valid time"
     moment = now or datetime.now(UTC)
-    if moment > signed + lifetime:
-        return "the token is expired"
     if signed > moment + _CLOCKS_APART:
         return "the token is from the future"
+    if (moment - signed).total_seconds() > min(seconds, _LIFETIME_SECONDS):
+        return "the token is expired"
     if not _allowed(principal.statements, door.arn_prefix + user):
         return f"the signer has no rds-db:connect on {door.arn_prefix}{user}"
     return None
@@ -92,10 +92,15 @@ def _allowed(statements: Sequence[Mapping[str, Any]], resource: str) -> bool:
     effects = {
         str(statement.get("Effect"))
         for statement in statements
-        if any(fnmatch.fnmatchcase("rds-db:connect", pattern) for pattern in _list(statement.get("Action")))
-        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in _list(statement.get("Resource")))
+        if any(_matches("rds-db:connect", pattern.lower()) for pattern in _list(statement.get("Action")))
+        and any(_matches(resource, pattern) for pattern in _list(statement.get("Resource")))
     }
     return effects == {"Allow"}
+
+
+def _matches(text: str, pattern: str) -> bool:
+    """IAM's wildcards are * and ?; its actions have no case (IAM User Guide, "IAM JSON policy elements")."""
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def _list(value: object) -> list[str]:

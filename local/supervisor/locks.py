@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# How long folders that others remove are made again, in seconds beyond the time to wait.
+_REMOVED_SECONDS = 5.0
+
 
 @contextmanager
 def held(file: Path, *, seconds: float) -> Iterator[bool]:
@@ -17,11 +20,13 @@ def held(file: Path, *, seconds: float) -> Iterator[bool]:
     """
     deadline = time.monotonic() + seconds
     while True:
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             stream = file.open("w")
         except FileNotFoundError:
-            continue  # removed since the line before
+            if time.monotonic() >= deadline + _REMOVED_SECONDS:
+                raise  # not removed over and over: it cannot be made
+            continue  # removed with its folder, or the folder above, by another checkout's `make down` just now
         with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

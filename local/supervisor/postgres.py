@@ -11,6 +11,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from toolchain.progress import reason
+from toolchain.servers import OLDEST_POSTGRESQL, postgresql_folder
+
 from .certificates import Authority
 from .errors import LaptopError
 from .processes import Server, free_of_others, give_to_servers, run, server_account
@@ -47,21 +50,17 @@ class PostgresSettings:
 
 
 def binaries() -> Path:
-    """The folder of `postgres` and `initdb`: the newest under /usr/lib/postgresql, or on PATH.
+    """The folder of `postgres` and `initdb`.
 
     Raises:
-        LaptopError: PostgreSQL is not installed.
+        LaptopError: PostgreSQL is not installed, or too old.
     """
-    versions = sorted(
-        (path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()),
-        key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0,
-    )
-    if versions:
-        return versions[-1]
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).resolve().parent
-    raise LaptopError("PostgreSQL is not installed; run `make setup`, which installs it or says how")
+    found = postgresql_folder()
+    if found is None:
+        raise LaptopError(
+            f"PostgreSQL {OLDEST_POSTGRESQL} or later is not installed; run `make setup`, which installs it or says how"
+        )
+    return found
 
 
 class Postgres:
@@ -140,8 +139,7 @@ class Postgres:
         status, output = run(command, folder=self._folder, as_server=True, seconds=60)
         if status:
             shutil.rmtree(self._data, ignore_errors=True)
-            lines = output.strip().splitlines()
-            raise LaptopError(f"initdb failed in {self._folder}: {lines[-1] if lines else 'no output'}")
+            raise LaptopError(f"initdb failed in {self._folder}: {reason(output) or 'no output'}")
 
     def _configure(self) -> None:
         settings = self.settings

@@ -20,14 +20,15 @@ from typing import IO, Any
 
 import psutil
 
+from toolchain.checkout import LAPTOP_MARK
+from toolchain.progress import reason
+from toolchain.remains import end_processes
+
 from .errors import LaptopError
 
-# In the environment of everything that a supervisor starts: the folder of its state.
-MARK = "LAMBDA_RDS_PROXY_LAPTOP"
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-processes")
 _SERVER_ACCOUNT = "postgres"
 _LONGEST_PAUSE_SECONDS = 10.0
-_LEFTOVERS_SECONDS = 10.0
 
 
 def server_account() -> pwd.struct_passwd | None:
@@ -98,7 +99,7 @@ def run(command: list[str], *, folder: Path, as_server: bool, seconds: float) ->
 
 def plain_environment() -> dict[str, str]:
     """An environment without anything of the user's shell that could change a server."""
-    kept = {"PATH", "LANG", "LC_ALL", "TZ", "HOME", MARK}
+    kept = {"PATH", "LANG", "LC_ALL", "TZ", "HOME", LAPTOP_MARK}
     return {key: value for key, value in os.environ.items() if key in kept}
 
 
@@ -108,39 +109,12 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
         os.killpg(pid, number)
 
 
-def end_leftovers(folder: Path) -> None:
-    """End what a server or a supervisor that was killed left running in its folder.
-
-    The kernel ends our own children with us, but not theirs: a backend of PostgreSQL in the middle of a query outlives
-    its server, and no other server starts on that data before it has ended. PostgreSQL's processes write their title
-    over their environment, so they are known by where they work, all others by our mark.
-    """
-    left = [
-        process
-        for process in psutil.process_iter(["name", "cwd", "environ"])
-        if process.pid != os.getpid() and _is_of(folder, process.info)
-    ]
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    deadline = time.monotonic() + _LEFTOVERS_SECONDS
-    while any(map(lives, left)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
 def lives(process: psutil.Process) -> bool:
     """Whether a process still runs: one that has ended may wait for its parent, or its number be another's by now."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _is_of(folder: Path, process: Mapping[str, Any]) -> bool:
-    works_in = Path(process["cwd"] or "/")
-    if process["name"] == "postgres" and works_in.is_relative_to(folder):
-        return True
-    return (process["environ"] or {}).get(MARK) == str(folder)
 
 
 class Server:
@@ -169,6 +143,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._restarts = 0
+        self._log_start = 0
         self._lock = threading.RLock()
         self._watcher: threading.Thread | None = None
 
@@ -214,7 +189,7 @@ class Server:
                 process.wait(seconds)
         kill_group(process.pid)
         process.wait()
-        end_leftovers(self._folder)
+        end_processes(self._folder)
         if self._watcher is not None:
             self._watcher.join()  # it would take a server that is started at once for the one that died
 
@@ -224,18 +199,20 @@ class Server:
         if process and process.poll() is None:
             process.send_signal(number)
 
-    def log_tail(self, lines: int = 3) -> str:
-        """The last lines of its log, as one line."""
+    def log_tail(self) -> str:
+        """Why it ended, from what it has said since it was last started, as one line."""
         try:
-            text = self._log.read_text(errors="replace").strip().splitlines()
+            with self._log.open(errors="replace") as log:
+                log.seek(self._log_start)
+                return reason(log.read()) or "its log is empty"
         except OSError:
             return "no log"
-        return " | ".join(text[-lines:]) or "its log is empty"
 
     def _launch(self) -> None:
         with self._lock:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("ab") as log:
+                self._log_start = log.tell()
                 self._process = start(
                     self._command,
                     environment=self._environment,
@@ -252,7 +229,7 @@ class Server:
             started = time.monotonic()
             process.wait()
             kill_group(process.pid)  # what it left behind would hold its port or data
-            end_leftovers(self._folder)
+            end_processes(self._folder)
             if self._stopping.is_set():
                 return
             # One that keeps dying is tried ever more slowly; one that ran well is tried at once.

@@ -1,11 +1,12 @@
 """One thread for thousands of sockets: callbacks by readiness, and conversations written as generators."""
 
 import contextlib
+import heapq
+import itertools
 import select
 import sys
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Generator
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
@@ -22,7 +23,8 @@ class Reactor:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
-        self._talks: deque[tuple[float, _Talk]] = deque()
+        self._talks: list[tuple[float, int, _Talk]] = []  # a heap: whose time is up first stands first
+        self._number = itertools.count()
 
     def watch(self, fileno: int, mask: int, handler: Callable[[int], None]) -> None:
         """Call `handler` with what epoll saw of `fileno`, from now on for `mask`."""
@@ -41,7 +43,7 @@ class Reactor:
     def converse(self, conversation: Conversation, *, seconds: float) -> None:
         """Go on with a conversation whenever it can; closed (GeneratorExit) when it takes longer than `seconds`."""
         talk = _Talk(self, conversation)
-        self._talks.append((time.monotonic() + seconds, talk))
+        heapq.heappush(self._talks, (time.monotonic() + seconds, next(self._number), talk))
         talk.go_on()
 
     def run(self) -> None:
@@ -55,8 +57,8 @@ class Reactor:
             handler = self._handlers.get(fileno)
             if handler is not None:  # else it was forgotten earlier in this round
                 handler(events)
-        while self._talks and (self._talks[0][1].over or self._talks[0][0] < time.monotonic()):
-            self._talks.popleft()[1].close()
+        while self._talks and (self._talks[0][2].over or self._talks[0][0] < time.monotonic()):
+            heapq.heappop(self._talks)[2].close()
 
 
 class _Talk:

@@ -58,12 +58,14 @@ class _Pair:
 
     def carry(self, source: int | None = None) -> bool:
         """Carry from one socket, or both ways; False when the pair has ended."""
-        try:
-            # Both, never one after the other's end: what the server said last is delivered before the client is let go.
-            results = [flow.carry() for flow in self._flows if source is None or flow.source.fileno() == source]
-        except OSError:
-            return False
-        return all(results)
+        asked = [flow for flow in self._flows if source is None or flow.source.fileno() == source]
+        results = [_carried(flow) for flow in asked]  # both, never one after the other's end
+        if all(results):
+            return True
+        for flow in self._flows:
+            if flow not in asked:
+                _carried(flow)  # what the server said last is delivered before the client is let go
+        return False
 
     def changes(self) -> list[tuple[int, int]]:
         """(socket, what to watch it for) since the last call: a source is not read while its sink is full."""
@@ -84,6 +86,13 @@ class _Pair:
                 with contextlib.suppress(OSError, ValueError):
                     flow.source.unwrap()
             flow.source.close()
+
+
+def _carried(flow: _Flow) -> bool:
+    try:
+        return flow.carry()
+    except OSError:
+        return False
 
 
 class Relay:

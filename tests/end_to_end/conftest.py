@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from local.supervisor.client import SupervisorClient
 from toolchain.checkout import cache_root, checkout_cache, laptop_state
+from toolchain.remains import remove_remains
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,10 +103,9 @@ class Checkout:
         return found
 
 
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A copy of this checkout that shares its virtual environments; everything it starts ends with the session."""
-    root = tmp_path_factory.mktemp("end to end") / "a checkout"
+@contextmanager
+def copied(root: Path) -> Iterator[Checkout]:
+    """A copy of this checkout that shares its virtual environments; everything it starts ends with the block."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -118,14 +119,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
             shutil.copy2(ROOT / name, root / name)
     for environment in (".venv", "policies/venv"):
         (root / environment).symlink_to(ROOT / environment)
-    copy = Checkout(root)
     prepare(root)
-    yield copy
-    client = SupervisorClient.running(root)
-    if client is not None:
-        client.stop()
-    shutil.rmtree(laptop_state(root), ignore_errors=True)
-    shutil.rmtree(checkout_cache(root), ignore_errors=True)
+    try:
+        yield Checkout(root)
+    finally:
+        remove_remains(root)
+        shutil.rmtree(checkout_cache(root), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """The copy that a session's tests share."""
+    with copied(tmp_path_factory.mktemp("end to end") / "a checkout") as copy:
+        yield copy
 
 
 @pytest.fixture(scope="session")

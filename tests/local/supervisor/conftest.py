@@ -1,7 +1,6 @@
 """A supervisor of the test's own: another checkout, other addresses, other state."""
 
 import json
-import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from local.supervisor.client import SupervisorClient
 from toolchain.checkout import gateway_url, laptop_state
+from toolchain.remains import remove_remains
 
 INSTANCE: dict[str, Any] = {
     "engine": "postgres",
@@ -33,10 +33,7 @@ def checkout(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        client = SupervisorClient.running(folder)
-        if client is not None:
-            client.stop()
-        shutil.rmtree(laptop_state(folder), ignore_errors=True)
+        remove_remains(folder)
 
 
 @pytest.fixture

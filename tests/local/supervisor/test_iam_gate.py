@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.supervisor.processes import lives
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
 
@@ -131,6 +133,30 @@ def handler(event, context):
     def let_in() -> bool:
         try:
             enter(root, proxy, credentials=credentials).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    until(let_in)
+
+
+def test_a_client_is_told_when_the_pooler_is_not_there_and_let_in_when_it_is_back(
+    root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
+) -> None:
+    watcher = psutil.Process(supervisor.pid)
+    (pooler,) = [each for each in watcher.children(recursive=True) if each.name() == "pgbouncer"]
+    watcher.suspend()  # nobody brings it back meanwhile
+    try:
+        pooler.kill()
+        until(lambda: not lives(pooler))
+        with pytest.raises(psycopg.OperationalError, match="the pooler of this proxy is not there at the moment"):
+            enter(root, proxy)
+    finally:
+        watcher.resume()
+
+    def let_in() -> bool:
+        try:
+            enter(root, proxy).close()
         except psycopg.OperationalError:
             return False
         return True

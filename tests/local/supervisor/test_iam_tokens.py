@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +68,42 @@ def test_any_other_token_is_refused_with_the_reason(text: str, reason: str) -> N
     assert reason in (refused(text) or "")
 
 
+@pytest.mark.parametrize("lifetime", ["-1", "-99999999999999999999", "0"])
+def test_a_token_that_was_never_valid_is_refused_whatever_number_it_names(
+    lifetime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.supervisor.iam_tokens._signature", lambda *_: "whatever")
+    changed = re.sub("Expires=900", f"Expires={lifetime}", re.sub("Signature=[0-9a-f]+", "Signature=whatever", token()))
+    assert refused(changed, later=1) == "the token is expired"
+
+
+@pytest.mark.parametrize(("later", "reason"), [(900, None), (901, "the token is expired")])
+def test_no_token_lives_longer_than_fifteen_minutes(
+    later: int, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.supervisor.iam_tokens._signature", lambda *_: "whatever")
+    longest = f"Expires={10**30}"
+    changed = re.sub("Expires=900", longest, re.sub("Signature=[0-9a-f]+", "Signature=whatever", token()))
+    assert refused(changed, later=later) == reason
+
+
+@pytest.mark.parametrize("now", [datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), NOW + timedelta(seconds=301)])
+def test_a_token_of_any_later_time_is_from_the_future(now: datetime) -> None:
+    assert refused(token(now=now)) == "the token is from the future"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**CONNECT, "Action": "RDS-DB:Connect"},
+        {**CONNECT, "Action": "rds-db:*", "Resource": "*"},
+        {**CONNECT, "Resource": [f"{ARN}ap?"]},
+    ],
+)
+def test_a_grant_may_have_wildcards_and_its_action_no_case(statement: Any) -> None:
+    assert refused(token(), statements=[statement]) is None
+
+
 @pytest.mark.parametrize(
     "statements",
     [
@@ -74,6 +111,8 @@ def test_any_other_token_is_refused_with_the_reason(text: str, reason: str) -> N
         [{**CONNECT, "Resource": f"{ARN}other"}],
         [{**CONNECT, "Resource": "arn:aws:rds-db:eu-west-1:000000000000:dbuser:orders/app"}],
         [{**CONNECT, "Action": "rds:*"}],
+        [{**CONNECT, "Resource": f"{ARN}[a]pp"}],
+        [{**CONNECT, "Resource": f"{ARN}APP"}],
         [CONNECT, {**CONNECT, "Effect": "Deny"}],
     ],
 )

@@ -20,7 +20,7 @@ def test_a_server_that_is_started_again_at_once_is_not_taken_for_one_that_died(
         if threading.current_thread().name.startswith("watches-"):
             time.sleep(0.2)
 
-    monkeypatch.setattr(processes, "end_leftovers", end_slowly)
+    monkeypatch.setattr(processes, "end_processes", end_slowly)
     server = Server(
         "sleeper",
         ["sleep", "60"],

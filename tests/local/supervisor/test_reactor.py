@@ -56,6 +56,24 @@ def test_a_conversation_that_takes_too_long_is_closed(pair: tuple[socket.socket,
     assert ended == ["closed"]
 
 
+def test_each_conversation_has_its_own_time(pair: tuple[socket.socket, socket.socket]) -> None:
+    ended: list[object] = []
+
+    def talk(name: str, source: socket.socket) -> Conversation:
+        try:
+            yield source.fileno(), READ
+        finally:
+            ended.append(name)
+
+    reactor = Reactor()
+    patient = talk("patient", pair[0])
+    reactor.converse(patient, seconds=60)
+    reactor.converse(talk("hasty", pair[1]), seconds=0.05)
+    turn_until(reactor, ended)
+    assert ended == ["hasty"]
+    patient.close()
+
+
 def test_a_socket_handed_on_at_the_end_of_a_conversation_stays_watched(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:

@@ -121,6 +121,20 @@ def test_what_was_said_last_arrives_before_the_end(ends: Ends) -> None:
     assert ends.client.recv(1) == b""
 
 
+def test_what_was_said_last_arrives_although_the_client_was_speaking() -> None:
+    client, near = socket.socketpair()
+    server, far = socket.socketpair()
+    with client, server:
+        reactor = Reactor()
+        Relay(reactor).add(near, far)
+        client.sendall(b"a query")  # the first that the reactor sees, and there is nobody to take it
+        server.sendall(b"FATAL: terminating connection")
+        server.close()
+        reactor.turn(1)
+        client.settimeout(5)
+        assert read_all(client, 100) == b"FATAL: terminating connection"
+
+
 def test_when_the_client_goes_the_server_hears_it(ends: Ends) -> None:
     ends.client.close()
     assert ends.server.recv(1) == b""

@@ -17,7 +17,7 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import PostgresSettings
-from local.supervisor.processes import lives
+from local.supervisor.processes import Server, lives
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, until
 from toolchain.checkout import laptop_state, subnet
 
@@ -256,3 +256,19 @@ def test_secrets_do_not_show_in_repr() -> None:
         )
     )
     assert "not-a-real-one" not in shown
+
+
+def test_why_a_server_ended_is_told_from_its_last_start_only(tmp_path: Path) -> None:
+    program, said = tmp_path / "server", tmp_path / "said"
+    program.write_text(f"#!/bin/sh\ncat {said}\nexit 1\n")
+    program.chmod(0o755)
+    server = Server(
+        "a server", [str(program)], folder=tmp_path, log=tmp_path / "log", ready=lambda: False,
+        stop_signal=signal.SIGTERM, as_server=False,
+    )  # fmt: skip
+    said.write_text('FATAL: could not write "postmaster.pid": No space left on device\nHINT: look again\n')
+    with pytest.raises(LaptopError, match=r"a server ended: the disk is full; free some space"):
+        server.start()
+    said.write_text("FATAL: another reason\n")
+    with pytest.raises(LaptopError, match="a server ended: FATAL: another reason"):
+        server.start()

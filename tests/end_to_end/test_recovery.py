@@ -1,0 +1,115 @@
+"""What an accident leaves, and that one `make up` or `make down` mends it: on a stack of this module's own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.supervisor.processes import lives
+from tests.end_to_end.conftest import Checkout, copied
+from tests.end_to_end.killed_ups import CHANGE, ENGINE, MACHINE, NOTHING, RUN, Kill, Torture, plan
+from toolchain.checkout import GATEWAY_PORT, subnet
+
+pytestmark = [pytest.mark.engine, pytest.mark.servers]
+
+
+@pytest.fixture(scope="module")
+def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
+    with copied(tmp_path_factory.mktemp("recovery") / "a checkout") as checkout:
+        made = Torture(checkout)
+        made.measure()
+        yield made
+
+
+@pytest.fixture
+def up(torture: Torture) -> Checkout:
+    return torture.checkout
+
+
+def test_every_victim_and_both_starts_are_in_a_plan_that_a_seed_repeats() -> None:
+    kills = plan(20, 1)
+    assert {(kill.victim, kill.start) for kill in kills} == {
+        (victim, start) for victim in (ENGINE, RUN, MACHINE) for start in (NOTHING, CHANGE)
+    }
+    assert kills == plan(20, 1) != plan(20, 2)
+    assert all(0 <= kill.part < 1 for kill in kills)
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        Kill(victim=ENGINE, start=NOTHING, part=0.5),
+        Kill(victim=MACHINE, start=NOTHING, part=0.75),
+        Kill(victim=RUN, start=CHANGE, part=0.6),
+    ],
+    ids=lambda kill: f"{kill.victim} killed in {kill.start}",
+)
+def test_a_killed_up_converges_with_one_make_up(torture: Torture, kill: Kill) -> None:
+    outcome = torture.suffer(kill)
+    assert (outcome.hit, outcome.fault) == (True, "")
+
+
+def test_a_rebooted_machine_has_its_data_again(up: Checkout) -> None:
+    before = {each["identifier"] for each in up.supervisor.resources()}
+    supervisor = psutil.Process(up.supervisor.pid)
+    for process in [supervisor, *supervisor.children(recursive=True)]:
+        process.kill()
+    psutil.wait_procs([supervisor], timeout=5)
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {each["identifier"] for each in up.supervisor.resources()} == before
+    assert up.invoke()["body"]["ok"] is True
+
+
+def test_state_that_was_removed_by_hand_is_made_again(up: Checkout) -> None:
+    os.kill(up.supervisor.pid, signal.SIGKILL)
+    shutil.rmtree(up.state)
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the laptop's servers are gone but the stack remembers them" in done.stdout
+    assert up.invoke()["body"]["ok"] is True
+
+
+def test_a_state_that_is_damaged_is_named_and_forgotten_by_make_down(up: Checkout) -> None:
+    os.kill(up.supervisor.pid, signal.SIGKILL)
+    (up.state / "resources.json").write_text('{"addresses"')
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 1
+    assert "resources.json is damaged; `make down` forgets it" in done.stderr
+    assert up.run("python", "-m", "local", "down").returncode == 0
+    assert not up.state.exists()
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_occupied_gateway_is_one_sentence_and_no_harm(up: Checkout) -> None:
+    supervisor = psutil.Process(up.supervisor.pid)
+    supervisor.kill()
+    psutil.wait_procs([supervisor], timeout=5)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((f"{subnet(up.root)}.1", GATEWAY_PORT))
+        taken.listen()
+        done = up.run("python", "-m", "local", "up")
+        assert done.returncode == 1
+        assert f"{GATEWAY_PORT} is taken by process {os.getpid()}" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_make_down_ends_everything_although_there_is_no_environment(up: Checkout) -> None:
+    supervisor = psutil.Process(up.supervisor.pid)
+    processes = [supervisor, *supervisor.children(recursive=True)]
+    state: Path = up.state
+    (up.root / ".venv").unlink()  # a link to the developer's
+    done = subprocess.run(["make", "down"], cwd=up.root, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not any(map(lives, processes))
+    assert not state.exists()

@@ -1,0 +1,74 @@
+"""What stands in the way of Pulumi, and how it is told; `pulumi` is a script of the test's."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from local import pulumi_cli
+from local.pulumi_cli import PulumiError
+from toolchain.checkout import checkout_cache
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `pulumi` that says what the file `said` holds, fails while it is there, and notes what it was asked."""
+    program = tmp_path / "bin" / "pulumi"
+    program.parent.mkdir()
+    said, asked = tmp_path / "said", tmp_path / "asked"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {asked}\n[ ! -e {said} ] || {{ cat {said}; rm {said}; exit 255; }}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def lock(root: Path, name: str, text: str, *, age: float) -> Path:
+    file = checkout_cache(root) / "backend" / ".pulumi" / "locks" / "organization" / "project" / "local" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    os.utime(file, (time.time() - age, time.time() - age))
+    return file
+
+
+def test_a_lock_without_content_goes_and_every_other_stays(pulumi: Path) -> None:
+    empty = lock(pulumi, "one.json.18eb.tmp", "", age=10)
+    half = lock(pulumi, "two.json", '{"pid": 1', age=10)
+    whole = lock(pulumi, "three.json", '{"pid": 1}', age=10)
+    being_written = lock(pulumi, "four.json.18ec.tmp", "", age=0)
+    pulumi_cli.run(pulumi, "up")
+    assert [each.exists() for each in (empty, half, whole, being_written)] == [False, False, True, True]
+
+
+def test_a_lock_that_a_killed_run_left_is_cancelled_and_the_command_runs_again(pulumi: Path) -> None:
+    (pulumi / "said").write_text("error: the stack is currently locked by 1 lock(s)\n")
+    pulumi_cli.run(pulumi, "up")
+    assert (pulumi / "asked").read_text().split() == ["up", "cancel", "refresh", "up"]
+
+
+def test_the_lock_of_a_pulumi_that_is_at_work_stays(pulumi: Path) -> None:
+    program = pulumi / "pulumi"
+    shutil.copy2(shutil.which("sleep") or "", program)
+    with subprocess.Popen([str(program), "60"]) as at_work:
+        locked = "error: the stack is currently locked by 1 lock(s).\n  {0}: created by me@here (pid {1}) at noon\n"
+        (pulumi / "said").write_text(locked.format("file:///lock.json", at_work.pid))
+        with pytest.raises(PulumiError, match=rf"another pulumi \(process {at_work.pid}\) is at work on the stack"):
+            pulumi_cli.run(pulumi, "up")
+        at_work.kill()
+    assert (pulumi / "asked").read_text().split() == ["up"]
+
+
+def test_a_full_disk_is_told_with_the_way_out(pulumi: Path) -> None:
+    (pulumi / "said").write_text("error: write lock.json: no space left on device\n")
+    with pytest.raises(PulumiError, match="pulumi up failed: the disk is full; free some space"):
+        pulumi_cli.run(pulumi, "up")
+
+
+def test_any_other_failure_points_at_what_pulumi_said(pulumi: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (pulumi / "said").write_text("error: something else\n")
+    with pytest.raises(PulumiError, match="pulumi up failed; what it said is above"):
+        pulumi_cli.run(pulumi, "up")
+    assert "error: something else" in capfd.readouterr().out
