@@ -3,6 +3,7 @@
 import typer
 
 from .chaos.command import chaos
+from .doctor.command import doctor
 from .storm.command import storm
 
 app = typer.Typer(
@@ -13,6 +14,7 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(chaos)
+app.command()(doctor)
 app.command()(storm)
 
 if __name__ == "__main__":
