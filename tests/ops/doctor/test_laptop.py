@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import json
-import os
 import signal
 import threading
 import time
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
 from ops.doctor.laptop import LaptopPatient
 from ops.doctor.verdict import Cause, diagnose
@@ -134,6 +134,21 @@ def test_a_stack_that_nobody_uses_is_idle(root: Path) -> None:
     assert cause is Cause.IDLE, why
 
 
+def test_settings_are_those_that_run_and_not_those_that_were_asked_for(root: Path) -> None:
+    pool(root, percent=7)
+    asked = LaptopPatient.find(root).settings()
+    assert asked == Settings(
+        max_connections_percent=7, borrow_timeout=5, idle_client_timeout=1800, require_tls=True, auth="secret"
+    )
+    file = laptop_state(root) / "proxies" / "orders" / "pgbouncer.ini"
+    file.write_text(file.read_text().replace("max_db_connections = 2", "max_db_connections = 9"))
+    for process in _processes(file):
+        process.send_signal(signal.SIGHUP)
+    until(lambda: LaptopPatient.find(root).settings().max_connections_percent == 30)
+    (found,) = drift(asked, LaptopPatient.find(root).settings())
+    assert found.startswith("maxConnectionsPercent is 30 % at the proxy and 7 %")
+
+
 def test_a_storm_that_the_proxy_bears_is_healthy(root: Path) -> None:
     pool(root, percent=7)
     with Load(root, "query", 6, 0.0):
@@ -239,15 +254,23 @@ def test_a_database_that_is_down_and_up_again(root: Path) -> None:
     kept = settings.read_text()
     settings.write_text("port = none\n")
     try:
-        for process in psutil.process_iter(["cmdline", "ppid"]):
-            with contextlib.suppress(psutil.Error):
-                if str(settings.parent) in (process.info["cmdline"] or []):
-                    os.kill(process.pid, signal.SIGKILL)
+        for process in _processes(settings.parent):
+            process.kill()
         cause, why = told(root, 0.5)
         assert cause is Cause.DATABASE_DOWN, why
     finally:
         settings.write_text(kept)
     until(lambda: told(root, 0.2)[0] is Cause.IDLE, seconds=30)
+
+
+def _processes(argument: Path) -> list[psutil.Process]:
+    """The servers that were started with this file or folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(argument) in process.cmdline():
+                found.append(process)
+    return found
 
 
 def _superuser(root: Path) -> "psycopg.Connection[Any]":
