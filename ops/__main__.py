@@ -4,7 +4,10 @@ import typer
 
 from .chaos.command import chaos
 from .doctor.command import doctor
+from .invoke import invoke
+from .outputs import outputs
 from .storm.command import storm
+from .watch.command import watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +18,10 @@ app = typer.Typer(
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(chaos)
 app.command()(doctor)
+app.command()(invoke)
+app.command()(outputs)
 app.command()(storm)
+app.command()(watch)
 
 if __name__ == "__main__":
     app(prog_name="python -m ops")

@@ -24,7 +24,7 @@ _EXAMPLES = """
 **Examples**
 
 - `python -m ops doctor`: the laptop stack, looked at for 5 seconds
-- `python -m ops doctor --seconds 20`: for longer, while `python -m ops storm` runs beside it
+- `python -m ops doctor --seconds 10`: for longer, while `python -m ops storm` runs beside it
 - `python -m ops doctor --json`: for a machine to read
 - `python -m ops doctor --stack dev`: stack dev on AWS, by its last 5 minutes in CloudWatch
 - `python -m ops doctor --stack dev --minutes 60`: by its last hour
