@@ -3,8 +3,12 @@
 import typer
 
 from .chaos.command import chaos
+from .doctor.command import doctor
+from .invoke import invoke
+from .outputs import outputs
 from .storm.command import storm
 from .survey.command import survey
+from .watch.command import watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,8 +18,12 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(chaos)
+app.command()(doctor)
+app.command()(invoke)
+app.command()(outputs)
 app.command()(storm)
 app.command()(survey)
+app.command()(watch)
 
 if __name__ == "__main__":
     app(prog_name="python -m ops")

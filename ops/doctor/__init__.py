@@ -1,0 +1,1 @@
+"""`python -m ops doctor`: one verdict on a running stack, with the numbers that led to it."""

@@ -1,0 +1,186 @@
+"""CloudWatch's metrics of a proxy, its database and its functions, and what they say as evidence. Pure.
+
+Metrics and dimensions: RDS User Guide, "Monitoring RDS Proxy metrics with CloudWatch"; Lambda Developer Guide, "Types
+of metrics". What has to be known about them:
+
+- A proxy has several nodes, and each publishes its gauges once a minute: they add up by Sum, and only over 60 seconds.
+- AvailabilityPercentage is per node as well, but a share: Average; and only with TargetGroup and TargetRole.
+- Latencies are in microseconds. They and the counters are published only while there is something to count: a counter
+  without values is zero, a latency without values is unknown.
+- QueryRequests is not published for PostgreSQL's extended protocol: nothing here relies on it.
+- No metric counts a function's timeouts: whether its errors can be some is told by its longest Duration.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .evidence import Evidence, FunctionEvidence
+
+PERIOD_SECONDS = 60
+# PostgreSQL on RDS: 3 superuser_reserved_connections, 2 for rds_superuser and 4 of rds.rds_reserved_connections.
+# MySQL: one for a user with CONNECTION_ADMIN.
+RESERVED = {"POSTGRESQL": 9, "MYSQL": 1}
+# The handler says that it is out of time so many seconds before Lambda would end it (handler/README.md).
+_MARGIN_SECONDS = 0.5
+# Borrowed connections that are in a transaction, from which on nearly all of them are.
+_NEARLY_ALL = 0.9
+
+Series = Mapping[str, Sequence[float]]
+"""Metric's id → its values by minute, in order. A minute without a value is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A function as it is deployed; `timeout` in seconds."""
+
+    name: str
+    timeout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a proxy stands before: its metrics' dimension, its state and AWS's reason code."""
+
+    dimension: str
+    identifier: str
+    state: str | None = None
+    reason: str | None = None
+
+
+_GAUGES = {
+    "clients": "ClientConnections",
+    "connections": "DatabaseConnections",
+    "borrowed": "DatabaseConnectionsCurrentlyBorrowed",
+    "inTransaction": "DatabaseConnectionsCurrentlyInTransaction",
+    "pinned": "DatabaseConnectionsCurrentlySessionPinned",
+    "allowed": "MaxDatabaseConnectionsAllowed",
+}
+_COUNTERS = {
+    "received": "ClientConnectionsReceived",
+    "failedLogins": "ClientConnectionsSetupFailedAuth",
+    "requests": "DatabaseConnectionRequests",
+}
+_LATENCIES = {"borrowLatency": "DatabaseConnectionsBorrowLatency", "answer": "QueryDatabaseResponseLatency"}
+_OF_FUNCTIONS = {
+    "invocations": ("AWS/Lambda", "Invocations", "Sum"),
+    "errors": ("AWS/Lambda", "Errors", "Sum"),
+    "throttles": ("AWS/Lambda", "Throttles", "Sum"),
+    "duration": ("AWS/Lambda", "Duration", "Maximum"),
+    "opened": ("LambdaRdsProxy", "ConnectionsOpened", "Sum"),
+    "reused": ("LambdaRdsProxy", "ConnectionsReused", "Sum"),
+}
+
+
+def queries(proxy: str, target: Target, functions: Sequence[Function]) -> list[dict[str, Any]]:
+    """GetMetricData's queries, each with the id under which its series is read."""
+    of_proxy = {"ProxyName": proxy}
+    found = [_query(id_, "AWS/RDS", name, "Sum", of_proxy) for id_, name in {**_GAUGES, **_COUNTERS}.items()]
+    found += [_query(id_, "AWS/RDS", name, "Average", of_proxy) for id_, name in _LATENCIES.items()]
+    role = {**of_proxy, "TargetGroup": "default", "TargetRole": "READ_WRITE"}
+    found.append(_query("availability", "AWS/RDS", "AvailabilityPercentage", "Average", role))
+    of_database = {target.dimension: target.identifier}
+    found.append(_query("sessions", "AWS/RDS", "DatabaseConnections", "Maximum", of_database))
+    for number, function in enumerate(functions):
+        for id_, (namespace, name, statistic) in _OF_FUNCTIONS.items():
+            # Lambda's own dimension, and the one of the handler's metrics, have the same name.
+            found.append(_query(f"{id_}{number}", namespace, name, statistic, {"FunctionName": function.name}))
+    return found
+
+
+def evidence(
+    series: Series,
+    *,
+    minutes: int,
+    engine_family: str,
+    target: Target,
+    max_connections: int | None,
+    borrow_timeout: int | None,
+    functions: Sequence[Function],
+) -> Evidence:
+    """What the series of so many minutes say."""
+    borrowed, in_transaction = _mean(series, "borrowed"), _mean(series, "inTransaction")
+    requests = sum(series.get("requests", ()))
+    held = _held(borrowed, requests, minutes)
+    answer = _milliseconds(series, "answer")
+    idle = None
+    if borrowed and in_transaction is not None and held is not None and in_transaction >= _NEARLY_ALL * borrowed:
+        idle = max(0.0, held - (answer or 0.0)) / 1000
+    return Evidence(
+        seconds=minutes * PERIOD_SECONDS,
+        borrow_timeout=borrow_timeout,
+        target_state=target.state,
+        target_reason=target.reason,
+        availability=min(series.get("availability", ()), default=None),
+        max_connections=max_connections,
+        reserved_connections=RESERVED.get(engine_family, 0),
+        database_sessions=_peak(series, "sessions"),
+        allowed=_last(series, "allowed"),
+        connections=_peak(series, "connections"),
+        borrowed=borrowed,
+        in_transaction=in_transaction,
+        pinned=_mean(series, "pinned"),
+        # Of a proxy that nobody has connected to yet there are no client metrics at all.
+        clients=_peak(series, "clients") or 0,
+        clients_received=round(sum(series.get("received", ()))),
+        waiting=None,
+        borrow_latency=_milliseconds(series, "borrowLatency"),
+        held=held,
+        answer=answer,
+        idle_in_transaction_seconds=idle,
+        failed_logins=round(sum(series.get("failedLogins", ()))),
+        functions=tuple(_function(series, number, each) for number, each in enumerate(functions)),
+    )
+
+
+def _function(series: Series, number: int, function: Function) -> FunctionEvidence:
+    def of(id_: str) -> Sequence[float]:
+        return series.get(f"{id_}{number}", ())
+
+    errors, durations = round(sum(of("errors"))), of("duration")
+    margin = min(_MARGIN_SECONDS, function.timeout / 4)
+    late = any(duration >= (function.timeout - margin) * 1000 for duration in durations)
+    says = bool(of("opened") or of("reused"))
+    return FunctionEvidence(
+        name=function.name,
+        timeout=function.timeout,
+        invocations=round(sum(of("invocations"))),
+        errors=errors,
+        timeouts=(errors if late else 0) if durations else None,
+        throttles=round(sum(of("throttles"))),
+        connections=round(sum(of("opened")) + sum(of("reused"))) if says else None,
+    )
+
+
+def _query(id_: str, namespace: str, name: str, statistic: str, dimensions: Mapping[str, str]) -> dict[str, Any]:
+    metric = {
+        "Namespace": namespace,
+        "MetricName": name,
+        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+    }
+    return {"Id": id_, "MetricStat": {"Metric": metric, "Period": PERIOD_SECONDS, "Stat": statistic}}
+
+
+def _held(borrowed: float | None, requests: float, minutes: int) -> float | None:
+    """Milliseconds that a borrowed connection is held, by Little's law: a mean number of them, and how many begin."""
+    if borrowed is None:
+        return None
+    return borrowed * minutes * PERIOD_SECONDS * 1000 / max(1.0, requests)
+
+
+def _mean(series: Series, id_: str) -> float | None:
+    values = series.get(id_, ())
+    return sum(values) / len(values) if values else None
+
+
+def _peak(series: Series, id_: str) -> int | None:
+    return round(max(series[id_])) if series.get(id_) else None
+
+
+def _last(series: Series, id_: str) -> int | None:
+    return round(series[id_][-1]) if series.get(id_) else None
+
+
+def _milliseconds(series: Series, id_: str) -> float | None:
+    mean = _mean(series, id_)
+    return None if mean is None else mean / 1000

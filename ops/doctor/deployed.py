@@ -1,0 +1,133 @@
+"""Looks at a stack on AWS: CloudWatch, the proxy's own description, and what stands around it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from ops.stack_outputs import StackError, stack_outputs
+
+from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
+from .drift import Settings, Surroundings
+from .evidence import Evidence
+from .surroundings import AwsErrors, reason, surroundings
+
+# CloudWatch shows a minute's value about a minute after its end.
+_LATE = timedelta(minutes=1)
+_QUERIES_AT_ONCE = 500
+
+
+class DeployedPatient:
+    """The stack of a name, seen with the shell's AWS credentials."""
+
+    def __init__(self, outputs: dict[str, Any]) -> None:
+        self._outputs = outputs
+        self._name = str(outputs["proxyEndpoint"]).split(".")[0]
+        self._rds = boto3.client("rds")
+        try:
+            self._proxy: dict[str, Any] = self._rds.describe_db_proxies(DBProxyName=self._name)["DBProxies"][0]
+            groups = self._rds.describe_db_proxy_target_groups(DBProxyName=self._name)["TargetGroups"]
+            self._pool: dict[str, Any] = groups[0]["ConnectionPoolConfig"] if groups else {}
+            self._targets: list[dict[str, Any]] = self._rds.describe_db_proxy_targets(DBProxyName=self._name)["Targets"]
+        except AwsErrors as error:
+            raise StackError(f"RDS does not show the proxy {self._name}: {reason(error)}") from None
+
+    @classmethod
+    def find(cls, stack: str) -> "DeployedPatient":
+        """The stack's proxy.
+
+        Raises:
+            StackError: the stack cannot be read, or RDS does not show its proxy.
+        """
+        outputs = stack_outputs(stack)
+        if not outputs.get("proxyEndpoint"):
+            raise StackError(f'the stack "{stack}" has no output "proxyEndpoint"; run `pulumi up --stack {stack}`')
+        return cls(outputs)
+
+    def examine(self, minutes: int, now: datetime | None = None) -> Evidence:
+        """What the last whole minutes were like.
+
+        Raises:
+            StackError: CloudWatch or Lambda does not let us look.
+        """
+        functions, target = self._functions(), self.target()
+        end = (now or datetime.now(UTC)).replace(second=0, microsecond=0) - _LATE
+        asked = queries(self._name, target, functions)
+        series: dict[str, list[float]] = {}
+        try:
+            pages = boto3.client("cloudwatch").get_paginator("get_metric_data")
+            for first in range(0, len(asked), _QUERIES_AT_ONCE):
+                for page in pages.paginate(
+                    MetricDataQueries=asked[first : first + _QUERIES_AT_ONCE],
+                    StartTime=end - timedelta(seconds=minutes * PERIOD_SECONDS),
+                    EndTime=end,
+                    ScanBy="TimestampAscending",
+                ):
+                    for result in page["MetricDataResults"]:
+                        series.setdefault(result["Id"], []).extend(result["Values"])
+        except AwsErrors as error:
+            raise StackError(f"CloudWatch does not show its metrics: {reason(error)}") from None
+        budget = self._outputs.get("connectionBudget") or {}
+        most = budget.get("maxConnections")
+        return evidence(
+            series,
+            minutes=minutes,
+            engine_family=str(self._proxy.get("EngineFamily")),
+            target=target,
+            max_connections=int(most) if isinstance(most, int | float) else None,
+            borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
+            functions=functions,
+        )
+
+    def settings(self) -> Settings:
+        """What runs, as RDS describes it."""
+        auths = self._proxy.get("Auth") or []
+        if self._proxy.get("DefaultAuthScheme") == "IAM_AUTH":
+            auth = "iam-end-to-end"
+        else:
+            auth = "iam" if any(each.get("IAMAuth") == "REQUIRED" for each in auths) else "secret"
+        return Settings(
+            max_connections_percent=self._pool.get("MaxConnectionsPercent"),
+            borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
+            idle_client_timeout=self._proxy.get("IdleClientTimeout"),
+            require_tls=self._proxy.get("RequireTLS"),
+            auth=auth,
+        )
+
+    def target(self) -> Target:
+        """The writer, or the first target whose state is not AVAILABLE, as nothing works while that one is down."""
+        instances = [each for each in self._targets if each.get("Type") != "TRACKED_CLUSTER"]
+        writers = [each for each in instances if each.get("Role", "READ_WRITE") in ("READ_WRITE", "UNKNOWN")]
+        health = [each.get("TargetHealth") or {} for each in writers or instances]
+        worst = next(
+            (each for each in health if each.get("State") not in (None, "AVAILABLE")), health[0] if health else {}
+        )
+        database = str(self._outputs.get("databaseEndpoint") or "")
+        return Target(
+            dimension="DBClusterIdentifier" if ".cluster-" in database else "DBInstanceIdentifier",
+            identifier=database.split(".")[0],
+            state=worst.get("State") if self._targets else "UNUSED",
+            reason=worst.get("Reason"),
+        )
+
+    def surroundings(self) -> tuple[Surroundings, list[str]]:
+        """What the proxy needs around it, with a note for what could not be seen."""
+        target = self.target()
+        try:
+            if target.dimension == "DBClusterIdentifier":
+                found = self._rds.describe_db_clusters(DBClusterIdentifier=target.identifier)["DBClusters"]
+            else:
+                found = self._rds.describe_db_instances(DBInstanceIdentifier=target.identifier)["DBInstances"]
+        except AwsErrors as error:
+            return Surroundings(), [f"the database {target.identifier} not seen: {reason(error)}"]
+        return surroundings(self._proxy, found[0], proxy_port=int(self._outputs.get("proxyPort") or 5432))
+
+    def _functions(self) -> list[Function]:
+        client, found = boto3.client("lambda"), []
+        for name in (self._outputs.get("functions") or {}).values():
+            try:
+                timeout = client.get_function_configuration(FunctionName=name)["Timeout"]
+            except AwsErrors as error:
+                raise StackError(f"Lambda does not show {name}: {reason(error)}") from None
+            found.append(Function(name=name, timeout=float(timeout)))
+        return found

@@ -1,0 +1,75 @@
+"""Where what runs is not what the stack's configuration says, or cannot work. Pure."""
+
+from dataclasses import dataclass, fields
+
+# RDS User Guide, "Planning for IP address capacity": 10 for classes up to xlarge; larger ones need more.
+FEWEST_ADDRESSES = 10
+_LABELS = {
+    "max_connections_percent": ("maxConnectionsPercent", " %"),
+    "borrow_timeout": ("borrowTimeout", " s"),
+    "idle_client_timeout": ("idleClientTimeout", " s"),
+    "require_tls": ("TLS for clients", ""),
+    "auth": ("auth", ""),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A proxy's settings, as configured or as they run; timeouts in seconds, None where unknown."""
+
+    max_connections_percent: int | None = None
+    borrow_timeout: int | None = None
+    idle_client_timeout: int | None = None
+    require_tls: bool | None = None
+    auth: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a proxy needs around it, as far as it could be seen (None where not).
+
+    Attributes:
+        free_addresses: subnet → addresses that are free.
+        clients_reach_proxy: whether some rule of the proxy's groups admits a group or network at its port.
+        proxy_reaches_database: whether the database's groups admit the proxy's.
+        secret_readable: whether the proxy's role may read the secret.
+    """
+
+    free_addresses: tuple[tuple[str, int], ...] = ()
+    clients_reach_proxy: bool | None = None
+    proxy_reaches_database: bool | None = None
+    secret_readable: bool | None = None
+
+
+def drift(configured: Settings, running: Settings, around: Surroundings | None = None) -> tuple[str, ...]:
+    """One sentence for each difference; what either side does not know is no difference."""
+    found = []
+    for name in (each.name for each in fields(Settings)):
+        wanted, actual = getattr(configured, name), getattr(running, name)
+        if wanted is None or actual is None or wanted == actual:
+            continue
+        label, unit = _LABELS[name]
+        found.append(
+            f"{label} is {_shown(actual)}{unit} at the proxy and {_shown(wanted)}{unit} in the stack's configuration; "
+            "run `pulumi refresh --diff` to see who is right, then `pulumi up`"
+        )
+    return (*found, *(_missing(around) if around else ()))
+
+
+def _missing(around: Surroundings) -> tuple[str, ...]:
+    found = [
+        f"subnet {subnet} has {free} free addresses; a proxy needs {FEWEST_ADDRESSES} or more (else RDS-EVENT-0243)"
+        for subnet, free in around.free_addresses
+        if free < FEWEST_ADDRESSES
+    ]
+    if around.clients_reach_proxy is False:
+        found.append("no rule of the proxy's security groups admits a client at its port; run `pulumi refresh`")
+    if around.proxy_reaches_database is False:
+        found.append("the database's security groups do not admit the proxy's; run `pulumi refresh`, then `pulumi up`")
+    if around.secret_readable is False:
+        found.append("the proxy's role may not read its secret; run `pulumi refresh`, then `pulumi up`")
+    return tuple(found)
+
+
+def _shown(value: object) -> str:
+    return {True: "required", False: "optional"}.get(value, str(value)) if isinstance(value, bool) else str(value)

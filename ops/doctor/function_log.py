@@ -1,0 +1,70 @@
+"""What a function's log says of its invocations: Lambda's own lines and the handler's metrics lines. Pure."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .evidence import LoginProblem
+
+_OUT_OF_TIME, _LOGIN = "out-of-time", "authentication"
+# Of Lambda's Python runtime: `[ERROR] Type: message`. What a handler logs itself has a tab after the level.
+_ERROR = re.compile(r"\[ERROR\] \S")
+_TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
+_DIED = re.compile(r"Error: Runtime exited")
+# The words of RDS Proxy, PostgreSQL and PgBouncer; an expired token is a matter of the words of the laptop's gate.
+_EXPIRED = re.compile(r"token is expired", re.IGNORECASE)
+_WRONG = re.compile(r"password authentication failed|SASL authentication failed|The password that was provided")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedInvocations:
+    """Counts over some part of a log; `connections` is None when no line of the handler's metrics is in it."""
+
+    invocations: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    connections: int | None = None
+    failed_logins: int = 0
+    login_problem: LoginProblem | None = None
+
+
+def read_log(text: str) -> LoggedInvocations:
+    """Count what a log holds; a line that is cut at either end is nobody's."""
+    found = LoggedInvocations()
+    for line in text.splitlines():
+        if line.startswith("REPORT RequestId: "):
+            found = replace(found, invocations=found.invocations + 1)
+        elif line.startswith("INIT_REPORT ") and "Status: " in line:
+            found = replace(found, invocations=found.invocations + 1, errors=found.errors + 1)
+        elif _TIMED_OUT.search(line):
+            found = replace(found, errors=found.errors + 1, timeouts=found.timeouts + 1)
+        elif _ERROR.match(line) or _DIED.search(line):
+            found = replace(found, errors=found.errors + 1, login_problem=login_problem(line) or found.login_problem)
+        elif line.startswith('{"_aws"'):
+            found = _with_metrics(found, line)
+    return found
+
+
+def login_problem(text: str) -> LoginProblem | None:
+    """Why a login was refused, by the words of the refusal; None when the text is about something else."""
+    if _EXPIRED.search(text):
+        return LoginProblem.EXPIRED_TOKEN
+    if _WRONG.search(text):
+        return LoginProblem.WRONG_PASSWORD
+    return None
+
+
+def _with_metrics(found: LoggedInvocations, line: str) -> LoggedInvocations:
+    try:
+        values: Any = json.loads(line)
+        opened, reused = int(values["ConnectionsOpened"]), int(values["ConnectionsReused"])
+        outcome = values["Outcome"]
+    except (ValueError, KeyError, TypeError):
+        return found
+    return replace(
+        found,
+        connections=(found.connections or 0) + opened + reused,
+        timeouts=found.timeouts + (outcome == _OUT_OF_TIME),
+        failed_logins=found.failed_logins + (outcome == _LOGIN),
+    )

@@ -1,0 +1,99 @@
+"""`python -m ops invoke`: one invocation of a stack's function, and its answer."""
+
+import base64
+import json
+import sys
+from typing import Annotated, Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import typer
+from rich.console import Console
+
+from .stack_outputs import StackError, stack_outputs
+
+# Lambda's longest timeout is 900 s.
+_ANSWER_SECONDS = 910
+_EXAMPLES = """
+**Examples**
+
+- `python -m ops invoke`: the first function of the laptop stack, with the event {}
+- `python -m ops invoke app --payload '{"id": 7}' --log`: a named one, with an event, and with its log
+- `echo '{"id": 7}' | python -m ops invoke app --payload -`: the event from standard input
+- `python -m ops invoke app --stack dev`: of stack dev on AWS, with the shell's credentials
+
+Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
+"""
+_errors = Console(stderr=True, highlight=False)
+
+
+def complete_function(incomplete: str) -> list[str]:
+    """Names of functions of the laptop stack, for the shell's completion."""
+    try:
+        return [name for name in stack_outputs("local").get("functions") or {} if name.startswith(incomplete)]
+    except StackError:
+        return []
+
+
+def invoke(
+    function: Annotated[
+        str | None,
+        typer.Argument(
+            help="Its name in the stack, such as app; the first one if left out.", autocompletion=complete_function
+        ),
+    ] = None,
+    payload: Annotated[str, typer.Option(help="The event as JSON; - reads it from standard input.")] = "{}",
+    stack: Annotated[str, typer.Option(help="The Pulumi stack.")] = "local",
+    log: Annotated[bool, typer.Option(help="Print the end of its log, too, on standard error.")] = False,
+) -> None:
+    """One invocation of a function of a stack: its answer as JSON."""
+    try:
+        answer = _invoke(_name(stack, function), _event(payload))
+    except (StackError, ValueError) as error:
+        _errors.print(f"error: {error}", soft_wrap=True, markup=False)
+        raise typer.Exit(2) from None
+    if log:
+        print(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"), end="", file=sys.stderr)
+    text = answer["Payload"].read().decode()
+    try:
+        print(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+    except ValueError:
+        print(text)
+    if "FunctionError" in answer:
+        raise typer.Exit(1)
+
+
+invoke.__doc__ = f"{invoke.__doc__}\n{_EXAMPLES}"
+
+
+def _name(stack: str, function: str | None) -> str:
+    names: dict[str, str] = stack_outputs(stack).get("functions") or {}
+    if not names:
+        raise StackError(f'the stack "{stack}" has no functions; run `pulumi up --stack {stack}`')
+    if function is not None and function not in names:
+        raise StackError(f'the stack "{stack}" has no function "{function}"; it has {", ".join(names)}')
+    return names[function] if function is not None else next(iter(names.values()))
+
+
+def _event(payload: str) -> bytes:
+    text = sys.stdin.read() if payload == "-" else payload
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the event is no JSON ({error}); give it as --payload '{{\"id\": 7}}'") from None
+    return text.encode()
+
+
+def _invoke(name: str, event: bytes) -> dict[str, Any]:
+    # A second attempt would run the function twice.
+    limits = botocore.config.Config(read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1})
+    try:
+        answer: dict[str, Any] = boto3.client("lambda", config=limits).invoke(
+            FunctionName=name, Payload=event, LogType="Tail"
+        )
+    except botocore.exceptions.ClientError as error:
+        raise StackError(f"Lambda does not invoke {name}: {error.response['Error']['Code']}") from None
+    except botocore.exceptions.BotoCoreError as error:
+        raise StackError(f"Lambda does not invoke {name}: {error}") from None
+    return answer

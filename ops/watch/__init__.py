@@ -1,0 +1,1 @@
+"""`python -m ops watch`: the live picture of a running stack."""

@@ -1,0 +1,82 @@
+"""One look as a picture for a terminal, or as a line for a machine."""
+
+import json
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ops.doctor.evidence import Evidence
+from ops.doctor.verdict import Verdict
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARKLINE = 60
+_BAR = 40
+
+
+class Picture:
+    """What the live display shows: now, and the connections of the last looks."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._connections: list[int] = []
+        self._most_clients = 1
+
+    def update(self, seen: Evidence, verdict: Verdict) -> RenderableType:
+        """The picture after one more look."""
+        clients, connections = seen.clients or 0, seen.connections or 0
+        self._most_clients = max(self._most_clients, clients)
+        self._connections.append(connections)
+        top = seen.max_connections or seen.allowed or max(1, connections)
+        limits = f"of {_shown(seen.allowed)} allowed, max_connections {_shown(seen.max_connections)}"
+        colour = "red" if verdict.finding else "green"
+        rows: list[RenderableType] = [
+            Text.assemble((self._title, "bold"), "  ", (verdict.cause.value, colour)),
+            _bar("clients", clients, self._most_clients, f"{clients:,}"),
+            _bar("connections", connections, top, f"{connections:,} {limits}"),
+            Text(f"{'':12} {sparkline(self._connections, top)}", style="cyan"),
+            Text(f"{'waiting':12} {_shown(seen.waiting)}"),
+            Text(f"{'borrowed in':12} {_shown(seen.borrow_latency, ' ms')}"),
+            Text(f"{'invocations':12} {seen.invocations / seen.seconds:,.1f}/s, {seen.errors:,} failed"),
+        ]
+        return Group(*rows)
+
+
+def as_line(seen: Evidence, verdict: Verdict, now: datetime) -> str:
+    """One look as a line of JSON; None where a number could not be seen."""
+    latency = seen.borrow_latency
+    return json.dumps(
+        {
+            "at": now.isoformat(timespec="milliseconds"),
+            "seconds": seen.seconds,
+            "clients": seen.clients,
+            "connections": seen.connections,
+            "allowed": seen.allowed,
+            "maxConnections": seen.max_connections,
+            "waiting": seen.waiting,
+            "borrowLatencyMs": None if latency is None else round(latency, 3),
+            "invocations": seen.invocations,
+            "failed": seen.errors,
+            "cause": verdict.cause.value,
+        }
+    )
+
+
+def sparkline(values: list[int], most: int) -> str:
+    """The last values as blocks, the highest for `most` and above."""
+    return "".join(_SPARKS[min(7, value * 8 // (most + 1))] for value in values[-_SPARKLINE:])
+
+
+def _bar(label: str, value: int, most: int, text: str) -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=12)
+    row.add_row(label, ProgressBar(total=most, completed=min(value, most), width=_BAR), text)
+    return row
+
+
+def _shown(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}{unit}" if isinstance(value, float) else f"{value:,}{unit}"

@@ -1,0 +1,53 @@
+"""The examples of docs/ops.md that look at the laptop stack, executed on one."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.conftest import Checkout
+from tests.ops.test_document import EXAMPLES
+
+pytestmark = [pytest.mark.engine, pytest.mark.servers]
+
+# Storms and chaos take minutes and have end-to-end tests of their own; other stacks are on AWS; without --seconds a
+# watch goes on for ever.
+_LOOKS = [
+    example
+    for example in EXAMPLES
+    if any(f" ops {name}" in example for name in ("doctor", "invoke", "outputs", "watch --seconds"))
+    and "--stack" not in example
+]
+
+
+@pytest.fixture(scope="module")
+def up(checkout: Checkout) -> Checkout:
+    """The local stack, up."""
+    done = checkout.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+@pytest.mark.parametrize("example", _LOOKS)
+def test_an_example_of_the_page_works_on_the_laptop_stack(up: Checkout, example: str) -> None:
+    done = up.run("bash", "-c", example)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_doctor_of_a_fresh_stack_sees_its_configuration_and_no_drift(up: Checkout) -> None:
+    document = json.loads(up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json").stdout)
+    assert (document["finding"], document["drift"], document["notSeen"]) == (False, [], [])
+    assert document["evidence"]["allowed"] == up.outputs()["connectionBudget"]["ceiling"]
+
+
+def test_a_configuration_that_was_changed_and_not_brought_up_is_drift(up: Checkout) -> None:
+    file = up.root / "Pulumi.local.yaml"
+    kept = file.read_text()
+    try:
+        up.pulumi("config", "set", "maxConnectionsPercent", "50", "-s", "local")
+        done = up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json")
+    finally:
+        file.write_text(kept)
+    assert done.returncode == 1
+    (drift,) = json.loads(done.stdout)["drift"]
+    assert "maxConnectionsPercent is 85 % at the proxy and 50 % in the stack's configuration" in drift

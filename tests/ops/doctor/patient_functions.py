@@ -1,0 +1,60 @@
+"""The functions of the doctor's end-to-end test: each makes one trouble for real. Runs inside the laptop's Lambda."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from rds_connection import connection, iam_token, transaction
+
+_kept: "psycopg.Connection[Any] | None" = None
+
+
+def query(event: dict[str, Any], context: Any) -> int:
+    """A statement that takes the database `event["seconds"]`."""
+    with connection(context) as conn:
+        conn.execute("SELECT pg_sleep(%s)", [event["seconds"]])
+    return 1
+
+
+@transaction
+def think(conn: Any, event: dict[str, Any], context: Any) -> int:
+    """A transaction that does something else for most of its time."""
+    conn.execute("SELECT 1")
+    time.sleep(event["seconds"])
+    conn.execute("SELECT 1")
+    return 1
+
+
+def forget(event: dict[str, Any], context: Any) -> int:
+    """What psycopg does by itself: a transaction that begins with the first SELECT, and is never ended."""
+    global _kept
+    _kept = _kept or psycopg.connect(
+        host=os.environ["DB_HOST"],
+        dbname=os.environ["DB_NAME"],
+        user=os.environ["DB_USER"],
+        password=os.environ["DB_PASSWORD"],
+        sslmode="verify-full",
+        sslrootcert=os.environ["DB_SSL_ROOT_CERT"],
+        prepare_threshold=None,
+    )
+    _kept.execute("SELECT 1")
+    return 1
+
+
+def stale(event: dict[str, Any], context: Any) -> int:
+    """Logs in with a token of sixteen minutes ago."""
+    fresh = iam_token.auth_token
+    try:
+        iam_token.auth_token = lambda **request: fresh(**request, now=datetime.now(UTC) - timedelta(minutes=16))
+        return query(event, context)
+    finally:
+        iam_token.auth_token = fresh
+
+
+def compute(event: dict[str, Any], context: Any) -> int:
+    """Asks the database at once, and fails for a reason of its own."""
+    query(event, context)
+    raise ValueError("not the database's business")

@@ -1,0 +1,59 @@
+"""Evidence of each cause, as CloudWatch and a laptop show it: a row's smallest proof."""
+
+from dataclasses import replace
+from typing import Any
+
+from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
+from ops.doctor.verdict import Cause
+
+APP = FunctionEvidence(name="app", timeout=15.0, invocations=1000, errors=0, timeouts=0, connections=1000)
+WELL = Evidence(
+    seconds=60,
+    borrow_timeout=5,
+    target_state="AVAILABLE",
+    availability=100,
+    max_connections=79,
+    reserved_connections=9,
+    database_sessions=25,
+    allowed=60,
+    connections=20,
+    borrowed=4.0,
+    in_transaction=2.0,
+    pinned=0,
+    clients=400,
+    clients_received=50,
+    waiting=0,
+    borrow_latency=0.4,
+    held=6.0,
+    answer=4.0,
+    idle_in_transaction_seconds=0.1,
+    failed_logins=0,
+    functions=(APP,),
+)
+_FAILING = (replace(APP, errors=120),)
+_LATE = (replace(APP, errors=120, timeouts=120),)
+_FULL: dict[str, Any] = {"connections": 59, "borrowed": 58.0, "borrow_latency": 900.0, "waiting": 200}
+
+CASES: dict[Cause, Evidence] = {
+    Cause.DATABASE_FULL: replace(WELL, database_sessions=71, target_state="UNAVAILABLE", functions=_FAILING),
+    Cause.DATABASE_LOGIN: replace(WELL, target_state="UNAVAILABLE", target_reason="AUTH_FAILURE"),
+    Cause.DATABASE_DOWN: replace(WELL, target_state="UNAVAILABLE", target_reason="CONNECTION_FAILED"),
+    Cause.PROXY_SCALING: replace(WELL, target_state="UNAVAILABLE", target_reason="PENDING_PROXY_CAPACITY"),
+    Cause.NO_TARGET: replace(WELL, target_state="UNUSED"),
+    Cause.TOKEN_EXPIRED: replace(WELL, failed_logins=9, login_problem=LoginProblem.EXPIRED_TOKEN, functions=_FAILING),
+    Cause.WRONG_PASSWORD: replace(WELL, failed_logins=9, login_problem=LoginProblem.WRONG_PASSWORD, functions=_FAILING),
+    Cause.LOGIN_REFUSED: replace(WELL, failed_logins=9, functions=_FAILING),
+    Cause.NEVER_REACHED: replace(
+        WELL, clients=0, clients_received=0, connections=0, functions=(replace(APP, errors=1000, connections=0),)
+    ),
+    Cause.PINNED: replace(WELL, **_FULL, pinned=55, functions=_LATE),
+    Cause.IDLE_IN_TRANSACTION: replace(WELL, in_transaction=12.0, borrowed=12.0, idle_in_transaction_seconds=240.0),
+    Cause.TIMEOUT_BELOW_BORROW: replace(WELL, **_FULL, borrow_timeout=120, held=40.0, answer=35.0, functions=_LATE),
+    Cause.SLOW_QUERIES: replace(WELL, held=9000.0, answer=8800.0, functions=_LATE),
+    Cause.TRANSACTIONS_TOO_LONG: replace(WELL, **_FULL, held=2000.0, answer=30.0, functions=_LATE),
+    Cause.POOL_TOO_SMALL: replace(WELL, **_FULL, held=40.0, answer=35.0, functions=_FAILING),
+    Cause.PROXY_WORKS: replace(WELL, functions=_LATE),
+    Cause.UNDETERMINED: replace(WELL, borrow_latency=None, functions=_LATE),
+    Cause.IDLE: replace(WELL, clients=0, clients_received=0, functions=()),
+    Cause.HEALTHY: WELL,
+}

@@ -1,0 +1,109 @@
+"""CloudWatch's series, read with everything that one has to know about them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.doctor.cloudwatch import Function, Target, evidence, queries
+from ops.doctor.evidence import Evidence
+from ops.doctor.verdict import Cause, diagnose
+from tests.ops.doctor.series import SERIES
+
+TARGET = Target(dimension="DBInstanceIdentifier", identifier="orders", state="AVAILABLE")
+APP = Function(name="orders-app", timeout=15.0)
+
+
+def read(series: Mapping[str, Sequence[float]], **changes: Any) -> Evidence:
+    given: dict[str, Any] = {
+        "minutes": 5,
+        "engine_family": "POSTGRESQL",
+        "target": TARGET,
+        "max_connections": 79,
+        "borrow_timeout": 5,
+        "functions": [APP],
+    }
+    return evidence(series, **{**given, **changes})
+
+
+@pytest.mark.parametrize("cause", list(SERIES))
+def test_each_row_is_named_by_its_series(cause: Cause) -> None:
+    verdict = diagnose(read(SERIES[cause]))
+    assert verdict.cause is cause, verdict
+
+
+def test_a_borrow_timeout_above_the_functions_timeout_is_named_by_the_same_series() -> None:
+    full = {**SERIES[Cause.POOL_TOO_SMALL], "duration0": [15_000.0] * 5}
+    assert diagnose(read(full, borrow_timeout=120)).cause is Cause.TIMEOUT_BELOW_BORROW
+    assert diagnose(read(full, borrow_timeout=5)).cause is Cause.POOL_TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("AUTH_FAILURE", Cause.DATABASE_LOGIN),
+        ("CONNECTION_FAILED", Cause.DATABASE_DOWN),
+        ("UNREACHABLE", Cause.DATABASE_DOWN),
+        ("PENDING_PROXY_CAPACITY", Cause.PROXY_SCALING),
+    ],
+)
+def test_awss_reason_code_has_its_likely_cause(reason: str, cause: Cause) -> None:
+    target = Target(dimension="DBInstanceIdentifier", identifier="orders", state="UNAVAILABLE", reason=reason)
+    verdict = diagnose(read(SERIES[Cause.HEALTHY], target=target))
+    assert verdict.cause is cause
+    assert any(reason in number for number in verdict.numbers)
+
+
+def test_times_come_in_microseconds_and_leave_in_milliseconds() -> None:
+    seen = read({"borrowLatency": [1_000, 3_000], "answer": [500_000]})
+    assert (seen.borrow_latency, seen.answer) == (2.0, 500.0)
+
+
+def test_a_hold_is_what_littles_law_says() -> None:
+    # 6 borrowed on average over 5 minutes in which 900 were borrowed: 2 s each.
+    assert read({"borrowed": [6.0] * 5, "requests": [900.0]}).held == 2000.0
+
+
+def test_a_counter_without_values_is_zero_and_a_gauge_or_latency_is_unknown() -> None:
+    seen = read({})
+    assert (seen.clients_received, seen.failed_logins) == (0, 0)
+    assert seen.connections is seen.borrow_latency is seen.answer is seen.held is seen.pinned is None
+    assert seen.functions[0].timeouts is None
+    assert seen.functions[0].connections is None
+
+
+@pytest.mark.parametrize(("longest", "timeouts"), [(14_499, 0), (14_500, 30), (15_000, 30)])
+def test_errors_are_timeouts_only_where_an_invocation_took_that_long(longest: float, timeouts: int) -> None:
+    seen = read({"invocations0": [100], "errors0": [30], "duration0": [longest]})
+    assert seen.functions[0].timeouts == timeouts
+
+
+def test_gauges_are_asked_for_by_sum_over_one_minute_and_availability_by_average_with_its_role() -> None:
+    asked = {each["Id"]: each["MetricStat"] for each in queries("orders", TARGET, [APP])}
+    assert {each["Period"] for each in asked.values()} == {60}
+    assert asked["connections"]["Stat"] == "Sum"
+    assert asked["borrowLatency"]["Stat"] == "Average"
+    assert asked["availability"]["Stat"] == "Average"
+    names = {each["Name"]: each["Value"] for each in asked["availability"]["Metric"]["Dimensions"]}
+    assert names == {"ProxyName": "orders", "TargetGroup": "default", "TargetRole": "READ_WRITE"}
+    assert "QueryRequests" not in {each["Metric"]["MetricName"] for each in asked.values()}
+    assert asked["sessions"]["Metric"]["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": "orders"}]
+    assert len(asked) == len(queries("orders", TARGET, [APP]))
+
+
+def test_every_series_of_the_rows_is_one_that_is_asked_for() -> None:
+    asked = {each["Id"] for each in queries("orders", TARGET, [APP])}
+    assert {name for series in SERIES.values() for name in series} <= asked
+
+
+_ids = [each["Id"] for each in queries("orders", TARGET, [APP])]
+_values = st.lists(st.floats(0, 1e9), max_size=5)
+
+
+@given(st.dictionaries(st.sampled_from(_ids), _values), st.integers(1, 180))
+def test_any_series_can_be_judged(series: dict[str, list[float]], minutes: int) -> None:
+    seen = read(series, minutes=minutes)
+    assert seen.seconds == minutes * 60
+    assert diagnose(seen).numbers

@@ -1,0 +1,120 @@
+"""`python -m ops doctor`: what it prints, and its exit status."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from local.supervisor.errors import LaptopError
+from ops.__main__ import app
+from ops.doctor import command
+from ops.doctor.configured import ConfigurationError
+from ops.doctor.deployed import DeployedPatient
+from ops.doctor.drift import Settings, Surroundings
+from ops.doctor.evidence import Evidence
+from ops.doctor.laptop import LaptopPatient
+from ops.doctor.verdict import Cause
+from ops.stack_outputs import StackError
+from tests.ops.doctor.samples import CASES
+
+SETTINGS = Settings(max_connections_percent=85)
+
+
+def run(*options: str) -> Any:
+    return CliRunner().invoke(app, ["doctor", *options])
+
+
+class Patient:
+    """A stack with some evidence."""
+
+    def __init__(self, seen: Evidence) -> None:
+        self._seen = seen
+
+    def examine(self, _: float) -> Evidence:
+        return self._seen
+
+    def settings(self) -> Settings:
+        return SETTINGS
+
+    def surroundings(self) -> tuple[Surroundings, list[str]]:
+        return Surroundings(free_addresses=(("subnet-a", 3),)), ["security groups not seen: AccessDenied"]
+
+
+@pytest.fixture(autouse=True)
+def configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "configured", lambda _: SETTINGS)
+
+
+def laptop(monkeypatch: pytest.MonkeyPatch, cause: Cause) -> None:
+    monkeypatch.setattr(LaptopPatient, "find", lambda: Patient(CASES[cause]))
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_the_exit_status_tells_a_finding_from_health(monkeypatch: pytest.MonkeyPatch, cause: Cause) -> None:
+    laptop(monkeypatch, cause)
+    done = run()
+    assert done.exit_code == (0 if cause in (Cause.HEALTHY, Cause.IDLE) else 1)
+    for word in (cause.value, "seen", "it is not", "next step"):
+        assert word in done.output
+
+
+def test_json_is_the_only_thing_on_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop(monkeypatch, Cause.POOL_TOO_SMALL)
+    done = run("--json")
+    document = json.loads(done.stdout)
+    assert (document["cause"], document["finding"], done.exit_code) == ("pool-too-small", True, 1)
+    assert document["evidence"]["allowed"] == 60
+    assert document["drift"] == []
+
+
+def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop(monkeypatch, Cause.HEALTHY)
+    monkeypatch.setattr(command, "configured", lambda _: Settings(max_connections_percent=50))
+    done = run("--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["drift"][0].startswith("maxConnectionsPercent is 85 % at the proxy and 50 %")
+
+
+def test_a_configuration_that_cannot_be_read_is_said_and_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: str) -> Settings:
+        raise ConfigurationError("there is no `pulumi` on PATH")
+
+    laptop(monkeypatch, Cause.HEALTHY)
+    monkeypatch.setattr(command, "configured", unreadable)
+    done = run()
+    assert done.exit_code == 0
+    assert "there is no `pulumi` on PATH" in " ".join(done.output.split())
+
+
+def test_a_stack_on_aws_is_shown_with_what_is_missing_and_what_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeployedPatient, "find", lambda _: Patient(CASES[Cause.HEALTHY]))
+    done = run("--stack", "dev")
+    assert done.exit_code == 1
+    assert "subnet-a has 3 free addresses" in done.output
+    assert "AccessDenied" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "patient", "error"),
+    [
+        ([], LaptopPatient, LaptopError("the local stack is not up; run `make up`")),
+        (["--stack", "dev"], DeployedPatient, StackError('the stack "dev" cannot be read: no stack named [dev] found')),
+    ],
+)
+def test_who_cannot_look_says_why_with_status_2(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], patient: Any, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(patient, "find", fail)
+    done = run(*options)
+    assert done.exit_code == 2
+    assert str(error) in done.output
+
+
+def test_help_shows_the_command_with_examples_and_exit_statuses() -> None:
+    done = run("--help")
+    for word in ("--stack", "Examples", "Exit status", "--minutes"):
+        assert word in done.output

@@ -1,0 +1,34 @@
+"""What a stack's configuration wants of its proxy."""
+
+import pytest
+
+from ops.doctor.configured import ConfigurationError, configured, wanted
+from ops.doctor.drift import Settings
+
+
+def test_what_is_not_said_is_the_programs_default() -> None:
+    document = {
+        "aws:region": {"value": "eu-west-1"},
+        "lambda-rds-proxy:maxConnectionsPercent": {"value": "70"},
+        "lambda-rds-proxy:auth": {"value": "secret"},
+        "lambda-rds-proxy:tags": {"secret": True},
+    }
+    assert wanted(document) == Settings(
+        max_connections_percent=70, borrow_timeout=5, idle_client_timeout=1800, require_tls=True, auth="secret"
+    )
+
+
+def test_a_configuration_that_is_wrong_names_every_problem() -> None:
+    with pytest.raises(ConfigurationError, match=r"maxConnectionsPercent is .*; borrowTimeout is "):
+        wanted(
+            {
+                "lambda-rds-proxy:maxConnectionsPercent": {"value": "0"},
+                "lambda-rds-proxy:borrowTimeout": {"value": "soon"},
+            }
+        )
+
+
+def test_without_an_engine_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ConfigurationError, match="no `pulumi` on PATH"):
+        configured("dev")

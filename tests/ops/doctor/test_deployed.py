@@ -1,0 +1,285 @@
+"""The doctor on AWS, with moto's RDS, CloudWatch, EC2 and Lambda."""
+
+import io
+import itertools
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from ops.doctor.cloudwatch import Function, Target, queries
+from ops.doctor.deployed import DeployedPatient
+from ops.doctor.drift import Settings, Surroundings
+from ops.doctor.surroundings import admits
+from ops.doctor.verdict import Cause, diagnose
+from ops.stack_outputs import StackError
+from tests.ops.doctor.series import SERIES
+
+NOW = datetime.now(UTC).replace(second=30, microsecond=0)
+ENDPOINT = "orders.proxy-abc.eu-west-1.rds.amazonaws.com"
+OUTPUTS: dict[str, Any] = {
+    "proxyEndpoint": ENDPOINT,
+    "proxyPort": 5432,
+    "databaseEndpoint": "orders.abc.eu-west-1.rds.amazonaws.com",
+    "functions": {"app": "orders-app"},
+    "connectionBudget": {"maxConnections": 79.0},
+}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[dict[str, str]]:
+    """An account with a proxy before an instance, and one function: ids by name."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        for name, value in (("AWS_ACCESS_KEY_ID", "fake"), ("AWS_SECRET_ACCESS_KEY", "fake")):
+            patch.setenv(name, value)
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        yield _account()
+
+
+def _account() -> dict[str, str]:
+    ec2, rds, iam = boto3.client("ec2"), boto3.client("rds"), boto3.client("iam")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/{size}", AvailabilityZone=f"eu-west-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for n, size, zone in ((0, 24, "a"), (1, 28, "b"))
+    ]
+    groups = {
+        name: ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        for name in ("clients", "proxy", "database")
+    }
+    for server, client in (("proxy", "clients"), ("database", "proxy")):
+        pair = [{"GroupId": groups[client]}]
+        rule = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": pair}
+        ec2.authorize_security_group_ingress(GroupId=groups[server], IpPermissions=[rule])
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = iam.create_role(RoleName="proxy", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    rds.create_db_subnet_group(DBSubnetGroupName="orders", DBSubnetGroupDescription="orders", SubnetIds=subnets)
+    rds.create_db_instance(
+        DBInstanceIdentifier="orders",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        MasterUsername="db_admin",
+        MasterUserPassword="not-a-real-one",
+        AllocatedStorage=20,
+        VpcSecurityGroupIds=[groups["database"]],
+        DBSubnetGroupName="orders",
+    )
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
+    rds.create_db_proxy(
+        DBProxyName="orders",
+        EngineFamily="POSTGRESQL",
+        Auth=[{"AuthScheme": "SECRETS", "IAMAuth": "REQUIRED", "SecretArn": secret}],
+        RoleArn=role,
+        VpcSubnetIds=subnets,
+        VpcSecurityGroupIds=[groups["proxy"]],
+        RequireTLS=True,
+        IdleClientTimeout=900,
+    )
+    rds.register_db_proxy_targets(
+        DBProxyName="orders", TargetGroupName="default", DBInstanceIdentifiers=["orders"], DBClusterIdentifiers=[]
+    )
+    rds.modify_db_proxy_target_group(
+        DBProxyName="orders",
+        TargetGroupName="default",
+        ConnectionPoolConfig={"MaxConnectionsPercent": 85, "ConnectionBorrowTimeout": 5},
+    )
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "")
+    boto3.client("lambda").create_function(
+        FunctionName="orders-app",
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=15,
+    )
+    return {**groups, "role": role, "secret": secret, "roomy": subnets[0], "narrow": subnets[1]}
+
+
+_days = itertools.count(1)
+
+
+def publish(cause: Cause) -> datetime:
+    """A row's series, a value a minute, the last one a minute old, on a day of their own: the moment to look."""
+    now = NOW - timedelta(days=next(_days))
+    client = boto3.client("cloudwatch")
+    target = Target(dimension="DBInstanceIdentifier", identifier="orders")
+    asked = {
+        each["Id"]: each["MetricStat"]["Metric"]
+        for each in queries("orders", target, [Function(name="orders-app", timeout=15)])
+    }
+    for name, values in SERIES[cause].items():
+        for age, value in enumerate(reversed(values)):
+            metric = asked[name]
+            point = {
+                "MetricName": metric["MetricName"],
+                "Dimensions": metric["Dimensions"],
+                "Value": value,
+                "Timestamp": now.replace(second=0) - timedelta(minutes=2 + age),
+            }
+            client.put_metric_data(Namespace=metric["Namespace"], MetricData=[point])
+    return now
+
+
+@pytest.fixture
+def role_may(monkeypatch: pytest.MonkeyPatch, cloud: dict[str, str]) -> Callable[[str], None]:
+    """Lets IAM's policy simulator, which moto does not have, decide."""
+
+    def decide(decision: str) -> None:
+        iam = boto3.client("iam")
+        stubber = Stubber(iam)
+        result = {"EvalActionName": "secretsmanager:GetSecretValue", "EvalDecision": decision}
+        wanted = {
+            "PolicySourceArn": cloud["role"],
+            "ActionNames": ["secretsmanager:GetSecretValue"],
+            "ResourceArns": [cloud["secret"]],
+        }
+        stubber.add_response("simulate_principal_policy", {"EvaluationResults": [result]}, wanted)
+        stubber.activate()
+        real = boto3.client
+        monkeypatch.setattr(boto3, "client", lambda name: iam if name == "iam" else real(name))
+
+    return decide
+
+
+@pytest.mark.parametrize("cause", [Cause.HEALTHY, Cause.POOL_TOO_SMALL, Cause.NEVER_REACHED, Cause.DATABASE_FULL])
+def test_a_row_is_named_by_what_cloudwatch_answers(cloud: dict[str, str], cause: Cause) -> None:
+    now = publish(cause)
+    seen = DeployedPatient(OUTPUTS).examine(5, now)
+    assert diagnose(seen).cause is cause, seen
+    assert seen.functions[0].timeout == 15
+
+
+def test_minutes_before_those_asked_for_and_the_unfinished_one_do_not_count(cloud: dict[str, str]) -> None:
+    now = publish(Cause.POOL_TOO_SMALL)
+    seen = DeployedPatient(OUTPUTS).examine(2, now)
+    assert seen.functions[0].errors == sum(SERIES[Cause.POOL_TOO_SMALL]["errors0"][-2:])
+    later = DeployedPatient(OUTPUTS).examine(5, now + timedelta(hours=1))
+    assert later.connections is None
+
+
+def test_settings_are_those_that_run(cloud: dict[str, str]) -> None:
+    assert DeployedPatient(OUTPUTS).settings() == Settings(
+        max_connections_percent=85, borrow_timeout=5, idle_client_timeout=900, require_tls=True, auth="iam"
+    )
+
+
+def test_addresses_rules_and_the_secret_are_looked_at(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
+    role_may("allowed")
+    found, notes = DeployedPatient(OUTPUTS).surroundings()
+    assert notes == []
+    assert found == Surroundings(
+        free_addresses=((cloud["roomy"], 251), (cloud["narrow"], 11)),
+        clients_reach_proxy=True,
+        proxy_reaches_database=True,
+        secret_readable=True,
+    )
+
+
+def test_rules_that_are_gone_and_a_secret_out_of_reach_are_seen(
+    cloud: dict[str, str], role_may: Callable[[str], None]
+) -> None:
+    ec2 = boto3.client("ec2")
+    groups = ec2.describe_security_groups(GroupIds=[cloud["proxy"], cloud["database"]])["SecurityGroups"]
+    for group in groups:
+        ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    role_may("implicitDeny")
+    found, _ = DeployedPatient(OUTPUTS).surroundings()
+    for group in groups:
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    assert (found.clients_reach_proxy, found.proxy_reaches_database, found.secret_readable) == (False, False, False)
+
+
+def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = boto3.client
+
+    def denied(name: str) -> Any:
+        client = real(name)
+        if name not in ("ec2", "iam"):
+            return client
+        stubber = Stubber(client)
+        for call in ("describe_subnets", "describe_security_groups", "simulate_principal_policy"):
+            if hasattr(client, call):
+                stubber.add_client_error(call, "AccessDenied")
+        stubber.activate()
+        return client
+
+    monkeypatch.setattr(boto3, "client", denied)
+    found, notes = DeployedPatient(OUTPUTS).surroundings()
+    assert found == Surroundings()
+    assert len(notes) == 3
+    assert all(note.endswith("not seen: AccessDenied") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"proxyEndpoint": "other.proxy-abc.eu-west-1.rds.amazonaws.com"}, "RDS does not show the proxy other"),
+        ({"functions": {"app": "gone"}}, "Lambda does not show gone: ResourceNotFoundException"),
+    ],
+)
+def test_what_has_to_be_seen_and_is_not_is_said_in_a_sentence(
+    cloud: dict[str, str], change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(StackError, match=words):
+        DeployedPatient({**OUTPUTS, **change}).examine(5, NOW)
+
+
+@pytest.mark.parametrize(
+    ("health", "state", "reason"),
+    [
+        ([("READ_WRITE", "AVAILABLE", None)], "AVAILABLE", None),
+        ([("READ_ONLY", "UNAVAILABLE", "CONNECTION_FAILED"), ("READ_WRITE", "AVAILABLE", None)], "AVAILABLE", None),
+        ([("READ_WRITE", "UNAVAILABLE", "AUTH_FAILURE")], "UNAVAILABLE", "AUTH_FAILURE"),
+        ([], "UNUSED", None),
+    ],
+)
+def test_the_writers_health_counts(
+    cloud: dict[str, str], health: list[tuple[str, str, str | None]], state: str, reason: str | None
+) -> None:
+    patient = DeployedPatient(OUTPUTS)
+    patient._targets = [
+        {"Type": "RDS_INSTANCE", "Role": role, "TargetHealth": {"State": found, **({"Reason": why} if why else {})}}
+        for role, found, why in health
+    ]
+    target = patient.target()
+    assert (target.state, target.reason) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted", "admitted"),
+    [
+        ({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}, ["sg-1"], True),
+        (
+            {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": "sg-1"}]},
+            ["sg-2"],
+            False,
+        ),
+        (
+            {"IpProtocol": "tcp", "FromPort": 3306, "ToPort": 3306, "UserIdGroupPairs": [{"GroupId": "sg-1"}]},
+            ["sg-1"],
+            False,
+        ),
+        (
+            {"IpProtocol": "tcp", "FromPort": 5000, "ToPort": 6000, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]},
+            ["sg-1"],
+            True,
+        ),
+        ({"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}, [], False),
+    ],
+)
+def test_a_rule_admits_by_port_and_group_or_network(rule: dict[str, Any], wanted: list[str], admitted: bool) -> None:
+    assert admits([{"IpPermissions": [rule]}], 5432, wanted) is admitted

@@ -1,0 +1,144 @@
+"""The decision table, row by row, and what must hold for any evidence."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
+from ops.doctor.verdict import Cause, diagnose
+from tests.ops.doctor.samples import APP, CASES, WELL
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_each_cause_is_named_by_its_evidence(cause: Cause) -> None:
+    verdict = diagnose(CASES[cause])
+    assert verdict.cause is cause, verdict
+    assert verdict.numbers and verdict.is_not and verdict.next_step
+    assert verdict.title.endswith((".", "app"))
+
+
+def test_only_health_and_silence_are_no_findings() -> None:
+    assert {cause for cause in Cause if not diagnose(CASES[cause]).finding} == {Cause.HEALTHY, Cause.IDLE}
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        # The proxy's own share alone never fills a database, however many sessions there are.
+        ({"database_sessions": 70, "connections": 60}, Cause.HEALTHY),
+        ({"database_sessions": 70, "connections": 59}, Cause.DATABASE_FULL),
+        # One refused login after a rotation, with nobody failing for it.
+        ({"failed_logins": 1, "login_problem": LoginProblem.WRONG_PASSWORD}, Cause.HEALTHY),
+        # Full, but nobody waits: that is what a pool is for.
+        ({"connections": 60, "borrowed": 50.0}, Cause.HEALTHY),
+        ({"borrow_latency": 100.0, "connections": 60}, Cause.HEALTHY),
+        ({"borrow_latency": 100.1, "connections": 60}, Cause.POOL_TOO_SMALL),
+        # All are borrowed, and nobody has got one: no latency is measured at all.
+        ({"borrow_latency": None, "connections": 60, "borrowed": 60.0}, Cause.POOL_TOO_SMALL),
+        # Functions that are ended early for another reason, while somebody waits for a moment.
+        (
+            {"borrow_timeout": 20, "borrow_latency": 101.0, "answer": 9e3, "functions": (replace(APP, timeouts=5),)},
+            Cause.SLOW_QUERIES,
+        ),
+        # Waiting below the limit is neither a full pool nor anything else that the table knows.
+        ({"borrow_latency": 100.1, "connections": 20}, Cause.UNDETERMINED),
+        # A transaction that stands no longer than an invocation may last can be somebody's work.
+        ({"idle_in_transaction_seconds": 15.0, "in_transaction": 5.0}, Cause.HEALTHY),
+        ({"idle_in_transaction_seconds": 15.1, "in_transaction": 5.0}, Cause.IDLE_IN_TRANSACTION),
+        ({"availability": 99.9}, Cause.DATABASE_DOWN),
+        ({"target_state": None}, Cause.HEALTHY),
+        ({"functions": (replace(APP, errors=5),)}, Cause.PROXY_WORKS),
+        # The article's rule without its proof: hardly more clients than connections, or pins.
+        ({"functions": (replace(APP, errors=5),), "clients": 39}, Cause.UNDETERMINED),
+        ({"functions": (replace(APP, errors=5),), "pinned": 5}, Cause.UNDETERMINED),
+        ({"functions": (replace(APP, errors=5),), "connections": 61}, Cause.UNDETERMINED),
+        # A slow answer that nobody fails for.
+        ({"answer": 8000.0, "held": 8100.0}, Cause.HEALTHY),
+    ],
+)
+def test_a_row_begins_where_it_says(change: dict[str, Any], cause: Cause) -> None:
+    assert diagnose(replace(WELL, **change)).cause is cause
+
+
+def test_one_function_that_has_no_way_is_named_beside_one_that_has() -> None:
+    cut_off = FunctionEvidence(name="report", timeout=15, invocations=12, errors=12, connections=0)
+    verdict = diagnose(replace(WELL, functions=(APP, cut_off)))
+    assert verdict.cause is Cause.NEVER_REACHED
+    assert "report" in verdict.title and "app" not in verdict.title
+
+
+def test_a_function_without_connections_is_not_cut_off_when_everyone_waits() -> None:
+    waiting = FunctionEvidence(name="report", timeout=15, invocations=12, errors=12, connections=0)
+    full = replace(CASES[Cause.POOL_TOO_SMALL], functions=(APP, waiting))
+    assert diagnose(full).cause is Cause.POOL_TOO_SMALL
+
+
+_counts = st.none() | st.integers(0, 5000)
+_numbers = st.none() | st.floats(0, 1e6)
+_functions = st.lists(
+    st.builds(
+        FunctionEvidence,
+        name=st.sampled_from(["app", "report"]),
+        timeout=st.floats(1, 900),
+        invocations=st.integers(0, 1000),
+        errors=st.integers(0, 1000),
+        timeouts=_counts,
+        throttles=st.integers(0, 9),
+        connections=_counts,
+    ),
+    max_size=3,
+).map(tuple)
+_evidence = st.builds(
+    Evidence,
+    seconds=st.floats(0.1, 3600),
+    borrow_timeout=_numbers,
+    target_state=st.none() | st.sampled_from(["AVAILABLE", "UNAVAILABLE", "REGISTERING", "UNUSED", "other"]),
+    target_reason=st.none() | st.sampled_from(["AUTH_FAILURE", "PENDING_PROXY_CAPACITY", "UNREACHABLE"]),
+    availability=st.none() | st.floats(0, 100),
+    max_connections=_counts,
+    reserved_connections=st.integers(0, 9),
+    database_sessions=_counts,
+    allowed=_counts,
+    connections=_counts,
+    borrowed=_numbers,
+    in_transaction=_numbers,
+    pinned=_numbers,
+    clients=_counts,
+    clients_received=_counts,
+    waiting=_counts,
+    borrow_latency=_numbers,
+    held=_numbers,
+    answer=_numbers,
+    idle_in_transaction_seconds=_numbers,
+    failed_logins=_counts,
+    login_problem=st.none() | st.sampled_from(LoginProblem),
+    functions=_functions,
+)
+
+
+@given(_evidence)
+def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
+    verdict = diagnose(seen)
+    assert verdict.numbers
+    if verdict.cause is Cause.HEALTHY:
+        assert not seen.errors and seen.target_state in (None, "AVAILABLE")
+        assert (seen.borrow_latency or 0) <= 100
+    if verdict.cause is Cause.PROXY_WORKS:
+        assert seen.connections is not None and seen.allowed is not None and seen.clients is not None
+        assert seen.connections <= seen.allowed and seen.clients >= 2 * seen.connections
+
+
+@given(_functions)
+def test_without_a_look_at_the_proxy_there_is_only_the_symptom(functions: tuple[FunctionEvidence, ...]) -> None:
+    blind = Evidence(seconds=60, functions=tuple(replace(each, connections=None) for each in functions))
+    assert diagnose(blind).cause in (Cause.UNDETERMINED, Cause.HEALTHY, Cause.IDLE)
+
+
+def test_json_has_every_number_under_its_name() -> None:
+    document = WELL.as_json()
+    assert document["databaseSessions"] == 25
+    assert document["functions"][0]["invocations"] == 1000
+    assert len(document) == len(fields(Evidence))
