@@ -1,11 +1,13 @@
 """What one column of the matrix runs on: servers and environments of its own, nobody else's."""
 
+import contextlib
+import functools
 import itertools
 import json
 import logging
-import os
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from moto.server import ThreadedMotoServer
 from psycopg import sql
 
 from local.supervisor.certificates import Authority
+from local.supervisor.errors import LaptopError
 from local.supervisor.iam_proxy import IamGate
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
@@ -38,6 +41,7 @@ _END_SECONDS = 5.0
 _MAX_CONNECTIONS = 40
 _PERCENT = 25
 _numbers = itertools.count(10)
+_claims: list[socket.socket] = []
 # Rows by number, in a table without a key: a row that is written twice has to show. `seconds_to_commit` makes COMMIT
 # last, as a synchronous standby does.
 _SCHEMA = """
@@ -205,9 +209,23 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
 
 
 def _address() -> str:
-    """An address of our own: below those that checkouts take, by process, and another one at each call."""
-    number = os.getpid()
-    return f"127.{32 + number % 32}.{number // 32 % 256}.{next(_numbers)}"
+    """An address of our own: below those that checkouts take, and another one at each call."""
+    return f"{_subnet()}.{next(_numbers)}"
+
+
+@functools.cache
+def _subnet() -> str:
+    """The first three numbers of addresses that no other run on this machine has: a socket claims them while we live.
+
+    Raises:
+        LaptopError: so many runs are under way that none was found.
+    """
+    for _ in range(100):
+        found = f"127.{32 + secrets.randbelow(32)}.{secrets.randbelow(256)}"
+        with contextlib.suppress(OSError):
+            _claims.append(socket.create_server((f"{found}.1", _PORT)))
+            return found
+    raise LaptopError("no loopback addresses are free: too many runs of `make chaos` are under way")
 
 
 def _database() -> PostgresSettings:
