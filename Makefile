@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up down env test test-unit storm chaos bench lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos bench mutate lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -13,11 +13,18 @@ setup:          ## Everything this project needs on this machine (servers, Pytho
 up: setup       ## The local stack under the policy pack, ending in a real invocation and its answer
 	@$(PYTHON) -m local up
 
+preview: setup  ## What `make up` would change, under the policy pack; starts nothing
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && pulumi stack select --create local && \
+	pulumi preview --stack local --policy-pack policies --non-interactive
+
 down:           ## Destroys the local stack: no process, no port, no file left outside the cache
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; fi
 
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
+
+mutate:         ## Changes of security-relevant lines and of the policies that no test notices (docs/mutation.md)
+	@$(PYTHON) -m tests.mutate && $(PYTHON) -m bench.mutation
 
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
@@ -39,8 +46,9 @@ storm:          ## The article's connection storm on the running local stack: di
 chaos:          ## Faults at every moment, with every login, on servers of its own: each row is counted
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
 
+
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

@@ -43,6 +43,7 @@ def main() -> None:
     pulumi.export("functions", stack.functions)
     pulumi.export("dashboardUrl", stack.dashboard_url)
     pulumi.export("connectionBudget", budget.as_output())
+    pulumi.export("monthlyCost", stack.monthly_cost().as_output())
 
 
 main()

@@ -7,6 +7,7 @@ from .doctor.command import doctor
 from .invoke import invoke
 from .outputs import outputs
 from .storm.command import storm
+from .survey.command import survey
 from .watch.command import watch
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.command()(doctor)
 app.command()(invoke)
 app.command()(outputs)
 app.command()(storm)
+app.command()(survey)
 app.command()(watch)
 
 if __name__ == "__main__":

@@ -3,19 +3,15 @@
 A build is made aside and renamed, under a lock, so that a half-finished one is never used and two checkouts share one.
 """
 
-import fcntl
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .checkout import cache_root
 from .environments import venv_python
+from .go_module import aside, go_environment, lock, pins
 from .progress import CommandError, run, say
 
 # `pulumi policy analyze` exists since then.
@@ -42,7 +38,7 @@ def get_engine(root: Path) -> Path:
     found = engine_folder(root)
     if found is not None:
         return found
-    with _lock():
+    with lock(cache_root() / "engine", "the Pulumi engine"):
         found = engine_folder(root)  # another checkout may have been faster
         return found or _download(root) or _build()
 
@@ -104,34 +100,7 @@ def _download_folder(root: Path) -> Path:
 
 
 def _build_folder() -> Path:
-    pins = (_MODULE / "go.mod").read_bytes() + (_MODULE / "go.sum").read_bytes()
-    return cache_root() / "engine" / f"{BUILT_VERSION}-{hashlib.sha256(pins).hexdigest()[:12]}" / "bin"
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    folder = cache_root() / "engine"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say("waiting for another checkout that gets the Pulumi engine")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _aside(final: Path) -> Iterator[Path]:
-    """A folder that becomes `final`'s parent when the block ends well, and nothing otherwise."""
-    target = final.parent
-    aside = Path(tempfile.mkdtemp(dir=target.parent, suffix=".part"))
-    try:
-        yield aside
-        shutil.rmtree(target, ignore_errors=True)  # one that does not work
-        aside.rename(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    return cache_root() / "engine" / f"{BUILT_VERSION}-{pins(_MODULE)}" / "bin"
 
 
 def _download(root: Path) -> Path | None:
@@ -141,8 +110,8 @@ def _download(root: Path) -> Path | None:
         "a.PulumiCommand.install(root=sys.argv[1], version=V.parse(sys.argv[2]))"
     )
     try:
-        with _aside(final) as aside:
-            command = [str(venv_python(root)), "-c", install, str(aside), _sdk_version(root)]
+        with aside(final) as made:
+            command = [str(venv_python(root)), "-c", install, str(made), _sdk_version(root)]
             run(f"downloading Pulumi v{_sdk_version(root)}", command, seconds=_DOWNLOAD_SECONDS)
     except CommandError:
         say("the official download cannot be reached; building the engine from its Go module instead")
@@ -158,11 +127,11 @@ def _build() -> Path:
             "Pulumi 3.249 or later (https://www.pulumi.com/docs/install/) or Go 1.26 or later, then run this again"
         )
     final = _build_folder()
-    with _aside(final) as aside:
-        environment = _go_environment(go, aside)
-        (aside / "bin").mkdir()
+    with aside(final) as made:
+        environment = go_environment(go, made)
+        (made / "bin").mkdir()
         flags = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={BUILT_VERSION}"
-        target = str(aside / "bin" / "pulumi")
+        target = str(made / "bin" / "pulumi")
         package = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
         download = f"downloading the Go modules of Pulumi {BUILT_VERSION}"
         run(download, [go, "mod", "download"], folder=_MODULE, environment=environment, seconds=_BUILD_SECONDS)
@@ -171,15 +140,6 @@ def _build() -> Path:
         run(what, build, folder=_MODULE, environment=environment, seconds=_BUILD_SECONDS)
         listing = [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
         sdk = run("", listing, folder=_MODULE, environment=environment, seconds=60, quiet=True).strip()
-        shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, aside / "bin" / _EXEC_SCRIPT)
-        shutil.rmtree(aside / "go", ignore_errors=True)
+        shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, made / "bin" / _EXEC_SCRIPT)
+        shutil.rmtree(made / "go", ignore_errors=True)
     return final
-
-
-def _go_environment(go: str, aside: Path) -> dict[str, str]:
-    """Go's own caches where the user has them; else ones of our own that can be deleted, and are, after the build."""
-    environment = {"CGO_ENABLED": "0", "GOFLAGS": "-modcacherw -buildvcs=false", "GOTOOLCHAIN": "local"}
-    modules = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=False).stdout.strip()
-    if not modules or not Path(modules).is_dir():
-        environment |= {"GOMODCACHE": str(aside / "go" / "mod"), "GOCACHE": str(aside / "go" / "build")}
-    return environment

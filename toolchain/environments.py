@@ -32,9 +32,9 @@ def make_environments(root: Path) -> None:
             f"python3 is {sys.version.split()[0]}, and this project needs 3.11 or later; install it, first on PATH"
         )
     _environment(root / ".venv", root / "requirements-dev.txt", "the project's Python packages")
-    # `python -m local` and `python -m ops` import the checkout and the components' package.
+    # `python -m local` and `python -m ops` import the checkout, the components' package and the pack's pure modules.
     site = next((root / ".venv" / "lib").glob("python3*/site-packages"))
-    (site / "lambda-rds-proxy.pth").write_text(f"{root}\n{root / 'components'}\n")
+    (site / "lambda-rds-proxy.pth").write_text(f"{root}\n{root / 'components'}\n{root / 'policies'}\n")
     _environment(root / "policies" / "venv", root / "policies" / "requirements.txt", "the policy pack's packages")
 
 

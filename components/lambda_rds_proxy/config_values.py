@@ -2,10 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum
 from typing import TypeVar, cast
 
+from .aurora_capacity import SERVERLESS
+from .debug_logging import parse_until
 from .instance_classes import memory_gib
 
 Parser = Callable[[object], object]
@@ -32,8 +34,10 @@ def matching(pattern: re.Pattern[str], allowed: str) -> Parser:
     return parse
 
 
-def whole_number(allowed: str, *, low: int | None = None, high: int | None = None) -> Parser:
-    """A whole number in a range."""
+def whole_number(
+    allowed: str, *, low: int | None = None, high: int | None = None, members: Collection[int] | None = None
+) -> Parser:
+    """A whole number in a range, or of a list."""
 
     def parse(value: object) -> int:
         try:
@@ -44,9 +48,35 @@ def whole_number(allowed: str, *, low: int | None = None, high: int | None = Non
             raise ValueError(allowed) from None
         if (low is not None and number < low) or (high is not None and number > high):
             raise ValueError(allowed)
+        if members is not None and number not in members:
+            raise ValueError(allowed)
         return number
 
     return parse
+
+
+def capacity(value: object) -> float:
+    """Aurora capacity units; the range is checked where both ends are known."""
+    try:
+        number = float(cast(str, value))
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("a number of ACU such as 0.5 or 8") from None
+    if isinstance(value, bool) or not 0 <= number <= 256:
+        raise ValueError("a number of ACU from 0.5 to 256")
+    return number
+
+
+def time(value: object) -> str:
+    """A time that `debug_logging` understands."""
+    parse_until(value if isinstance(value, str) else "")
+    return str(value)
+
+
+def text_list(value: object) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(value, list):
+        raise ValueError("a list of texts")
+    return tuple(text(item) for item in value)
 
 
 def flag(value: object) -> bool:
@@ -71,7 +101,9 @@ def member(kind: type[_E]) -> Parser:
 
 
 def instance_class(value: object) -> str:
-    """A DB instance class whose memory is known."""
+    """A DB instance class whose memory is known, or db.serverless."""
+    if value == SERVERLESS:
+        return SERVERLESS
     try:
         memory_gib(text(value))
     except ValueError:
@@ -108,8 +140,19 @@ def string_map(value: object) -> dict[str, str]:
     return {str(key): text(item) for key, item in value.items()}
 
 
-def entries(value: object) -> list[object]:
-    """A list that is not empty."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("a list of at least one {name, path, handler, …}")
-    return value
+def entries(shape: str) -> Parser:
+    """A list of maps; empty is none."""
+
+    def parse(value: object) -> list[object]:
+        if not isinstance(value, list):
+            raise ValueError(f"a list of {shape}")
+        return value
+
+    return parse
+
+
+def table(value: object) -> dict[str, object]:
+    """A map, whose own keys are parsed by its own table."""
+    if not isinstance(value, dict):
+        raise ValueError("a map")
+    return {str(key): item for key, item in value.items()}

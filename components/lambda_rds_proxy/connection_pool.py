@@ -8,6 +8,8 @@ below 100).
 import math
 from dataclasses import dataclass
 
+from .engines import ENGINES, Engine
+
 MAX_PERCENT_TOTAL = 90
 
 
@@ -33,8 +35,8 @@ class ConnectionPool:
         """Database connections the proxy may open at most: floor(max_connections × percent)."""
         return math.floor(max_connections * self.max_connections_percent / 100)
 
-    def problems(self) -> list[str]:
-        """Every value out of range, each as a sentence that names it."""
+    def problems(self, engine: Engine) -> list[str]:
+        """Every value out of range or not for this engine, each as a sentence that names it."""
         found = []
         if not 1 <= self.max_connections_percent <= 100:
             found.append(
@@ -50,7 +52,24 @@ class ConnectionPool:
             found.append(f"borrowTimeout is {self.connection_borrow_timeout}; it must be between 0 and 300 seconds")
         if not 1 <= self.idle_client_timeout <= 28_800:
             found.append(f"idleClientTimeout is {self.idle_client_timeout}; it must be between 1 and 28800 seconds")
+        if self.init_query is not None and not self.init_query.strip():
+            found.append("initQuery is empty; give statements separated by semicolons, or leave it out")
+        allowed = ENGINES[engine].session_pinning_filters
+        found += [f"sessionPinningFilters has {each}; {_filters(engine)}" for each in self._not_in(allowed)]
         return found
+
+    def _not_in(self, allowed: tuple[str, ...]) -> list[str]:
+        return [each for each in self.session_pinning_filters if each not in allowed]
+
+
+def _filters(engine: Engine) -> str:
+    allowed = ENGINES[engine].session_pinning_filters
+    if allowed:
+        return f"RDS Proxy knows {', '.join(allowed)} only"
+    return (
+        f"a {engine.value} proxy has no filters, because only MySQL's variables can be told apart from what else pins: "
+        "leave it out, and set variables with ALTER ROLE or initQuery"
+    )
 
 
 def check_total_percent(percents: list[int]) -> None:

@@ -1,14 +1,13 @@
 """The database: one RDS instance or an Aurora cluster, in private subnets, reachable by nobody until a rule says so."""
 
-from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from .engines import ENGINES, Engine, EngineFacts, Profile, TargetKind
-from .instance_classes import max_connections
-from .names import physical_name
+from .database_choices import PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
+from .engines import Engine, Profile, TargetKind
+from .names import name_if_long, physical_name
 from .references import DatabaseRef, NetworkRef
 
 MASTER_USER = "db_admin"
@@ -26,44 +25,37 @@ class DatabaseArgs(TypedDict):
     kind: NotRequired[TargetKind]
     """instance (default) or cluster."""
     instance_class: NotRequired[str]
-    """DB instance class; default db.t4g.micro."""
+    """DB instance class, or db.serverless for a cluster; default db.t4g.micro, of a cluster db.t4g.medium."""
     instances: NotRequired[int]
-    """Instances of a cluster: a writer and readers; default 1."""
+    """Instances of a cluster: a writer and readers; default 1, prod 2."""
+    min_capacity: NotRequired[float]
+    """Lowest capacity of db.serverless in ACU, from 0.5 (under a proxy it cannot pause); default 0.5."""
+    max_capacity: NotRequired[float]
+    """Highest capacity of db.serverless in ACU, to 256; default 4. `max_connections` follows it."""
     storage_gib: NotRequired[int]
     """Storage of an instance in GiB, gp3; default 20."""
     database_name: NotRequired[str]
     """Database made at first start; default app_db."""
+    port: NotRequired[int]
+    """Port of the database, 1150–65535; default the engine's own. A proxy listens on the engine's own in any case."""
     profile: NotRequired[Profile]
     """dev (default), or prod: protected, final snapshot, two zones, backups for a week."""
     max_connections: NotRequired[int]
     """Overrides what RDS derives from the instance class."""
+    parameters: NotRequired[dict[str, str]]
+    """More parameters of the server, applied at its next start; the one that demands TLS cannot be among them."""
+    backup_retention_days: NotRequired[int]
+    """Days of automated backups, 1–35; default 1, prod 7 and at least 7."""
+    snapshot_identifier: NotRequired[str]
+    """Snapshot to restore from. Keep it as long as the database lives: another value makes another database."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of storage, master secret and Performance Insights; default AWS's own keys."""
+    performance_insights: NotRequired[bool]
+    """Whether Performance Insights is on, kept for 7 days; default true where the class has it."""
     iam_database_authentication: NotRequired[bool]
     """Whether users may log in to the database itself with IAM; needed for iam-end-to-end; default false."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Tags of every resource."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Choices:
-    """The arguments with their defaults, and what both kinds of database share."""
-
-    engine: Engine
-    facts: EngineFacts
-    version: str
-    instance_class: str
-    database_name: str
-    prod: bool
-    parameters: dict[str, str]
-    tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None
-    iam_database_authentication: bool
-
-    @property
-    def parameter_values(self) -> list[tuple[str, str, str]]:
-        """(name, value, apply method), sorted: max_connections is read at start only, TLS applies at once."""
-        return [
-            (key, value, "pending-reboot" if key == "max_connections" else "immediate")
-            for key, value in sorted(self.parameters.items())
-        ]
 
 
 class Database(pulumi.ComponentResource):
@@ -74,87 +66,77 @@ class Database(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:Database", name, {}, opts)
-        engine = Engine(args.get("engine", Engine.POSTGRESQL))
-        kind = TargetKind(args.get("kind", TargetKind.INSTANCE))
-        facts = ENGINES[engine]
-        cluster = kind is TargetKind.CLUSTER
-        choices = _Choices(
-            engine=engine,
-            facts=facts,
-            version=args.get("engine_version", facts.default_cluster_version if cluster else facts.default_version),
-            instance_class=args.get("instance_class", "db.t4g.micro"),
-            database_name=args.get("database_name", "app_db"),
-            prod=Profile(args.get("profile", Profile.DEV)) is Profile.PROD,
-            parameters={
-                **facts.parameters,
-                **({"max_connections": str(args["max_connections"])} if "max_connections" in args else {}),
-            },
-            tags=args.get("tags"),
-            iam_database_authentication=args.get("iam_database_authentication", False),
-        )
-
+        choices = choose(name, args)
+        if not choices.target.is_documented(choices.version):
+            pulumi.log.warn(
+                f"{choices.target.engine} {choices.version} is not among the versions that RDS Proxy is documented for "
+                f"({', '.join(choices.target.versions)}); AWS may refuse the target",
+                self,
+            )
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             name,
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
-            tags=choices.tags,
+            tags=args.get("tags"),
             opts=child,
         )
-        subnets = aws.rds.SubnetGroup(name, subnet_ids=args["network"]["subnet_ids"], tags=choices.tags, opts=child)
-        if cluster:
-            self.reference = self._cluster(name, choices, group, subnets, instances=args.get("instances", 1))
-        else:
-            self.reference = self._instance(name, choices, group, subnets, storage_gib=args.get("storage_gib", 20))
-        self.reference["max_connections"] = args.get("max_connections") or max_connections(
-            engine=engine.value, instance_class=choices.instance_class
-        )
+        subnets = aws.rds.SubnetGroup(name, subnet_ids=args["network"]["subnet_ids"], tags=args.get("tags"), opts=child)
+        make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
+        self.reference = make(args, choices, group, subnets)
+        self.reference["max_connections"] = args.get("max_connections") or choices.max_connections
+        self.reference["instance_class"] = choices.instance_class
+        if "kms_key_arn" in args:
+            self.reference["admin_secret_kms_key_arn"] = args["kms_key_arn"]
         self.register_outputs({"reference": self.reference})
 
     def _instance(
-        self,
-        name: str,
-        choices: _Choices,
-        group: aws.ec2.SecurityGroup,
-        subnets: aws.rds.SubnetGroup,
-        *,
-        storage_gib: int,
+        self, args: DatabaseArgs, choices: DatabaseChoices, group: aws.ec2.SecurityGroup, subnets: aws.rds.SubnetGroup
     ) -> DatabaseRef:
         parameters = aws.rds.ParameterGroup(
-            name,
-            family=choices.facts.parameter_group_family(TargetKind.INSTANCE, choices.version),
+            choices.name,
+            family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=method)
                 for key, value, method in choices.parameter_values
             ],
-            tags=choices.tags,
+            tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        restored = "snapshot_identifier" in args
         instance = aws.rds.Instance(
-            name,
-            engine=choices.facts.instance_engine,
+            choices.name,
+            identifier=_identifier(choices.name),
+            engine=choices.target.engine,
             engine_version=choices.version,
             instance_class=choices.instance_class,
-            allocated_storage=storage_gib,
+            allocated_storage=args.get("storage_gib", 20),
             storage_type="gp3",
             storage_encrypted=True,
-            db_name=choices.database_name,
-            username=MASTER_USER,
+            kms_key_id=args.get("kms_key_arn"),
+            # A snapshot brings its own database and master user.
+            snapshot_identifier=args.get("snapshot_identifier"),
+            db_name=None if restored else choices.database_name,
+            username=None if restored else MASTER_USER,
             manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.get("kms_key_arn"),
+            port=args.get("port"),
             db_subnet_group_name=subnets.name,
             parameter_group_name=parameters.name,
             vpc_security_group_ids=[group.id],
             publicly_accessible=False,
-            iam_database_authentication_enabled=choices.iam_database_authentication,
+            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
+            **_performance_insights(args, choices),
             multi_az=choices.prod,
-            backup_retention_period=7 if choices.prod else 1,
+            backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(name) if choices.prod else None,
+            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             apply_immediately=not choices.prod,
-            tags=choices.tags,
+            tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
         )
         return {
@@ -170,60 +152,68 @@ class Database(pulumi.ComponentResource):
         }
 
     def _cluster(
-        self,
-        name: str,
-        choices: _Choices,
-        group: aws.ec2.SecurityGroup,
-        subnets: aws.rds.SubnetGroup,
-        *,
-        instances: int,
+        self, args: DatabaseArgs, choices: DatabaseChoices, group: aws.ec2.SecurityGroup, subnets: aws.rds.SubnetGroup
     ) -> DatabaseRef:
         parameters = aws.rds.ClusterParameterGroup(
-            name,
-            family=choices.facts.parameter_group_family(TargetKind.CLUSTER, choices.version),
+            choices.name,
+            family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value, apply_method=method)
                 for key, value, method in choices.parameter_values
             ],
-            tags=choices.tags,
+            tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        restored = "snapshot_identifier" in args
         cluster = aws.rds.Cluster(
-            name,
-            engine=choices.facts.cluster_engine,
+            choices.name,
+            cluster_identifier=_identifier(choices.name),
+            engine=choices.target.engine,
             engine_version=choices.version,
             storage_encrypted=True,
-            database_name=choices.database_name,
-            master_username=MASTER_USER,
+            kms_key_id=args.get("kms_key_arn"),
+            snapshot_identifier=args.get("snapshot_identifier"),
+            database_name=None if restored else choices.database_name,
+            master_username=None if restored else MASTER_USER,
             manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.get("kms_key_arn"),
+            port=args.get("port"),
+            serverlessv2_scaling_configuration=aws.rds.ClusterServerlessv2ScalingConfigurationArgs(
+                min_capacity=choices.capacity[0], max_capacity=choices.capacity[1]
+            )
+            if choices.capacity
+            else None,
             db_subnet_group_name=subnets.name,
             db_cluster_parameter_group_name=parameters.name,
             vpc_security_group_ids=[group.id],
-            iam_database_authentication_enabled=choices.iam_database_authentication,
-            backup_retention_period=7 if choices.prod else 1,
+            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
+            backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(name) if choices.prod else None,
+            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
-            tags=choices.tags,
+            tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
         )
         members = [
             aws.rds.ClusterInstance(
-                f"{name}-{index}",
+                f"{choices.name}-{index}",
+                identifier=_identifier(f"{choices.name}-{index}"),
                 cluster_identifier=cluster.id,
-                engine=aws.rds.EngineType(choices.facts.cluster_engine),
+                engine=aws.rds.EngineType(choices.target.engine),
                 engine_version=choices.version,
                 instance_class=choices.instance_class,
                 db_subnet_group_name=subnets.name,
                 publicly_accessible=False,
+                **_performance_insights(args, choices),
                 auto_minor_version_upgrade=True,
                 apply_immediately=not choices.prod,
-                tags=choices.tags,
+                tags=args.get("tags"),
                 opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
             )
-            for index in range(instances)
+            for index in range(choices.instances)
         ]
 
         def when_ready(value: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -240,7 +230,23 @@ class Database(pulumi.ComponentResource):
             "resource_id": cluster.cluster_resource_id,
             "security_group_id": group.id,
             "admin_secret_arn": cluster.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn or ""),
+            "readers": choices.instances - 1,
         }
+
+
+def _performance_insights(args: DatabaseArgs, choices: DatabaseChoices) -> dict[str, Any]:
+    if not choices.performance_insights:
+        return {}
+    return {
+        "performance_insights_enabled": True,
+        "performance_insights_retention_period": PERFORMANCE_INSIGHTS_DAYS,
+        "performance_insights_kms_key_id": args.get("kms_key_arn"),
+    }
+
+
+def _identifier(name: str) -> str | None:
+    long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
+    return long and long.lower()
 
 
 def _final_snapshot(name: str) -> str:

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .engines import Auth, Engine, Profile
-from .iam_policies import allow, connect_arn, policy
+from .iam_policies import allow, connect_arn, policy, use_secret
 from .lambda_function import VpcFunction
 from .package import LAMBDA_PYTHON, Platform, build_package
 from .references import NetworkRef, ProxyRef
@@ -36,6 +36,12 @@ class DatabaseFunctionArgs(TypedDict):
     """arm64 (default) or x86_64."""
     environment: NotRequired[dict[str, str]]
     """More environment variables; of the DB_ names only DB_POOL_… may be set."""
+    tracing: NotRequired[bool]
+    """Whether X-Ray traces the function; default false."""
+    log_retention_days: NotRequired[int]
+    """How long its log is kept; default 14 days, prod 90."""
+    log_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of its log; the key's policy must let CloudWatch Logs use it."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs are kept."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -61,7 +67,13 @@ class DatabaseFunction(pulumi.ComponentResource):
         if taken:
             raise ValueError(f'function "{name}" sets {", ".join(taken)}; the proxy gives these names, leave them out')
         function = VpcFunction(
-            name, parent=self, profile=Profile(args.get("profile", Profile.DEV)), tags=args.get("tags")
+            name,
+            parent=self,
+            profile=Profile(args.get("profile", Profile.DEV)),
+            tags=args.get("tags"),
+            log_retention_days=args.get("log_retention_days"),
+            log_kms_key_arn=args.get("log_kms_key_arn"),
+            tracing=args.get("tracing", False),
         )
         grant = aws.iam.RolePolicy(
             f"{name}-connect",
@@ -109,11 +121,11 @@ def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:
 
 def grant_connect(proxy: ProxyRef, *, component: pulumi.Resource) -> pulumi.Output[str]:
     """The policy a client of a proxy needs: to read the one secret, or to connect as the one user on `prx-…`."""
-    if Auth(proxy["auth"]) is Auth.SECRET:
-        return pulumi.Output.from_input(proxy["secret_arn"]).apply(
-            lambda arn: policy([allow(["secretsmanager:GetSecretValue"], arn)])
-        )
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=component)).region
+    if Auth(proxy["auth"]) is Auth.SECRET:
+        return pulumi.Output.all(proxy["secret_arn"], region, proxy.get("secret_kms_key_arn")).apply(
+            lambda known: policy(use_secret(known[0], region=known[1], key_arn=known[2]))
+        )
     return pulumi.Output.all(proxy["arn"], region, proxy["id"]).apply(
         lambda known: policy(
             [

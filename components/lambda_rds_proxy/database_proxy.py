@@ -1,18 +1,24 @@
 """RDS Proxy before a database: role, groups, pool, target, and a reader endpoint where there are readers."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from .connection_pool import ConnectionPool, check_total_percent
-from .engines import ENGINES, Auth, Engine, Profile, TargetKind
-from .iam_policies import allow, assume_role_policy, connect_arn, policy
+from .debug_logging import is_wanted
+from .engines import ENGINES, Auth, Engine, EngineFacts, Profile, TargetKind
+from .iam_policies import allow, assume_role_policy, connect_arn, policy, use_secret
 from .lambda_function import LOG_RETENTION_DAYS
-from .names import physical_name
+from .names import name_if_long, physical_name
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
+from .security_rules import admit, allow_secrets_manager
 from .security_rules import allow as allow_port
-from .security_rules import allow_secrets_manager
+
+# CreateDBProxy: UserAuthConfigList (botocore's service model).
+MAX_SECRETS = 200
 
 
 class DatabaseProxyArgs(TypedDict):
@@ -24,6 +30,8 @@ class DatabaseProxyArgs(TypedDict):
     """What it stands before."""
     user: DatabaseUserRef
     """The application's user."""
+    more_users: NotRequired[list[DatabaseUserRef]]
+    """Other users that may come through it, each with its own secret and its own way to log in."""
     max_connections_percent: NotRequired[int]
     """How much of max_connections it may open, 1–100; default 85. All proxies of a database together: at most 90."""
     max_idle_connections_percent: NotRequired[int]
@@ -32,6 +40,22 @@ class DatabaseProxyArgs(TypedDict):
     """How long a client waits for a connection, 0–300; default 5, so that the answer comes before a function ends."""
     idle_client_timeout: NotRequired[int]
     """When an idle client is let go, 1–28800; default 1800."""
+    init_query: NotRequired[str]
+    """SQL that runs once on every new database connection, such as `SET x = 1; SET y = 2`. Whoever may describe the
+    target group can read it: no secrets."""
+    session_pinning_filters: NotRequired[list[str]]
+    """What does not pin, MySQL only: EXCLUDE_VARIABLE_SETS, right only if no function relies on a variable it set."""
+    client_password_auth_type: NotRequired[str]
+    """How clients with auth secret prove their password; default the family's own, POSTGRES_SCRAM_SHA_256 or
+    MYSQL_CACHING_SHA2_PASSWORD."""
+    debug_logging_until: NotRequired[str]
+    """ISO 8601 time, at most 24 hours ahead, until which the proxy logs SQL text and why it pins; default off."""
+    log_retention_days: NotRequired[int]
+    """How long its log is kept; default 14 days, prod 90."""
+    log_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of its log; the key's policy must let CloudWatch Logs use it."""
+    extra_clients: NotRequired[dict[str, pulumi.Input[str]]]
+    """Security groups that may reach it too, by a name for each, such as {bastion: sg-…}; their way out is theirs."""
     other_proxies_percent: NotRequired[int]
     """What other proxies of the same database already take, in percent; default 0."""
     reader_endpoint: NotRequired[bool]
@@ -43,52 +67,48 @@ class DatabaseProxyArgs(TypedDict):
 
 
 class DatabaseProxy(pulumi.ComponentResource):
-    """A proxy that demands TLS, may read one secret and nothing else, and never takes the whole database."""
+    """A proxy that demands TLS, may read its users' secrets and nothing else, and never takes the whole database."""
 
     reference: ProxyRef
-    """The proxy, for functions; not yet verified."""
+    """The proxy, for functions of the application's user; not yet verified."""
+    references: dict[str, ProxyRef]
+    """The same for every user, by the user's name."""
 
     def __init__(self, name: str, args: DatabaseProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:DatabaseProxy", name, {}, opts)
+        database, network = args["database"], args["network"]
+        users = [args["user"], *args.get("more_users", [])]
+        facts = ENGINES[Engine(database["engine"])]
         pool = _checked_pool(name, args)
-        database, network, user = args["database"], args["network"], args["user"]
-        engine, auth = Engine(database["engine"]), Auth(user["auth"])
-        facts = ENGINES[engine]
+        _check_users(name, users)
+        password_type = _password_type(name, args, facts)
         tags = args.get("tags")
         proxy_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
 
-        child = pulumi.ResourceOptions(parent=self)
         # Before the proxy: RDS makes a log group without retention otherwise.
         log_group = aws.cloudwatch.LogGroup(
             name,
             name=f"/aws/rds/proxy/{proxy_name}",
-            retention_in_days=LOG_RETENTION_DAYS[Profile(args.get("profile", Profile.DEV))],
+            retention_in_days=args.get("log_retention_days")
+            or LOG_RETENTION_DAYS[Profile(args.get("profile", Profile.DEV))],
+            kms_key_id=args.get("log_kms_key_arn"),
             tags=tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        group, clients = self._security_groups(name, network, database, auth, facts.port, tags)
-        role, role_policy = self._role(name, database, user, auth, tags)
+        group, clients = self._security_groups(name, args, users, facts.port)
+        role, role_policy = self._role(name, database, users, tags)
         proxy = aws.rds.Proxy(
             name,
             name=proxy_name,
             engine_family=facts.proxy_family,
-            role_arn=role.arn,
+            role_arn=_when_there(role.arn, database["identifier"]),
             vpc_subnet_ids=network["subnet_ids"],
             vpc_security_group_ids=[group.id],
             require_tls=True,
             idle_client_timeout=pool.idle_client_timeout,
-            debug_logging=False,
-            default_auth_scheme="IAM_AUTH" if auth is Auth.IAM_END_TO_END else "NONE",
-            auths=[
-                aws.rds.ProxyAuthArgs(
-                    auth_scheme="SECRETS",
-                    iam_auth="REQUIRED" if auth is Auth.IAM else "DISABLED",
-                    client_password_auth_type=facts.client_password_auth_type,
-                    secret_arn=user["secret_arn"],
-                )
-            ]
-            if "secret_arn" in user
-            else None,
+            debug_logging=is_wanted(args.get("debug_logging_until"), now=datetime.now(UTC)),
+            default_auth_scheme="IAM_AUTH" if _is_any(users, Auth.IAM_END_TO_END) else "NONE",
+            auths=[_auth(user, password_type) for user in users if "secret_arn" in user] or None,
             tags=tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -97,63 +117,20 @@ class DatabaseProxy(pulumi.ComponentResource):
                 delete_before_replace=True,
             ),
         )
-        # A new proxy has neither pool settings nor a target, and nothing in their own inputs says so.
-        with_proxy = pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True)
-        target_group = aws.rds.ProxyDefaultTargetGroup(
-            name,
-            db_proxy_name=proxy.name,
-            connection_pool_config=aws.rds.ProxyDefaultTargetGroupConnectionPoolConfigArgs(
-                max_connections_percent=pool.max_connections_percent,
-                max_idle_connections_percent=pool.idle_percent,
-                connection_borrow_timeout=pool.connection_borrow_timeout,
-            ),
-            opts=with_proxy,
-        )
-        cluster = TargetKind(database["kind"]) is TargetKind.CLUSTER
-        target = aws.rds.ProxyTarget(
-            name,
-            db_proxy_name=proxy.name,
-            target_group_name=target_group.name,
-            db_cluster_identifier=database["identifier"] if cluster else None,
-            db_instance_identifier=None if cluster else database["identifier"],
-            opts=with_proxy,
-        )
-
-        def registered(value: pulumi.Output[str]) -> pulumi.Output[str]:
-            # A proxy without its target answers nobody: whoever takes a host name from here waits for it.
-            return pulumi.Output.all(value, target.id).apply(lambda known: str(known[0]))
-
-        self.reference = {
-            "name": proxy.name,
-            "id": proxy.arn.apply(lambda arn: arn.rsplit(":", 1)[1]),
-            "arn": proxy.arn,
-            "endpoint": registered(proxy.endpoint),
-            "port": facts.port,
-            "engine": engine,
-            "auth": auth,
-            "user": user["user"],
-            "database_name": database["database_name"],
-            "security_group_id": group.id,
-            "client_security_group_id": clients.id,
+        target = self._target(name, proxy, pool, database)
+        reader = self._reader_endpoint(name, proxy, args, group) if args.get("reader_endpoint", False) else None
+        self.references = {
+            user["user"]: _reference(proxy, target, database, user, group=group, clients=clients, reader=reader)
+            for user in users
         }
-        if "secret_arn" in user:
-            self.reference["secret_arn"] = user["secret_arn"]
-        if args.get("reader_endpoint", False):
-            self.reference["reader_endpoint"] = registered(
-                self._reader_endpoint(name, proxy, network, group, database, tags)
-            )
-        self.register_outputs({"reference": self.reference})
+        self.reference = self.references[args["user"]["user"]]
+        self.register_outputs({"reference": self.reference, "references": self.references})
 
     def _security_groups(
-        self,
-        name: str,
-        network: NetworkRef,
-        database: DatabaseRef,
-        auth: Auth,
-        port: int,
-        tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+        self, name: str, args: DatabaseProxyArgs, users: Sequence[DatabaseUserRef], port: int
     ) -> tuple[aws.ec2.SecurityGroup, aws.ec2.SecurityGroup]:
         """The proxy's group and its clients' group: clients → proxy → database, and nothing else."""
+        database, network, tags = args["database"], args["network"], args.get("tags")
         child = pulumi.ResourceOptions(parent=self)
         clients = aws.ec2.SecurityGroup(
             f"{name}-clients",
@@ -185,7 +162,16 @@ class DatabaseProxy(pulumi.ComponentResource):
             description="the proxy reaches the database",
             opts=child,
         )
-        if auth is Auth.SECRET:
+        for who, extra in sorted(args.get("extra_clients", {}).items()):
+            admit(
+                f"{name}-from-{who}",
+                client=extra,
+                server=group.id,
+                port=port,
+                description="an extra client reaches the proxy",
+                opts=child,
+            )
+        if _is_any(users, Auth.SECRET):
             allow_secrets_manager(
                 f"{name}-clients",
                 client=clients.id,
@@ -198,65 +184,193 @@ class DatabaseProxy(pulumi.ComponentResource):
         self,
         name: str,
         database: DatabaseRef,
-        user: DatabaseUserRef,
-        auth: Auth,
+        users: Sequence[DatabaseUserRef],
         tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        """The proxy's role: reads the one secret, or (iam-end-to-end) logs in to the database as the one user."""
+        """The proxy's role: reads each user's secret, or (iam-end-to-end) logs in to the database as that user."""
         child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(name, assume_role_policy=assume_role_policy("rds.amazonaws.com"), tags=tags, opts=child)
-        if auth is Auth.IAM_END_TO_END:
-            # The proxy logs in to the database itself, so the grant names the database's id, not the proxy's.
-            statement = pulumi.Output.all(role.arn, database["resource_id"], _region(self)).apply(
-                lambda known: allow(
-                    ["rds-db:connect"],
-                    connect_arn(known[0], region=known[2], resource_id=known[1], user=user["user"]),
-                )
-            )
-        else:
-            statement = pulumi.Output.from_input(user["secret_arn"]).apply(
-                lambda arn: allow(["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], arn)
-            )
-        role_policy = aws.iam.RolePolicy(
-            f"{name}-database-login", role=role.name, policy=statement.apply(lambda only: policy([only])), opts=child
+        role = aws.iam.Role(
+            name,
+            name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
+            assume_role_policy=assume_role_policy("rds.amazonaws.com"),
+            tags=tags,
+            opts=child,
         )
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        document = pulumi.Output.all(
+            region=region,
+            role=role.arn,
+            database=database["resource_id"] if _is_any(users, Auth.IAM_END_TO_END) else None,
+            secrets=[user.get("secret_arn") for user in users],
+            keys=[user.get("secret_kms_key_arn") for user in users],
+        ).apply(lambda known: policy(_login_statements(users, known)))
+        role_policy = aws.iam.RolePolicy(f"{name}-database-login", role=role.name, policy=document, opts=child)
         return role, role_policy
 
+    def _target(
+        self, name: str, proxy: aws.rds.Proxy, pool: ConnectionPool, database: DatabaseRef
+    ) -> aws.rds.ProxyTarget:
+        """The pool's settings and the database behind it."""
+        # A new proxy has neither pool settings nor a target, and nothing in their own inputs says so.
+        with_proxy = pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True)
+        target_group = aws.rds.ProxyDefaultTargetGroup(
+            name,
+            db_proxy_name=proxy.name,
+            connection_pool_config=aws.rds.ProxyDefaultTargetGroupConnectionPoolConfigArgs(
+                max_connections_percent=pool.max_connections_percent,
+                max_idle_connections_percent=pool.idle_percent,
+                connection_borrow_timeout=pool.connection_borrow_timeout,
+                init_query=pool.init_query,
+                session_pinning_filters=list(pool.session_pinning_filters) or None,
+            ),
+            opts=with_proxy,
+        )
+        cluster = TargetKind(database["kind"]) is TargetKind.CLUSTER
+        return aws.rds.ProxyTarget(
+            name,
+            db_proxy_name=proxy.name,
+            target_group_name=target_group.name,
+            db_cluster_identifier=database["identifier"] if cluster else None,
+            db_instance_identifier=None if cluster else database["identifier"],
+            opts=with_proxy,
+        )
+
     def _reader_endpoint(
-        self,
-        name: str,
-        proxy: aws.rds.Proxy,
-        network: NetworkRef,
-        group: aws.ec2.SecurityGroup,
-        database: DatabaseRef,
-        tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+        self, name: str, proxy: aws.rds.Proxy, args: DatabaseProxyArgs, group: aws.ec2.SecurityGroup
     ) -> pulumi.Output[str]:
+        database = args["database"]
         if TargetKind(database["kind"]) is not TargetKind.CLUSTER:
             raise ValueError(
                 f'proxy "{name}" has reader_endpoint but its target is an instance; a proxy has readers only behind a '
                 "cluster: choose kind cluster with at least 2 instances, or leave reader_endpoint out"
+            )
+        if database.get("readers", 1) < 1:
+            raise ValueError(
+                f'proxy "{name}" has reader_endpoint but its cluster has no reader; a read-only endpoint then refuses '
+                "every connection: give the cluster at least 2 instances, or leave reader_endpoint out"
             )
         endpoint = aws.rds.ProxyEndpoint(
             f"{name}-reader",
             db_proxy_name=proxy.name,
             db_proxy_endpoint_name=physical_name(pulumi.get_project(), pulumi.get_stack(), name, "reader"),
             target_role="READ_ONLY",
-            vpc_subnet_ids=network["subnet_ids"],
+            vpc_subnet_ids=args["network"]["subnet_ids"],
             vpc_security_group_ids=[group.id],
-            tags=tags,
+            tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True),
         )
         return endpoint.endpoint
 
 
-def _region(component: pulumi.ComponentResource) -> pulumi.Output[str]:
-    return aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=component)).region
+def _reference(
+    proxy: aws.rds.Proxy,
+    target: aws.rds.ProxyTarget,
+    database: DatabaseRef,
+    user: DatabaseUserRef,
+    *,
+    group: aws.ec2.SecurityGroup,
+    clients: aws.ec2.SecurityGroup,
+    reader: pulumi.Output[str] | None,
+) -> ProxyRef:
+    engine = Engine(database["engine"])
+    # A proxy without its target answers nobody: whoever takes a host name from here waits for it.
+    reference: ProxyRef = {
+        "name": proxy.name,
+        "id": proxy.arn.apply(lambda arn: arn.rsplit(":", 1)[1]),
+        "arn": proxy.arn,
+        "endpoint": _when_there(proxy.endpoint, target.id),
+        "port": ENGINES[engine].port,
+        "engine": engine,
+        "auth": Auth(user["auth"]),
+        "user": user["user"],
+        "database_name": database["database_name"],
+        "security_group_id": group.id,
+        "client_security_group_id": clients.id,
+    }
+    if "secret_arn" in user:
+        reference["secret_arn"] = user["secret_arn"]
+    if "secret_kms_key_arn" in user:
+        reference["secret_kms_key_arn"] = user["secret_kms_key_arn"]
+    if reader is not None:
+        reference["reader_endpoint"] = _when_there(reader, target.id)
+    return reference
+
+
+def _when_there(value: pulumi.Output[str], other: pulumi.Input[str]) -> pulumi.Output[str]:
+    """`value`, once `other` is known too.
+
+    For the proxy's role: the first database of an account makes the service-linked role without which RDS refuses a
+    proxy.
+    """
+    return pulumi.Output.all(value, other).apply(lambda known: str(known[0]))
+
+
+def _auth(user: DatabaseUserRef, password_type: str) -> aws.rds.ProxyAuthArgs:
+    return aws.rds.ProxyAuthArgs(
+        auth_scheme="SECRETS",
+        iam_auth="REQUIRED" if Auth(user["auth"]) is Auth.IAM else "DISABLED",
+        client_password_auth_type=password_type,
+        # The provider does not see a change of the type alone (terraform-provider-aws #49544); it sees this one.
+        description=f"{user['user']} {password_type}",
+        secret_arn=user["secret_arn"],
+    )
+
+
+def _password_type(name: str, args: DatabaseProxyArgs, facts: EngineFacts) -> str:
+    allowed = facts.client_password_auth_types
+    chosen = args.get("client_password_auth_type", allowed[0])
+    if chosen not in allowed:
+        raise ValueError(
+            f'proxy "{name}" has client_password_auth_type {chosen}; a proxy of the family {facts.proxy_family} takes '
+            + " or ".join(allowed)
+        )
+    return chosen
+
+
+def _login_statements(users: Sequence[DatabaseUserRef], known: dict[str, Any]) -> list[dict[str, Any]]:
+    statements = []
+    for user, secret, key in zip(users, known["secrets"], known["keys"], strict=True):
+        if secret is None:
+            # The proxy logs in to the database itself, so the grant names the database's id, not the proxy's.
+            resource = connect_arn(
+                known["role"], region=known["region"], resource_id=known["database"], user=user["user"]
+            )
+            statements.append(allow(["rds-db:connect"], resource))
+        else:
+            actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+            statements += use_secret(secret, region=known["region"], actions=actions, key_arn=key)
+    return statements
+
+
+def _is_any(users: Sequence[DatabaseUserRef], auth: Auth) -> bool:
+    return any(Auth(user["auth"]) is auth for user in users)
+
+
+def _check_users(name: str, users: Sequence[DatabaseUserRef]) -> None:
+    names = [user["user"] for user in users]
+    twice = sorted({each for each in names if names.count(each) > 1})
+    if twice:
+        raise ValueError(
+            f'proxy "{name}" has the user {", ".join(twice)} more than once; a proxy knows each user by one secret and '
+            "one way to log in, and two of them make its connections unstable"
+        )
+    if len(users) > MAX_SECRETS:
+        raise ValueError(f'proxy "{name}" has {len(users)} users; a proxy takes {MAX_SECRETS}, use a second proxy')
+    for user in users:
+        end_to_end = Auth(user["auth"]) is Auth.IAM_END_TO_END
+        if end_to_end == ("secret_arn" in user):
+            raise ValueError(
+                f'proxy "{name}": user {user["user"]} has auth {Auth(user["auth"]).value} and '
+                + ("a secret; with IAM on both sides there is none, leave secret_arn out" if end_to_end else "")
+                + ("" if end_to_end else "no secret; the proxy logs in with it, give secret_arn")
+            )
 
 
 def _checked_pool(name: str, args: DatabaseProxyArgs) -> ConnectionPool:
-    given = {key: args[key] for key in ConnectionPool.__dataclass_fields__ if key in args}  # type: ignore[literal-required]
+    given: dict[str, Any] = {key: args[key] for key in ConnectionPool.__dataclass_fields__ if key in args}  # type: ignore[literal-required]
+    given["session_pinning_filters"] = tuple(given.get("session_pinning_filters", ()))
     pool = ConnectionPool(**given)
-    problems = pool.problems()
+    problems = pool.problems(Engine(args["database"]["engine"]))
     if problems:
         raise ValueError(f'proxy "{name}": ' + "; ".join(problems))
     others = args.get("other_proxies_percent", 0)

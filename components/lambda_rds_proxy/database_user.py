@@ -6,18 +6,21 @@ environment; only `aws.lambda_.Invocation` calls it, with an input that holds no
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from .admin_function.bootstrap_sql import bootstrap_sql
-from .engines import Auth, Engine, Profile
-from .iam_policies import allow, policy
+from .database import MASTER_USER
+from .engines import ENGINES, Auth, Engine, Profile
+from .iam_policies import policy, use_secret
 from .lambda_function import VpcFunction
 from .package import LAMBDA_PYTHON, Platform, build_package
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef
+from .secret_rotation import MOST_DAYS, rotate
 from .security_rules import allow as allow_port
 from .security_rules import allow_secrets_manager
 
@@ -37,9 +40,15 @@ class DatabaseUserArgs(TypedDict):
     """Name of the user; default app."""
     auth: NotRequired[Auth]
     """iam (default), iam-end-to-end (no secret, may log in with `rds_iam`) or secret."""
+    secret_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of the user's secret; default AWS's own key."""
+    rotation_days: NotRequired[int]
+    """Days after which AWS's single-user function changes the password, 1–1000; default never."""
+    admin: NotRequired[DatabaseUserRef]
+    """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
     bootstrap: NotRequired[bool]
-    """Whether to make the user; when false, or when the database has no admin secret, the SQL is printed; default
-    true."""
+    """Whether to make the user; when false, when the database has no admin secret, or for MySQL, which the admin
+    function does not speak, the SQL is printed; default true."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs and a deleted secret are kept."""
     python: NotRequired[str]
@@ -59,27 +68,45 @@ class DatabaseUser(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:DatabaseUser", name, {}, opts)
         user, auth = args.get("user", "app"), Auth(args.get("auth", Auth.IAM))
-        profile = Profile(args.get("profile", Profile.DEV))
+        engine = Engine(args["database"]["engine"])
+        _check(name, args, user, engine)
         self.reference = {"user": user, "auth": auth}
         secret = None
         if auth is not Auth.IAM_END_TO_END:
             secret = aws.secretsmanager.Secret(
                 name,
                 description=f"password of {user}: RDS Proxy logs in to the database with it",
-                recovery_window_in_days=30 if profile is Profile.PROD else 0,
+                kms_key_id=args.get("secret_kms_key_arn"),
+                recovery_window_in_days=30 if Profile(args.get("profile", Profile.DEV)) is Profile.PROD else 0,
                 tags=args.get("tags"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.reference["secret_arn"] = secret.arn
+            if "secret_kms_key_arn" in args:
+                self.reference["secret_kms_key_arn"] = args["secret_kms_key_arn"]
         admin_secret_arn = args["database"].get("admin_secret_arn")
-        if args.get("bootstrap", True) and admin_secret_arn is not None:
-            self._bootstrap(name, args, user, profile, secret, admin_secret_arn)
+        if args.get("bootstrap", True) and admin_secret_arn is not None and ENGINES[engine].makes_users:
+            self._bootstrap(name, args, secret, admin_secret_arn)
         else:
             self._say_what_to_do(args["database"], user, auth)
+        if secret is not None and "rotation_days" in args:
+            rotate(
+                name,
+                # Known only once it has a value, without which there is nothing to rotate.
+                secret_arn=self.reference["secret_arn"],
+                days=args["rotation_days"],
+                database=args["database"],
+                network=args["network"],
+                kms_key_arn=args.get("secret_kms_key_arn"),
+                tags=args.get("tags"),
+                parent=self,
+            )
         self.register_outputs({"reference": self.reference})
 
     def _say_what_to_do(self, database: DatabaseRef, user: str, auth: Auth) -> None:
-        sql = bootstrap_sql(user, database["database_name"], auth is Auth.IAM_END_TO_END)
+        sql = bootstrap_sql(
+            user, database["database_name"], auth is Auth.IAM_END_TO_END, engine=Engine(database["engine"]).value
+        )
         value = "" if auth is Auth.IAM_END_TO_END else f' and put {{"username": "{user}", "password": …}} in its secret'
         pulumi.log.warn(f"the user {user} is yours to make: run this as the master user{value}:\n{sql}", self)
 
@@ -87,14 +114,58 @@ class DatabaseUser(pulumi.ComponentResource):
         self,
         name: str,
         args: DatabaseUserArgs,
-        user: str,
-        profile: Profile,
         secret: aws.secretsmanager.Secret | None,
         admin_secret_arn: pulumi.Input[str],
     ) -> None:
+        """Make the user: by the admin function of another one, or by its own."""
+        database = args["database"]
+        if "admin" in args:
+            admin = args["admin"]
+            ready: list[pulumi.Resource] = []
+            if secret is not None:
+                ready.append(self._secrets_policy(name, args, admin["admin_role_name"], None, secret))
+        else:
+            admin, ready = self._admin_function(name, args, secret, admin_secret_arn)
+        request = {
+            "action": "create-user",
+            "engine": Engine(database["engine"]).value,
+            "host": database["endpoint"],
+            "port": database["port"],
+            "database": database["database_name"],
+            "masterSecretArn": admin_secret_arn,
+            "userSecretArn": secret.arn if secret else None,
+            "user": self.reference["user"],
+            "rdsIam": secret is None,
+        }
+        made = aws.lambda_.Invocation(
+            name,
+            function_name=admin["admin_function_name"],
+            input=pulumi.Output.from_input(request).apply(lambda known: json.dumps(known, sort_keys=True)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
+        )
+        self.reference["admin_function_name"] = admin["admin_function_name"]
+        self.reference["admin_role_name"] = admin["admin_role_name"]
+        self.reference["admin_security_group_id"] = admin["admin_security_group_id"]
+        if secret is not None:
+            # Known only once the user is made: a proxy that is created with an empty secret keeps failing logins.
+            self.reference["secret_arn"] = pulumi.Output.all(secret.arn, made.result).apply(lambda known: str(known[0]))
+
+    def _admin_function(
+        self,
+        name: str,
+        args: DatabaseUserArgs,
+        secret: aws.secretsmanager.Secret | None,
+        admin_secret_arn: pulumi.Input[str],
+    ) -> tuple[DatabaseUserRef, list[pulumi.Resource]]:
+        """The private function, and what must be there before it is called."""
         database, network = args["database"], args["network"]
         child = pulumi.ResourceOptions(parent=self)
-        admin = VpcFunction(f"{name}-admin", parent=self, profile=profile, tags=args.get("tags"))
+        admin = VpcFunction(
+            f"{name}-admin",
+            parent=self,
+            profile=Profile(args.get("profile", Profile.DEV)),
+            tags=args.get("tags"),
+        )
         group = aws.ec2.SecurityGroup(
             f"{name}-admin",
             vpc_id=network["vpc_id"],
@@ -116,27 +187,11 @@ class DatabaseUser(pulumi.ComponentResource):
             endpoint_group=network.get("secrets_endpoint_security_group_id"),
             opts=child,
         )
-        secrets_policy = aws.iam.RolePolicy(
-            f"{name}-admin-secrets",
-            role=admin.role.name,
-            policy=pulumi.Output.all(admin_secret_arn, secret.arn if secret else None).apply(
-                lambda arns: policy(
-                    [
-                        allow(["secretsmanager:GetSecretValue"], arns[0]),
-                        *(
-                            [allow(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"], arns[1])]
-                            if arns[1]
-                            else []
-                        ),
-                    ]
-                )
-            ),
-            opts=child,
-        )
+        secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
         archive = build_package(_ADMIN_FUNCTION, target=target, say=lambda text: pulumi.log.info(text, self))
         function = admin.create(
-            description=f"makes the database user {user}; called by Pulumi only",
+            description=f"makes the database user {self.reference['user']}; called by Pulumi only",
             archive=str(archive),
             handler="app.handler",
             target=target,
@@ -146,26 +201,57 @@ class DatabaseUser(pulumi.ComponentResource):
             security_group_ids=[group.id],
             depends_on=[secrets_policy],
         )
-        request = {
-            "action": "create-user",
-            "engine": Engine(database["engine"]).value,
-            "host": database["endpoint"],
-            "port": database["port"],
-            "database": database["database_name"],
-            "masterSecretArn": admin_secret_arn,
-            "userSecretArn": secret.arn if secret else None,
-            "user": user,
-            "rdsIam": secret is None,
-        }
-        made = aws.lambda_.Invocation(
-            name,
-            function_name=function.name,
-            input=pulumi.Output.from_input(request).apply(lambda known: json.dumps(known, sort_keys=True)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=rules),
+        return {
+            **self.reference,
+            "admin_function_name": function.name,
+            "admin_role_name": admin.role.name,
+            "admin_security_group_id": group.id,
+        }, rules
+
+    def _secrets_policy(
+        self,
+        name: str,
+        args: DatabaseUserArgs,
+        role: pulumi.Input[str],
+        admin_secret_arn: pulumi.Input[str] | None,
+        secret: aws.secretsmanager.Secret | None,
+    ) -> aws.iam.RolePolicy:
+        """Read the master user's secret (unless it may already), read and write this user's, and nothing else."""
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        document = pulumi.Output.all(
+            region=region,
+            master=admin_secret_arn,
+            master_key=args["database"].get("admin_secret_kms_key_arn"),
+            secret=secret.arn if secret else None,
+            key=args.get("secret_kms_key_arn"),
+        ).apply(lambda known: policy(_secret_statements(known)))
+        return aws.iam.RolePolicy(
+            f"{name}-admin-secrets", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self)
         )
-        self.reference["admin_function_name"] = function.name
-        self.reference["admin_role_name"] = admin.role.name
-        self.reference["admin_security_group_id"] = group.id
-        if secret is not None:
-            # Known only once the user is made: a proxy that is created with an empty secret keeps failing logins.
-            self.reference["secret_arn"] = pulumi.Output.all(secret.arn, made.result).apply(lambda known: str(known[0]))
+
+
+def _secret_statements(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    region = known["region"]
+    found = use_secret(known["master"], region=region, key_arn=known["master_key"]) if known["master"] else []
+    if known["secret"]:
+        actions = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+        found += use_secret(known["secret"], region=region, actions=actions, key_arn=known["key"])
+    return found
+
+
+def _check(name: str, args: DatabaseUserArgs, user: str, engine: Engine) -> None:
+    longest = ENGINES[engine].longest_user
+    problems = []
+    if not 1 <= len(user) <= longest:
+        problems.append(f"its user {user} has {len(user)} characters; {engine.value} takes 1 to {longest}")
+    if user in (MASTER_USER, "rdsproxyadmin", "rdsadmin"):
+        problems.append(f"its user is {user}, which is RDS's or the administrator's own; choose another name")
+    if "rotation_days" in args:
+        if not 1 <= args["rotation_days"] <= MOST_DAYS:
+            problems.append(f"rotationDays is {args['rotation_days']}; it must be between 1 and {MOST_DAYS}")
+        if Auth(args.get("auth", Auth.IAM)) is Auth.IAM_END_TO_END:
+            problems.append("it has rotationDays but auth iam-end-to-end has no password to rotate; leave it out")
+    if "admin" in args and "admin_function_name" not in args["admin"]:
+        problems.append(f"its admin {args['admin']['user']} has no admin function; leave admin out")
+    if problems:
+        raise ValueError(f'database user "{name}": ' + "; ".join(problems))

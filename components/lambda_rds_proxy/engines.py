@@ -43,57 +43,117 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TargetFacts:
+    """What differs between an instance and a cluster of one engine.
+
+    `engine` is RDS's name, `default_version` what a stack without `engineVersion` gets, `versions` the version prefixes
+    that RDS Proxy is documented for, `parameter_group_family` a pattern for the parts of a version,
+    `default_instance_class` what a stack without `instanceClass` gets, `log_exports` the logs that RDS can send to
+    CloudWatch, `no_performance_insights` the prefixes of classes that refuse Performance Insights.
+    """
+
+    engine: str
+    default_version: str
+    versions: tuple[str, ...]
+    parameter_group_family: str
+    default_instance_class: str
+    log_exports: tuple[str, ...]
+    no_performance_insights: tuple[str, ...] = ()
+
+    def family(self, version: str) -> str:
+        """The parameter group family of a version, for example `postgres17` or `aurora-mysql8.0`."""
+        return self.parameter_group_family.format(*version.split("."), "0")
+
+    def is_documented(self, version: str) -> bool:
+        """Whether RDS Proxy is documented for this version (16 and 16.3 are both of 16)."""
+        return any(version == prefix or version.startswith(f"{prefix}.") for prefix in self.versions)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineFacts:
     """One row of the table.
 
-    `instance_engine` and `cluster_engine` are RDS's engine names, `proxy_family` is `EngineFamily` of CreateDBProxy,
-    `port` is the port a proxy always listens on (whatever the database's own), `default_version` the major version
-    that a stack without `engineVersion` gets, `parameters` the parameters that make the server refuse plain text.
+    `proxy_family` is `EngineFamily` of CreateDBProxy, `port` the port a proxy always listens on (whatever the
+    database's own), `tls` the parameter that makes the server refuse plain text and its value,
+    `client_password_auth_types` what a proxy of the family accepts, the default first, `session_pinning_filters` what
+    it can be told to ignore, `rotation_application` AWS's single-user rotation function, `longest_user` how many
+    characters a user's name may have, `makes_users` whether the admin function speaks the engine's protocol.
     """
 
-    instance_engine: str
-    cluster_engine: str
+    instance: TargetFacts
+    cluster: TargetFacts
     proxy_family: str
     port: int
-    default_version: str
-    default_cluster_version: str
-    parameters: Mapping[str, str]
-    client_password_auth_type: str
-    instance_log_exports: tuple[str, ...]
-    cluster_log_exports: tuple[str, ...]
+    tls: tuple[str, str]
+    client_password_auth_types: tuple[str, ...]
+    session_pinning_filters: tuple[str, ...]
+    rotation_application: str
+    longest_user: int
+    makes_users: bool
 
-    def parameter_group_family(self, kind: TargetKind, version: str) -> str:
-        """The parameter group family of a version, for example `postgres17` or `aurora-mysql8.0`."""
-        parts = version.split(".")
-        if kind is TargetKind.CLUSTER:
-            # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.08.0.
-            return self.cluster_engine + (parts[0] if self.proxy_family == "POSTGRESQL" else "8.0")
-        return self.instance_engine + (parts[0] if self.proxy_family == "POSTGRESQL" else ".".join(parts[:2]))
+    def target(self, kind: TargetKind) -> TargetFacts:
+        """The facts of an instance or a cluster."""
+        return self.cluster if kind is TargetKind.CLUSTER else self.instance
 
 
+# Versions: RDS User Guide "Supported Regions and DB engines for Amazon RDS Proxy" and the same page of the Aurora User
+# Guide. Performance Insights: the same guides, "DB engine, Region, and instance class support for Performance
+# Insights". Families, password types: botocore's `rds` service model. Rotation functions: Secrets Manager User Guide
+# "Rotation function templates".
 ENGINES: Mapping[Engine, EngineFacts] = {
     Engine.POSTGRESQL: EngineFacts(
-        instance_engine="postgres",
-        cluster_engine="aurora-postgresql",
+        instance=TargetFacts(
+            engine="postgres",
+            default_version="17",
+            versions=("13", "14", "15", "16", "17"),
+            parameter_group_family="postgres{0}",
+            default_instance_class="db.t4g.micro",
+            log_exports=("postgresql", "upgrade"),
+        ),
+        cluster=TargetFacts(
+            engine="aurora-postgresql",
+            default_version="17.4",
+            versions=("13", "14", "15", "16", "17"),
+            parameter_group_family="aurora-postgresql{0}",
+            default_instance_class="db.t4g.medium",
+            log_exports=("postgresql",),
+        ),
         proxy_family="POSTGRESQL",
         port=5432,
-        default_version="17",
-        default_cluster_version="17.4",
-        parameters={"rds.force_ssl": "1"},
-        client_password_auth_type="POSTGRES_SCRAM_SHA_256",  # noqa: S106 - the name of a type
-        instance_log_exports=("postgresql", "upgrade"),
-        cluster_log_exports=("postgresql",),
+        tls=("rds.force_ssl", "1"),
+        client_password_auth_types=("POSTGRES_SCRAM_SHA_256", "POSTGRES_MD5"),
+        session_pinning_filters=(),
+        rotation_application="SecretsManagerRDSPostgreSQLRotationSingleUser",
+        longest_user=63,
+        makes_users=True,
     ),
     Engine.MYSQL: EngineFacts(
-        instance_engine="mysql",
-        cluster_engine="aurora-mysql",
+        instance=TargetFacts(
+            engine="mysql",
+            default_version="8.4",
+            versions=("5.7", "8.0", "8.4"),
+            parameter_group_family="mysql{0}.{1}",
+            default_instance_class="db.t4g.micro",
+            log_exports=("error", "slowquery"),
+            no_performance_insights=("db.t2.", "db.t3.micro", "db.t3.small", "db.t4g.micro", "db.t4g.small"),
+        ),
+        cluster=TargetFacts(
+            engine="aurora-mysql",
+            default_version="8.0.mysql_aurora.3.08.0",
+            versions=("5.7", "8.0"),
+            # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.08.0.
+            parameter_group_family="aurora-mysql{0}.{1}",
+            default_instance_class="db.t4g.medium",
+            log_exports=("error", "slowquery"),
+            no_performance_insights=("db.t",),
+        ),
         proxy_family="MYSQL",
         port=3306,
-        default_version="8.4",
-        default_cluster_version="8.0.mysql_aurora.3.08.0",
-        parameters={"require_secure_transport": "ON"},
-        client_password_auth_type="MYSQL_CACHING_SHA2_PASSWORD",  # noqa: S106 - the name of a type
-        instance_log_exports=("error", "slowquery"),
-        cluster_log_exports=("error", "slowquery"),
+        tls=("require_secure_transport", "ON"),
+        client_password_auth_types=("MYSQL_CACHING_SHA2_PASSWORD", "MYSQL_NATIVE_PASSWORD"),
+        session_pinning_filters=("EXCLUDE_VARIABLE_SETS",),
+        rotation_application="SecretsManagerRDSMySQLRotationSingleUser",
+        longest_user=32,
+        makes_users=False,
     ),
 }

@@ -1,7 +1,7 @@
 """IAM policies as JSON: who may assume a role, and statements for one resource each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -18,9 +18,37 @@ def policy(statements: Sequence[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
 
 
-def allow(actions: Sequence[str], resource: str) -> dict[str, Any]:
+def allow(
+    actions: Sequence[str], resource: str, *, condition: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
     """A statement that allows actions on one resource."""
-    return {"Effect": "Allow", "Action": sorted(actions), "Resource": resource}
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": sorted(actions), "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def use_secret(
+    secret_arn: str,
+    *,
+    region: str,
+    actions: Sequence[str] = ("secretsmanager:GetSecretValue",),
+    key_arn: str | None = None,
+) -> list[dict[str, Any]]:
+    """Statements for one secret and, where a customer managed key encrypts it, for that key by way of Secrets Manager.
+
+    The key may be used through that one service only: whoever has the role cannot decrypt anything else with it.
+    """
+    statements = [allow(actions, secret_arn)]
+    if key_arn is not None:
+        suffix = "amazonaws.com.cn" if secret_arn.split(":")[1] == "aws-cn" else "amazonaws.com"
+        writes = "secretsmanager:PutSecretValue" in actions
+        statements.append(
+            allow(
+                ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"],
+                key_arn,
+                condition={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{suffix}"}},
+            )
+        )
+    return statements
 
 
 def connect_arn(any_arn: str, *, region: str, resource_id: str, user: str) -> str:

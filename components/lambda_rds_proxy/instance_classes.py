@@ -62,6 +62,17 @@ def memory_gib(instance_class: str) -> int:
     )
 
 
+def vcpus(instance_class: str) -> int:
+    """vCPUs of an instance class: 2 up to large, then doubling with the size.
+
+    Raises:
+        ValueError: the class is not of a known family and size.
+    """
+    memory_gib(instance_class)
+    multiple = re.match(r"([0-9]*)xlarge", instance_class.rsplit(".", 1)[1])
+    return 4 * int(multiple[1] or 1) if multiple else 2
+
+
 def max_connections(*, engine: str, instance_class: str) -> int:
     """`max_connections` that RDS sets for a class when no parameter group overrides it: published, or estimated.
 

@@ -5,7 +5,7 @@ import pulumi_aws as aws
 
 from .engines import Profile
 from .iam_policies import allow, assume_role_policy, policy
-from .names import physical_name
+from .names import name_if_long, physical_name
 from .package import Platform
 from .references import NetworkRef
 
@@ -20,6 +20,8 @@ _NETWORK_INTERFACE_ACTIONS = [
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 ]
+# X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
+_TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
 class VpcFunction:
@@ -40,10 +42,14 @@ class VpcFunction:
         parent: pulumi.ComponentResource,
         profile: Profile,
         tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+        log_retention_days: int | None = None,
+        log_kms_key_arn: pulumi.Input[str] | None = None,
+        tracing: bool = False,
     ) -> None:
         self._name = name
         self._parent = parent
         self._tags = tags
+        self._tracing = tracing
         # Named, because the log group carries the function's name and must exist before it, else Lambda makes one
         # that keeps logs for ever.
         self.physical_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
@@ -51,12 +57,17 @@ class VpcFunction:
         self.log_group = aws.cloudwatch.LogGroup(
             name,
             name=f"/aws/lambda/{self.physical_name}",
-            retention_in_days=LOG_RETENTION_DAYS[profile],
+            retention_in_days=log_retention_days or LOG_RETENTION_DAYS[profile],
+            kms_key_id=log_kms_key_arn,
             tags=tags,
             opts=child,
         )
         self.role = aws.iam.Role(
-            name, assume_role_policy=assume_role_policy("lambda.amazonaws.com"), tags=tags, opts=child
+            name,
+            name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
+            assume_role_policy=assume_role_policy("lambda.amazonaws.com"),
+            tags=tags,
+            opts=child,
         )
         self._runtime_policy = aws.iam.RolePolicy(
             f"{name}-runtime",
@@ -66,6 +77,7 @@ class VpcFunction:
                     [
                         allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:*"),
                         allow(_NETWORK_INTERFACE_ACTIONS, "*"),
+                        *([allow(_TRACING_ACTIONS, "*")] if tracing else []),
                     ]
                 )
             ),
@@ -103,6 +115,7 @@ class VpcFunction:
             vpc_config=aws.lambda_.FunctionVpcConfigArgs(
                 subnet_ids=network["subnet_ids"], security_group_ids=security_group_ids
             ),
+            tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active") if self._tracing else None,
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment) if environment else None,
             # Lambda keeps its network interfaces for up to 20 minutes; without this the groups cannot go before them.
             replace_security_groups_on_destroy=True,

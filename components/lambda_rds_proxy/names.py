@@ -26,3 +26,13 @@ def physical_name(*parts: str, max_length: int = MAX_LENGTH) -> str:
         return clean
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGEST_LENGTH]
     return f"{clean[: max_length - _DIGEST_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def name_if_long(project: str, stack: str, name: str, *, max_length: int) -> str | None:
+    """None where Pulumi can name a resource itself, which is best; a name where its suffix would not fit any more.
+
+    Pulumi appends a hyphen and 7 digits to the logical name and fails when the result is above AWS's limit.
+    """
+    if len(name) + 1 + _DIGEST_LENGTH <= max_length:
+        return None
+    return physical_name(project, stack, name, max_length=max_length)

@@ -44,8 +44,14 @@ class DatabaseRef(TypedDict):
     """Security group of the database; rules are added to it, never inline."""
     admin_secret_arn: NotRequired[pulumi.Input[str]]
     """Secret with the master user's `username` and `password`. Without it no user can be made: the SQL is printed."""
+    admin_secret_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key that encrypts that secret."""
     max_connections: NotRequired[int]
     """`max_connections` of the database, for the connection budget."""
+    instance_class: NotRequired[str]
+    """Class of its instances, for the cost of a proxy and its free addresses."""
+    readers: NotRequired[int]
+    """Instances of a cluster beside its writer, where it is known; a reader endpoint needs one."""
 
 
 class DatabaseUserRef(TypedDict):
@@ -57,6 +63,8 @@ class DatabaseUserRef(TypedDict):
     """iam, iam-end-to-end or secret."""
     secret_arn: NotRequired[pulumi.Input[str]]
     """Secret with `username` and `password`, known once it has a value; absent for iam-end-to-end."""
+    secret_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key that encrypts the secret."""
     admin_function_name: NotRequired[pulumi.Input[str]]
     """The private function that made the user and can verify the way through; absent without bootstrap."""
     admin_role_name: NotRequired[pulumi.Input[str]]
@@ -90,6 +98,8 @@ class ProxyRef(TypedDict):
     """Name of the database the application uses."""
     secret_arn: NotRequired[pulumi.Input[str]]
     """Secret that clients read, for auth secret."""
+    secret_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key that encrypts the secret."""
     security_group_id: pulumi.Input[str]
     """Security group of the proxy."""
     client_security_group_id: pulumi.Input[str]

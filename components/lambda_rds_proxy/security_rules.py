@@ -33,7 +33,23 @@ def allow(
         description=description,
         opts=opts,
     )
-    ingress = aws.vpc.SecurityGroupIngressRule(
+    return [
+        egress,
+        admit(name, client=client, server=server, port=port, description=description, opts=opts),
+    ]
+
+
+def admit(
+    name: str,
+    *,
+    client: pulumi.Input[str],
+    server: pulumi.Input[str],
+    port: pulumi.Input[int],
+    description: str,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Let the group `server` take TCP connections from the group `client` on `port`: the half that is the server's."""
+    return aws.vpc.SecurityGroupIngressRule(
         f"{name}-ingress",
         security_group_id=server,
         referenced_security_group_id=client,
@@ -43,7 +59,6 @@ def allow(
         description=description,
         opts=opts,
     )
-    return [egress, ingress]
 
 
 def allow_secrets_manager(

@@ -179,6 +179,12 @@ TYPES: Mapping[str, ResourceType] = {
     "aws:secretsmanager/secretVersion:SecretVersion": _row(
         force_new=["secretId", "secretString", "secretBinary", "secretStringWoVersion"]
     ),
+    "aws:secretsmanager/secretRotation:SecretRotation": _row(force_new=["secretId"]),
+    "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": _row(
+        name="name",
+        name_length=64,
+        force_new=["name"],
+    ),
     "aws:lambda/function:Function": _row(
         name="name",
         name_length=64,

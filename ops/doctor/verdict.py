@@ -358,7 +358,7 @@ def _well(seen: Evidence) -> Verdict | None:
     return Verdict(
         cause=Cause.HEALTHY,
         title="All is well.",
-        numbers=(f"{seen.invocations:,} invocations, none failed", *(_proof(seen) or _pool(seen))),
+        numbers=(_invocations(seen), *(_proof(seen) or _pool(seen))),
         is_not="a promise for more load than this",
         next_step="none",
     )
@@ -430,6 +430,12 @@ def _pool(seen: Evidence) -> tuple[str, ...]:
     if seen.borrow_latency is not None:
         numbers.append(f"a client has its connection after {seen.borrow_latency:,.1f} ms")
     return tuple(numbers)
+
+
+def _invocations(seen: Evidence) -> str:
+    if not seen.invocations:
+        return f"no invocation in {seen.seconds:g} s, but {seen.clients} client connections"
+    return f"{seen.invocations:,} invocations, none failed"
 
 
 def _failures(seen: Evidence) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class _Plot:
         self._right, self._top = right or 1.0, top or 1.0
         self._titles = (x_title, y_title)
         self._parts: list[str] = []
-        self.labels = [(right * part / 5, f"{right * part / 5:.0f}") for part in range(6)]
+        self.labels = [(value, f"{value:g}") for value in _ticks(self._right)]
 
     def line(self, points: list[tuple[float, float]], name: str) -> None:
         """A line in the phase's colour."""
@@ -146,13 +146,12 @@ class _Plot:
         axes = f'<path d="M{_LEFT},{_TOP} V{floor} H{_WIDTH}" fill="none" stroke="#333"/>'
         for value, text in self.labels:
             axes += f'<text x="{self._x(value):.1f}" y="{floor + 15}" text-anchor="middle">{text}</text>'
-        for part in range(5):
-            value = self._top * part / 4
+        for value in _ticks(self._top):
             axes += f'<text x="{_LEFT - 6}" y="{self._y(value) + 4:.1f}" text-anchor="end">{value:,.0f}</text>'
         axes += f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{self._titles[0]}</text>'
         axes += f'<text x="{_LEFT + 6}" y="{_TOP}">{self._titles[1]}</text>'
         keys = "".join(
-            f'<text x="{_LEFT + 120 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
+            f'<text x="{_LEFT + 160 + 90 * index}" y="{_TOP}" fill="{_COLOURS[name]}">● {name}</text>'
             for index, name in enumerate(phases)
         )
         return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{axes}{"".join(self._parts)}{keys}</svg>'
@@ -162,3 +161,10 @@ class _Plot:
 
     def _y(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self._top
+
+
+def _ticks(end: float) -> list[float]:
+    """Round values from zero up to `end`, about five of them."""
+    size = 10.0 ** math.floor(math.log10(end / 5))
+    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size * 6 > end)
+    return [step * index for index in range(int(end / step) + 1) if step * index < end * 0.98]

@@ -1,61 +1,121 @@
-"""Which environment variables, by their names, carry a host."""
+"""What the names of environment variables say: where to connect, to which kind of thing, how large a pool."""
 
 import re
+from functools import lru_cache
+
+
+def _listed(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
 
 # A word of the name says that its value is where to connect …
-HOST_WORDS = frozenset(
-    {
-        "HOST",
-        "HOSTNAME",
-        "HOSTS",
-        "ENDPOINT",
-        "ADDRESS",
-        "ADDR",
-        "URL",
-        "URI",
-        "DSN",
-        "SERVER",
-        "CONNECTION",
-        "JDBC",
-        "CONN",
-        "CONNSTR",
-        "WRITER",
-        "READER",
-        "CONFIG",
-    }
+_HOST_WORDS = _listed(
+    """
+    HOST HOSTNAME HOSTS ENDPOINT ENDPOINTS ADDRESS ADDR URL URI DSN SERVER CONNECTION JDBC CONN CONNSTR
+    WRITER READER PRIMARY REPLICA MASTER CONFIG
+    """
 )
+_HOST_ENDINGS = ("HOST", "HOSTNAME", "HOSTADDR", "ENDPOINT", "URL", "URI", "DSN", "SERVER", "ADDRESS")
 # … unless the last word says that it is something else.
-OTHER_LAST_WORDS = frozenset(
-    {
-        "ARN",
-        "PORT",
-        "NAME",
-        "ID",
-        "USER",
-        "USERNAME",
-        "PASSWORD",
-        "TIMEOUT",
-        "LIMIT",
-        "REGION",
-        "IDENTIFIER",
-        "MAX",
-        "MIN",
-        "SECRET",
-        "PARAMETER",
-        "ENABLED",
-    }
+_OTHER_LAST_WORDS = _listed(
+    """
+    ARN PORT NAME ID USER USERNAME PASSWORD PASSWD PWD PASS TIMEOUT LIMIT REGION IDENTIFIER MAX MIN SECRET
+    PARAMETER PARAM PATH ENABLED KEY TABLE BUCKET VERSION TOKEN COUNT SIZE SCHEMA ENGINE
+    """
 )
+# Words of things that RDS serves; DocumentDB, Redis and others have words of their own.
+_DATABASE_WORDS = _listed(
+    """
+    DB DATABASE DATABASES PG PGSQL POSTGRES POSTGRESQL MYSQL MARIADB MSSQL SQLSERVER SQL RDS RDBMS AURORA
+    DATASOURCE JDBC SQLALCHEMY HIKARI KNEX TYPEORM PRISMA SEQUELIZE WRITER READER
+    """
+)
+_DATABASE_BEGINNINGS = ("DB", "PG", "DATABASE", "POSTGRES", "MYSQL", "MARIADB", "RDS", "AURORA", "JDBC")
+_OTHER_STORES = _listed(
+    """
+    DOCDB DOCUMENTDB MONGO MONGODB NEPTUNE REDIS VALKEY ELASTICACHE CACHE MEMCACHED REDSHIFT DYNAMO DYNAMODB
+    DSQL OPENSEARCH ELASTICSEARCH KAFKA RABBITMQ AMQP MQ SMTP MAIL FTP LDAP
+    """
+)
+_OTHER_SERVICES = _listed(
+    """
+    API QUEUE SQS SNS TOPIC WEBSOCKET WEBHOOK CALLBACK REDIRECT S3 BUCKET SITE FRONTEND WEB CDN COGNITO AUTH
+    LOGIN OAUTH SSM STS KMS SECRETS EVENTS STREAM KINESIS LAMBDA FUNCTION STEP SLACK OTEL OTLP METRICS LOG
+    LOGS LOGGING SENTRY DATADOG ECR REGISTRY STRIPE
+    """
+)
+_REFERENCE_WORDS = _listed(
+    """
+    ARN ID NAME PARAMETER PARAM PATH SECRET SSM KEY
+    """
+)
+_PASSWORD_WORDS = frozenset(["PASSWORD", "PASSWD", "PWD", "PASS", "PASSPHRASE"])
+_PASSWORD_ENDINGS = ("PASSWORD", "PASSWD", "PASS")
 
 
-def words(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
     """The words of a name in upper case: DB_HOST, dbHost and db-host alike."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return [word for word in re.split(r"[^A-Za-z0-9]+", spaced.upper()) if word]
+    return tuple(word for word in re.split(r"[^A-Za-z0-9]+", spaced.upper()) if word)
 
 
 def is_host_like(name: str) -> bool:
     """Whether a variable of this name carries a host, a URL or another connection text."""
     parts = words(name)
-    if not parts or parts[-1] in OTHER_LAST_WORDS:
+    if not parts or parts[-1] in _OTHER_LAST_WORDS:
         return False
-    return any(part in HOST_WORDS for part in parts) or parts in (["PGHOST"], ["DATABASE"], ["DB"])
+    if not is_database_like(name) and any(part in _OTHER_SERVICES or part in _OTHER_STORES for part in parts):
+        return False
+    return (
+        any(part in _HOST_WORDS for part in parts)
+        or parts[-1].endswith(_HOST_ENDINGS)
+        or parts in (("DATABASE",), ("DB",))
+    )
+
+
+def is_database_like(name: str) -> bool:
+    """Whether a variable of this name is about a relational database, and about nothing that has one of these names."""
+    parts = words(name)
+    if any(part in _OTHER_STORES for part in parts):
+        return False
+    return any(part in _DATABASE_WORDS for part in parts) or bool(parts and parts[0].startswith(_DATABASE_BEGINNINGS))
+
+
+def is_link(name: str) -> bool:
+    """Whether a variable of this name is SST's: the properties of a linked resource as JSON, its host perhaps."""
+    return name.startswith("SST_RESOURCE_")
+
+
+def is_reference_like(name: str) -> bool:
+    """Whether a variable of this name holds the name or ARN of a thing, not the thing."""
+    return words(name)[-1:] != () and words(name)[-1] in _REFERENCE_WORDS
+
+
+def is_password_like(name: str) -> bool:
+    """Whether a variable or key of this name holds a password, and not the name or ARN of one."""
+    parts = words(name)
+    return bool(parts) and (parts[-1] in _PASSWORD_WORDS or parts[-1].endswith(_PASSWORD_ENDINGS))
+
+
+_OPEN_NAMES = re.compile(
+    r"POOL_?SIZE|POOL_?MAX|MAX_?POOL|POOL_LIMIT|MAX(IMUM)?_?(DB_)?(OPEN_?)?CONN(ECTION)?S?|CONN(ECTION)?_?(LIMIT|MAX)"
+    r"|MAX_?OPEN|MAX_?OVERFLOW"
+)
+_IDLE_NAMES = re.compile(r"MAX_?IDLE(_?CONN(ECTION)?S?)?|POOL_?MIN|MIN(IMUM)?_?(POOL|IDLE)")
+_TIME_WORDS = _listed(
+    """
+    LIFETIME AGE TIME TIMEOUT TTL SECONDS MS MILLIS PERCENT DELAY INTERVAL LIFE USES RETRIES
+    """
+)
+
+
+def pool_size_of(name: str) -> str | None:
+    """What a variable of this name limits: "open" connections, "idle" connections, or None."""
+    parts = words(name)
+    if _TIME_WORDS.intersection(parts) or any(part.endswith(("TIMEOUT", "LIFETIME")) for part in parts):
+        return None
+    joined = "_".join(parts)
+    if _IDLE_NAMES.search(joined):
+        return "idle"
+    return "open" if _OPEN_NAMES.search(joined) else None

@@ -18,16 +18,17 @@ _SUFFIXES = (
     r"cloud\.adc-e\.uk",
 )
 _REGION = r"(?:[a-z]{2,4}(?:-[a-z]+)+-[0-9]+|global)"
+# Anything may stand before a host name ("-horders.…", "%40orders.…"), so only its tail is looked for, and each label is
+# read once: a name before the deciding label, and nothing after the suffix (…amazonaws.com.evil.com is another host).
 _ENDPOINT = re.compile(
-    r"(?<![a-z0-9.-])"
-    r"(?P<names>(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+)"
-    r"(?P<account>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\."
+    r"(?<=[a-z0-9]\.)"
+    r"(?P<deciding>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\."
     rf"(?:{_REGION}\.rds|rds\.{_REGION})\."
     rf"(?:{'|'.join(_SUFFIXES)})"
-    # Not a longer name (…amazonaws.com.evil.com); a trailing dot is the same host.
     r"(?![a-z0-9-])(?!\.[a-z0-9])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
+_NAMES_BEFORE = re.compile(r"[a-z0-9.-]*$", re.IGNORECASE | re.ASCII)
 _KINDS = (
     ("proxy-", "proxy"),
     ("cluster-custom-", "custom cluster endpoint"),
@@ -50,14 +51,30 @@ class Endpoint:
         """Whether this goes straight to a database."""
         return self.kind != "proxy"
 
+    @property
+    def identifier(self) -> str:
+        """The first label: the identifier of the instance or cluster."""
+        return self.host.partition(".")[0]
+
 
 def endpoints(text: str) -> list[Endpoint]:
     """Every RDS endpoint in a text: host, host:port, URL, JDBC, DSN, JSON or list."""
-    return [Endpoint(match[0].lower(), _kind(match["account"].lower())) for match in _ENDPOINT.finditer(text)]
+    found = []
+    for match in _ENDPOINT.finditer(text):
+        # 255 characters are DNS's longest name.
+        before = _NAMES_BEFORE.search(text, max(0, match.start() - 255), match.start())
+        names = before[0].lstrip(".-") if before else ""
+        found.append(Endpoint((names + match[0]).lower(), _kind(match["deciding"].lower())))
+    return found
 
 
-def _kind(account_label: str) -> str:
-    return next((kind for prefix, kind in _KINDS if account_label.startswith(prefix)), "instance endpoint")
+def endpoints_in(value: object) -> list[Endpoint]:
+    """Every RDS endpoint in a nested value."""
+    return [found for text in strings(value) for found in endpoints(text)]
+
+
+def _kind(deciding_label: str) -> str:
+    return next((kind for prefix, kind in _KINDS if deciding_label.startswith(prefix)), "instance endpoint")
 
 
 def strings(value: object) -> list[str]:

@@ -1,80 +1,130 @@
 """Thin adapters between Pulumi's policy SDK and the rules: the only place that touches the SDK's objects."""
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
-from pulumi_policy import ReportViolation, ResourceValidationArgs, StackValidationArgs
-from pulumi_policy.proxy import UnknownValueError
+from pulumi_policy import PolicyResource, ReportViolation, ResourceValidationArgs, StackValidationArgs
 
-from .facts import Facts, facts_of
-from .graph import Finding, Graph, Node
-from .resources import INSPECTED
-from .values import plain
+from .advisory import at_advisory_level
+from .configuration import Configuration, Option, configuration
+from .graph import Finding, Graph, Node, Other
+from .memory import Memory
+from .resources import INSPECTED, Kind, provider_of, tokens_of
+from .values import UNKNOWN, Json, properties
 
-# The engine takes 4 MiB in answer to a whole stack; a finding is below 1 KiB.
+# The engine takes 4 MiB in answer to a whole stack; a finding is below 2 KiB.
 _MOST_FINDINGS = 200
 _LONGEST_MESSAGE = 900
 
-ResourceRule = Callable[[str, str, dict[str, Any], dict[str, Any]], list[Finding]]
-StackRule = Callable[[Graph, dict[str, Any]], list[Finding]]
+ResourceRule = Callable[[str, str, Any, Configuration], list[Finding]]
+StackRule = Callable[[Graph, Configuration], list[Finding]]
 
 
-class Memory:
-    """Facts of the resource stage, by URN, for the stack stage of the same operation."""
+def today() -> date:
+    """The day by which exemptions expire."""
+    return datetime.now(UTC).date()
 
-    def __init__(self) -> None:
-        self._facts: dict[str, Facts] = {}
-        self._lock = threading.Lock()
 
-    def learn(self, urn: str, facts: Facts | None) -> None:
-        """Remember the facts of one resource."""
-        if facts is not None:
-            with self._lock:
-                self._facts[urn] = facts
+class _Configured:
+    """A policy's configuration, read once, and what is wrong with it, said once per operation."""
 
-    def recall(self, urn: str) -> Facts | None:
-        """What was remembered, if anything."""
-        with self._lock:
-            return self._facts.get(urn)
+    def __init__(self, options: tuple[Option, ...]) -> None:
+        self._options = options
+        self._given: Mapping[str, Any] | None = None
+        self._read = Configuration({})
+        self._said: set[str] = set()
+
+    def read(self, given: Mapping[str, Any]) -> Configuration:
+        """The configuration as of now."""
+        if given != self._given:
+            self._read, self._given = configuration(given, self._options), dict(given)
+        return self._read
+
+    def mistakes(self, config: Configuration) -> list[Finding]:
+        """What was not said yet."""
+        new = [problem for problem in config.problems if problem not in self._said]
+        self._said.update(new)
+        return [Finding("", f"The configuration of this policy is wrong: {problem}", decided=False) for problem in new]
 
 
 def resource_validation(
-    tokens: frozenset[str], rule: ResourceRule, memory: Memory
+    rule: ResourceRule, *kinds: Kind, memory: Memory, options: tuple[Option, ...]
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """A resource policy's `validate`: other types are "not applicable", so that compliance figures are honest."""
+    tokens, configured = tokens_of(*kinds), _Configured(options)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type not in tokens:
+        token, urn = args.resource_type, args.urn
+        if token not in INSPECTED:
             args.not_applicable("not a type this policy inspects")  # raises the SDK's own private error
 
         def judge() -> list[Finding]:
-            properties = plain(args.props)
-            memory.learn(args.urn, facts_of(args.resource_type, properties))
-            return rule(args.urn, args.resource_type, properties, dict(args.get_config()))
+            # Any of the policies may be disabled, so each asks for the inputs of every type that some policy inspects.
+            inputs = memory.inputs(
+                urn, token, reader=configured, read=lambda: properties(args.props, provider_of(token).properties)
+            )
+            if token not in tokens:
+                return []
+            config = configured.read(args.get_config())
+            found = rule(urn, token, inputs, config)
+            return [*exempted(found, [urn], config), *configured.mistakes(config)]
 
-        for finding in guarded(judge):
-            report(finding.text, None)
+        say(guarded(judge), report)
+        if token not in tokens:
+            args.not_applicable("not a type this policy inspects")
 
     return validate
 
 
-def stack_validation(rule: StackRule, memory: Memory) -> Callable[[StackValidationArgs, ReportViolation], None]:
-    """A stack policy's `validate`."""
+def stack_validation(
+    rule: StackRule, judged: Kind, *read: Kind, memory: Memory, options: tuple[Option, ...]
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
+    judged_tokens, tokens, configured = tokens_of(judged), tokens_of(judged, *read), _Configured(options)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for finding in guarded(lambda: rule(_graph(args, memory), dict(args.get_config()))):
-            report(finding.text, finding.urn or None)
+        if not any(resource.resource_type in judged_tokens for resource in args.resources):
+            args.not_applicable("nothing in this stack that this policy inspects")
+
+        def judge() -> list[Finding]:
+            config = configured.read(args.get_config())
+            graph = _graph(args, tokens, memory)
+            found = rule(graph, config)
+            return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
+
+        say(guarded(judge), report)
 
     return validate
+
+
+def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuration) -> list[Finding]:
+    """The findings that no exemption covers; an expired exemption is reported with what it covered, or alone."""
+    if not config.exemptions:
+        return list(found)
+    left = []
+    now = today()
+    for finding in found:
+        matching = [exemption for exemption in config.exemptions if exemption.matches(finding.urn)]
+        if all(exemption.expired(now) for exemption in matching):
+            notes = [f" Its exemption ({each.reason}) expired on {each.expires}." for each in matching]
+            left.append(Finding(finding.urn, finding.text + "".join(notes), finding.decided))
+    reported = {finding.urn for finding in left}
+    left += [
+        Finding(urn, f"Its exemption ({each.reason}) expired on {each.expires}: renew or remove it.", decided=False)
+        for urn in urns
+        if urn not in reported
+        for each in config.exemptions
+        if each.expired(now) and each.matches(urn)
+    ]
+    return left
 
 
 def guarded(judge: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """Findings, capped; an error of our own becomes a finding too, by type only: its text may hold secrets."""
     try:
-        found = sorted(judge(), key=lambda finding: (finding.urn, finding.text))
-    except UnknownValueError:
-        raise  # the SDK shows it as advisory; every read goes through `plain`, so this is never reached
+        found = sorted(judge(), key=lambda finding: (not finding.decided, finding.urn, finding.text))
     except Exception as error:
         return [
             Finding(
@@ -83,26 +133,57 @@ def guarded(judge: Callable[[], Iterable[Finding]]) -> list[Finding]:
                 "in the policy group's configuration, and report it.",
             )
         ]
-    shown = [Finding(finding.urn, finding.text[:_LONGEST_MESSAGE]) for finding in found[:_MOST_FINDINGS]]
+    shown = [Finding(each.urn, each.text[:_LONGEST_MESSAGE], each.decided) for each in found[:_MOST_FINDINGS]]
     if len(found) > _MOST_FINDINGS:
-        shown.append(Finding("", f"… and {len(found) - _MOST_FINDINGS} more findings of this policy."))
+        rest = found[_MOST_FINDINGS:]
+        decided = any(finding.decided for finding in rest)
+        shown.append(Finding("", f"… and {len(rest)} more findings of this policy.", decided))
     return shown
 
 
-def _graph(args: StackValidationArgs, memory: Memory) -> Graph:
-    return Graph(
+def say(found: Iterable[Finding], report: ReportViolation) -> None:
+    """Report findings: what is decided at the policy's level, what is not at advisory level."""
+    for finding in found:
+        reporter = report if finding.decided else at_advisory_level(report)
+        if reporter is not None:
+            reporter(finding.text, finding.urn or None)
+
+
+def _outputs(resource: PolicyResource) -> Json:
+    # While a provider's own configuration is unknown, the engine hands out an empty map.
+    return properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN
+
+
+def _fed_by(resource: PolicyResource, name: str) -> list[str]:
+    return [dependency.urn for dependency in resource.property_dependencies.get(name, ())]
+
+
+def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) -> Graph:
+    nodes = [
         Node(
             urn=resource.urn,
             token=resource.resource_type,
-            properties=plain(resource.props) if resource.resource_type in INSPECTED else {},
-            parent=resource.parent.urn if resource.parent else None,
-            feeds={
-                name: frozenset(dependency.urn for dependency in dependencies)
-                for name, dependencies in resource.property_dependencies.items()
-            }
-            if resource.resource_type in INSPECTED
-            else {},
-            facts=memory.recall(resource.urn),
+            show=partial(_outputs, resource),
+            inputs=memory.recall(resource.urn),
+            fed_by=partial(_fed_by, resource),
         )
         for resource in args.resources
-    )
+        if resource.resource_type in tokens
+    ]
+
+    def everything() -> Iterable[Other]:
+        return (
+            Other(
+                urn=resource.urn,
+                token=resource.resource_type,
+                parent=resource.parent.urn if resource.parent else None,
+                fed_by=frozenset(
+                    dependency.urn
+                    for dependencies in resource.property_dependencies.values()
+                    for dependency in dependencies
+                ),
+            )
+            for resource in args.resources
+        )
+
+    return Graph(nodes, everything)

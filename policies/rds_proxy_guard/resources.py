@@ -4,47 +4,118 @@ A new provider is one `Provider` row. Type tokens of pulumi-aws classic are the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
+from functools import cached_property
+
+Path = tuple[str, ...]
 
 
 class Kind(Enum):
     """What a resource is, to these rules."""
 
     FUNCTION = "function"
+    INVOCATION = "invocation"
     DATABASE = "database"
     PROXY = "proxy"
+    PROXY_ENDPOINT = "proxy endpoint"
     TARGET_GROUP = "target group"
     TARGET = "target"
+    PARAMETER = "parameter"
+    SECRET = "secret"  # noqa: S105 - a kind of resource
+    SECRET_VERSION = "secret version"  # noqa: S105
+    DNS_RECORD = "DNS record"
+    SECURITY_GROUP = "security group"
+    INGRESS_RULE = "ingress rule"
+
+
+HOLDERS = frozenset({Kind.PARAMETER, Kind.SECRET, Kind.SECRET_VERSION, Kind.DNS_RECORD})
+"""What can hand a host on: a function gets the holder, or its name, and finds the host in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """One provider: its tokens by kind, and the property paths that differ between providers."""
+    """One provider: its tokens by kind, and the property paths; those without a default differ between providers."""
 
     tokens: Mapping[str, Kind]
-    environment: tuple[str, ...] = ("environment", "variables")
-    pool: tuple[str, ...]
-    proxy_name: tuple[str, ...]
-    target_databases: tuple[str, ...]
+    pool: Path
+    function_name: Path
+    proxy_name: Path
+    proxy_auth: Path
+    database_names: tuple[Path, ...]
+    target_databases: tuple[Path, ...]
+    contents: tuple[Path, ...]
+    holder_names: tuple[Path, ...]
+    inline_ingress: Path
+    rule_group: Path
+    group_ids: tuple[Path, ...]
+    environment: Path = ("environment", "variables")
+    function_groups: Path = ("vpcConfig", "securityGroupIds")
+    invoked: Path = ("functionName",)
+    engine: Path = ("engine",)
+    engine_mode: Path = ("engineMode",)
+    port: Path = ("port",)
+    engine_family: Path = ("engineFamily",)
+    link_proxy: Path = ("dbProxyName",)
+    require_tls: Path = ("requireTls",)
+    idle_client_timeout: Path = ("idleClientTimeout",)
+    default_auth_scheme: Path = ("defaultAuthScheme",)
+    secret: Path = ("secretId",)
+    security_groups: tuple[Path, ...] = (("vpcSecurityGroupIds",), ("vpcSecurityGroups",))
 
+    @cached_property
+    def properties(self) -> frozenset[str]:
+        """The top-level properties that some rule reads; nothing else of a resource is touched."""
+        found = set(RULE_PROPERTIES)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                found |= {each[0] if isinstance(each, tuple) else value[0] for each in value}
+        return frozenset(found)
+
+
+# How rules of a security group, inline or of their own, name who is admitted and where; no two providers disagree.
+GROUP_SOURCES = ("securityGroups", "sourceSecurityGroupId", "referencedSecurityGroupId")
+CIDR_SOURCES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp")
+LIST_SOURCES = ("prefixListIds", "prefixListId", "sourcePrefixListId")
+RULE_PROPERTIES = frozenset(
+    {*GROUP_SOURCES, *CIDR_SOURCES, *LIST_SOURCES, "self", "type", "protocol", "ipProtocol", "fromPort", "toPort"}
+)
 
 CLASSIC = Provider(
     tokens={
         "aws:lambda/function:Function": Kind.FUNCTION,
+        "aws:lambda/invocation:Invocation": Kind.INVOCATION,
         "aws:rds/instance:Instance": Kind.DATABASE,
         "aws:rds/cluster:Cluster": Kind.DATABASE,
         "aws:rds/clusterInstance:ClusterInstance": Kind.DATABASE,
         "aws:rds/clusterEndpoint:ClusterEndpoint": Kind.DATABASE,
         "aws:rds/globalCluster:GlobalCluster": Kind.DATABASE,
+        "aws:rds/shardGroup:ShardGroup": Kind.DATABASE,
         "aws:rds/proxy:Proxy": Kind.PROXY,
-        "aws:rds/proxyEndpoint:ProxyEndpoint": Kind.PROXY,
+        "aws:rds/proxyEndpoint:ProxyEndpoint": Kind.PROXY_ENDPOINT,
         "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": Kind.TARGET_GROUP,
         "aws:rds/proxyTarget:ProxyTarget": Kind.TARGET,
+        "aws:ssm/parameter:Parameter": Kind.PARAMETER,
+        "aws:secretsmanager/secret:Secret": Kind.SECRET,
+        "aws:secretsmanager/secretVersion:SecretVersion": Kind.SECRET_VERSION,
+        "aws:route53/record:Record": Kind.DNS_RECORD,
+        "aws:ec2/securityGroup:SecurityGroup": Kind.SECURITY_GROUP,
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind.SECURITY_GROUP,
+        "aws:ec2/securityGroupRule:SecurityGroupRule": Kind.INGRESS_RULE,
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Kind.INGRESS_RULE,
     },
     pool=("connectionPoolConfig", "maxConnectionsPercent"),
+    function_name=("name",),
     proxy_name=("name",),
-    target_databases=("dbInstanceIdentifier", "dbClusterIdentifier"),
+    proxy_auth=("auths",),
+    database_names=(("identifier",), ("clusterIdentifier",)),
+    target_databases=(("dbInstanceIdentifier",), ("dbClusterIdentifier",)),
+    contents=(("value",), ("insecureValue",), ("secretString",), ("records",)),
+    holder_names=(("name",), ("arn",), ("id",), ("fqdn",)),
+    inline_ingress=("ingress",),
+    rule_group=("securityGroupId",),
+    group_ids=(("id",),),
 )
 NATIVE = Provider(
     tokens={
@@ -53,18 +124,38 @@ NATIVE = Provider(
         "aws-native:rds:DbCluster": Kind.DATABASE,
         "aws-native:rds:DbClusterEndpoint": Kind.DATABASE,
         "aws-native:rds:GlobalCluster": Kind.DATABASE,
+        "aws-native:rds:DbShardGroup": Kind.DATABASE,
         "aws-native:rds:DbProxy": Kind.PROXY,
-        "aws-native:rds:DbProxyEndpoint": Kind.PROXY,
+        "aws-native:rds:DbProxyEndpoint": Kind.PROXY_ENDPOINT,
         "aws-native:rds:DbProxyTargetGroup": Kind.TARGET_GROUP,
+        "aws-native:ssm:Parameter": Kind.PARAMETER,
+        "aws-native:secretsmanager:Secret": Kind.SECRET,
+        "aws-native:secretsmanager:SecretTargetAttachment": Kind.SECRET_VERSION,
+        "aws-native:route53:RecordSet": Kind.DNS_RECORD,
+        "aws-native:ec2:SecurityGroup": Kind.SECURITY_GROUP,
+        "aws-native:ec2:SecurityGroupIngress": Kind.INGRESS_RULE,
     },
     pool=("connectionPoolConfigurationInfo", "maxConnectionsPercent"),
+    function_name=("functionName",),
     proxy_name=("dbProxyName",),
-    target_databases=("dbInstanceIdentifiers", "dbClusterIdentifiers"),
+    proxy_auth=("auth",),
+    database_names=(("dbInstanceIdentifier",), ("dbClusterIdentifier",)),
+    target_databases=(("dbInstanceIdentifiers",), ("dbClusterIdentifiers",)),
+    # A SecretTargetAttachment writes its target's host into the secret.
+    contents=(("value",), ("secretString",), ("resourceRecords",), ("targetId",)),
+    holder_names=(("name",), ("arn",), ("id",)),
+    inline_ingress=("securityGroupIngress",),
+    rule_group=("groupId",),
+    group_ids=(("groupId",), ("id",)),
 )
+
 _BY_TOKEN = {token: (kind, provider) for provider in (CLASSIC, NATIVE) for token, kind in provider.tokens.items()}
 INSPECTED = frozenset(_BY_TOKEN)
-FUNCTIONS = frozenset(token for token, (kind, _) in _BY_TOKEN.items() if kind is Kind.FUNCTION)
-TARGET_GROUPS = frozenset(token for token, (kind, _) in _BY_TOKEN.items() if kind is Kind.TARGET_GROUP)
+
+
+def tokens_of(*kinds: Kind) -> frozenset[str]:
+    """All providers' type tokens of these kinds."""
+    return frozenset(token for token, (kind, _) in _BY_TOKEN.items() if kind in kinds)
 
 
 def kind_of(token: str) -> Kind | None:

@@ -29,6 +29,30 @@ class _Aws(pulumi_mocks.Mocks):
                 "zoneIds": ["euw1-az1", "euw1-az2", "euw1-az3"],
             },
             "aws:index/getRegion:getRegion": {"region": REGION, "id": REGION},
+            "aws:index/getPartition:getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
+            "aws:rds/getInstance:getInstance": {
+                "address": f"orders-db.abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "port": 6432,
+                "resourceId": "db-EXISTING",
+                "vpcSecurityGroups": ["sg-existing", "sg-other"],
+            },
+            "aws:rds/getCluster:getCluster": {
+                "endpoint": f"orders.cluster-abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "port": 3307,
+                "clusterResourceId": "cluster-EXISTING",
+                "vpcSecurityGroupIds": ["sg-existing"],
+            },
+            "aws:rds/getProxy:getProxy": {
+                "arn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-0fedcba9876543210",
+                "endpoint": f"console.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com",
+                "vpcSecurityGroupIds": ["sg-proxy"],
+            },
+            "aws:ec2/getSubnet:getSubnet": {
+                "id": args.args.get("id"),
+                "vpcId": "vpc-1",
+                "availabilityZoneId": f"euw1-az{str(args.args.get('id'))[-1]}",
+                "availableIpAddressCount": 5,
+            },
         }
         return known[args.token], []
 
@@ -64,6 +88,9 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
         "aws:cloudwatch/logGroup:LogGroup": {"arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"},
         "aws:lambda/function:Function": {"arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"},
         "aws:lambda/invocation:Invocation": {"result": "{}"},
+        "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": {
+            "outputs": {"RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotation"}
+        },
         "aws:rds/subnetGroup:SubnetGroup": {"name": name},
         "aws:rds/parameterGroup:ParameterGroup": {"name": name},
         "aws:rds/clusterParameterGroup:ClusterParameterGroup": {"name": name},

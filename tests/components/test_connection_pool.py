@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rds_proxy.connection_pool import ConnectionPool, check_total_percent
+from lambda_rds_proxy.engines import Engine
 
 
 def test_the_defaults_have_no_problems() -> None:
-    assert ConnectionPool().problems() == []
+    assert ConnectionPool().problems(Engine.POSTGRESQL) == []
 
 
 @pytest.mark.parametrize(
@@ -23,13 +24,13 @@ def test_the_defaults_have_no_problems() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named(settings: dict[str, int], named: str) -> None:
-    (problem,) = ConnectionPool(**settings).problems()  # type: ignore[arg-type]
+    (problem,) = ConnectionPool(**settings).problems(Engine.POSTGRESQL)  # type: ignore[arg-type]
     assert problem.startswith(named)
 
 
 def test_all_problems_are_reported_at_once() -> None:
     pool = ConnectionPool(max_connections_percent=0, connection_borrow_timeout=999, idle_client_timeout=0)
-    assert len(pool.problems()) == 3
+    assert len(pool.problems(Engine.POSTGRESQL)) == 3
 
 
 @given(st.integers(1, 100))

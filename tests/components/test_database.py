@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -100,3 +101,125 @@ def test_the_reference_names_what_a_proxy_needs() -> None:
     assert reference["resource_id"].startswith("db-")
     assert reference["admin_secret_arn"].startswith("arn:aws:secretsmanager:")
     assert reference["endpoint"] == "db.abcdefghijkl.eu-west-1.rds.amazonaws.com"
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+
+
+def parameters(declared: Declared) -> dict[str, tuple[str, str]]:
+    group = (declared.all("rds/parameterGroup:ParameterGroup") + declared.all("ClusterParameterGroup"))[0]
+    return {each["name"]: (each["value"], each["applyMethod"]) for each in group.inputs["parameters"]}
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_customer_managed_key_encrypts_storage_master_secret_and_insights(kind: TargetKind) -> None:
+    declared = database(kind=kind, kms_key_arn=KEY)
+    made = (declared.all("rds/instance:Instance") + declared.all("rds/cluster:Cluster"))[0].inputs
+    assert (made["kmsKeyId"], made["masterUserSecretKmsKeyId"], made["storageEncrypted"]) == (KEY, KEY, True)
+    insights = (declared.all("rds/instance:Instance") + declared.all("ClusterInstance"))[0].inputs
+    assert insights["performanceInsightsKmsKeyId"] == KEY
+    assert declared.result["admin_secret_kms_key_arn"] == KEY
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_restored_database_takes_master_user_and_database_from_its_snapshot(kind: TargetKind) -> None:
+    declared = database(kind=kind, snapshot_identifier="orders-final")
+    made = (declared.all("rds/instance:Instance") + declared.all("rds/cluster:Cluster"))[0].inputs
+    assert made["snapshotIdentifier"] == "orders-final"
+    assert not {"username", "masterUsername", "dbName", "databaseName"} & set(made)
+    assert made["manageMasterUserPassword"] is True
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_database_listens_on_any_port_it_is_given(kind: TargetKind) -> None:
+    declared = database(kind=kind, port=6432)
+    made = (declared.all("rds/instance:Instance") + declared.all("rds/cluster:Cluster"))[0].inputs
+    assert made["port"] == 6432
+    assert declared.result["port"] == 6432
+
+
+def test_more_parameters_wait_for_the_next_start_and_leave_tls_alone() -> None:
+    found = parameters(database(parameters={"log_min_duration_statement": "500"}))
+    assert found == {
+        "log_min_duration_statement": ("500", "pending-reboot"),
+        "rds.force_ssl": ("1", "immediate"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "on"),
+    [
+        ({}, True),
+        ({"performance_insights": False}, False),
+        ({"engine": Engine.MYSQL}, False),
+        ({"engine": Engine.MYSQL, "instance_class": "db.m7g.large"}, True),
+        ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER}, False),
+        ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER, "instance_class": "db.r6g.large"}, True),
+    ],
+)
+def test_performance_insights_is_on_where_the_class_has_it(args: Any, on: bool) -> None:
+    declared = database(**args)
+    made = (declared.all("rds/instance:Instance") + declared.all("ClusterInstance"))[0].inputs
+    assert made.get("performanceInsightsEnabled", False) is on
+
+
+def test_a_serverless_cluster_scales_between_its_capacities_and_the_highest_says_how_many_connections() -> None:
+    declared = database(kind=TargetKind.CLUSTER, instance_class="db.serverless", min_capacity=1, max_capacity=16)
+    scaling = declared.one("rds/cluster:Cluster").inputs["serverlessv2ScalingConfiguration"]
+    assert scaling == {"minCapacity": 1, "maxCapacity": 16}
+    assert declared.one("ClusterInstance").inputs["instanceClass"] == "db.serverless"
+    assert declared.result["max_connections"] == 3360
+
+
+def test_a_prod_cluster_survives_the_loss_of_a_zone() -> None:
+    declared = database(profile=Profile.PROD, kind=TargetKind.CLUSTER)
+    assert len(declared.all("ClusterInstance")) == 2
+    assert declared.result["readers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            {"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 0},
+            "would never scale to zero",
+        ),
+        ({"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 0.7}, "in steps of 0.5"),
+        (
+            {"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 8, "max_capacity": 4},
+            "maxCapacity is 4; it must be from 1 to 256 ACU in steps of 0.5 and not below minCapacity",
+        ),
+        ({"instance_class": "db.serverless"}, "only a cluster is serverless"),
+        ({"max_capacity": 8}, "for instanceClass db.serverless only"),
+        ({"kind": TargetKind.CLUSTER, "instance_class": "db.t4g.micro"}, "the smallest is db.t4g.medium"),
+        ({"parameters": {"rds.force_ssl": "0"}}, "the database refuses plain text in any case"),
+        ({"parameters": {"max_connections": "50"}}, "give it as maxConnections"),
+        ({"backup_retention_days": 0}, "backupRetentionDays is 0; it must be between 1 and 35 with profile dev"),
+        ({"backup_retention_days": 3, "profile": Profile.PROD}, "between 7 and 35 with profile prod"),
+        ({"kind": TargetKind.CLUSTER, "instances": 1, "profile": Profile.PROD}, "needs 2"),
+        ({"port": 80}, "port is 80; RDS takes 1150 to 65535"),
+    ],
+)
+def test_what_cannot_go_together_is_refused_with_the_reason(args: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        database(**args)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ValueError, match=r"backupRetentionDays is 0.*port is 80"):
+        database(backup_retention_days=0, port=80)
+
+
+@pytest.mark.parametrize(("version", "warned"), [("16.3", False), ("99", True), ("1", True)])
+def test_a_version_that_no_proxy_is_documented_for_is_warned_about(version: str, warned: bool) -> None:
+    assert any("RDS Proxy is documented for" in each for each in database(engine_version=version).messages) is warned
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_very_long_logical_name_still_gives_identifiers_that_rds_accepts(kind: TargetKind) -> None:
+    whole: Any = {"network": NETWORK, "kind": kind}
+    declared = declare(lambda: Database("Orders-" * 12, whole).reference)
+    made = declared.all("rds/instance:Instance") + declared.all("ClusterInstance") + declared.all("rds/cluster:Cluster")
+    names = [each.inputs.get("identifier") or each.inputs["clusterIdentifier"] for each in made]
+    assert all(re.fullmatch(r"[a-z](?:-?[a-z0-9])*", each) and len(each) <= 63 for each in names)
+    assert len(set(names)) == len(names)

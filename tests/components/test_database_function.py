@@ -104,3 +104,51 @@ def test_names_that_the_proxy_or_lambda_gives_cannot_be_overridden(name: str) ->
 def test_other_variables_and_pool_sizes_are_passed_on() -> None:
     variables = environment(function(environment={"STAGE": "x", "DB_POOL_MAX_OPEN": "2"}))
     assert (variables["STAGE"], variables["DB_POOL_MAX_OPEN"]) == ("x", "2")
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+
+
+def test_the_key_of_its_secret_may_be_used_through_secrets_manager_only() -> None:
+    declared = function({**PROXY, "auth": Auth.SECRET, "secret_kms_key_arn": KEY})
+    _, key = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
+    assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], KEY)
+    assert key["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}
+
+
+def test_an_iam_client_may_not_read_the_secret_of_its_user() -> None:
+    declared = function({**PROXY, "secret_kms_key_arn": KEY})
+    (statement,) = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
+    assert statement["Action"] == ["rds-db:connect"]
+
+
+def test_a_traced_function_may_send_traces_and_others_may_not() -> None:
+    traced = function(tracing=True)
+    assert traced.one("function:Function").inputs["tracingConfig"] == {"mode": "Active"}
+    *_, statement = traced.statements(traced.one("rolePolicy:RolePolicy", "app-runtime"))
+    assert statement["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    plain = function()
+    assert "tracingConfig" not in plain.one("function:Function").inputs
+    actions = [
+        action
+        for each in plain.statements(plain.one("rolePolicy:RolePolicy", "app-runtime"))
+        for action in each["Action"]
+    ]
+    assert not any(action.startswith("xray:") for action in actions)
+
+
+def test_its_log_is_kept_as_long_as_asked_for_and_encrypted_with_the_given_key() -> None:
+    group = function(log_retention_days=30, log_kms_key_arn=KEY).one("logGroup:LogGroup").inputs
+    assert (group["retentionInDays"], group["kmsKeyId"]) == (30, KEY)
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_both_architectures_are_built_for(architecture: str) -> None:
+    assert function(architecture=architecture).one("function:Function").inputs["architectures"] == [architecture]
+
+
+def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
+    whole: Any = {"network": NETWORK, "proxy": PROXY, "path": "handler"}
+    declared = declare(lambda: DatabaseFunction("orders-" * 20, whole).function_name)
+    assert len(declared.one("function:Function").inputs["name"]) <= 64
+    assert len(declared.one("iam/role:Role").inputs["name"]) <= 64

@@ -1,11 +1,14 @@
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
 from lambda_rds_proxy import DatabaseProxy
-from lambda_rds_proxy.engines import Auth, Engine, TargetKind
+from lambda_rds_proxy.engines import ENGINES, Auth, Engine, TargetKind
 from tests.components.declared import Declared, Registered, declare
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
@@ -24,7 +27,12 @@ DATABASE: Any = {
     "resource_id": "db-ABCDEFGHIJKL",
     "security_group_id": "sg-database",
 }
-CLUSTER = {**DATABASE, "kind": TargetKind.CLUSTER, "identifier": "orders-cluster", "resource_id": "cluster-ABCDEFG"}
+CLUSTER: Any = {
+    **DATABASE,
+    "kind": TargetKind.CLUSTER,
+    "identifier": "orders-cluster",
+    "resource_id": "cluster-ABCDEFG",
+}
 
 
 def proxy(auth: Auth = Auth.IAM, database: Any = DATABASE, network: Any = NETWORK, **args: Any) -> Declared:
@@ -239,3 +247,202 @@ def test_every_child_has_the_component_as_its_parent() -> None:
     declared = proxy(database=CLUSTER, reader_endpoint=True)
     component = declared.one("index:DatabaseProxy")
     assert {each.parent for each in declared.resources if each is not component} == {component.urn}
+
+
+REPORTING: Any = {"user": "reporting", "auth": Auth.SECRET, "secret_arn": f"{SECRET}-reporting"}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+VIA_SECRETS_MANAGER = {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}
+
+
+def test_every_user_has_its_own_secret_its_own_login_and_its_own_reference() -> None:
+    declared = declare(
+        lambda: (
+            DatabaseProxy(
+                "orders",
+                {
+                    "network": NETWORK,
+                    "database": DATABASE,
+                    "user": {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET},
+                    "more_users": [REPORTING],
+                },
+            ).references
+        )
+    )
+    auths = declared.one("rds/proxy:Proxy").inputs["auths"]
+    assert [(each["secretArn"], each["iamAuth"]) for each in auths] == [
+        (SECRET, "REQUIRED"),
+        (REPORTING["secret_arn"], "DISABLED"),
+    ]
+    statements = declared.statements(role_policy(declared))
+    assert [each["Resource"] for each in statements] == [SECRET, REPORTING["secret_arn"]]
+    assert declared.result["reporting"]["secret_arn"] == REPORTING["secret_arn"]
+    assert (declared.result["app"]["auth"], declared.result["reporting"]["auth"]) == ("iam", "secret")
+
+
+def test_users_with_and_without_a_secret_share_a_proxy_that_uses_iam_by_default() -> None:
+    declared = proxy(Auth.IAM_END_TO_END, more_users=[REPORTING])
+    inputs = declared.one("rds/proxy:Proxy").inputs
+    assert inputs["defaultAuthScheme"] == "IAM_AUTH"
+    assert [each["secretArn"] for each in inputs["auths"]] == [REPORTING["secret_arn"]]
+    login, secret = declared.statements(role_policy(declared))
+    assert (login["Action"], login["Resource"].rsplit("/", 1)[1]) == (["rds-db:connect"], "app")
+    assert secret["Resource"] == REPORTING["secret_arn"]
+
+
+def test_the_key_of_a_secret_may_be_used_by_way_of_secrets_manager_only() -> None:
+    user: Any = {**REPORTING, "secret_kms_key_arn": KEY}
+    declared = proxy(more_users=[user])
+    *_, key = declared.statements(role_policy(declared))
+    assert key == {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": KEY,
+        "Condition": VIA_SECRETS_MANAGER,
+    }
+    assert not any("kms:Decrypt" in each["Action"] for each in proxy().statements(role_policy(proxy())))
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_the_password_type_is_the_familys_own_and_another_familys_is_refused(engine: Engine) -> None:
+    database = {**DATABASE, "engine": engine}
+    for allowed in ENGINES[engine].client_password_auth_types:
+        declared = proxy(Auth.SECRET, database=database, client_password_auth_type=allowed)
+        (auth,) = declared.one("rds/proxy:Proxy").inputs["auths"]
+        assert auth["clientPasswordAuthType"] == allowed
+        assert allowed in auth["description"]  # else the provider misses a change of the type
+    other = next(each for each in Engine if each is not engine)
+    for refused in ENGINES[other].client_password_auth_types:
+        with pytest.raises(ValueError, match=f"{refused}; a proxy of the family {ENGINES[engine].proxy_family} takes"):
+            proxy(Auth.SECRET, database=database, client_password_auth_type=refused)
+
+
+@pytest.mark.parametrize(
+    ("users", "words"),
+    [
+        ([{**REPORTING, "user": "app"}], "has the user app more than once"),
+        ([{"user": "reporting", "auth": Auth.SECRET}], "user reporting has auth secret and no secret"),
+        ([{**REPORTING, "auth": Auth.IAM_END_TO_END}], "auth iam-end-to-end and a secret"),
+        ([{**REPORTING, "user": f"u{index}"} for index in range(200)], "has 201 users; a proxy takes 200"),
+    ],
+)
+def test_users_that_a_proxy_cannot_have_are_refused(users: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        proxy(more_users=users)
+
+
+def test_an_init_query_runs_on_every_new_connection() -> None:
+    config = proxy(init_query="SET ROLE app").one("ProxyDefaultTargetGroup").inputs["connectionPoolConfig"]
+    assert config["initQuery"] == "SET ROLE app"
+    assert "initQuery" not in proxy().one("ProxyDefaultTargetGroup").inputs["connectionPoolConfig"]
+
+
+def test_pinning_filters_are_for_mysql_and_refused_for_postgresql_with_the_reason() -> None:
+    filters = ["EXCLUDE_VARIABLE_SETS"]
+    mysql = proxy(database={**DATABASE, "engine": Engine.MYSQL}, session_pinning_filters=filters)
+    assert mysql.one("ProxyDefaultTargetGroup").inputs["connectionPoolConfig"]["sessionPinningFilters"] == filters
+    with pytest.raises(ValueError, match="a postgresql proxy has no filters, because"):
+        proxy(session_pinning_filters=filters)
+    with pytest.raises(ValueError, match="sessionPinningFilters has ALL; RDS Proxy knows EXCLUDE_VARIABLE_SETS only"):
+        proxy(database={**DATABASE, "engine": Engine.MYSQL}, session_pinning_filters=["ALL"])
+
+
+def test_debug_logging_ends_by_itself_in_the_program_as_it_does_on_aws() -> None:
+    now = datetime.now(UTC)
+    for until, logging in ((None, False), (now + timedelta(hours=2), True), (now - timedelta(seconds=1), False)):
+        given: Any = {} if until is None else {"debug_logging_until": until.isoformat()}
+        assert proxy(**given).one("rds/proxy:Proxy").inputs["debugLogging"] is logging
+    with pytest.raises(ValueError, match="AWS ends it after 24 hours"):
+        proxy(debug_logging_until=(now + timedelta(hours=25)).isoformat())
+
+
+def test_the_log_is_kept_as_long_as_asked_for_and_encrypted_with_the_given_key() -> None:
+    group = proxy(log_retention_days=30, log_kms_key_arn=KEY).one("logGroup:LogGroup").inputs
+    assert (group["retentionInDays"], group["kmsKeyId"]) == (30, KEY)
+
+
+def test_extra_clients_are_admitted_by_name_and_their_own_group_is_left_alone() -> None:
+    extra = rules(proxy(extra_clients={"bastion": "sg-bastion"})) - rules(proxy())
+    assert extra == {("in", "orders-id", "sg-bastion", 5432)}
+    names = {each.name for each in proxy(extra_clients={"bastion": "sg-1", "etl": "sg-2"}).all("IngressRule")}
+    assert {"orders-from-bastion-ingress", "orders-from-etl-ingress"} <= names
+
+
+def test_a_reader_endpoint_of_a_cluster_without_a_reader_is_refused() -> None:
+    with pytest.raises(ValueError, match="its cluster has no reader"):
+        proxy(database={**CLUSTER, "readers": 0}, reader_endpoint=True)
+    assert proxy(database={**CLUSTER, "readers": 1}, reader_endpoint=True).all("ProxyEndpoint")
+
+
+def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
+    name = "orders-" * 20
+    user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
+    declared = declare(
+        lambda: (
+            DatabaseProxy(
+                name, {"network": NETWORK, "database": CLUSTER, "user": user, "reader_endpoint": True}
+            ).reference
+        )
+    )
+    names = [
+        declared.one("rds/proxy:Proxy").inputs["name"],
+        declared.one("ProxyEndpoint").inputs["dbProxyEndpointName"],
+    ]
+    assert all(re.fullmatch(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*", each) and len(each) <= 63 for each in names)
+    assert len(set(names)) == 2
+    assert len(declared.one("iam/role:Role").inputs["name"]) <= 64
+    assert "name" not in proxy().one("iam/role:Role").inputs
+
+
+def test_two_proxies_on_one_database_make_no_cycle_and_each_reaches_it() -> None:
+    def program() -> Any:
+        group = aws.ec2.SecurityGroup("database")
+        database: Any = {**DATABASE, "security_group_id": group.id}
+        user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
+        for name, own, other in (("orders", 60, 30), ("reports", 30, 60)):
+            whole: Any = {"network": NETWORK, "database": database, "user": user}
+            whole |= {"max_connections_percent": own, "other_proxies_percent": other}
+            DatabaseProxy(name, whole)
+
+    declared = declare(program)
+    assert {("in", "database-id", f"{name}-id", 6432) for name in ("orders", "reports")} <= rules(declared)
+    assert len(declared.all("ProxyTarget")) == 2
+    for each in declared.resources:
+        assert not declared.waits_for(declared.one("securityGroup:SecurityGroup", "database"), each)
+
+
+def test_the_proxy_waits_for_its_database_which_makes_the_role_that_a_fresh_account_lacks() -> None:
+    def program() -> Any:
+        instance = aws.rds.Instance("database", instance_class="db.t4g.micro")
+        user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
+        database: Any = {**DATABASE, "identifier": instance.identifier}
+        DatabaseProxy("orders", {"network": NETWORK, "database": database, "user": user})
+
+    declared = declare(program)
+    assert declared.waits_for(declared.one("rds/proxy:Proxy"), declared.one("rds/instance:Instance"))
+
+
+def test_the_target_of_a_cluster_waits_for_every_instance_of_it() -> None:
+    from lambda_rds_proxy import Database
+
+    def program() -> Any:
+        database = Database("database", {"network": NETWORK, "kind": TargetKind.CLUSTER, "instances": 2}).reference
+        user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
+        DatabaseProxy("orders", {"network": NETWORK, "database": database, "user": user})
+
+    declared = declare(program)
+    for instance in declared.all("ClusterInstance"):
+        assert declared.waits_for(declared.one("ProxyTarget"), instance)
+
+
+def test_whoever_takes_the_endpoint_waits_for_the_target() -> None:
+    def program() -> Any:
+        user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
+        reference = DatabaseProxy(
+            "orders", {"network": NETWORK, "database": CLUSTER, "user": user, "reader_endpoint": True}
+        ).reference
+        for name in ("endpoint", "reader_endpoint"):
+            aws.ssm.Parameter(name, type="String", value=pulumi.Output.from_input(reference[name]))
+
+    declared = declare(program)
+    for taker in declared.all("parameter:Parameter"):
+        assert declared.waits_for(taker, declared.one("ProxyTarget"))

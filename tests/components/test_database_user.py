@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambda_rds_proxy import DatabaseUser, database_user
-from lambda_rds_proxy.engines import Auth, Profile
+from lambda_rds_proxy.engines import Auth, Engine, Profile
 from tests.components.declared import Declared, declare
 from tests.components.test_database_proxy import DATABASE, NETWORK
 
@@ -98,12 +98,15 @@ def test_only_end_to_end_iam_gets_rds_iam_and_no_secret() -> None:
     assert request(user(Auth.SECRET))["rdsIam"] is False
 
 
-@pytest.mark.parametrize("given", [{"bootstrap": False}, {"database": DATABASE}])
+@pytest.mark.parametrize(
+    "given",
+    [{"bootstrap": False}, {"database": DATABASE}, {"database": {**WITH_ADMIN, "engine": Engine.MYSQL}}],
+)
 def test_without_bootstrap_or_admin_secret_the_sql_is_printed_and_nothing_is_invoked(given: dict[str, Any]) -> None:
     declared = user(**given)
     assert not declared.all("function:Function")
     assert not declared.all("invocation:Invocation")
-    assert any("GRANT CONNECT" in message for message in declared.messages)
+    assert any("is yours to make: run this" in message and "GRANT" in message for message in declared.messages)
     assert "admin_function_name" not in declared.result
 
 
@@ -116,3 +119,105 @@ def test_every_child_has_the_component_as_its_parent() -> None:
     declared = user()
     component = declared.one("index:DatabaseUser")
     assert {each.parent for each in declared.resources if each is not component} == {component.urn}
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+ADMIN: Any = {
+    "user": "app",
+    "auth": Auth.IAM,
+    "admin_function_name": "orders-admin",
+    "admin_role_name": "orders-admin-role",
+    "admin_security_group_id": "sg-admin",
+}
+
+
+def test_the_secret_is_encrypted_with_the_given_key_which_the_admin_function_may_use_through_secrets_manager() -> None:
+    declared = user(
+        secret_kms_key_arn=KEY, database={**WITH_ADMIN, "admin_secret_kms_key_arn": KEY.replace("0123", "master")}
+    )
+    assert declared.one("secret:Secret").inputs["kmsKeyId"] == KEY
+    keys = [
+        each
+        for each in declared.statements(declared.one("rolePolicy:RolePolicy", "orders-admin-secrets"))
+        if each["Resource"].startswith("arn:aws:kms")
+    ]
+    assert [(each["Resource"], each["Action"]) for each in keys] == [
+        (KEY.replace("0123", "master"), ["kms:Decrypt"]),
+        (KEY, ["kms:Decrypt", "kms:GenerateDataKey"]),
+    ]
+    assert {each["Condition"]["StringEquals"]["kms:ViaService"] for each in keys} == {
+        "secretsmanager.eu-west-1.amazonaws.com"
+    }
+    assert declared.result["secret_kms_key_arn"] == KEY
+
+
+def test_another_user_is_made_by_the_same_admin_function_which_may_then_write_that_secret_too() -> None:
+    declared = user(user="reporting", admin=ADMIN)
+    assert not declared.all("function:Function")
+    assert not declared.all("securityGroup:SecurityGroup")
+    call = declared.one("invocation:Invocation")
+    assert call.inputs["functionName"] == "orders-admin"
+    assert request(declared)["user"] == "reporting"
+    grant = declared.one("rolePolicy:RolePolicy")
+    assert grant.inputs["role"] == "orders-admin-role"
+    assert [each["Resource"] for each in declared.statements(grant)] == [
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders"
+    ]
+    assert declared.waits_for(call, grant)
+    assert declared.result["admin_function_name"] == "orders-admin"
+
+
+def test_rotation_is_awss_single_user_function_in_the_vpc_and_starts_after_its_interval() -> None:
+    declared = user(rotation_days=30)
+    application = declared.one("cloudFormationStack:CloudFormationStack").inputs
+    assert application["applicationId"] == (
+        "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRDSPostgreSQLRotationSingleUser"
+    )
+    assert application["parameters"]["endpoint"] == "https://secretsmanager.eu-west-1.amazonaws.com"
+    assert application["parameters"]["vpcSubnetIds"] == "subnet-1,subnet-2"
+    assert application["parameters"]["vpcSecurityGroupIds"] == "orders-rotation-id"
+    rotation = declared.one("secretRotation:SecretRotation")
+    assert rotation.inputs["rotationRules"] == {"automaticallyAfterDays": 30}
+    assert rotation.inputs["rotateImmediately"] is False
+    assert rotation.inputs["rotationLambdaArn"].endswith(":function:rotation")
+    assert declared.waits_for(rotation, declared.one("invocation:Invocation"))
+    reached = {
+        (each.inputs["referencedSecurityGroupId"], each.inputs["fromPort"])
+        for each in declared.all("EgressRule")
+        if each.inputs["securityGroupId"] == "orders-rotation-id"
+    }
+    assert reached == {("sg-database", 6432), ("sg-endpoint", 443)}
+
+
+def test_a_mysql_password_is_rotated_by_mysqls_function() -> None:
+    declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL}, rotation_days=7, secret_kms_key_arn=KEY)
+    application = declared.one("cloudFormationStack:CloudFormationStack").inputs
+    assert application["applicationId"].endswith("/SecretsManagerRDSMySQLRotationSingleUser")
+    assert application["parameters"]["kmsKeyArn"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"rotation_days": 0}, "rotationDays is 0; it must be between 1 and 1000"),
+        ({"rotation_days": 7, "auth": Auth.IAM_END_TO_END}, "has no password to rotate"),
+        ({"user": "a" * 64}, "has 64 characters; postgresql takes 1 to 63"),
+        ({"user": "a" * 33, "database": {**WITH_ADMIN, "engine": Engine.MYSQL}}, "mysql takes 1 to 32"),
+        ({"user": "db_admin"}, "is RDS's or the administrator's own"),
+        ({"user": "rdsproxyadmin"}, "is RDS's or the administrator's own"),
+        ({"admin": {"user": "app", "auth": Auth.IAM}}, "its admin app has no admin function"),
+    ],
+)
+def test_a_user_that_cannot_be_made_is_refused_with_the_reason(args: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        user(**args)
+
+
+def test_for_mysql_the_sql_grants_everything_in_the_one_database_but_to_grant() -> None:
+    declared = user(database={**DATABASE, "engine": Engine.MYSQL, "database_name": "app_db"})
+    (message,) = [each for each in declared.messages if "CREATE USER" in each]
+    assert "CREATE USER 'app'@'%' IDENTIFIED BY '…' REQUIRE SSL;" in message
+    assert "ON `app\\_db`.* TO 'app'@'%';" in message
+    assert "GRANT OPTION" not in message
+    declared = user(Auth.IAM_END_TO_END, database={**DATABASE, "engine": Engine.MYSQL})
+    assert any("AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL" in each for each in declared.messages)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rds_proxy.instance_classes import PUBLISHED, is_estimate, max_connections, memory_gib
+from lambda_rds_proxy.instance_classes import PUBLISHED, is_estimate, max_connections, memory_gib, vcpus
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_any_text_is_either_a_class_with_memory_or_a_value_error(text: str) -> N
         assert memory_gib(text) >= 1
     except ValueError as error:
         assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    ("instance_class", "expected"),
+    [("db.t4g.micro", 2), ("db.m7g.large", 2), ("db.r6g.xlarge", 4), ("db.r6g.2xlarge", 8), ("db.r6g.24xlarge", 96)],
+)
+def test_vcpus_are_two_up_to_large_and_then_follow_the_size(instance_class: str, expected: int) -> None:
+    assert vcpus(instance_class) == expected

@@ -3,7 +3,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_rds_proxy.names import MAX_LENGTH, physical_name
+from lambda_rds_proxy.names import MAX_LENGTH, name_if_long, physical_name
 
 # botocore's service model, CreateDBProxyRequest.DBProxyName.
 PROXY_NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*")
@@ -34,3 +34,10 @@ def test_a_name_that_fits_is_kept_as_it_is() -> None:
 
 def test_the_same_parts_always_get_the_same_name() -> None:
     assert physical_name("orders", "dev", "x" * 100) == physical_name("orders", "dev", "x" * 100)
+
+
+@given(st.from_regex(r"[a-z][a-z0-9-]{0,120}", fullmatch=True), st.sampled_from([63, 64]))
+def test_pulumi_names_a_resource_itself_as_long_as_its_suffix_fits(name: str, limit: int) -> None:
+    given_name = name_if_long("orders", "dev", name, max_length=limit)
+    assert (given_name is None) == (len(name) + 8 <= limit)
+    assert given_name is None or len(given_name) <= limit

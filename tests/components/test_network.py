@@ -1,5 +1,7 @@
 import ipaddress
+from typing import Any
 
+import pulumi
 import pytest
 
 from lambda_rds_proxy import Network
@@ -47,6 +49,10 @@ def test_an_existing_vpc_is_used_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        ({"zones": 1}, "zones 1; it must be between 2 and 6"),
+        ({"vpc_id": "vpc-1", "subnet_ids": ["a", "b"], "zones": 3}, "has zones and vpc_id"),
+        ({"secrets_endpoint_security_group_id": "sg-1"}, "it is for an existing VPC"),
+        ({"preflight": {"instance_class": "db.t4g.micro"}}, "it is for an existing VPC"),
         ({"vpc_id": "vpc-1"}, "vpc_id or subnet_ids alone"),
         ({"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}, "has 1 subnet"),
         ({"vpc_id": "vpc-1", "subnet_ids": ["a", "b"], "vpc_cidr": "10.0.0.0/16"}, "not both"),
@@ -63,3 +69,49 @@ def test_every_child_has_the_component_as_its_parent() -> None:
     children = [each for each in declared.resources if each is not component]
     assert children
     assert {each.parent for each in children} == {component.urn}
+
+
+EXISTING: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+def test_a_new_vpc_has_a_subnet_in_every_zone_asked_for(zones: int) -> None:
+    subnets = declare(lambda: Network("net", {"zones": zones}).reference).all("subnet:Subnet")
+    assert len({each.inputs["availabilityZone"] for each in subnets}) == zones
+
+
+def test_a_region_with_fewer_zones_than_asked_for_is_named() -> None:
+    with pytest.raises(pulumi.RunError, match="this region has 3 that RDS Proxy can be used in"):
+        declare(lambda: Network("net", {"zones": 4}).reference)
+
+
+def test_an_existing_vpc_gets_an_endpoint_only_when_asked() -> None:
+    with_endpoint: Any = {**EXISTING, "secrets_endpoint": True}
+    declared = declare(lambda: Network("net", with_endpoint).reference)
+    assert declared.one("vpcEndpoint:VpcEndpoint").inputs["vpcId"] == "vpc-1"
+    assert declared.result["secrets_endpoint_security_group_id"] == "net-secrets-endpoint-id"
+
+
+def test_the_endpoint_that_an_existing_vpc_has_is_used() -> None:
+    with_endpoint: Any = {**EXISTING, "secrets_endpoint_security_group_id": "sg-1"}
+    declared = declare(lambda: Network("net", with_endpoint).reference)
+    assert declared.result["secrets_endpoint_security_group_id"] == "sg-1"
+    assert not declared.all("vpcEndpoint:VpcEndpoint")
+
+
+def test_a_preflight_names_everything_that_keeps_a_proxy_out() -> None:
+    good: Any = {**EXISTING, "preflight": {"instance_class": "db.t4g.micro"}}
+    assert declare(lambda: Network("net", good).reference).result["vpc_id"] == "vpc-1"
+    bad: Any = {
+        "vpc_id": "vpc-2",
+        "subnet_ids": ["subnet-1", "subnet-11"],
+        "preflight": {"instance_class": "db.r6g.2xlarge"},
+    }
+    with pytest.raises(pulumi.RunError) as caught:
+        declare(lambda: Network("net", bad).reference)
+    for words in (
+        "subnet subnet-1 is in vpc-1, not in vpc-2",
+        "1 usable zone",
+        "10 free addresses; the proxy needs 15",
+    ):
+        assert words in str(caught.value)

@@ -89,3 +89,37 @@ def test_without_an_admin_function_it_says_that_nothing_is_verified() -> None:
     assert not declared.all("invocation:Invocation")
     assert any("is not verified" in message for message in declared.messages)
     assert declared.result["endpoint"] == PROXY["endpoint"]
+
+
+REPORTING: Any = {**PROXY, "user": "reporting", "auth": Auth.SECRET, "reader_endpoint": "reader.proxy"}
+BATCH: Any = {**PROXY, "user": "batch"}
+
+
+def test_every_user_is_verified_by_the_one_admin_function_over_the_one_way() -> None:
+    whole: Any = {"proxy": PROXY, "user": USER, "more_users": [REPORTING, BATCH]}
+    declared = declare(lambda: ProxyVerification("orders", whole).references)
+    calls = {each.name: json.loads(each.inputs["input"]) for each in declared.all("invocation:Invocation")}
+    assert {name: (asked["user"], asked["auth"]) for name, asked in calls.items()} == {
+        "orders": ("app", "iam"),
+        "orders-reporting": ("reporting", "secret"),
+        "orders-batch": ("batch", "iam"),
+    }
+    assert len(declared.all("IngressRule")) == 1
+    granted = [each["Resource"].rsplit("/", 1)[1] for each in declared.statements(declared.one("RolePolicy"))]
+    assert granted == ["app", "batch"]
+    assert declared.result["reporting"]["reader_endpoint"] == "reader.proxy"
+
+
+def test_whoever_takes_a_users_endpoint_waits_for_that_users_answer() -> None:
+    import pulumi
+    import pulumi_aws as aws
+
+    def program() -> None:
+        whole: Any = {"proxy": PROXY, "user": USER, "more_users": [REPORTING]}
+        reference = ProxyVerification("orders", whole).references["reporting"]
+        for name in ("endpoint", "reader_endpoint"):
+            aws.ssm.Parameter(name, type="String", value=pulumi.Output.from_input(reference[name]))
+
+    declared = declare(program)
+    answer = declared.one("invocation:Invocation", "orders-reporting")
+    assert all(declared.waits_for(taker, answer) for taker in declared.all("parameter:Parameter"))

@@ -12,7 +12,10 @@ from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from tests.components.declared import Declared, declare
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = [{"name": "app", "path": "handler", "reserved_concurrency": 20}, {"name": "reports", "path": "handler"}]
+FUNCTIONS: Any = [
+    {"name": "app", "path": "handler", "reserved_concurrency": 20},
+    {"name": "reports", "path": "handler"},
+]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,7 @@ def stack(**args: Any) -> Declared:
             "secret_arn": made.secret_arn,
             "budget": made.connection_budget().as_output(),
             "dashboard_url": made.dashboard_url,
+            "cost": made.monthly_cost().as_output(),
         }
 
     return declare(program)
@@ -75,7 +79,10 @@ def test_the_environment_of_a_function_never_derives_from_the_database() -> None
 def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine, kind: TargetKind, auth: Auth) -> None:
     declared = stack(engine=engine, kind=kind, auth=auth, instances=1)
     assert declared.one("rds/proxy:Proxy").inputs["requireTls"] is True
-    assert len(declared.all("function:Function")) == 3
+    own = [each for each in declared.all("function:Function") if each.name != "database-admin"]
+    assert [each.name for each in own] == ["app", "reports"]
+    # MySQL's user is yours to make, so nobody in the VPC reads a secret unless a client does.
+    assert bool(declared.all("vpcEndpoint:VpcEndpoint")) is (engine is Engine.POSTGRESQL or auth is Auth.SECRET)
 
 
 def test_everything_has_the_tags() -> None:
@@ -142,3 +149,119 @@ def test_the_package_can_be_imported_without_loading_pulumi_aws() -> None:
         check=True,
     )
     assert json.loads(done.stdout) == []
+
+
+EXISTING: Any = {
+    "engine": Engine.POSTGRESQL,
+    "kind": TargetKind.INSTANCE,
+    "identifier": "orders-db",
+    "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
+    "port": 6432,
+    "database_name": "orders",
+    "resource_id": "db-ABCDEFGHIJKL",
+    "security_group_id": "sg-database",
+    "max_connections": 405,
+    "instance_class": "db.t4g.medium",
+}
+VPC: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
+
+
+def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -> None:
+    declared = stack(database=EXISTING, **VPC)
+    made = {each.type for each in declared.resources}
+    assert not any(token.startswith("aws:rds/") and "roxy" not in token for token in made)
+    assert declared.one("ProxyTarget").inputs["dbInstanceIdentifier"] == "orders-db"
+    assert declared.result["budget"]["ceiling"] == 344
+    assert set(declared.result["cost"]["lines"]) == {"proxy"}
+    assert any("GRANT CONNECT" in message for message in declared.messages)  # no admin secret: the SQL is printed
+
+
+def test_an_existing_database_with_an_admin_secret_gets_its_user_made() -> None:
+    declared = stack(database={**EXISTING, "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:1:secret:m"}, **VPC)
+    (asked,) = [each for each in declared.all("invocation:Invocation") if "DatabaseUser" in each.urn]
+    assert json.loads(asked.inputs["input"])["host"] == EXISTING["endpoint"]
+
+
+def test_functions_connect_as_the_user_they_name_through_the_one_proxy() -> None:
+    declared = stack(
+        functions=[FUNCTIONS[0], {**FUNCTIONS[1], "user": "reporting"}],
+        users=[{"name": "reporting", "auth": Auth.SECRET}],
+    )
+    environments = {
+        each.name: each.inputs["environment"]["variables"]
+        for each in declared.all("function:Function")
+        if "environment" in each.inputs
+    }
+    assert environments["app"]["DB_USER"] == "app"
+    assert (environments["reports"]["DB_USER"], environments["reports"]["DB_AUTH"]) == ("reporting", "secret")
+    assert len(declared.all("rds/proxy:Proxy")) == 1
+    assert [each.name for each in declared.all("function:Function")] == ["app", "database-admin", "reports"]
+    assert len({each.inputs["input"] for each in declared.all("invocation:Invocation")}) == 4
+    assert declared.all("vpcEndpoint:VpcEndpoint")
+    allowed = {
+        name: declared.statements(declared.one("rolePolicy:RolePolicy", f"{name}-connect"))
+        for name in ("app", "reports")
+    }
+    assert allowed["app"][0]["Resource"].endswith("/app")
+    assert allowed["reports"][0]["Action"] == ["secretsmanager:GetSecretValue"]
+
+
+def test_a_database_user_with_iam_on_both_sides_switches_iam_on_in_the_database() -> None:
+    users = [{"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    assert stack(users=users).one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is True
+    assert stack().one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is False
+
+
+def test_the_one_key_encrypts_database_and_secrets() -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+    declared = stack(kms_key_arn=key, users=[{"name": "reporting"}])
+    assert declared.one("rds/instance:Instance").inputs["kmsKeyId"] == key
+    assert {each.inputs["kmsKeyId"] for each in declared.all("secret:Secret")} == {key}
+
+
+def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
+    users = [{"name": "reporting"}, {"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    rotations = stack(rotation_days=30, users=users).all("secretRotation:SecretRotation")
+    assert [each.name for each in rotations] == ["database", "database-reporting"]
+
+
+def test_the_cost_is_said_at_preview_with_the_endpoint_that_secrets_need() -> None:
+    (message,) = [each for each in stack().messages if "per month about" in each]
+    assert "secretsEndpoint 14.60 USD" in message
+    assert not any("secretsEndpoint" in each for each in stack(bootstrap=False).messages)
+
+
+def test_preflight_asks_for_the_addresses_that_the_class_needs() -> None:
+    import pulumi
+
+    with pytest.raises(pulumi.RunError, match="10 free addresses; the proxy needs 15"):
+        stack(**VPC, preflight=True, instance_class="db.r6g.2xlarge")
+    assert stack(**VPC, preflight=True).result["functions"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"database": EXISTING}, "database needs vpc_id and subnet_ids"),
+        (
+            {"database": {key: EXISTING[key] for key in EXISTING if key != "max_connections"}, **VPC},
+            "database has no max_connections",
+        ),
+        (
+            {"functions": [{"name": "app", "path": "handler", "user": "nobody"}]},
+            "function app has user nobody; the users are app",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(args: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        stack(**args)
+
+
+def test_any_number_of_functions_shares_the_one_proxy() -> None:
+    assert not [each for each in stack(functions=[]).all("function:Function") if each.name != "database-admin"]
+    many = [{"name": f"f{index}", "path": "handler", "reserved_concurrency": 1} for index in range(12)]
+    declared = stack(functions=many)
+    assert len(declared.all("function:Function")) == 13
+    assert len(declared.all("rds/proxy:Proxy")) == 1
+    assert declared.result["budget"]["clients"] == 12

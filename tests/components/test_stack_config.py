@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lambda_rds_proxy.connection_pool import ConnectionPool
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
+from lambda_rds_proxy.package import Platform
 from lambda_rds_proxy.stack_config import (
     _KEYS,
     StackConfig,
@@ -19,6 +20,16 @@ from lambda_rds_proxy.stack_config import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+VPC: dict[str, Any] = {"vpcId": "vpc-0123", "subnetIds": ["subnet-1", "subnet-2"]}
+EXISTING: dict[str, Any] = {
+    "identifier": "orders-db",
+    "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
+    "resourceId": "db-ABCDEFGHIJKL",
+    "securityGroupId": "sg-0123",
+    "maxConnections": 405,
+}
 
 
 @pytest.fixture
@@ -98,8 +109,14 @@ def test_every_field_has_a_key() -> None:
         ("databaseName", "App-DB", "a lower-case identifier"),
         ("vpcCidr", "10.0.0.0/8", "an IPv4 network between /16 and /24"),
         ("readerEndpoint", "yes", "it must be true or false"),
-        ("functions", "[]", "a list of at least one"),
-        ("functions", '{"name": "app"}', "a list of at least one"),
+        ("functions", '{"name": "app"}', "a list of {name, path, handler, …}"),
+        ("users", '{"name": "app"}', "a list of {name, auth}"),
+        ("kmsKeyArn", "my-key", "the ARN of a KMS key"),
+        ("logRetentionDays", "15", "one of 1, 3, 5, 7, 14, 30"),
+        ("debugLoggingUntil", "tomorrow", 'a time such as "2026-11-25T18:00Z"'),
+        ("minCapacity", "-1", "a number of ACU from 0.5 to 256"),
+        ("port", "80", "from 1150 to 65535"),
+        ("secretsEndpointSecurityGroupId", "default", "the id of a security group"),
         ("tags", '["a"]', "a map of texts"),
         ("alarmTopicArn", "my-topic", "the ARN of an SNS topic"),
     ],
@@ -160,6 +177,22 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
         ({"instances": 2}, "target instance has exactly 1"),
         ({"readerEndpoint": "true"}, "needs target cluster with at least 2 instances"),
         ({"readerEndpoint": "true", "target": "cluster"}, "needs target cluster with at least 2 instances"),
+        ({"otherProxiesPercent": 40}, "85 + 40 = 125 %"),
+        ({"sessionPinningFilters": ["EXCLUDE_VARIABLE_SETS"]}, "a postgresql proxy has no filters"),
+        ({"debugLoggingUntil": "2999-01-01T00:00Z"}, "AWS ends it after 24 hours"),
+        ({"target": "cluster", "instanceClass": "db.serverless", "minCapacity": 0}, "would never scale to zero"),
+        ({"profile": "prod", "target": "cluster", "instances": 1}, "needs 2"),
+        ({"users": [{"name": "app"}]}, "which is databaseUser already"),
+        ({"users": [{"name": "b"}, {"name": "b"}]}, 'the name "b" 2 times'),
+        ({"users": [{"auth": "iam"}]}, "users[0].name is missing"),
+        ({"functions": [{"name": "a", "path": "handler", "user": "nobody"}]}, "the users of this stack are app"),
+        ({"engine": "mysql", "databaseUser": "a" * 33}, "mysql takes at most 32"),
+        ({"auth": "iam-end-to-end", "rotationDays": 30}, "has no password to rotate"),
+        ({"preflight": True}, "preflight is for an existing VPC"),
+        ({"existingDatabase": {"identifier": "orders"}}, "existingDatabase.endpoint is missing"),
+        ({"existingDatabase": EXISTING}, "existingDatabase needs vpcId and subnetIds"),
+        ({"existingDatabase": EXISTING, **VPC, "port": 6432}, "port is for a new database"),
+        ({"existingDatabase": {**EXISTING, "host": "x"}, **VPC}, "existingDatabase.host is not a key"),
         ({"maxConnectionsPercent": 40, "maxIdleConnectionsPercent": 41}, "between 0 and maxConnectionsPercent (40)"),
         (
             {"functions": [{"name": "a", "path": "handler"}, {"name": "a", "path": "reports"}]},
@@ -213,3 +246,55 @@ def test_any_configuration_is_either_parsed_or_explained(config: dict[str, str])
     except StackConfigError as error:
         assert error.problems
         assert all(problem.strip() for problem in error.problems)
+
+
+def test_an_existing_database_is_a_reference_with_the_engines_port() -> None:
+    args = StackConfig.parse(
+        {key: json.dumps(value) for key, value in {"existingDatabase": EXISTING, **VPC}.items() if key != "vpcId"}
+        | {"vpcId": VPC["vpcId"]},
+        project=ROOT,
+    ).as_args(Platform(python="3.13", architecture="arm64"))
+    reference = args["database"]
+    assert (reference["identifier"], reference["port"], reference["max_connections"]) == ("orders-db", 5432, 405)
+    assert reference["security_group_id"] == "sg-0123"
+    assert "admin_secret_arn" not in reference
+
+
+def test_every_argument_is_one_of_the_component(project: Path) -> None:
+    from lambda_rds_proxy.serverless_database import ServerlessDatabaseArgs
+
+    config = parse(
+        project,
+        engine="mysql",
+        target="cluster",
+        instanceClass="db.serverless",
+        maxCapacity=8,
+        instances=2,
+        users=[{"name": "reporting", "auth": "secret"}],
+        functions=[{"name": "a", "path": "handler", "user": "reporting", "tracing": True}],
+        sessionPinningFilters=["EXCLUDE_VARIABLE_SETS"],
+        initQuery="SET x = 1",
+        rotationDays=30,
+        readerEndpoint=True,
+        tags={"team": "orders"},
+    )
+    args = config.as_args(Platform(python="3.13", architecture="arm64"))
+    assert set(args) <= set(ServerlessDatabaseArgs.__annotations__)
+    assert (args["max_capacity"], args["rotation_days"], args["init_query"]) == (8.0, 30, "SET x = 1")
+    assert args["users"] == [{"name": "reporting", "auth": Auth.SECRET}]
+    assert args["functions"][0]["user"] == "reporting"
+    assert "port" not in args
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_committed_stacks_are_right(stack: str) -> None:
+    keys = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()}
+    config = StackConfig.parse(project_values(text, project="lambda-rds-proxy"), project=ROOT)
+    assert config.profile is Profile(stack)
+
+
+def test_a_function_may_live_outside_the_project(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "app.py").touch()
+    assert parse(project, functions=[{"name": "a", "path": str(elsewhere)}]).functions[0].path == elsewhere

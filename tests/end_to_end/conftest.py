@@ -3,6 +3,7 @@
 Its folder has a space in its name on purpose.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from toolchain.checkout import checkout_cache, laptop_state
+from toolchain.checkout import cache_root, checkout_cache, laptop_state
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,14 +88,14 @@ class Checkout:
         made = self.pulumi("stack", "init", stack, "--no-select")
         assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
 
-    def invoke(self, payload: bytes = b"{}") -> dict[str, Any]:
-        """Invoke the function `app` through boto3, as a developer does in that shell."""
+    def invoke(self, payload: bytes = b"{}", *, function: str = "app") -> dict[str, Any]:
+        """Invoke a function through boto3, as a developer does in that shell."""
         code = (
             "import boto3, json, sys\n"
             "answer = boto3.client('lambda').invoke(FunctionName=sys.argv[1], Payload=sys.argv[2].encode())\n"
             "print(json.dumps({'error': answer.get('FunctionError'), 'body': json.loads(answer['Payload'].read())}))"
         )
-        done = self.run("python", "-c", code, self.outputs()["functions"]["app"], payload.decode())
+        done = self.run("python", "-c", code, self.outputs()["functions"][function], payload.decode())
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -125,3 +126,21 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         client.stop()
     shutil.rmtree(laptop_state(root), ignore_errors=True)
     shutil.rmtree(checkout_cache(root), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def yaml_language_host() -> Path:
+    """The folder of `pulumi-language-yaml`: the engine's own where it has one, else built from its Go module, once."""
+    found = shutil.which("pulumi-language-yaml")
+    if found:
+        return Path(found).parent
+    module = ROOT / "tests" / "end_to_end" / "yaml_language_host"
+    pins = hashlib.sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()).hexdigest()[:12]
+    folder = cache_root() / f"yaml-language-host-{pins}"
+    if not (folder / "pulumi-language-yaml").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        made = folder / f"making-{os.getpid()}"
+        package = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
+        subprocess.run(["go", "build", "-mod=readonly", "-o", str(made), package], cwd=module, check=True)
+        made.rename(folder / "pulumi-language-yaml")
+    return folder

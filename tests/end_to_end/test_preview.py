@@ -11,7 +11,15 @@ from tests.end_to_end.conftest import Checkout
 
 pytestmark = pytest.mark.engine
 GOLDEN = Path(__file__).parent / "golden_urns.txt"
+STATES = Path(__file__).parent / "golden_states"
 FUNCTIONS = [{"name": "app", "path": "handler", "reservedConcurrency": 20}]
+EXISTING = {
+    "identifier": "legacy-orders",
+    "endpoint": "legacy-orders.abcdefghijkl.eu-west-1.rds.amazonaws.com",
+    "resourceId": "db-ABCDEFGHIJKL",
+    "securityGroupId": "sg-0a",
+    "maxConnections": 405,
+}
 
 
 def preview(checkout: Checkout, stack: str, *arguments: str) -> Any:
@@ -37,6 +45,24 @@ def test_a_new_dev_shaped_stack_previews_with_the_golden_urns_and_no_finding(che
     assert found == GOLDEN.read_text().splitlines()
 
 
+@pytest.mark.parametrize("state", sorted(STATES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_stack_of_an_earlier_release_previews_without_replacing_or_deleting_anything(
+    checkout: Checkout, state: Path
+) -> None:
+    checkout.configure("golden", functions=FUNCTIONS)
+    taken = checkout.pulumi("stack", "import", "-s", "golden", "--file", str(state))
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    done = checkout.pulumi(
+        "preview", "-s", "golden", "--policy-pack", "policies", "--json",
+        environment={"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    made = [each["resourcePreEvent"]["metadata"] for each in steps if "resourcePreEvent" in each]
+    assert len(made) > 50
+    assert not [each["urn"] for each in made if each["op"] not in ("same", "update", "create")]
+
+
 def test_a_preview_starts_nothing(checkout: Checkout) -> None:
     checkout.configure("quiet", functions=FUNCTIONS)
     assert preview(checkout, "quiet").returncode == 0
@@ -44,16 +70,39 @@ def test_a_preview_starts_nothing(checkout: Checkout) -> None:
     assert not checkout.state.exists()
 
 
-@pytest.mark.parametrize("auth", ["iam", "iam-end-to-end", "secret"])
-@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
-@pytest.mark.parametrize("target", ["instance", "cluster"])
-def test_every_engine_target_and_auth_previews_with_no_finding(
-    checkout: Checkout, engine: str, target: str, auth: str
+def test_every_combination_of_engine_target_auth_new_and_existing_previews_with_no_finding(checkout: Checkout) -> None:
+    """All of them in one program: each is a whole stack, and starting the engine costs more than declaring one."""
+    project = checkout.root / "tests" / "end_to_end" / "programs" / "combinations"
+    keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
+    (project / "Pulumi.all.yaml").write_text(json.dumps({"config": keys}))
+    checkout.pulumi("stack", "init", "all", "--no-select", project=project)
+    done = checkout.pulumi(
+        "preview", "-s", "all", "--policy-pack", str(checkout.root / "policies"), "--json",
+        project=project, environment={"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert not [event for event in events if "policyEvent" in event]
+    made = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
+    # 2 engines × 2 targets × 3 ways to log in × new and existing, and the four beside them.
+    assert len([each for each in made if each["type"] == "aws:rds/proxy:Proxy"]) == 2 * 2 * 3 * 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("stack", "config"),
+    [
+        ("produced", {"profile": "prod", "instanceClass": "db.m7g.large", "rotationDays": 30}),
+        ("adopted", {"existingDatabase": EXISTING, "vpcId": "vpc-0a", "subnetIds": ["subnet-0a", "subnet-0b"]}),
+    ],
+)
+def test_the_program_takes_production_and_existing_databases_from_the_configuration(
+    checkout: Checkout, stack: str, config: dict[str, Any]
 ) -> None:
-    checkout.configure("combination", engine=engine, target=target, auth=auth, functions=FUNCTIONS)
-    done = preview(checkout, "combination")
+    checkout.configure(stack, functions=FUNCTIONS, **config)
+    done = preview(checkout, stack)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "violation" not in done.stdout.lower()
+    assert "per month about" in done.stdout
 
 
 def test_95_percent_is_rejected_with_the_fix(checkout: Checkout) -> None:

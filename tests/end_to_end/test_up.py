@@ -274,6 +274,33 @@ def test_a_replaced_proxy_has_its_pool_and_target_again_and_functions_reach_it(u
     assert up.invoke()["body"]["ok"] is True
 
 
+def test_two_functions_share_the_proxy_as_users_of_their_own(up: Checkout) -> None:
+    functions = [{"name": "app", "path": "handler"}, {"name": "reports", "path": "handler", "user": "reporting"}]
+    given = {
+        "users": [{"name": "reporting", "auth": "iam"}],
+        "functions": [{**each, "reservedConcurrency": 5} for each in functions],
+        "auth": "iam",
+    }
+    config = [
+        word
+        for key, value in given.items()
+        for word in ("--config", f"lambda-rds-proxy:{key}={value if isinstance(value, str) else json.dumps(value)}")
+    ]
+    done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", *config)
+    assert done.returncode == 0, done.stdout
+    assert "database app_db as app," in up.invoke()["body"]["server"]
+    assert "database app_db as reporting," in up.invoke(function="reports")["body"]["server"]
+    assert len([each for each in up.supervisor.resources() if each["kind"] == "proxy"]) == 1
+
+
+def test_users_who_log_in_in_different_ways_are_refused_on_the_laptop_at_once(up: Checkout) -> None:
+    users = json.dumps([{"name": "reporting", "auth": "secret"}])
+    config = ["--config", f"lambda-rds-proxy:users={users}"]
+    done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", *config)
+    assert done.returncode != 0
+    assert "give all users of the local stack the same auth" in done.stdout
+
+
 def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(up: Checkout) -> None:
     project = up.root / "tests" / "end_to_end" / "programs" / "direct"
     keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}

@@ -44,19 +44,32 @@ class Verdict:
     policy: str
     name: str
     message: str
+    level: str = "mandatory"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stops the operation."""
+        return self.level == "mandatory"
 
 
 def analyze(
-    resources: list[Resource], *, config: Mapping[str, Mapping[str, Any]] | None = None, stages: str = "both"
+    resources: list[Resource],
+    *,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    stages: str = "both",
+    servicer: Any = None,
 ) -> list[Verdict]:
     """What the pack reports for a stack; a fresh pack each time, as every operation starts a process of its own."""
     pack = build()
-    servicer = _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])
+    levels = {policy.name: policy.enforcement_level or pack["enforcement_level"] for policy in pack["policies"]}
+    servicer = servicer or _PolicyAnalyzerServicer(pack["name"], "0.1.0", pack["policies"], pack["enforcement_level"])
     if config:
-        servicer.Configure(  # type: ignore[no-untyped-call]
+        servicer.Configure(
             proto.ConfigureAnalyzerRequest(
                 policyConfig={
-                    name: proto.PolicyConfig(enforcementLevel=proto.MANDATORY, properties=_struct(values))
+                    name: proto.PolicyConfig(
+                        enforcementLevel=proto.EnforcementLevel.Value(levels[name].name), properties=_struct(values)
+                    )
                     for name, values in config.items()
                 }
             ),
@@ -69,16 +82,34 @@ def analyze(
                 request = proto.AnalyzeRequest(
                     type=each.token, urn=each.urn, name=each.name, properties=_struct(each.inputs)
                 )
-                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]  # type: ignore[no-untyped-call]
+                diagnostics += [(each.urn, found) for found in servicer.Analyze(request, None).diagnostics]
     if stages in ("both", "stack"):
         whole = proto.AnalyzeStackRequest(resources=[_stack_resource(each) for each in resources])
-        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]  # type: ignore[no-untyped-call]
-    return [Verdict(found.policyName, urn.rsplit("::", 1)[-1], found.message) for urn, found in diagnostics]
+        diagnostics += [(found.urn, found) for found in servicer.AnalyzeStack(whole, None).diagnostics]
+    return [
+        Verdict(
+            found.policyName,
+            urn.rsplit("::", 1)[-1],
+            found.message,
+            proto.EnforcementLevel.Name(found.enforcementLevel).lower(),
+        )
+        for urn, found in diagnostics
+    ]
 
 
 def policies(verdicts: list[Verdict]) -> set[str]:
     """The names of the policies that reported something."""
     return {verdict.policy for verdict in verdicts}
+
+
+def messages(policy: str, verdicts: list[Verdict]) -> list[str]:
+    """What one policy reported."""
+    return [verdict.message for verdict in verdicts if verdict.policy == policy]
+
+
+def blocking(verdicts: list[Verdict]) -> set[str]:
+    """The names of the policies that stop the operation."""
+    return {verdict.policy for verdict in verdicts if verdict.blocks}
 
 
 def _stack_resource(each: Resource) -> Any:
@@ -104,4 +135,4 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "policies", "secret"]
+__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "blocking", "messages", "policies", "secret"]

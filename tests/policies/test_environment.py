@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rds_proxy_guard.environment import is_host_like
+from rds_proxy_guard.environment import is_host_like, is_reference_like, pool_size_of
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,20 @@ def test_names_of_other_things_are_not(name: str) -> None:
 @given(st.text())
 def test_any_name_gets_an_answer(name: str) -> None:
     assert is_host_like(name) in (True, False)
+
+
+@pytest.mark.parametrize("name", ["DATABASE", "DB", "db"])
+def test_a_variable_called_database_alone_is_a_connection(name: str) -> None:
+    assert is_host_like(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"), [("ARN", True), ("DB_HOST_ARN", True), ("ARN_OF_HOST", False), ("HOST", False), ("", False)]
+)
+def test_the_last_word_says_whether_a_variable_holds_a_name_or_the_thing(name: str, reference: bool) -> None:
+    assert is_reference_like(name) is reference
+
+
+@pytest.mark.parametrize("name", ["DB_POOL_SIZE_TTL", "DB_MAXCONNLIFETIME", "DB_POOL_MAXCONNTIMEOUT", "POOL_MAX_AGE"])
+def test_times_of_a_pool_are_not_its_size(name: str) -> None:
+    assert pool_size_of(name) is None

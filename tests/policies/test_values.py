@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pulumi.runtime.rpc import UNKNOWN as SENTINEL
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from rds_proxy_guard.values import UNKNOWN, dig, number, plain
+from rds_proxy_guard.values import UNKNOWN, dig, holds_unknown, number, plain
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just(SENTINEL),
@@ -65,3 +65,15 @@ def test_digging_below_an_unknown_is_unknown_and_below_nothing_is_nothing() -> N
 )
 def test_numbers_are_read_from_numbers_and_numeric_texts_only(value: object, expected: float | None) -> None:
     assert number(value) == expected
+
+
+@pytest.mark.parametrize("depth", [{"a": {"b": UNKNOWN}}, {"a": [{"b": UNKNOWN}]}, [[UNKNOWN]], UNKNOWN])
+def test_an_unknown_is_found_however_deep_it_is(depth: Any) -> None:
+    assert holds_unknown(depth)
+    assert not holds_unknown({"a": {"b": [1, None, "text"]}})
+
+
+def test_an_unknown_says_what_it_is_and_refuses_to_be_a_truth() -> None:
+    assert repr(UNKNOWN) == "UNKNOWN"
+    with pytest.raises(TypeError, match=r"^an unknown value has no truth value; compare with `is UNKNOWN`$"):
+        bool(UNKNOWN)

@@ -1,21 +1,42 @@
 """The SQL that makes an application's user, as text for people; needs no driver. The admin function does the same."""
 
+# What an application does with its own tables, and no more: nothing outside its database, no GRANT OPTION.
+MYSQL_PRIVILEGES = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW, TRIGGER, "
+    "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE"
+)
 
-def bootstrap_sql(user: str, database: str, rds_iam: bool) -> str:
+
+def bootstrap_sql(user: str, database: str, rds_iam: bool, *, engine: str = "postgresql") -> str:
     """What a master user runs in `database` to make `user`; the password is for the reader to fill in.
 
-    Least privilege that lets an application own its tables: connect, and create in the schema `public`, which
-    PostgreSQL 15 no longer allows everyone. `rds_iam` is for end-to-end IAM only: a user who has it cannot log in with
-    a password, as the proxy does in the other modes.
+    Least privilege that lets an application own its tables. PostgreSQL: connect, and create in the schema `public`,
+    which version 15 no longer allows everyone; `rds_iam` is for end-to-end IAM only: a user who has it cannot log in
+    with a password, as the proxy does in the other modes. MySQL: everything in the one database but to grant, and TLS
+    demanded of the user as well.
     """
+    lines = _mysql(user, database, rds_iam) if engine == "mysql" else _postgresql(user, database, rds_iam)
+    return "\n".join(lines)
+
+
+def _postgresql(user: str, database: str, rds_iam: bool) -> list[str]:
     lines = [
         f"CREATE ROLE {_quoted(user)} LOGIN" + (";" if rds_iam else " PASSWORD '…';"),
         f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {_quoted(user)};",
         f"GRANT USAGE, CREATE ON SCHEMA public TO {_quoted(user)};",
     ]
-    if rds_iam:
-        lines.append(f"GRANT rds_iam TO {_quoted(user)};")
-    return "\n".join(lines)
+    return [*lines, f"GRANT rds_iam TO {_quoted(user)};"] if rds_iam else lines
+
+
+def _mysql(user: str, database: str, rds_iam: bool) -> list[str]:
+    account = "'" + user.replace("\\", "\\\\").replace("'", "''") + "'@'%'"
+    login = "WITH AWSAuthenticationPlugin AS 'RDS'" if rds_iam else "BY '…'"
+    # A pattern: in a GRANT an underscore of the name would stand for any character.
+    pattern = "`" + database.replace("`", "``").replace("_", "\\_").replace("%", "\\%") + "`"
+    return [
+        f"CREATE USER {account} IDENTIFIED {login} REQUIRE SSL;",
+        f"GRANT {MYSQL_PRIVILEGES} ON {pattern}.* TO {account};",
+    ]
 
 
 def _quoted(identifier: str) -> str:

@@ -1,6 +1,8 @@
 import re
 
-from ops.storm.report import render
+import pytest
+
+from ops.storm.report import _ticks, render
 from tests.ops.storm.samples import result
 
 
@@ -26,3 +28,10 @@ def test_a_storm_on_deployed_functions_has_no_plot_of_connections() -> None:
     page = render(storm)
     assert page.count("<svg") == 2
     assert "Connections to the database over time" not in page
+
+
+@pytest.mark.parametrize("end", [0.5, 1.0, 7.3, 23.4, 87.0, 25_414.0])
+def test_axes_have_a_few_round_values_below_their_end(end: float) -> None:
+    found = _ticks(end)
+    assert found[0] == 0 and 3 <= len(found) <= 7 and found[-1] < end
+    assert f"{found[1]:e}"[0] in "125"

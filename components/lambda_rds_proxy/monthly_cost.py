@@ -1,0 +1,111 @@
+"""What the choices of a stack cost per month, from one dated table of list prices.
+
+An estimate to compare choices with, not a bill: no requests, traffic, backups beyond the free ones, logs or Lambda. A
+price that is not in the table makes its line, and then the sum, unknown rather than wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .aurora_capacity import SERVERLESS
+from .engines import TargetKind
+from .instance_classes import vcpus
+
+# US East (N. Virginia), on demand, US dollars. Instances, storage: "AWS RDS pricing explained" (infratally.com, 2026)
+# and "RDS pricing calculator" (usage.ai, June 2026), which quote aws.amazon.com/rds/postgresql/pricing. Proxy and
+# interface endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing.
+AS_OF = "2026-06"
+REGION = "us-east-1"
+HOURS = 730  # AWS's own month
+_INSTANCE_HOUR: Mapping[str, float] = MappingProxyType(
+    {"db.t4g.micro": 0.016, "db.t4g.small": 0.032, "db.t4g.medium": 0.065}
+)
+_GP3_GIB_MONTH = 0.115
+_AURORA_ACU_HOUR = 0.12
+_PROXY_VCPU_HOUR, _PROXY_LEAST_VCPUS = 0.015, 2
+_PROXY_ACU_HOUR, _PROXY_LEAST_ACUS = 0.015, 8
+_ENDPOINT_ZONE_HOUR = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthlyCost:
+    """US dollars per month by what they are for; None where the table has no price."""
+
+    lines: Mapping[str, float | None]
+
+    @property
+    def total(self) -> float | None:
+        """The sum, or None when a line is unknown."""
+        known = [value for value in self.lines.values() if value is not None]
+        return round(sum(known), 2) if len(known) == len(self.lines) else None
+
+    def as_output(self) -> dict[str, object]:
+        """The cost with the names of the stack output."""
+        return {"currency": "USD", "region": REGION, "asOf": AS_OF, "lines": dict(self.lines), "total": self.total}
+
+    def sentence(self) -> str:
+        """One line for `pulumi preview`."""
+        parts = ", ".join(f"{name} {_amount(value)}" for name, value in self.lines.items())
+        return f"per month about {_amount(self.total)} ({parts}); list prices of {REGION}, {AS_OF}"
+
+
+def monthly_cost(
+    *,
+    kind: TargetKind,
+    instance_class: str | None,
+    instances: int,
+    min_acu: float | None,
+    new_database: bool,
+    multi_az: bool,
+    storage_gib: int,
+    proxy_endpoints: int,
+    secrets_endpoint: bool,
+    zones: int,
+) -> MonthlyCost:
+    """The cost of one proxy, its database when it is new, and the interface endpoints.
+
+    Args:
+        kind: what stands behind the proxy.
+        instance_class: of its instances; None when it is not known.
+        instances: of a cluster, the writer included; 1 of an instance.
+        min_acu: lowest capacity of a serverless cluster, the least that it costs; else None.
+        new_database: whether the database is made, and so paid for, by this stack.
+        multi_az: whether an instance has a standby, which costs as much as it does.
+        storage_gib: gp3 of an instance.
+        proxy_endpoints: beside the default one, which costs nothing.
+        secrets_endpoint: whether this stack makes an interface endpoint for Secrets Manager.
+        zones: availability zones that endpoints stand in.
+    """
+    lines: dict[str, float | None] = {}
+    if new_database:
+        if instance_class == SERVERLESS:
+            lines["database"] = _month(_AURORA_ACU_HOUR * (min_acu or 0) * instances)
+        elif kind is TargetKind.CLUSTER:
+            lines["database"] = None  # Aurora's classes have prices of their own
+        else:
+            copies, hour = 2 if multi_az else 1, _INSTANCE_HOUR.get(instance_class or "")
+            lines["database"] = _month(hour * copies) if hour is not None else None
+            lines["storage"] = round(_GP3_GIB_MONTH * storage_gib * copies, 2)
+    lines["proxy"] = _proxy(instance_class, instances, min_acu)
+    if proxy_endpoints:
+        lines["readerEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones * proxy_endpoints)
+    if secrets_endpoint:
+        lines["secretsEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones)
+    return MonthlyCost(lines=MappingProxyType(lines))
+
+
+def _proxy(instance_class: str | None, instances: int, min_acu: float | None) -> float | None:
+    if instance_class is None:
+        return None
+    if instance_class == SERVERLESS:
+        return _month(_PROXY_ACU_HOUR * max((min_acu or 0) * instances, _PROXY_LEAST_ACUS))
+    return _month(_PROXY_VCPU_HOUR * max(vcpus(instance_class), _PROXY_LEAST_VCPUS) * instances)
+
+
+def _month(hour: float) -> float:
+    return round(hour * HOURS, 2)
+
+
+def _amount(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f} USD"

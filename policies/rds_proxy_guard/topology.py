@@ -1,0 +1,102 @@
+"""Which proxy, target group, target and database belong together: by dependency where there is one, else by name."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from .graph import Graph, Node
+from .resources import Kind
+from .values import UNKNOWN, texts
+
+# DocumentDB and Neptune are reached over the RDS API's types too, but are no targets of RDS Proxy.
+_OTHER_ENGINES = ("docdb", "neptune")
+# Engines without RDS Proxy: RDS User Guide, "Supported Regions and DB engines for Amazon RDS Proxy".
+_ENGINES_WITHOUT_PROXY = ("oracle", "db2", "custom-")
+
+
+def can_be_proxied(database: Node) -> bool:
+    """Whether RDS Proxy can stand before a database; unknown engines count as one that it can."""
+    engine, mode = database.read(*database.provider.engine), database.read(*database.provider.engine_mode)
+    if isinstance(engine, str) and engine.lower().startswith((*_OTHER_ENGINES, *_ENGINES_WITHOUT_PROXY)):
+        return False
+    return not (isinstance(mode, str) and mode == "serverless")  # Aurora Serverless v1; v2 is "provisioned"
+
+
+class Topology:
+    """The proxies of a stack and what they stand before."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.proxies = graph.of(Kind.PROXY)
+        self._by_name = {
+            name: proxy for proxy in self.proxies for name in texts(proxy.read(*proxy.provider.proxy_name))
+        }
+
+    def proxy_of(self, link: Node) -> Node | None:
+        """The proxy of a target group or target; None when it is not known, or not in this stack."""
+        property_name = link.provider.link_proxy[0]
+        seen: set[str] = set()
+        while True:
+            feeding = self._graph.feeding(link, property_name)
+            proxies = [node for node in feeding if node.kind is Kind.PROXY]
+            if len(proxies) == 1:
+                return proxies[0]
+            # A target may take the proxy's name from the target group.
+            groups = [node for node in feeding if node.kind is Kind.TARGET_GROUP and node.urn not in seen]
+            if proxies or len(groups) != 1:
+                break
+            link = groups[0]
+            seen.add(link.urn)
+        name = link.read(*link.provider.link_proxy)
+        return self._by_name.get(name) if isinstance(name, str) else None
+
+    @cached_property
+    def groups(self) -> dict[str, list[Node]]:
+        """Proxy's URN → its target groups; under "" those whose proxy is not known."""
+        found: dict[str, list[Node]] = {}
+        for group in self._graph.of(Kind.TARGET_GROUP):
+            proxy = self.proxy_of(group)
+            if proxy is not None:
+                found.setdefault(proxy.urn, []).append(group)
+            elif not isinstance(group.read(*group.provider.link_proxy), str):
+                found.setdefault("", []).append(group)
+        return found
+
+    @cached_property
+    def proxies_by_database(self) -> dict[str, list[Node]]:
+        """A database's URN, or its identifier where it is not in this stack → the proxies before it."""
+        found: dict[str, list[Node]] = {}
+        for link in self._graph.of(Kind.TARGET, Kind.TARGET_GROUP):
+            proxy = self.proxy_of(link)
+            for database in self._databases(link) if proxy else ():
+                members = found.setdefault(database, [])
+                if proxy and proxy not in members:
+                    members.append(proxy)
+        return found
+
+    def _databases(self, link: Node) -> Iterable[str]:
+        paths = link.provider.target_databases
+        fed = [node for node in self._graph.precisely(link, *(path[0] for path in paths)) if node.kind is Kind.DATABASE]
+        if fed:
+            return {self._whole(node).urn for node in fed}
+        found = set()
+        for path in paths:
+            value = link.read(*path)
+            for name in texts(value) if value is not UNKNOWN else ():
+                node = self._databases_by_name.get((path[0].rstrip("s"), name))
+                found.add(node.urn if node else f"{path[0].rstrip('s')} {name}")
+        return found
+
+    def _whole(self, database: Node) -> Node:
+        # An instance of a cluster may hand out the cluster's identifier: its connections are the cluster's.
+        clusters = [node for node in self._graph.precisely(database, "clusterIdentifier") if node.kind is Kind.DATABASE]
+        return clusters[0] if len(clusters) == 1 else database
+
+    @cached_property
+    def _databases_by_name(self) -> dict[tuple[str, str], Node]:
+        found = {}
+        for node in self._graph.of(Kind.DATABASE):
+            for target in ("dbInstanceIdentifier", "dbClusterIdentifier"):
+                kind_matches = ("luster" in node.token) == (target == "dbClusterIdentifier")
+                for name in texts(node.first(node.provider.database_names)) if kind_matches else ():
+                    found[target, name] = node
+        return found

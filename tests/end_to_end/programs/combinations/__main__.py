@@ -1,0 +1,77 @@
+"""Every engine × target × auth, with a new and with an existing database, and what else can be combined."""
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(ROOT / "components"))
+
+from lambda_rds_proxy import ServerlessDatabase  # noqa: E402
+from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind  # noqa: E402
+
+VPC: Any = {"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0a", "subnet-0b"]}
+
+
+def declare(name: str, **args: Any) -> None:
+    """One whole stack, with a function of its own."""
+    functions = args.pop("functions", [{}])
+    named = [
+        {"name": f"{name}-{index}", "path": str(ROOT / "handler"), "reserved_concurrency": 5, **each}
+        for index, each in enumerate(functions)
+    ]
+    whole: Any = {"functions": named, **args}
+    ServerlessDatabase(name, whole)
+
+
+def existing(engine: Engine, kind: TargetKind) -> Any:
+    """A database that another team made, on a port of its own."""
+    return {
+        "engine": engine,
+        "kind": kind,
+        "identifier": f"legacy-{engine.value}-{kind.value}",
+        "endpoint": "legacy.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com",
+        "port": 6432,
+        "database_name": "orders",
+        "resource_id": "cluster-ABCDEFGHIJKL",
+        "security_group_id": "sg-0123456789abcdef0",
+        "max_connections": 405,
+        "instance_class": "db.t4g.medium",
+    }
+
+
+for engine, kind, auth in itertools.product(Engine, TargetKind, Auth):
+    name = f"{engine.value}-{kind.value}-{auth.value}"
+    declare(f"{name}-new", engine=engine, kind=kind, auth=auth)
+    # Three proxies before one database: each takes its third of the 90 %.
+    shared: Any = {"max_connections_percent": 30, "other_proxies_percent": 60}
+    declare(f"{name}-old", database=existing(engine, kind), auth=auth, **shared, **VPC)
+
+declare(
+    "readers",
+    kind=TargetKind.CLUSTER,
+    instance_class="db.serverless",
+    max_capacity=16,
+    instances=2,
+    reader_endpoint=True,
+    zones=3,
+)
+declare(
+    "users",
+    users=[{"name": "reporting", "auth": Auth.SECRET}, {"name": "batch", "auth": Auth.IAM_END_TO_END}],
+    functions=[{}, {"user": "reporting", "tracing": True}, {"user": "batch"}],
+    kms_key_arn="arn:aws:kms:eu-west-1:000000000000:key/0123",
+    rotation_days=30,
+)
+declare(
+    "mysql-prod",
+    engine=Engine.MYSQL,
+    profile=Profile.PROD,
+    instance_class="db.m7g.large",
+    session_pinning_filters=["EXCLUDE_VARIABLE_SETS"],
+    init_query="SET time_zone = '+00:00'",
+    extra_clients={"bastion": "sg-0fedcba9876543210"},
+    log_retention_days=365,
+)
+declare("restored", snapshot_identifier="orders-final", port=6432, secrets_endpoint=True, **VPC)
