@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ops.doctor.cloudwatch import Function, Target, evidence, queries
 from ops.doctor.evidence import Evidence
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from tests.ops.doctor.series import SERIES
 
 TARGET = Target(dimension="DBInstanceIdentifier", identifier="orders", state="AVAILABLE")

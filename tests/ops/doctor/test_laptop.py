@@ -20,7 +20,8 @@ from local.supervisor.client import SupervisorClient
 from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
 from ops.doctor.laptop import LaptopPatient
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, until
 from toolchain.checkout import laptop_state, subnet
 

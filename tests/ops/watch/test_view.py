@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from ops.doctor.evidence import Evidence
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from ops.watch.view import Picture, as_line, sparkline
 from tests.ops.doctor.samples import CASES, WELL
 

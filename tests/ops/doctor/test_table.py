@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from tests.ops.doctor.samples import APP, CASES, WELL
 
 
@@ -55,6 +56,7 @@ def test_only_health_and_silence_are_no_findings() -> None:
         ({"functions": (replace(APP, errors=5),), "clients": 39}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "pinned": 5}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "connections": 61}, Cause.UNDETERMINED),
+        ({"functions": (replace(APP, errors=5),), "pinned": None}, Cause.UNDETERMINED),
         # A slow answer that nobody fails for.
         ({"answer": 8000.0, "held": 8100.0}, Cause.HEALTHY),
     ],
