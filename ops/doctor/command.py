@@ -17,7 +17,8 @@ from .deployed import DeployedPatient
 from .drift import Settings, Surroundings, drift
 from .evidence import Evidence
 from .laptop import LaptopPatient
-from .verdict import Verdict, diagnose
+from .table import diagnose
+from .verdict import Verdict
 
 _LOCAL = "local"
 _EXAMPLES = """

@@ -19,13 +19,19 @@ _WRONG = re.compile(r"password authentication failed|SASL authentication failed|
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedInvocations:
-    """Counts over some part of a log; `connections` is None when no line of the handler's metrics is in it."""
+    """Counts over some part of a log.
+
+    Attributes:
+        connections: None when no line of the handler's metrics is in it.
+        failed_logins: by the handler's metrics; `login_errors` by the text of errors, which any driver writes.
+    """
 
     invocations: int = 0
     errors: int = 0
     timeouts: int = 0
     connections: int | None = None
     failed_logins: int = 0
+    login_errors: int = 0
     login_problem: LoginProblem | None = None
 
 
@@ -40,7 +46,13 @@ def read_log(text: str) -> LoggedInvocations:
         elif _TIMED_OUT.search(line):
             found = replace(found, errors=found.errors + 1, timeouts=found.timeouts + 1)
         elif _ERROR.match(line) or _DIED.search(line):
-            found = replace(found, errors=found.errors + 1, login_problem=login_problem(line) or found.login_problem)
+            problem = login_problem(line)
+            found = replace(
+                found,
+                errors=found.errors + 1,
+                login_errors=found.login_errors + (problem is not None),
+                login_problem=problem or found.login_problem,
+            )
         elif line.startswith('{"_aws"'):
             found = _with_metrics(found, line)
     return found

@@ -24,7 +24,7 @@ _SAMPLE_SECONDS = 0.1
 _ADMIN_FUNCTION = "-admin"
 _CONSOLE = "pgbouncer"
 _ACTIVITY = """
-SELECT count(*) FILTER (WHERE pid <> pg_backend_pid()),
+SELECT count(*),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND xact_start IS NOT NULL),
        coalesce(max(extract(epoch FROM clock_timestamp() - state_change))
@@ -179,7 +179,9 @@ class LaptopPatient:
             answer=None if active is None else active * each_ms,
             idle_in_transaction_seconds=look.moments[-1].idle_in_transaction_seconds,
             failed_logins=max(
-                sum(each.failed_logins for each in read.values()), refused.count("password authentication failed")
+                sum(each.failed_logins for each in read.values()),
+                sum(each.login_errors for each in read.values()),
+                refused.count("password authentication failed"),
             ),
             login_problem=next((problem for problem in problems if problem), None),
             functions=tuple(_function(each, read[each["identifier"]]) for each in self._functions),

@@ -14,7 +14,7 @@ from local.supervisor.errors import LaptopError
 from ops.doctor.deployed import DeployedPatient
 from ops.doctor.evidence import Evidence
 from ops.doctor.laptop import LaptopPatient
-from ops.doctor.verdict import diagnose
+from ops.doctor.table import diagnose
 from ops.stack_outputs import StackError
 
 from .view import Picture, as_line

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.doctor.cloudwatch import Function, Target, evidence, queries
 from ops.doctor.evidence import Evidence
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from tests.ops.doctor.series import SERIES
 
 TARGET = Target(dimension="DBInstanceIdentifier", identifier="orders", state="AVAILABLE")
@@ -102,6 +103,7 @@ _ids = [each["Id"] for each in queries("orders", TARGET, [APP])]
 _values = st.lists(st.floats(0, 1e9), max_size=5)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(_ids), _values), st.integers(1, 180))
 def test_any_series_can_be_judged(series: dict[str, list[float]], minutes: int) -> None:
     seen = read(series, minutes=minutes)

@@ -17,7 +17,8 @@ from ops.doctor.cloudwatch import Function, Target, queries
 from ops.doctor.deployed import DeployedPatient
 from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.surroundings import admits
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from ops.stack_outputs import StackError
 from tests.ops.doctor.series import SERIES
 

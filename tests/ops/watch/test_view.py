@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from ops.doctor.evidence import Evidence
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from ops.watch.view import Picture, as_line, sparkline
 from tests.ops.doctor.samples import CASES, WELL
 
@@ -52,6 +53,7 @@ def test_a_line_names_its_moment_and_its_numbers() -> None:
     assert (line["connections"], line["maxConnections"], line["borrowLatencyMs"]) == (20, 79, 0.412)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000)), st.integers(0, 10_000))
 def test_a_sparkline_is_as_long_as_it_may_be_and_full_at_the_top(values: list[int], most: int) -> None:
     line = sparkline(values, most)

@@ -4,11 +4,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
-from ops.doctor.verdict import Cause, diagnose
+from ops.doctor.table import diagnose
+from ops.doctor.verdict import Cause
 from tests.ops.doctor.samples import APP, CASES, WELL
 
 
@@ -55,6 +56,7 @@ def test_only_health_and_silence_are_no_findings() -> None:
         ({"functions": (replace(APP, errors=5),), "clients": 39}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "pinned": 5}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "connections": 61}, Cause.UNDETERMINED),
+        ({"functions": (replace(APP, errors=5),), "pinned": None}, Cause.UNDETERMINED),
         # A slow answer that nobody fails for.
         ({"answer": 8000.0, "held": 8100.0}, Cause.HEALTHY),
     ],
@@ -119,6 +121,7 @@ _evidence = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(_evidence)
 def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
     verdict = diagnose(seen)
@@ -131,6 +134,7 @@ def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
         assert seen.connections <= seen.allowed and seen.clients >= 2 * seen.connections
 
 
+@settings(deadline=None)
 @given(_functions)
 def test_without_a_look_at_the_proxy_there_is_only_the_symptom(functions: tuple[FunctionEvidence, ...]) -> None:
     blind = Evidence(seconds=60, functions=tuple(replace(each, connections=None) for each in functions))

@@ -1,0 +1,108 @@
+"""What the rows of the decision table look for in the evidence, and how it is told. Pure.
+
+Thresholds are this project's own (AWS recommends no alarm for a proxy) unless a source stands there.
+"""
+
+import math
+
+from .evidence import Evidence, FunctionEvidence
+
+# Of the connections that it may open, from which on a proxy is full.
+_FULL = 0.9
+# A client that waits longer than this for a connection waits for others, not for a handshake.
+_SLOW_BORROW_MS = 100.0
+# Share of pinned connections from which on little is left of multiplexing.
+_PINNED = 0.2
+# Who keeps a connection so many times longer than the database works for it leaves it idle for most of that time.
+_HELD_TIMES = 4.0
+# Below this a hold is the round trips of a short transaction, whatever its share of work.
+_SHORT_HOLD_MS = 100.0
+# Share of a function's timeout from which on an answer of the database is too slow for it.
+_SLOW_ANSWER = 0.25
+# Share of invocations that may be counted without their error, or the other way round, at the ends of a look.
+_CUT = 0.1
+# RDS User Guide, monitoring dashboard for RDS Proxy: multiplexing shows in many clients on few connections.
+_MULTIPLEXED = 2.0
+
+
+def fails_always(each: FunctionEvidence) -> bool:
+    """Whether every invocation failed; the look may cut one apart at either end."""
+    return each.errors > 0 and each.invocations - each.errors <= max(1, _CUT * each.invocations)
+
+
+def congested(seen: Evidence) -> bool:
+    """Whether clients wait for database connections."""
+    if seen.borrow_latency is not None:
+        return seen.borrow_latency > _SLOW_BORROW_MS
+    # Where nobody gets a connection, nobody measures how long that takes.
+    return full(seen) and (seen.borrowed or 0) >= _FULL * (seen.allowed or 0)
+
+
+def full(seen: Evidence) -> bool:
+    """Whether the proxy has opened nearly all that it may."""
+    return bool(seen.allowed) and seen.connections is not None and seen.connections >= _FULL * (seen.allowed or 0)
+
+
+def much_pinned(seen: Evidence) -> bool:
+    """Whether so many connections are pinned that they can hardly be shared."""
+    return (seen.pinned or 0) > _PINNED * (seen.connections or 0)
+
+
+def slow_answer(seen: Evidence) -> bool:
+    """Whether the database works for a large part of the shortest time that a function has."""
+    return seen.answer is not None and seen.answer >= _SLOW_ANSWER * 1000 * (seen.shortest_timeout or math.inf)
+
+
+def mostly_idle(seen: Evidence) -> bool:
+    """Whether connections are borrowed without work for most of the time."""
+    if seen.held is None or seen.answer is None:
+        return False
+    return seen.held > _SHORT_HOLD_MS and seen.held > _HELD_TIMES * seen.answer
+
+
+def proof(seen: Evidence) -> tuple[str, ...] | None:
+    """The article's rule, with what it needs: connections within the limit, shared, unpinned, and soon to be had."""
+    if seen.connections is None or seen.allowed is None or seen.clients is None:
+        return None
+    if seen.pinned is None or seen.borrow_latency is None:
+        return None
+    if seen.connections > seen.allowed or much_pinned(seen) or congested(seen):
+        return None
+    if not seen.connections or seen.clients < _MULTIPLEXED * seen.connections:
+        return None
+    return (
+        f"{seen.connections} database connections, of {seen.allowed} that the proxy may open",
+        f"{seen.clients:,} clients share them, {seen.pinned:g} pinned",
+        f"a client has its connection after {seen.borrow_latency:,.1f} ms",
+    )
+
+
+def pool(seen: Evidence) -> tuple[str, ...]:
+    """The proxy's connections, and who waits for one."""
+    numbers = []
+    if seen.connections is not None and seen.allowed is not None:
+        borrowed = f", {seen.borrowed:.1f} of them borrowed on average" if seen.borrowed is not None else ""
+        numbers.append(f"{seen.connections} database connections, of {seen.allowed} that the proxy may open{borrowed}")
+    if seen.waiting:
+        numbers.append(f"up to {seen.waiting} clients wait for one")
+    if seen.borrow_latency is not None:
+        numbers.append(f"a client has its connection after {seen.borrow_latency:,.1f} ms")
+    return tuple(numbers)
+
+
+def invocations(seen: Evidence) -> str:
+    """How many there were, of a stack in which none failed."""
+    if not seen.invocations:
+        return f"no invocation in {seen.seconds:g} s, but {seen.clients} client connections"
+    return f"{seen.invocations:,} invocations, none failed"
+
+
+def failures(seen: Evidence) -> tuple[str, ...]:
+    """The functions that failed."""
+    return tuple(failure(each) for each in seen.functions if each.errors or each.timeouts)
+
+
+def failure(each: FunctionEvidence) -> str:
+    """How often one failed."""
+    timeouts = f", {each.timeouts} of them for lack of time" if each.timeouts else ""
+    return f"{each.name}: {each.errors} of {each.invocations} invocations failed{timeouts}"
