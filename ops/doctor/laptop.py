@@ -77,8 +77,16 @@ class LaptopPatient:
             kinds.setdefault(each["kind"], []).append(each)
         if not kinds.get("proxy") or not kinds.get("instance"):
             raise LaptopError("the local stack has no proxy with a database; run `make up`")
-        self._proxy, self._instance = kinds["proxy"][0], kinds["instance"][0]
-        self._group: dict[str, Any] = next((each["spec"] for each in kinds.get("target-group", [])), {})
+        self._proxy = kinds["proxy"][0]
+        name = self._proxy["identifier"]
+        groups = [each["spec"] for each in kinds.get("target-group", []) if each["identifier"] == name]
+        self._group: dict[str, Any] = groups[0] if groups else {}
+        targets = [each["spec"] for each in kinds.get("target", []) if each["spec"]["proxyName"] == name]
+        behind = {each["dbInstanceIdentifier"] for each in targets}
+        # A proxy without a target is looked at beside the database that it should have.
+        self._instance = next(
+            (each for each in kinds["instance"] if each["identifier"] in behind), kinds["instance"][0]
+        )
         self._functions = [
             each for each in kinds.get("function", []) if not each["identifier"].endswith(_ADMIN_FUNCTION)
         ]
@@ -246,7 +254,8 @@ class LaptopPatient:
 
     def _target(self) -> str:
         """As the supervisor tells it, which logs in to the database for the answer."""
-        found = [each["status"] for each in self._client.resources() if each["kind"] == "target"]
+        targets = [each for each in self._client.resources() if each["kind"] == "target"]
+        found = [each["status"] for each in targets if each["spec"]["proxyName"] == self._proxy["identifier"]]
         return str(found[0]) if found else "UNUSED"
 
     def _log(self, name: str) -> Path:

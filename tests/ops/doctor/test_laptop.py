@@ -135,6 +135,17 @@ def test_a_stack_that_nobody_uses_is_idle(root: Path) -> None:
     assert cause is Cause.IDLE, why
 
 
+def test_a_proxy_whose_target_is_gone(root: Path) -> None:
+    pool(root)
+    supervisor = SupervisorClient.ensure(root)
+    supervisor.delete("target", "orders/orders")
+    try:
+        cause, why = told(root, 0.5)
+    finally:
+        supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
+    assert cause is Cause.NO_TARGET, why
+
+
 def test_settings_are_those_that_run_and_not_those_that_were_asked_for(root: Path) -> None:
     pool(root, percent=7)
     asked = LaptopPatient.find(root).settings()
