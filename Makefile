@@ -35,7 +35,7 @@ format:         ## Formats everything
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
 
 test: lint      ## Lint, types, every test (real engine, real servers)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m pytest
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-unit:      ## The tests that need neither servers nor the engine
 	@$(PYTHON) -m pytest -q -n auto -m "not servers and not engine"

@@ -265,7 +265,7 @@ def _pool_is_full(seen: Evidence) -> Verdict | None:
         is_not="a fault of the proxy: waiting clients instead of a full database is what it is for",
         next_step=(
             "raise maxConnectionsPercent (90 at most) or take a larger instance class; or bound the load with "
-            "reservedConcurrency: `python -m ops capacity` computes them"
+            "reservedConcurrency (`pulumi stack output connectionBudget` shows what fits)"
         ),
     )
 

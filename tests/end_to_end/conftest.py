@@ -127,9 +127,9 @@ def copied(root: Path) -> Iterator[Checkout]:
         shutil.rmtree(checkout_cache(root), ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """The copy that a session's tests share."""
+    """The copy that a module's tests share; modules run side by side and in any order."""
     with copied(tmp_path_factory.mktemp("end to end") / "a checkout") as copy:
         yield copy
 

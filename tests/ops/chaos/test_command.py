@@ -80,13 +80,14 @@ def test_the_markdown_marks_a_cell_that_is_wrong() -> None:
 
 @pytest.mark.servers
 def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> None:
+    before = psutil.Process().children(recursive=True)
     done = small(Fault.CONNECTION_RESET, Moment.TRANSACTION)
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert {cell["auth"] for cell in document["cells"]} == {"iam", "secret", "password"}
     assert all(cell["ranTwice"] for cell in document["cells"])
-    left = [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
-    assert left == []
+    after = psutil.Process().children(recursive=True)
+    assert [each for each in after if each not in before and each.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.mark.servers
