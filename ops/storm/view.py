@@ -1,14 +1,13 @@
 """The storm in a terminal: a live picture while it runs, and the table at its end."""
 
 from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ops.gauge import bar, sparkline
+
 from .results import Progress, StormResult, StormSettings
 
-_SPARKS = "▁▂▃▄▅▆▇█"
-_SPARKLINE = 60
 _STAGES = {"loading": "loading the environments", "cold": "cold start, all at once", "sustained": "sustained"}
 
 
@@ -25,32 +24,22 @@ class Picture:
         settings = self._result.settings
         if now.phase != self._phase:
             self._phase, self._history = now.phase, []
+        ready = "loaded" if now.stage == "loading" else "with an answer"
         lines: list[RenderableType] = [
             Text.assemble((f"{now.phase}", "bold"), f" → {now.path}: {_STAGES[now.stage]}, ", _when(now, settings)),
-            _bar("clients", now.begun, settings.clients, "loaded" if now.stage == "loading" else "with an answer"),
+            bar("clients", now.begun, settings.clients, f"{now.begun:,} of {settings.clients:,} {ready}"),
         ]
         most = self._result.max_connections
         if now.connections is not None and most:
             self._history.append(now.connections)
-            lines.append(_bar("connections", now.connections, most, "max_connections"))
-            lines.append(Text(f"{'':12} {_sparkline(self._history, most)}", style="cyan"))
+            lines.append(bar("connections", now.connections, most, f"{now.connections:,} of {most:,} max_connections"))
+            lines.append(Text(f"{'':12} {sparkline(self._history, most)}", style="cyan"))
         lines.append(Text(f"{'':12} {now.served:,} served, {now.failed:,} failed"))
         return Group(*lines)
 
 
 def _when(now: Progress, settings: StormSettings) -> str:
     return f"{settings.clients:,} clients" if now.stage == "loading" else f"{max(0.0, now.seconds):.1f} s"
-
-
-def _bar(label: str, value: int, most: int, of: str) -> Table:
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=12)
-    row.add_row(label, ProgressBar(total=most, completed=min(value, most), width=40), f"{value:,} of {most:,} {of}")
-    return row
-
-
-def _sparkline(values: list[int], most: int) -> str:
-    return "".join(_SPARKS[min(7, value * 8 // (most + 1))] for value in values[-_SPARKLINE:])
 
 
 def table(result: StormResult) -> Table:

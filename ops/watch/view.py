@@ -4,16 +4,11 @@ import json
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from ops.doctor.evidence import Evidence
 from ops.doctor.verdict import Verdict
-
-_SPARKS = "▁▂▃▄▅▆▇█"
-_SPARKLINE = 60
-_BAR = 40
+from ops.gauge import bar, sparkline
 
 
 class Picture:
@@ -34,8 +29,8 @@ class Picture:
         colour = "red" if verdict.finding else "green"
         rows: list[RenderableType] = [
             Text.assemble((self._title, "bold"), "  ", (verdict.cause.value, colour)),
-            _bar("clients", clients, self._most_clients, f"{clients:,}"),
-            _bar("connections", connections, top, f"{connections:,} {limits}"),
+            bar("clients", clients, self._most_clients, f"{clients:,}"),
+            bar("connections", connections, top, f"{connections:,} {limits}"),
             Text(f"{'':12} {sparkline(self._connections, top)}", style="cyan"),
             Text(f"{'waiting':12} {_shown(seen.waiting)}"),
             Text(f"{'borrowed in':12} {_shown(seen.borrow_latency, ' ms')}"),
@@ -62,18 +57,6 @@ def as_line(seen: Evidence, verdict: Verdict, now: datetime) -> str:
             "cause": verdict.cause.value,
         }
     )
-
-
-def sparkline(values: list[int], most: int) -> str:
-    """The last values as blocks, the highest for `most` and above."""
-    return "".join(_SPARKS[min(7, value * 8 // (most + 1))] for value in values[-_SPARKLINE:])
-
-
-def _bar(label: str, value: int, most: int, text: str) -> Table:
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=12)
-    row.add_row(label, ProgressBar(total=most, completed=min(value, most), width=_BAR), text)
-    return row
 
 
 def _shown(value: float | None, unit: str = "") -> str:

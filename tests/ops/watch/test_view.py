@@ -13,7 +13,8 @@ from rich.console import Console
 from ops.doctor.evidence import Evidence
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from ops.watch.view import Picture, as_line, sparkline
+from ops.gauge import sparkline
+from ops.watch.view import Picture, as_line
 from tests.ops.doctor.samples import CASES, WELL
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
