@@ -128,7 +128,8 @@ class DeployedStack:
                 if last or time.monotonic() > until:
                     peak = max((float(point["Maximum"]) for point in points), default=None)
                     return None if peak is None else round(peak)
-                say(_progress(phase, "waiting", time.monotonic() - until + _METRIC_SECONDS, 0, len(phase.latencies), 0))
+                waited = time.monotonic() - until + _METRIC_SECONDS
+                say(_progress(phase, "metrics", waited, 0, len(phase.latencies), sum(phase.errors.values())))
                 time.sleep(_METRIC_EVERY)
         return None
 

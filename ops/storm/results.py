@@ -112,7 +112,7 @@ class Progress:
     """What is told several times a second while a phase runs.
 
     Attributes:
-        stage: loading, cold or sustained.
+        stage: loading, cold, sustained, or metrics (waiting for CloudWatch).
         seconds: since the start; negative while loading.
         begun: clients that are ready (loading) or had their first answer (cold, sustained).
         connections: to the database; None where nobody can tell.

@@ -8,7 +8,12 @@ from ops.gauge import bar, sparkline
 
 from .results import Progress, StormResult, StormSettings
 
-_STAGES = {"loading": "loading the environments", "cold": "cold start, all at once", "sustained": "sustained"}
+_STAGES = {
+    "loading": "loading the environments",
+    "cold": "cold start, all at once",
+    "sustained": "sustained",
+    "metrics": "waiting for CloudWatch's minute",
+}
 
 
 class Picture:

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from local.supervisor.client import SupervisorClient
 from ops.stack_outputs import StackError
 from ops.storm import deployed
 from ops.storm.deployed import DeployedStack
-from ops.storm.results import Progress, StormResult, StormSettings
+from ops.storm.results import Phase, Progress, StormResult, StormSettings
 from tests.local.supervisor.conftest import checkout
 from toolchain.checkout import gateway_url
 
@@ -100,6 +101,46 @@ def test_the_stack_tells_its_functions_its_limits_and_its_cost() -> None:
     assert (stack.max_connections, stack.ceiling, stack.is_local) == (79, 67, True)
     # 30 s of cold start at most, 1 s sustained, 5 s for the last to end.
     assert stack.cost(StormSettings(environments=4, connections=1, seconds=1.0)).gb_seconds == 4 * 36 / 4
+
+
+class Metrics:
+    """CloudWatch, whose last minute comes late: `answers` in turn."""
+
+    def __init__(self, *answers: list[dict[str, object]]) -> None:
+        self.asked: list[dict[str, object]] = []
+        self._answers = list(answers)
+
+    def get_metric_statistics(self, **query: object) -> dict[str, object]:
+        self.asked.append(query)
+        return {"Datapoints": self._answers.pop(0)}
+
+
+def point(minutes: int, most: float) -> dict[str, object]:
+    return {"Timestamp": datetime.now(UTC) + timedelta(minutes=minutes), "Maximum": most}
+
+
+def test_the_peak_is_the_databases_own_once_cloudwatch_has_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = DeployedStack.find("dev")
+    metrics = Metrics([], [point(-3, 12.0)], [point(-3, 12.0), point(0, 61.0)])
+    monkeypatch.setattr(deployed, "_METRIC_EVERY", 0.01)
+    monkeypatch.setattr("boto3.client", lambda _: metrics)
+    phase = Phase(name="proxy", path="deployed functions", seconds=1.0)
+    told: list[Progress] = []
+    assert stack._peak_connections(datetime.now(UTC) - timedelta(minutes=4), told.append, phase) == 61
+    assert [each.stage for each in told] == ["metrics", "metrics"]
+    assert metrics.asked[0]["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": "orders"}]
+    assert (metrics.asked[0]["Period"], metrics.asked[0]["Statistics"]) == (60, ["Maximum"])
+
+
+def test_the_peak_of_a_cluster_is_asked_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = "orders.cluster-abc.eu-west-1.rds.amazonaws.com"
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: {**OUTPUTS, "databaseEndpoint": host})
+    stack = DeployedStack.find("dev")
+    metrics = Metrics([point(0, 7.0)])
+    monkeypatch.setattr("boto3.client", lambda _: metrics)
+    phase = Phase(name="proxy", path="deployed functions", seconds=1.0)
+    assert stack._peak_connections(datetime.now(UTC), lambda _: None, phase) == 7
+    assert metrics.asked[0]["Dimensions"] == [{"Name": "DBClusterIdentifier", "Value": "orders"}]
 
 
 def test_a_function_that_the_stack_does_not_have_is_named_with_those_it_has() -> None:

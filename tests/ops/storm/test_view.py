@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from ops.storm.results import Progress
@@ -39,6 +40,14 @@ def test_the_live_picture_shows_connections_under_the_line() -> None:
     assert "67 of 79 max_connections" in text
     assert "12,345 served, 6 failed" in text
     assert "3.2 s" in text
+
+
+@pytest.mark.parametrize("stage", ["loading", "cold", "sustained", "metrics"])
+def test_the_live_picture_knows_every_stage(stage: str) -> None:
+    now = Progress(
+        phase="proxy", path="PgBouncer", stage=stage, seconds=1.0, begun=3, served=1, failed=0, connections=None
+    )
+    assert "PgBouncer" in text_of(Picture(result()).update(now))
 
 
 def test_the_live_picture_does_without_a_database_that_nobody_can_look_into() -> None:
