@@ -1,17 +1,17 @@
 """What the pack costs: its own process over gRPC as the engine drives it, against the same policies with empty bodies.
 
-`python -m bench.policies [SIZES…]` (default 1000 10000 50000) makes a stack of that many resources, one in twenty of
-them of a kind that some rule reads, and starts two packs: ours, and its twin, whose policies have the same names,
-stages, levels and schemas and do nothing. They take turns, each in a process of its own per turn, as every operation of
-the engine starts one: one Analyze per resource, then one AnalyzeStack. The table shows the median ratio of the turns
-with the lowest and the highest, by the clock and by the processor seconds that the pack used (other load on the machine
-does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. A second table
-shows what Checkov finds (`bench.checkov`).
+`python -m bench.policies [SIZES…] [--turns 5]` (default 1000 10000 50000) makes a stack of that many resources, one in
+twenty of them of a kind that some rule reads, and starts two packs: ours, and its twin, whose policies have the same
+names, stages, levels and schemas and do nothing. They take turns, each in a process of its own per turn, as every
+operation of the engine starts one: one Analyze per resource, then one AnalyzeStack. The table shows the median ratio of
+the turns with the lowest and the highest, by the clock and by the processor seconds that the pack used (other load on the
+machine does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. A second
+table shows what Checkov finds (`bench.checkov`).
 """
 
+import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -70,7 +70,10 @@ class Turn:
 
 def main() -> None:
     """Print both tables."""
-    sizes = [int(each) for each in sys.argv[1:]] or list(SIZES)
+    parser = argparse.ArgumentParser(prog="python -m bench.policies")
+    parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), help="resources in the stack")
+    parser.add_argument("--turns", type=int, default=TURNS, help="of each pack; 50,000 resources take minutes a turn")
+    given = parser.parse_args()
     console = Console(highlight=False)
     table = Table(
         "resources",
@@ -87,19 +90,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         twin = Path(folder)
         (twin / "__main__.py").write_text(_TWIN)
-        for size in sizes:
-            console.print(f"{size:,} resources: {TURNS} turns of each pack …")
-            for row in measured(size, {"empty": twin, "ours": PACK}):
+        for size in given.sizes:
+            console.print(f"{size:,} resources: {given.turns} turns of each pack …")
+            for row in measured(size, {"empty": twin, "ours": PACK}, given.turns):
                 table.add_row(*row)
     console.print(table)
     console.print(checkov.table())
 
 
-def measured(size: int, packs: dict[str, Path]) -> list[list[str]]:
+def measured(size: int, packs: dict[str, Path], count: int) -> list[list[str]]:
     """Rows of the table for one size."""
     requests, whole = stack(size)
     turns: dict[str, list[Turn]] = {name: [] for name in packs}
-    for index in range(TURNS):
+    for index in range(count):
         names = list(packs) if index % 2 else list(reversed(packs))  # nobody is always the one on a warm cache
         for name in names:
             turns[name].append(turn(packs[name], requests, whole))
