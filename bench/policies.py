@@ -4,9 +4,9 @@
 twenty of them of a kind that some rule reads, and starts two packs: ours, and its twin, whose policies have the same
 names, stages, levels and schemas and do nothing. They take turns, each in a process of its own per turn, as every
 operation of the engine starts one: one Analyze per resource, then one AnalyzeStack. The table shows the median ratio of
-the turns with the lowest and the highest, by the clock and by the processor seconds that the pack used (other load on the
-machine does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. A second
-table shows what Checkov finds (`bench.checkov`).
+the turns with the lowest and the highest, by the clock and by the processor seconds that the pack used (other load on
+the machine does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. A
+second table shows what Checkov finds (`bench.checkov`).
 """
 
 import argparse
