@@ -1,7 +1,7 @@
 """What a storm on deployed functions costs at most. Pure.
 
-Prices: AWS Lambda on demand, us-east-1, first tier, without the free tier, from aws.amazon.com/lambda/pricing as of
-2026-11; most regions cost the same, a few up to a third more.
+Prices: AWS Lambda on demand, us-east-1, first tier, without the free tier, as cloudchipr.com/blog/aws-lambda-pricing
+quotes AWS (read 2026-11; AWS's own page was not). The third that is added for dearer regions is an allowance.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DOLLARS_PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 DOLLARS_PER_MILLION_REQUESTS = 0.20
 # Over a network an answer takes no less; so many requests does one environment get in a second at most.
 MOST_REQUESTS_PER_SECOND = 100
-_DEAREST_REGION = 4 / 3
+_ALLOWANCE = 4 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Cost:
     def __str__(self) -> str:
         return (
             f"at most {self.gb_seconds:,.0f} GB-seconds and {self.requests:,} requests of Lambda, "
-            f"no more than ${self.dollars:,.2f} in the dearest region"
+            f"about ${self.dollars:,.2f} with a third added for dearer regions"
         )
 
 
@@ -34,4 +34,4 @@ def at_most(*, environments: int, seconds: float, megabytes: int, architecture: 
     requests = round(environments * seconds * MOST_REQUESTS_PER_SECOND)
     price = gb_seconds * DOLLARS_PER_GB_SECOND.get(architecture, max(DOLLARS_PER_GB_SECOND.values()))
     price += requests / 1e6 * DOLLARS_PER_MILLION_REQUESTS
-    return Cost(gb_seconds=gb_seconds, requests=requests, dollars=price * _DEAREST_REGION)
+    return Cost(gb_seconds=gb_seconds, requests=requests, dollars=price * _ALLOWANCE)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 Handler = Callable[[dict[str, Any], Any], object]
-# Reserved, not used: resolving a name and OpenSSL take more than 256 KiB now and then.
+# Reserved, not used. With 256 KiB processes of the load crashed now and then; that this was the reason is not shown.
 _THREAD_STACK_BYTES = 1024 * 1024
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.02

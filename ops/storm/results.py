@@ -21,11 +21,10 @@ class StormSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One look during the storm: seconds since its start, connections to the database, requests served so far."""
+    """One look during the storm: seconds since its start, and connections to the database."""
 
     moment: float
     connections: int
-    served: int
 
 
 @dataclass(kw_only=True)

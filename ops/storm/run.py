@@ -199,7 +199,7 @@ def _watch(
                 deadline += starts_after(settings.clients - 1)
             connections = _connections(watcher, user)
             if started:
-                phase.samples.append(Sample(moment=line["seconds"], connections=connections, served=line["served"]))
+                phase.samples.append(Sample(moment=line["seconds"], connections=connections))
                 phase.peak_connections = max(phase.peak_connections or 0, connections)
             if line["stage"] == "sustained" and not phase.query:
                 phase.query = _query(watcher, user)

@@ -15,7 +15,7 @@ def phase(name: str, latencies: list[float], **errors: int) -> Phase:
         moments=[second + 1.0 for second in range(len(latencies))],
         latencies=latencies,
         errors=Counter(errors),
-        samples=[Sample(moment=0.1, connections=3, served=0), Sample(moment=0.2, connections=67, served=2)],
+        samples=[Sample(moment=0.1, connections=3), Sample(moment=0.2, connections=67)],
         peak_connections=67,
         idle_left_behind=67,
         seconds_to_recover=0.01,
