@@ -19,6 +19,7 @@ from toolchain.progress import full_disk
 from toolchain.shell import laptop_environment, prepare
 
 from .supervisor.errors import LaptopError
+from .supervisor.processes import lives
 
 STACK = "local"
 console = Console(highlight=False, soft_wrap=True)
@@ -27,6 +28,8 @@ _LOCKED = "the stack is currently locked"
 _HOLDER = re.compile(r"\(pid (\d+)\)")
 # A lock is a few hundred bytes: one that is older is not being written any more.
 _WRITTEN_SECONDS = 1.0
+# How long a process of some hundred megabytes takes at most to end once it is killed.
+_ENDING_SECONDS = 2.0
 
 
 class PulumiError(RuntimeError):
@@ -106,14 +109,28 @@ def run(root: Path, *arguments: str) -> None:
 
 
 def _check_nobody_is_at_work(text: str) -> None:
-    """Our own lock keeps another `make up` away; who typed `pulumi up` has a lock that is not ours to take."""
-    for pid in map(int, _HOLDER.findall(text)):
-        try:
-            is_at_work = psutil.Process(pid).name() == "pulumi"
-        except psutil.NoSuchProcess:
-            continue
-        if is_at_work:
-            raise PulumiError(f"another pulumi (process {pid}) is at work on the stack {STACK}; wait for it, or end it")
+    """Our own lock keeps another `make up` away; who typed `pulumi up` has a lock that is not ours to take.
+
+    A pulumi that was killed a moment ago may still be ending, and stays in the list of processes as long as its parent
+    does not ask for it, which the first process of many a container never does.
+    """
+    deadline = time.monotonic() + _ENDING_SECONDS
+    holders = [pid for pid in map(int, _HOLDER.findall(text)) if _is_at_work(pid)]
+    while holders and time.monotonic() < deadline:
+        time.sleep(0.05)
+        holders = [pid for pid in holders if _is_at_work(pid)]
+    if holders:
+        raise PulumiError(
+            f"another pulumi (process {holders[0]}) is at work on the stack {STACK}; wait for it, or end it"
+        )
+
+
+def _is_at_work(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return lives(process) and process.name() == "pulumi"
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _remove_damaged_locks(root: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local import pulumi_cli
@@ -59,6 +60,21 @@ def test_the_lock_of_a_pulumi_that_is_at_work_stays(pulumi: Path) -> None:
             pulumi_cli.run(pulumi, "up")
         at_work.kill()
     assert (pulumi / "asked").read_text().split() == ["up"]
+
+
+def test_the_lock_of_a_killed_pulumi_goes_although_nobody_has_asked_for_its_end_yet(pulumi: Path) -> None:
+    program = pulumi / "pulumi"
+    shutil.copy2(shutil.which("sleep") or "", program)
+    with subprocess.Popen([str(program), "60"]) as killed:
+        locked = (
+            "error: the stack is currently locked by 1 lock(s).\n  file:///lock.json: created by me@here (pid {0})\n"
+        )
+        (pulumi / "said").write_text(locked.format(killed.pid))
+        killed.kill()
+        while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        pulumi_cli.run(pulumi, "up")
+    assert (pulumi / "asked").read_text().split() == ["up", "cancel", "refresh", "up"]
 
 
 def test_a_full_disk_is_told_with_the_way_out(pulumi: Path) -> None:
