@@ -133,6 +133,8 @@ class ServerlessDatabaseArgs(TypedDict):
     """What does not pin, MySQL only."""
     reader_endpoint: NotRequired[bool]
     """Whether the proxy of a cluster gets a read-only endpoint."""
+    client_password_auth_type: NotRequired[str]
+    """How clients with a password prove it; default POSTGRES_SCRAM_SHA_256 or MYSQL_CACHING_SHA2_PASSWORD."""
     extra_clients: NotRequired[dict[str, str]]
     """Security groups that may reach the proxy too, by a name for each."""
     debug_logging_until: NotRequired[str]

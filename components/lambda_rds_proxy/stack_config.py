@@ -75,6 +75,7 @@ class StackConfig:
     backup_retention_days: int | None = None
     snapshot_identifier: str | None = None
     kms_key_arn: str | None = None
+    performance_insights: bool | None = None
     existing_database: Mapping[str, Any] | None = None
     database_user: str = "app"
     auth: Auth = Auth.IAM
@@ -90,6 +91,7 @@ class StackConfig:
     pool: ConnectionPool = field(default_factory=ConnectionPool)
     other_proxies_percent: int | None = None
     reader_endpoint: bool = False
+    client_password_auth_type: str | None = None
     extra_clients: Mapping[str, str] | None = None
     debug_logging_until: str | None = None
     log_retention_days: int | None = None
@@ -225,6 +227,7 @@ _KEYS: Table = {
     ),
     "snapshotIdentifier": ("snapshot_identifier", text),
     "kmsKeyArn": ("kms_key_arn", _KEY),
+    "performanceInsights": ("performance_insights", flag),
     "existingDatabase": ("existing_database", table),
     "databaseUser": (
         "database_user",
@@ -266,6 +269,7 @@ _KEYS: Table = {
     "initQuery": ("init_query", text),
     "sessionPinningFilters": ("session_pinning_filters", text_list),
     "readerEndpoint": ("reader_endpoint", flag),
+    "clientPasswordAuthType": ("client_password_auth_type", text),
     "extraClients": ("extra_clients", string_map),
     "debugLoggingUntil": ("debug_logging_until", time),
     "logRetentionDays": (
@@ -314,6 +318,7 @@ _OF_A_NEW_DATABASE = {
     "parameters": "parameters",
     "backup_retention_days": "backupRetentionDays",
     "snapshot_identifier": "snapshotIdentifier",
+    "performance_insights": "performanceInsights",
 }
 
 
@@ -373,6 +378,9 @@ def _proxy(config: StackConfig) -> list[str]:
             "readerEndpoint is true; it needs target cluster with at least 2 instances, because a proxy has no reader "
             "behind a single instance"
         )
+    allowed, chosen = ENGINES[config.engine].client_password_auth_types, config.client_password_auth_type
+    if chosen is not None and chosen not in allowed:
+        found.append(f"clientPasswordAuthType is {chosen}; a {config.engine.value} proxy takes {' or '.join(allowed)}")
     if config.other_proxies_percent:
         try:
             check_total_percent([config.pool.max_connections_percent, config.other_proxies_percent])
