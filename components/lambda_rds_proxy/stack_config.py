@@ -38,7 +38,7 @@ from .package import Platform
 
 if TYPE_CHECKING:
     from .references import DatabaseRef
-    from .serverless_database import ServerlessDatabaseArgs
+    from .serverless_database_args import ServerlessDatabaseArgs
 
 LAPTOP_ACCOUNT = "000000000000"
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+")

@@ -266,7 +266,7 @@ def test_an_existing_database_is_a_reference_with_the_engines_port() -> None:
 
 
 def test_every_argument_is_one_of_the_component(project: Path) -> None:
-    from lambda_rds_proxy.serverless_database import ServerlessDatabaseArgs
+    from lambda_rds_proxy.serverless_database_args import ServerlessDatabaseArgs
 
     config = parse(
         project,
