@@ -3,6 +3,7 @@
 import typer
 
 from .chaos.command import chaos
+from .dashboard.command import dashboard
 from .doctor.command import doctor
 from .invoke import invoke
 from .outputs import outputs
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(chaos)
+app.command()(dashboard)
 app.command()(doctor)
 app.command()(invoke)
 app.command()(outputs)

@@ -14,7 +14,7 @@ Metrics and dimensions: RDS User Guide, "Monitoring RDS Proxy metrics with Amazo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from .engines import TargetKind
@@ -32,15 +32,15 @@ Name = TypeVar("Name")
 class Subject:
     """What a metric is about: dimensions whose values are names (by the key they are known under), and fixed ones."""
 
-    named: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, str] = field(default_factory=dict)
+    named: tuple[tuple[str, str], ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
 
 
-PROXY = Subject(named={"ProxyName": "proxy"})
-WRITER = Subject(named={"ProxyName": "proxy"}, fixed={"TargetGroup": "default", "TargetRole": "READ_WRITE"})
-INSTANCE = Subject(named={"DBInstanceIdentifier": "database"})
-CLUSTER = Subject(named={"DBClusterIdentifier": "database"}, fixed={"Role": "WRITER"})
-FUNCTION = Subject(named={"FunctionName": "function"})
+PROXY = Subject(named=(("ProxyName", "proxy"),))
+WRITER = Subject(named=(("ProxyName", "proxy"),), fixed=(("TargetGroup", "default"), ("TargetRole", "READ_WRITE")))
+INSTANCE = Subject(named=(("DBInstanceIdentifier", "database"),))
+CLUSTER = Subject(named=(("DBClusterIdentifier", "database"),), fixed=(("Role", "WRITER"),))
+FUNCTION = Subject(named=(("FunctionName", "function"),))
 FUNCTION_LOG = Subject()
 
 
@@ -57,9 +57,9 @@ class Metric:
         """The name, which a log's metric has from its function."""
         return str(names["log_metric"]) if self.of is FUNCTION_LOG else self.name
 
-    def dimensions(self, names: Mapping[str, Name]) -> "dict[str, Name | str]":
+    def dimensions(self, names: Mapping[str, Name]) -> dict[str, Name | str]:
         """Dimension → value, of names by `proxy`, `database` and `function`."""
-        return {**{key: names[known] for key, known in self.of.named.items()}, **self.of.fixed}
+        return {**{key: names[known] for key, known in self.of.named}, **dict(self.of.fixed)}
 
 
 def _proxy(name: str, statistic: str = "Sum", of: Subject = PROXY) -> Metric:

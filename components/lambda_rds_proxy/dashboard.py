@@ -21,10 +21,18 @@ _THRESHOLDS = {alarm.name: alarm.threshold for alarm in PROXY_ALARMS}
 
 
 @dataclass(frozen=True, kw_only=True)
+class WatchedFunction:
+    """A function by its name, and the name of the metric that its log's filter counts timeouts in."""
+
+    name: str
+    log_metric: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watched:
     """What a dashboard shows, by the names AWS has for it.
 
-    `functions` are function name → name of its timeouts' metric; `alarms` are ARNs, the most important first.
+    `functions` are by the label of their lines; `alarms` are ARNs, the most important first.
     """
 
     title: str
@@ -34,7 +42,7 @@ class Watched:
     database: str
     kind: TargetKind
     max_connections: int | None
-    functions: Mapping[str, str]
+    functions: Mapping[str, WatchedFunction]
     alarms: Sequence[str]
 
 
@@ -116,7 +124,7 @@ def _proxy(watched: Watched, names: Mapping[str, str]) -> Iterable[_Graph]:
                 },
                 {"open": "100 * connections / allowed", "in use": "100 * borrowed / allowed"},
             ),
-            limits=[limit("alarm: nearly full", "pool-nearly-full"), limit("alarm: full", "pool-full")],
+            limits=[limit("nearly full", "pool-nearly-full"), limit("full", "pool-full")],
         ),
         _Graph(
             title="Client connections against database connections",
@@ -179,11 +187,11 @@ def _proxy(watched: Watched, names: Mapping[str, str]) -> Iterable[_Graph]:
     )
 
 
-def _functions(functions: Mapping[str, str]) -> Iterable[_Graph]:
+def _functions(functions: Mapping[str, WatchedFunction]) -> Iterable[_Graph]:
     def each(*shown: tuple[Metric, str]) -> list[list[Any]]:
         return [
-            _line(metric, {"function": function, "log_metric": log_metric}, label=f"{function}{suffix}")
-            for function, log_metric in functions.items()
+            _line(metric, {"function": each.name, "log_metric": each.log_metric}, label=f"{label}{suffix}")
+            for label, each in functions.items()
             for metric, suffix in shown
         ]
 
@@ -238,5 +246,13 @@ def _widget(graph: _Graph, region: str, *, x: int, y: int) -> dict[str, Any]:
         "yAxis": {"left": {"min": 0, "label": graph.unit, "showUnits": False}},
     }
     if graph.limits:
-        properties["annotations"] = {"horizontal": [{"label": label, "value": value} for label, value in graph.limits]}
+        properties["annotations"] = {"horizontal": _annotations(graph.limits)}
     return {"type": "metric", "x": x, "y": y, "width": _WIDTH, "height": _HEIGHT, "properties": properties}
+
+
+def _annotations(limits: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    """One line for each value: two labels on one line could not be read."""
+    labels: dict[float, list[str]] = {}
+    for label, value in limits:
+        labels.setdefault(value, []).append(label)
+    return [{"label": ", ".join(found), "value": value} for value, found in labels.items()]

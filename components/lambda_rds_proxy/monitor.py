@@ -17,7 +17,7 @@ from .alarms import (
     usable_connections,
 )
 from .cloudwatch_metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
-from .dashboard import Watched, dashboard_body, dashboard_url
+from .dashboard import Watched, WatchedFunction, dashboard_body, dashboard_url
 from .engines import Engine, Profile, TargetKind
 from .names import physical_name
 from .references import DatabaseRef, FunctionRef, ProxyRef
@@ -205,7 +205,10 @@ class Monitor(pulumi.ComponentResource):
                         database=known["database"],
                         kind=TargetKind(database["kind"]),
                         max_connections=database.get("max_connections"),
-                        functions={known["functions"][key]: self._log_metric(key) for key in functions},
+                        functions={
+                            key: WatchedFunction(name=function, log_metric=self._log_metric(key))
+                            for key, function in known["functions"].items()
+                        },
                         alarms=known["alarms"],
                     )
                 )

@@ -11,12 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_rds_proxy import cloudwatch_metrics as metrics
-from lambda_rds_proxy.dashboard import MOST_ALARMS, MOST_FUNCTIONS, Watched, dashboard_body, dashboard_url
+from lambda_rds_proxy.dashboard import (
+    MOST_ALARMS,
+    MOST_FUNCTIONS,
+    Watched,
+    WatchedFunction,
+    dashboard_body,
+    dashboard_url,
+)
 from lambda_rds_proxy.engines import Profile, TargetKind
 
 SCHEMA = json.loads(Path(__file__).with_name("dashboard_schema.json").read_text())
 ARN = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"
 _NAME = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", min_size=1, max_size=64)
+
+
+def functions(names: dict[str, str]) -> dict[str, WatchedFunction]:
+    return {f"{name} (label)": WatchedFunction(name=name, log_metric=log) for name, log in names.items()}
 
 
 def watched(**changes: Any) -> Watched:
@@ -28,7 +39,7 @@ def watched(**changes: Any) -> Watched:
         "database": "orders-1a2b3c4",
         "kind": TargetKind.INSTANCE,
         "max_connections": 79,
-        "functions": {"orders-api": "orders-api-timeouts"},
+        "functions": functions({"orders-api": "orders-api-timeouts"}),
         "alarms": [f"{ARN}bottleneck"],
     }
     return Watched(**{**values, **changes})
@@ -49,8 +60,8 @@ def lines(body: dict[str, Any]) -> list[list[Any]]:
 
 @settings(deadline=None)  # the largest stacks take long on a busy machine
 @given(
-    functions=st.dictionaries(_NAME, _NAME, max_size=400),
-    alarms=st.lists(_NAME, max_size=300),
+    names=st.dictionaries(_NAME, _NAME, max_size=200),
+    alarms=st.lists(_NAME, max_size=150),
     proxy=_NAME,
     database=_NAME,
     kind=st.sampled_from(TargetKind),
@@ -58,9 +69,9 @@ def lines(body: dict[str, Any]) -> list[list[Any]]:
     max_connections=st.none() | st.integers(6, 100_000),
 )
 def test_any_stack_has_a_body_of_the_documented_structure_and_within_the_limits(
-    functions: dict[str, str], alarms: list[str], **changes: Any
+    names: dict[str, str], alarms: list[str], **changes: Any
 ) -> None:
-    body = dashboard_body(watched(functions=functions, alarms=[f"{ARN}{name}" for name in alarms], **changes))
+    body = dashboard_body(watched(functions=functions(names), alarms=[f"{ARN}{name}" for name in alarms], **changes))
     jsonschema.validate(body, SCHEMA, cls=jsonschema.Draft202012Validator)
     assert len(lines(body)) <= 2500
     for line in lines(body):
@@ -78,7 +89,7 @@ def test_any_stack_has_a_body_of_the_documented_structure_and_within_the_limits(
 @settings(deadline=None)
 @given(count=st.integers(0, 40))
 def test_widgets_lie_in_the_grid_without_overlapping(count: int) -> None:
-    body = dashboard_body(watched(functions={f"f{number}": f"t{number}" for number in range(count)}))
+    body = dashboard_body(watched(functions=functions({f"f{number}": f"t{number}" for number in range(count)})))
     taken: set[tuple[int, int]] = set()
     for widget in body["widgets"]:
         cells = {
@@ -91,7 +102,8 @@ def test_widgets_lie_in_the_grid_without_overlapping(count: int) -> None:
         taken |= cells
 
 
-def test_cloudwatch_takes_it() -> None:
+def test_cloudwatch_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with moto.mock_aws():
         client = boto3.client("cloudwatch", region_name="eu-west-1")
         client.put_dashboard(DashboardName="orders", DashboardBody=json.dumps(dashboard_body(watched())))
@@ -126,6 +138,17 @@ def test_nothing_that_the_extended_protocol_never_publishes_is_drawn() -> None:
     assert not [line for line in lines(dashboard_body(watched())) if str(line[1:2]).startswith("['QueryRequests")]
 
 
+def test_thresholds_of_one_value_are_one_line() -> None:
+    def limits(profile: Profile) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = graph(dashboard_body(watched(profile=profile)), "Pool")["annotations"][
+            "horizontal"
+        ]
+        return found
+
+    assert limits(Profile.DEV) == [{"label": "nearly full, full", "value": 90}]
+    assert [each["value"] for each in limits(Profile.PROD)] == [70, 90]
+
+
 def test_the_databases_own_connections_stand_under_max_connections() -> None:
     instance = graph(dashboard_body(watched()), "Connections of the database")
     assert instance["metrics"][0][:4] == ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "orders-1a2b3c4"]
@@ -144,7 +167,7 @@ def test_every_metric_of_the_table_is_on_the_dashboard() -> None:
 
 def test_what_does_not_fit_is_said_to_be_left_out() -> None:
     many = {f"f{number:04}": f"t{number}" for number in range(MOST_FUNCTIONS + 7)}
-    body = dashboard_body(watched(functions=many, alarms=[f"{ARN}{name}" for name in many]))
+    body = dashboard_body(watched(functions=functions(many), alarms=[f"{ARN}{name}" for name in many]))
     assert "7 more functions have alarms but no line here" in body["widgets"][0]["properties"]["markdown"]
     (alarms,) = [each["properties"] for each in body["widgets"] if each["type"] == "alarm"]
     assert len(alarms["alarms"]) == MOST_ALARMS

@@ -170,7 +170,8 @@ def _with_queries(resource: Registered) -> Registered:
     return resource
 
 
-def test_cloudwatch_takes_every_alarm() -> None:
+def test_cloudwatch_takes_every_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     declared = monitor(alarm_topic_arn=TOPIC, profile=Profile.PROD)
     with moto.mock_aws():
         client = boto3.client("cloudwatch", region_name=REGION)
