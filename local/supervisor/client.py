@@ -117,6 +117,11 @@ class SupervisorClient:
         facts: dict[str, Any] | None = self._call("GET", f"resources/{kind}/{quote(identifier, safe='')}")["facts"]
         return facts
 
+    def spec(self, kind: str, identifier: str) -> dict[str, Any] | None:
+        """What was asked for when a resource was made or changed last, without what is secret; or None."""
+        spec: dict[str, Any] | None = self._call("GET", f"resources/{kind}/{quote(identifier, safe='')}")["spec"]
+        return spec
+
     def delete(self, kind: str, identifier: str) -> None:
         """Remove a resource; what is gone already is fine."""
         self._call("DELETE", f"resources/{kind}/{quote(identifier, safe='')}")
