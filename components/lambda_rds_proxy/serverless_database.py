@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
+from .adoption import AdoptedDatabase, AdoptedProxy, fail_preview_after
 from .aurora_capacity import LOWEST_ACU
 from .connection_budget import ConnectionBudget, connection_budget
 from .connection_pool import ConnectionPool
@@ -95,6 +96,10 @@ class ServerlessDatabaseArgs(TypedDict):
     """Customer managed key of storage and secrets; default AWS's own keys."""
     performance_insights: NotRequired[bool]
     """Whether Performance Insights is on; default true where the class has it."""
+    adopted_database: NotRequired[AdoptedDatabase]
+    """A database that was made elsewhere and is managed here."""
+    adopted_proxy: NotRequired[AdoptedProxy]
+    """A proxy that was made elsewhere and is managed here; its target is the adopted or existing database."""
     database_user: NotRequired[str]
     """User of the application; default app."""
     auth: NotRequired[Auth]
@@ -204,6 +209,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
         )
         if self._budget.warning:
             pulumi.log.warn(self._budget.warning, self)
+        fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
         self._cost = _cost(args, network, database)
         pulumi.log.info(self._cost.sentence(), self)
         self.register_outputs(
@@ -370,6 +376,10 @@ def _check(name: str, args: ServerlessDatabaseArgs) -> None:
             problems.append("database has no max_connections; state it, for the connection budget")
         if "vpc_id" not in args:
             problems.append("database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_database" in args and "vpc_id" not in args:
+        problems.append("adopted_database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_proxy" in args and not {"adopted_database", "database"} & args.keys():
+        problems.append("adopted_proxy stands before a database that is there; give adopted_database or database")
     if problems:
         raise ValueError(f'"{name}": ' + "; ".join(problems))
 
