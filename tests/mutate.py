@@ -46,7 +46,7 @@ _MUTATIONS = (
     (r'"Service": service', '"AWS": "*"'),
     (r'"(rds|lambda)\.amazonaws\.com"', '"ec2.amazonaws.com"'),
     (r'resource_id=known\["database"\]', 'resource_id="*"'),
-    (r"resource_id=known\[2\]", 'resource_id="*"'),
+    (r"resource_id=known\[[0-9]\]", 'resource_id="*"'),
     (r'user=(proxy|user)\["user"\]', 'user="*"'),
     (r"port=port\b", "port=0"),
     (r"to_port=(port|HTTPS)", "to_port=65535"),
