@@ -47,6 +47,7 @@ _MUTATIONS = (
     (r'"(rds|lambda)\.amazonaws\.com"', '"ec2.amazonaws.com"'),
     (r'resource_id=known\["database"\]', 'resource_id="*"'),
     (r"resource_id=known\[[0-9]\]", 'resource_id="*"'),
+    (r"region=region_of\(known\[0\]\)", 'region="*"'),
     (r'user=(proxy|user)\["user"\]', 'user="*"'),
     (r"port=port\b", "port=0"),
     (r"to_port=(port|HTTPS)", "to_port=65535"),
