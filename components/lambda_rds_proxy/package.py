@@ -6,6 +6,7 @@ CI hand Pulumi the same archive, and a warm preview touches no network.
 """
 
 import errno
+import functools
 import hashlib
 import os
 import platform as machine
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,14 +90,13 @@ def build_package(
 def _built(source: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
     requirements = source / "requirements.txt"
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
-    entries = dict(_source_entries(source))
-    if wheels is not None:
-        for name, path in _tree(wheels):
-            entries.setdefault(name, path)  # the source wins over a wheel, as an earlier sys.path entry would
-    archive = cache / "packages" / f"{_digest(entries)}.zip"
+    files = _of_wheels(wheels) if wheels is not None else {}
+    # The source wins over a wheel, as an earlier sys.path entry would.
+    files = {**files, **{name: _File.read(path) for name, path in _source_entries(source)}}
+    archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
-        _write(archive, entries)
+        _write(archive, {name: file.path for name, file in files.items()})
     return archive
 
 
@@ -123,10 +123,28 @@ def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def _digest(entries: dict[str, Path]) -> str:
+@dataclass(frozen=True)
+class _File:
+    """A file and the SHA-256 of what stands in it."""
+
+    path: Path
+    digest: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> "_File":
+        return cls(path, hashlib.sha256(path.read_bytes()).digest())
+
+
+@functools.cache
+def _of_wheels(folder: Path) -> Mapping[str, _File]:
+    """Unpacked wheels never change, so the functions of a stack that share them have them read once."""
+    return {name: _File.read(path) for name, path in _tree(folder)}
+
+
+def _digest(files: Mapping[str, _File]) -> str:
     whole = hashlib.sha256(b"package format 1\0")
-    for name in sorted(entries):
-        whole.update(name.encode() + b"\0" + hashlib.sha256(entries[name].read_bytes()).digest())
+    for name in sorted(files):
+        whole.update(name.encode() + b"\0" + files[name].digest)
     return whole.hexdigest()[:32]
 
 

@@ -3,6 +3,7 @@ import os
 import stat
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,47 @@ def test_a_second_build_of_the_same_content_starts_nothing(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a warm build needs no process"))
     build_package(source, target=ARM, cache=tmp_path / "cache", say=said.append)
     assert said == ["packaging source for python3.13 on arm64"]
+
+
+def test_functions_that_share_wheels_have_them_read_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "unpacked"
+    wheels.mkdir()
+    (wheels / "psycopg.py").write_text("connect = None\n")
+    (source / "requirements.txt").write_text("")
+    monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
+    first = build_package(source, target=ARM, cache=tmp_path / "cache")
+    read: list[Path] = []
+    monkeypatch.setattr(Path, "read_bytes", _noted(read))
+    assert build_package(source, target=ARM, cache=tmp_path / "cache") == first
+    assert [path.name for path in read] == ["app.py", "__init__.py"]
+    (source / "app.py").write_text("def handler(event, context): return 2\n")
+    changed = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert changed != first
+    assert [entry.filename for entry in entries(changed)] == ["app.py", "lib/__init__.py", "psycopg.py"]
+
+
+def test_a_file_of_the_source_wins_over_one_of_a_wheel(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "unpacked"
+    wheels.mkdir()
+    (wheels / "app.py").write_text("of the wheel")
+    (source / "requirements.txt").write_text("")
+    monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
+    archive = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert zipfile.ZipFile(archive).read("app.py") == (source / "app.py").read_bytes()
+
+
+def _noted(read: list[Path]) -> Callable[[Path], bytes]:
+    really = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        read.append(path)
+        return really(path)
+
+    return read_bytes
 
 
 def test_a_list_without_hashes_is_refused_with_the_command_that_locks_it(source: Path, tmp_path: Path) -> None:

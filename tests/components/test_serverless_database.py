@@ -264,3 +264,9 @@ def test_any_number_of_functions_shares_the_one_proxy() -> None:
     assert len(declared.all("function:Function")) == 13
     assert len(declared.all("rds/proxy:Proxy")) == 1
     assert declared.result["budget"]["clients"] == 12
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
+    many: Any = [{"name": f"f{index}", "path": "handler"} for index in range(4)]
+    assert sorted(stack(auth=auth, functions=many).asked) == sorted(stack(auth=auth, functions=many[:1]).asked)
