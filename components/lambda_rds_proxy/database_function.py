@@ -21,7 +21,8 @@ class DatabaseFunctionArgs(TypedDict):
     proxy: ProxyRef
     """What it connects to."""
     path: str
-    """Folder with its source and, if any, a hash-locked requirements.txt."""
+    """Folder with its source and, if any, a hash-locked requirements.txt; requirements-mysql.txt, if there is one,
+    takes its place before a MySQL proxy."""
     handler: NotRequired[str]
     """module.function; default app.handler."""
     memory: NotRequired[int]
@@ -82,7 +83,12 @@ class DatabaseFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(Path(args["path"]), target=target, say=lambda text: pulumi.log.info(text, self))
+        archive = build_package(
+            Path(args["path"]),
+            target=target,
+            engine=Engine(proxy["engine"]).value,
+            say=lambda text: pulumi.log.info(text, self),
+        )
         resource = function.create(
             description="uses the database through RDS Proxy",
             archive=str(archive),
