@@ -16,6 +16,7 @@ _LISTS = (
     "handler/requirements.in",
     "components/requirements.in",
     "components/lambda_rds_proxy/admin_function/requirements.in",
+    "local/rotation_function/requirements.in",
     "local/runtime-requirements.in",
 )
 

@@ -23,6 +23,7 @@ from .functions import Function, ThrottledError, unpack
 from .iam_proxy import IamGate
 from .pgbouncer import PgBouncer, PgBouncerSettings, Target
 from .postgres import Postgres, PostgresSettings
+from .secret_rotation import SecretRotation
 from .secrets_manager import ACCOUNT, SecretsManager
 from .state import Resource, State
 
@@ -57,6 +58,7 @@ class Cloud:
         self._gates: dict[str, IamGate] = {}
         self._functions: dict[str, Function] = {}
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
+        self.rotation = SecretRotation(self.secrets, self._run_step, self._has_function)
         self.problems: list[str] = []
 
     # Kinds in the order in which they can be brought back.
@@ -71,6 +73,7 @@ class Cloud:
                         self._make(resource)
                     except (LaptopError, OSError) as error:
                         self.problems.append(f"{kind} {resource.identifier}: {error}")
+            self.rotation.resume()
 
     @property
     def empty(self) -> bool:
@@ -146,6 +149,16 @@ class Cloud:
                 return  # deleted meanwhile
             else:
                 return
+
+    def _has_function(self, name: str) -> bool:
+        return bare_name(name) in self._functions
+
+    def _run_step(self, name: str, event: bytes) -> bool:
+        """Whether a step of a rotation succeeded."""
+        try:
+            return self.invoke(name, event).error is None
+        except ThrottledError:
+            return False
 
     def function_names(self) -> list[str]:
         """The names of all functions."""

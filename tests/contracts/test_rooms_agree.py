@@ -47,8 +47,9 @@ def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
     assert handler.read_bytes() == admin.read_bytes()
 
 
-def test_handler_and_admin_function_use_the_same_driver() -> None:
-    lists = (ROOT / "handler" / "requirements.in", ROOT / "components/lambda_rds_proxy/admin_function/requirements.in")
+def test_all_functions_use_the_same_driver() -> None:
+    folders = ("handler", "components/lambda_rds_proxy/admin_function", "local/rotation_function")
+    lists = [ROOT / folder / "requirements.in" for folder in folders]
     assert len({path.read_text() for path in lists}) == 1
 
 
