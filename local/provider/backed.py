@@ -57,6 +57,7 @@ class Instance:
             "manageMasterUserPassword": inputs.get("manageMasterUserPassword"),
             "password": inputs.get("password"),
             "parameterGroupName": inputs.get("parameterGroupName"),
+            "iamDatabaseAuthenticationEnabled": inputs.get("iamDatabaseAuthenticationEnabled"),
         }
         facts = _put("instance", name, spec)
         return facts["resourceId"], {**self._outputs(facts), "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}"}
@@ -124,12 +125,7 @@ class Proxy:
 
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
-        if len({auth.get("iamAuth") for auth in inputs.get("auths") or []}) > 1:
-            raise BackedError(
-                f"the laptop's proxy {name} has users with auth iam and users with auth secret, and it checks one kind "
-                "of login only; give all users of the local stack the same auth"
-            )
-        keys = ("engineFamily", "auths", "requireTls", "idleClientTimeout", "debugLogging")
+        keys = ("engineFamily", "auths", "defaultAuthScheme", "roleArn", "requireTls", "idleClientTimeout")
         spec = {"urn": urn, **{key: inputs.get(key) for key in keys}}
         facts = _put("proxy", name, spec)
         if olds.get("name", name) != name:

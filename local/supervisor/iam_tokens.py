@@ -75,6 +75,20 @@ def refusal(
     return None
 
 
+def connectable(statements: Sequence[Mapping[str, Any]], arn_prefix: str) -> frozenset[str]:
+    """The users whom policies name for rds-db:connect under a prefix such as `arn:aws:rds-db:…:dbuser:db-…/`.
+
+    A name with a wildcard names nobody: who is meant is known to the database alone.
+    """
+    named = (
+        resource.removeprefix(arn_prefix)
+        for statement in statements
+        for resource in _list(statement.get("Resource"))
+        if resource.startswith(arn_prefix)
+    )
+    return frozenset(user for user in named if not set(user) & set("*?") and _allowed(statements, arn_prefix + user))
+
+
 def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: str, secret: str) -> str:
     query = "&".join(
         f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(fields) if name != "X-Amz-Signature"

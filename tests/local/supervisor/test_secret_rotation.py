@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,31 @@ def test_a_value_is_handed_out_only_once_the_proxy_takes_it(
         secrets.rotate_secret(SecretId="app", RotationLambdaARN=function)
         until(lambda before=before: password(secrets) != before, seconds=120)  # type: ignore[misc]
         assert takes(root, proxy, password(secrets))
+
+
+def test_whoever_needs_a_database_connection_between_the_two_changes_waits_for_the_second(
+    root: Path, proxy: dict[str, Any], database: dict[str, Any], secrets: Any
+) -> None:
+    """The database has the new password, the secret not yet: the proxy can open no more than it has open."""
+    before = password(secrets)
+    with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as session:
+        session.execute("SELECT 1")
+        with log_in(root, database) as master:
+            master.execute("ALTER ROLE app PASSWORD 'of-the-next-version'")
+            master.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+
+        def ask() -> object:
+            with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as newcomer:
+                return newcomer.execute("SELECT 1").fetchone()
+
+        with ThreadPoolExecutor() as clients:
+            answers = [clients.submit(ask) for _ in range(3)]
+            assert not wait(answers, timeout=2, return_when=FIRST_EXCEPTION).done
+            value = json.loads(secrets.get_secret_value(SecretId="app")["SecretString"])
+            secrets.put_secret_value(
+                SecretId="app", SecretString=json.dumps({**value, "password": "of-the-next-version"})
+            )
+            assert [each.result() for each in answers] == [(1,)] * 3
 
 
 def test_a_function_killed_after_it_changed_the_database_is_run_again_and_mends_it(
