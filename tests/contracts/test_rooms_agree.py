@@ -48,11 +48,11 @@ def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
     assert handler.read_bytes() == admin.read_bytes()
 
 
-def test_handler_and_admin_function_use_the_same_driver() -> None:
-    for name in ("requirements.txt", "requirements-mysql.txt"):
-        folders = (ROOT / "handler", ROOT / "components/lambda_rds_proxy/admin_function")
-        pinned = [re.findall(r"^\S+==\S+", (folder / name).read_text(), re.MULTILINE) for folder in folders]
-        assert pinned[0] == pinned[1] != []
+def test_all_functions_use_the_same_driver() -> None:
+    folders = [ROOT / "handler", ROOT / "components/lambda_rds_proxy/admin_function", ROOT / "local/rotation_function"]
+    for name, users in (("requirements.txt", folders), ("requirements-mysql.txt", folders[:2])):
+        pinned = [re.findall(r"^\S+==\S+", (folder / name).read_text(), re.MULTILINE) for folder in users]
+        assert pinned[0] != [] and all(each == pinned[0] for each in pinned)
 
 
 def test_lambdas_python_is_one_that_lambda_has() -> None:
