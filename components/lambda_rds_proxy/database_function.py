@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from .engines import Auth, Engine, Profile
-from .iam_policies import allow, connect_arn, policy, use_secret
-from .lambda_function import VpcFunction
-from .package import LAMBDA_PYTHON, Platform, build_package
+from .iam_policies import allow, connect_arn, policy, region_of, use_secret
+from .lambda_function import VpcFunction, packaged
+from .package import LAMBDA_PYTHON, Platform
 from .references import FunctionRef, NetworkRef, ProxyRef
 
 
@@ -21,7 +21,7 @@ class DatabaseFunctionArgs(TypedDict):
     proxy: ProxyRef
     """What it connects to."""
     path: str
-    """Folder with its source and, if any, a hash-locked requirements.txt."""
+    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL)."""
     handler: NotRequired[str]
     """module.function; default app.handler."""
     memory: NotRequired[int]
@@ -80,15 +80,16 @@ class DatabaseFunction(pulumi.ComponentResource):
         grant = aws.iam.RolePolicy(
             f"{name}-connect",
             role=function.role.name,
-            policy=grant_connect(proxy, component=self),
+            policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(Path(args["path"]), target=target, say=lambda text: pulumi.log.info(text, self))
+        engine = Engine(proxy["engine"]).value
+        archive = packaged(Path(args["path"]), target=target, engine=engine, component=self)
         timeout = args.get("timeout", 15)
         resource = function.create(
             description="uses the database through RDS Proxy",
-            archive=str(archive),
+            archive=archive,
             handler=args.get("handler", "app.handler"),
             target=target,
             memory=args.get("memory", 256),
@@ -131,19 +132,19 @@ def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:
     return environment
 
 
-def grant_connect(proxy: ProxyRef, *, component: pulumi.Resource) -> pulumi.Output[str]:
+def grant_connect(proxy: ProxyRef) -> pulumi.Output[str]:
     """The policy a client of a proxy needs: to read the one secret, or to connect as the one user on `prx-…`."""
-    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=component)).region
+    # The region is that of what is granted: with any number of functions nobody asks AWS for it.
     if Auth(proxy["auth"]) is Auth.SECRET:
-        return pulumi.Output.all(proxy["secret_arn"], region, proxy.get("secret_kms_key_arn")).apply(
-            lambda known: policy(use_secret(known[0], region=known[1], key_arn=known[2]))
+        return pulumi.Output.all(proxy["secret_arn"], proxy.get("secret_kms_key_arn")).apply(
+            lambda known: policy(use_secret(known[0], region=region_of(known[0]), key_arn=known[1]))
         )
-    return pulumi.Output.all(proxy["arn"], region, proxy["id"]).apply(
+    return pulumi.Output.all(proxy["arn"], proxy["id"]).apply(
         lambda known: policy(
             [
                 allow(
                     ["rds-db:connect"],
-                    connect_arn(known[0], region=known[1], resource_id=known[2], user=proxy["user"]),
+                    connect_arn(known[0], region=region_of(known[0]), resource_id=known[1], user=proxy["user"]),
                 )
             ]
         )

@@ -5,6 +5,7 @@ from typing import cast
 
 import pulumi
 
+from .adoption import fail_preview_after
 from .aurora_capacity import LOWEST_ACU
 from .connection_budget import ConnectionBudget, connection_budget
 from .connection_pool import ConnectionPool
@@ -76,6 +77,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
         )
         if self._budget.warning:
             pulumi.log.warn(self._budget.warning, self)
+        fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
         self._cost = _cost(args, network, database, monitor)
         pulumi.log.info(self._cost.sentence(), self)
         self.register_outputs(
@@ -219,9 +221,8 @@ def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
 
 def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
     """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    facts = ENGINES[_engine(args)]
     known = "database" not in args or "admin_secret_arn" in args["database"]
-    bootstrap = args.get("bootstrap", True) and facts.makes_users and known
+    bootstrap = args.get("bootstrap", True) and known
     return bootstrap or Auth.SECRET in _auths(args) or "rotation_days" in args
 
 
@@ -245,6 +246,10 @@ def _check(name: str, args: ServerlessDatabaseArgs) -> None:
             problems.append("database has no max_connections; state it, for the connection budget")
         if "vpc_id" not in args:
             problems.append("database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_database" in args and "vpc_id" not in args:
+        problems.append("adopted_database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_proxy" in args and not {"adopted_database", "database"} & args.keys():
+        problems.append("adopted_proxy stands before a database that is there; give adopted_database or database")
     if problems:
         raise ValueError(f'"{name}": ' + "; ".join(problems))
 

@@ -4,6 +4,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from .adoption import AdoptedDatabase, AdoptedProxy
 from .engines import Auth, Engine, Profile, TargetKind
 from .references import DatabaseRef
 
@@ -83,6 +84,10 @@ class ServerlessDatabaseArgs(TypedDict):
     """Customer managed key of storage and secrets; default AWS's own keys."""
     performance_insights: NotRequired[bool]
     """Whether Performance Insights is on; default true where the class has it."""
+    adopted_database: NotRequired[AdoptedDatabase]
+    """A database that was made elsewhere and is managed here."""
+    adopted_proxy: NotRequired[AdoptedProxy]
+    """A proxy that was made elsewhere and is managed here; its target is the adopted or existing database."""
     database_user: NotRequired[str]
     """User of the application; default app."""
     auth: NotRequired[Auth]

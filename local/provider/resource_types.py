@@ -230,5 +230,5 @@ def resource_type(token: str) -> ResourceType:
     if token in TYPES:
         return TYPES[token]
     known = arguments(token)
-    named = "name" in known.types.keys() - known.required and "name" in computed_names(token)
+    named = "name" in known.kinds.keys() - known.required and "name" in computed_names(token)
     return ResourceType(name="name" if named else None, name_length=255)

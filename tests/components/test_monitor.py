@@ -6,7 +6,7 @@ import moto
 import pulumi
 import pytest
 
-from lambda_rds_proxy import DatabaseFunction, Monitor, database_function
+from lambda_rds_proxy import DatabaseFunction, Monitor, lambda_function
 from lambda_rds_proxy.alarms import FUNCTION_ALARMS, PROXY_ALARMS
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.existing import existing_database, existing_proxy
@@ -254,7 +254,7 @@ def test_a_proxy_and_a_database_that_were_there_already_are_watched_by_reference
 def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    monkeypatch.setattr(database_function, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
     proxy: Any = {
         "name": "orders",
         "id": "prx-1",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import ServerlessDatabase, database_function, database_user
+from lambda_rds_proxy import ServerlessDatabase, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from tests.components.declared import Declared, declare
 
@@ -22,8 +22,7 @@ FUNCTIONS: Any = [
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    for module in (database_user, database_function):
-        monkeypatch.setattr(module, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def stack(**args: Any) -> Declared:
@@ -81,8 +80,9 @@ def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine,
     assert declared.one("rds/proxy:Proxy").inputs["requireTls"] is True
     own = [each for each in declared.all("function:Function") if each.name != "database-admin"]
     assert [each.name for each in own] == ["app", "reports"]
-    # MySQL's user is yours to make, so nobody in the VPC reads a secret unless a client does.
-    assert bool(declared.all("vpcEndpoint:VpcEndpoint")) is (engine is Engine.POSTGRESQL or auth is Auth.SECRET)
+    # The admin function makes the user and verifies the way, and reads a secret to do so.
+    assert len(declared.all("invocation:Invocation")) == 2
+    assert declared.all("vpcEndpoint:VpcEndpoint")
 
 
 def test_everything_has_the_tags() -> None:
@@ -284,3 +284,9 @@ def test_any_number_of_functions_shares_the_one_proxy() -> None:
     assert len(declared.all("function:Function")) == 13
     assert len(declared.all("rds/proxy:Proxy")) == 1
     assert declared.result["budget"]["clients"] == 12
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
+    many: Any = [{"name": f"f{index}", "path": "handler"} for index in range(4)]
+    assert sorted(stack(auth=auth, functions=many).asked) == sorted(stack(auth=auth, functions=many[:1]).asked)

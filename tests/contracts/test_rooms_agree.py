@@ -1,6 +1,7 @@
 """Rooms that import nothing from each other have copies of a few facts: here they must be equal."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,11 @@ def test_alarms_and_doctor_leave_the_same_connections_out() -> None:
     assert by_family == RESERVED
 
 
-def test_handler_and_admin_function_use_the_same_driver() -> None:
-    lists = (ROOT / "handler" / "requirements.in", ROOT / "components/lambda_rds_proxy/admin_function/requirements.in")
-    assert len({path.read_text() for path in lists}) == 1
+def test_all_functions_use_the_same_driver() -> None:
+    folders = [ROOT / "handler", ROOT / "components/lambda_rds_proxy/admin_function", ROOT / "local/rotation_function"]
+    for name, users in (("requirements.txt", folders), ("requirements-mysql.txt", folders[:2])):
+        pinned = [re.findall(r"^\S+==\S+", (folder / name).read_text(), re.MULTILINE) for folder in users]
+        assert pinned[0] != [] and all(each == pinned[0] for each in pinned)
 
 
 def test_lambdas_python_is_one_that_lambda_has() -> None:
