@@ -1,7 +1,7 @@
 """The body of the CloudWatch dashboard of one proxy, its database and its functions. Pure.
 
-Structure: CloudWatch API Reference, "Dashboard Body Structure and Syntax". Limits: CloudWatch User Guide, "CloudWatch
-service quotas": 500 metrics in a widget, 2,500 in a dashboard, 100 alarms in an alarm widget.
+Structure and limits: CloudWatch API Reference, "Dashboard Body Structure and Syntax": 500 widgets, 500 metrics in a
+widget, 100 alarms in an alarm widget. That a whole dashboard has at most 2,500 metrics is what is generally quoted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
