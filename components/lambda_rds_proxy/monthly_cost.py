@@ -19,7 +19,7 @@ from .instance_classes import vcpus
 # MySQL are here. Aurora, Standard: a public table of both editions, 2026. Storage: "RDS pricing calculator" (usage.ai,
 # June 2026). Proxy, endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing. CloudWatch:
 # aws.amazon.com/cloudwatch/pricing as several public repositories quote it alike, seen in 2026, partly undated. An
-# account's free tier (10 alarm metrics, 10 custom metrics, 3 dashboards) is not taken off: other stacks may have used it.
+# account's free tier (10 alarm metrics, 10 custom metrics, 3 dashboards) is not taken off: it may be used up.
 AS_OF = "2026-06"
 REGION = "us-east-1"
 HOURS = 730  # AWS's own month
