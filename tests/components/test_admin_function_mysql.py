@@ -144,6 +144,18 @@ def test_two_runs_at_once_agree_on_one_password(
 
 
 @servers_needed
+def test_a_run_that_finds_another_at_work_for_too_long_changes_nothing(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    with server.log_in("master", server.master_password) as other, other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", [mysql._LOCK])
+        with pytest.raises(AdminError, match="another run is making users"):
+            create(user="late", seconds=8)
+    assert server.execute("SELECT 1 FROM mysql.user WHERE user = 'late'") == []
+    assert secrets.is_empty()
+
+
+@servers_needed
 @pytest.mark.parametrize("user", AWKWARD)
 def test_any_name_is_quoted(server: MariaDB, secrets: Secrets, create: Callable[..., Event], user: str) -> None:
     assert create(user=user)["created"]

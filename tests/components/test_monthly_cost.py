@@ -18,7 +18,10 @@ SMALL: dict[str, Any] = {
     "proxy_endpoints": 0,
     "secrets_endpoint": True,
     "zones": 2,
+    "metrics_of_alarms": 0,
+    "functions": 0,
 }
+WATCHED = {"alarms": 0.5, "dashboard": 3.0}
 
 
 def cost(**choices: Any) -> MonthlyCost:
@@ -26,8 +29,8 @@ def cost(**choices: Any) -> MonthlyCost:
 
 
 def test_the_smallest_stack_costs_its_instance_storage_two_vcpus_of_proxy_and_the_endpoint() -> None:
-    assert cost().lines == {"database": 11.68, "storage": 2.3, "proxy": 21.9, "secretsEndpoint": 14.6}
-    assert cost().total == 50.48
+    assert cost().lines == {"database": 11.68, "storage": 2.3, "proxy": 21.9, "secretsEndpoint": 14.6, **WATCHED}
+    assert cost().total == 53.98
 
 
 def test_a_standby_costs_the_instance_and_its_storage_again_and_the_proxy_nothing_more() -> None:
@@ -35,6 +38,12 @@ def test_a_standby_costs_the_instance_and_its_storage_again_and_the_proxy_nothin
     assert two.lines["database"] == 2 * (one.lines["database"] or 0)
     assert two.lines["storage"] == 2 * (one.lines["storage"] or 0)
     assert two.lines["proxy"] == one.lines["proxy"]
+
+
+def test_a_cluster_costs_every_instance_at_auroras_price_and_no_storage_ahead() -> None:
+    cluster = cost(kind=TargetKind.CLUSTER, instance_class="db.r7g.large", instances=2)
+    assert cluster.lines["database"] == round(0.276 * 2 * 730, 2)
+    assert "storage" not in cluster.lines
 
 
 def test_a_proxy_before_a_cluster_costs_the_vcpus_of_every_instance() -> None:
@@ -50,7 +59,14 @@ def test_a_proxy_before_a_serverless_cluster_costs_eight_units_at_least() -> Non
 
 
 def test_an_existing_database_is_paid_for_elsewhere() -> None:
-    assert set(cost(new_database=False, secrets_endpoint=False).lines) == {"proxy"}
+    assert set(cost(new_database=False, secrets_endpoint=False).lines) == {"proxy", *WATCHED}
+
+
+def test_alarms_cost_by_what_they_read_and_functions_by_the_metrics_of_their_handler() -> None:
+    watched = cost(metrics_of_alarms=14, functions=2)
+    assert watched.lines["alarms"] == round(14 * 0.1 + 0.5, 2)
+    assert watched.lines["customMetrics"] == round(2 * 7 * 0.3, 2)
+    assert "customMetrics" not in cost().lines
 
 
 def test_an_extra_endpoint_of_the_proxy_is_an_interface_endpoint_in_every_zone() -> None:
@@ -58,7 +74,7 @@ def test_an_extra_endpoint_of_the_proxy_is_an_interface_endpoint_in_every_zone()
 
 
 def test_a_price_that_is_not_in_the_table_makes_the_sum_unknown_rather_than_wrong() -> None:
-    unknown = cost(instance_class="db.m7g.large")
+    unknown = cost(instance_class="db.x2g.large")
     assert unknown.lines["database"] is None
     assert unknown.total is None
     assert "database unknown" in unknown.sentence()
