@@ -105,11 +105,9 @@ def end(invocation: Invocation, error: BaseException | None) -> None:
     """End an invocation, and in Lambda tell how it went."""
     current.set(None)
     # Looking into os.environ costs more than all the rest of this.
-    if _pool is not None:
-        function, driver = _pool.function_name, _pool.driver
-    else:
-        function, driver = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""), None
+    function = _pool.function_name if _pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if function:
+        driver = _pool.driver if _pool is not None else None
         line = metrics_line(
             invocation, outcome=outcome(error, driver), function=function, milliseconds=int(time.time() * 1000)
         )
