@@ -22,7 +22,7 @@ from tests.handler.cloud import APPLICATION, DATABASE, free_address
 from toolchain.servers import mariadbd
 
 PORT = 3306
-_ADMINISTRATOR = "rdsadmin"
+ADMINISTRATOR = "rdsadmin"
 # RDS User Guide, "Master user account privileges", MySQL.
 _MASTER_PRIVILEGES = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW DATABASES, "
@@ -49,7 +49,7 @@ class MariaDB:
         """The certificate authority to trust."""
         return str(self.folder / "authority" / "ca.pem")
 
-    def log_in(self, user: str, password: str, database: str | None = DATABASE) -> "pymysql.Connection[Any]":
+    def log_in(self, user: str, password: str, database: str = DATABASE) -> "pymysql.Connection[Any]":
         """A connection as another client has it, over verified TLS, in autocommit."""
         return pymysql.connect(
             host=self.address,
@@ -64,11 +64,9 @@ class MariaDB:
     def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of a statement that the administrator runs in the application's database."""
         with (
-            self.log_in(_ADMINISTRATOR, self.administrator_password, None) as connection,
+            self.log_in(ADMINISTRATOR, self.administrator_password) as connection,
             connection.cursor() as cursor,
         ):
-            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            connection.select_db(DATABASE)
             cursor.execute(statement, parameters or None)
             return list(cursor.fetchall())
 
@@ -169,8 +167,9 @@ def _make_system_tables(command: list[str], folder: Path, password: str) -> None
     own = [
         "DELETE FROM global_priv WHERE user = 'root';",
         "FLUSH PRIVILEGES;",
-        f"CREATE USER {_ADMINISTRATOR}@'%' IDENTIFIED BY '{password}';",
-        f"GRANT ALL ON *.* TO {_ADMINISTRATOR}@'%' WITH GRANT OPTION;",
+        f"CREATE USER {ADMINISTRATOR}@'%' IDENTIFIED BY '{password}';",
+        f"CREATE DATABASE {DATABASE};",
+        f"GRANT ALL ON *.* TO {ADMINISTRATOR}@'%' WITH GRANT OPTION;",
     ]
     script = "\n".join(["CREATE DATABASE mysql;", "USE mysql;", *scripts, *own, ""])
     path, log = folder / "bootstrap.sql", folder / "bootstrap.log"

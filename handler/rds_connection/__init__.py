@@ -7,9 +7,13 @@
             return conn.execute("SELECT 1").fetchone()[0]
 
 The proxy does the pooling; an execution environment holds one connection, reuses it while it is warm, and replaces it
-when it died.
+when it died. DB_ENGINE says whether that is psycopg's, with PostgreSQL, or PyMySQL's.
 """
 
+import os
+from typing import TYPE_CHECKING
+
+from .driver import driver
 from .errors import (
     ConfigurationError,
     NoConnectionError,
@@ -19,7 +23,6 @@ from .errors import (
     UnfinishedTransactionError,
 )
 from .lease import close, close_before_snapshot, connect, connection
-from .postgresql import Connection
 from .settings import Settings
 from .transactions import transaction
 
@@ -37,5 +40,12 @@ __all__ = [
     "connection",
     "transaction",
 ]
+
+# Here, so that it is imported in a cold start's first phase, and the other engine's library never is.
+_driver = driver(os.environ.get("DB_ENGINE", ""))
+if TYPE_CHECKING:
+    from .postgresql import Connection
+else:
+    Connection = _driver.Connection
 
 close_before_snapshot()

@@ -1,4 +1,4 @@
-"""Errors of this package: full sentences, without any secret. What the database itself says stays psycopg's.
+"""Errors of this package: full sentences, without any secret. What the database itself says stays the driver's.
 
 `outcome` is what the metrics line calls each of them.
 """

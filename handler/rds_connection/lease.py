@@ -4,11 +4,14 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, cast
 
 from .invocation import Invocation, LambdaContext, current
 from .metrics import metrics_line, outcome
 from .pool import Pool
-from .postgresql import Connection
+
+if TYPE_CHECKING:
+    from .postgresql import Connection
 
 _pool: Pool | None = None
 _pool_lock = threading.Lock()
@@ -37,7 +40,7 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
     def __init__(self, context: LambdaContext | None = None) -> None:
         self._context = context
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> "Connection":
         under_way = current.get()
         self._outermost = under_way is None
         self._invocation = invocation = under_way or begin(self._context)
@@ -48,7 +51,7 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
             if self._outermost:
                 end(invocation, error)
             raise
-        return conn
+        return conn  # type: ignore[return-value] # the same names, whatever the engine
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         ending = error
@@ -62,15 +65,16 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
                 end(self._invocation, ending)
 
 
-def connect() -> Connection:
+def connect() -> "Connection":
     """A connection with autocommit off, as DBAPI users expect, whose `close()` rolls back and gives it back.
 
-    For SQLAlchemy: `create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)`. Raises what
+    For SQLAlchemy: `create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)`, or
+    "mysql+pymysql://". Raises what
     `connection` does.
     """
     conn = the_pool().lend(current.get() or Invocation(None))
-    conn.autocommit = False
-    return conn
+    conn.set_autocommit(False)
+    return cast("Connection", conn)
 
 
 def close() -> None:
@@ -103,7 +107,10 @@ def end(invocation: Invocation, error: BaseException | None) -> None:
     # Looking into os.environ costs more than all the rest of this.
     function = _pool.function_name if _pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if function:
-        line = metrics_line(invocation, outcome=outcome(error), function=function, milliseconds=int(time.time() * 1000))
+        driver = _pool.driver if _pool is not None else None
+        line = metrics_line(
+            invocation, outcome=outcome(error, driver), function=function, milliseconds=int(time.time() * 1000)
+        )
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 

@@ -3,10 +3,9 @@
 Format: CloudWatch User Guide, "Specification: Embedded metric format".
 """
 
-import psycopg
-
+from .driver import Driver
 from .errors import RdsConnectionError
-from .failures import Failure, statement_failure
+from .failures import Failure
 from .invocation import Invocation
 
 NAMESPACE = "LambdaRdsProxy"
@@ -31,10 +30,10 @@ def metrics_line(invocation: Invocation, *, outcome: str, function: str, millise
     )
 
 
-def outcome(error: BaseException | None) -> str:
-    """One of `OUTCOMES`: how a block ended."""
+def outcome(error: BaseException | None, driver: Driver | None = None) -> str:
+    """One of `OUTCOMES`: how a block ended, with the driver if there is one yet."""
     if error is None:
         return "ok"
-    if isinstance(error, psycopg.Error):
-        return statement_failure(error)
+    if driver is not None and isinstance(error, driver.Error):
+        return driver.statement_failure(error)
     return error.outcome if isinstance(error, RdsConnectionError) else "application"

@@ -5,9 +5,8 @@ import os
 import threading
 import time
 
-import psycopg
-
 from .credentials import Credentials
+from .driver import Driver, DriverConnection, driver
 from .errors import (
     NoConnectionError,
     OutOfTimeError,
@@ -15,9 +14,8 @@ from .errors import (
     RdsConnectionError,
     UnfinishedTransactionError,
 )
-from .failures import Failure, connect_failure
+from .failures import Failure
 from .invocation import Invocation
-from .postgresql import Connection, open_connection
 from .settings import Settings
 
 # The longest wait for a new connection, in seconds. Through a proxy it takes 5 to 30 ms; the rest is for a busy one.
@@ -30,15 +28,17 @@ class Pool:
 
     Attributes:
         acquired: how often a connection was handed out.
+        driver: the module of its engine.
         function_name: of the Lambda function; empty outside Lambda.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self.driver: Driver = driver(settings.engine)
         self._settings = settings
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
         self.function_name = settings.function_name
-        self._idle: list[Connection] = []
+        self._idle: list[DriverConnection] = []
         self._open = 0
         self.acquired = 0
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class Pool:
         settings = Settings.from_environment(os.environ)
         return cls(settings, Credentials(settings, os.environ))
 
-    def acquire(self, invocation: Invocation) -> Connection:
+    def acquire(self, invocation: Invocation) -> DriverConnection:
         """A connection, warm or new, that nobody else has until it is released.
 
         Raises:
@@ -84,7 +84,7 @@ class Pool:
         conn.query_seconds = 0.0
         return conn
 
-    def release(self, conn: Connection, invocation: Invocation, *, failed: bool) -> None:
+    def release(self, conn: DriverConnection, invocation: Invocation, *, failed: bool) -> None:
         """End what the block left open, then keep the connection if it is as good as new.
 
         Args:
@@ -99,7 +99,7 @@ class Pool:
             return
         try:
             _end(conn, failed=failed)
-        except (psycopg.Error, RdsConnectionError):
+        except (self.driver.Error, RdsConnectionError):
             if not failed:
                 raise
         finally:
@@ -109,7 +109,7 @@ class Pool:
             else:
                 self._discard(conn)
 
-    def lend(self, invocation: Invocation) -> Connection:
+    def lend(self, invocation: Invocation) -> DriverConnection:
         """A connection for a caller that ends with `close()`, which then gives it back with its work rolled back."""
         conn = self.acquire(invocation)
         conn.give_back = lambda lent: self.release(lent, invocation, failed=True)
@@ -124,21 +124,22 @@ class Pool:
             conn.close()
         self._credentials.forget()
 
-    def _connect(self, invocation: Invocation) -> Connection:
+    def _connect(self, invocation: Invocation) -> DriverConnection:
         settings = self._settings
         while True:
             began = time.monotonic()
             try:
                 login = self._credentials.login(_share(invocation))
-                conn = open_connection(settings, login, _share(invocation))
-            except psycopg.OperationalError as error:
-                reason = " ".join(str(error).split())
+                conn = self.driver.open_connection(settings, login, _share(invocation))
+            except OSError as error:
+                reason, failure = f"the name does not resolve: {error}", Failure.UNAVAILABLE
+            except self.driver.ConnectError as error:
+                reason, failure = " ".join(str(error).split()), self.driver.connect_failure(error)
             else:
                 invocation.opened += 1
                 return conn
             finally:
                 invocation.connect_seconds += time.monotonic() - began
-            failure = connect_failure(reason)
             problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {failure.hint}"
             if failure is Failure.AUTHENTICATION:
                 again = self._credentials.refused() and invocation.retry("connect", pause=False)
@@ -148,7 +149,7 @@ class Pool:
                 raise NoConnectionError(problem, failure)
             _log.warning("%s; trying once more", problem)
 
-    def _put_back(self, conn: Connection) -> None:
+    def _put_back(self, conn: DriverConnection) -> None:
         conn.restore()
         with self._lock:
             if len(self._idle) < self._settings.max_idle:
@@ -156,7 +157,7 @@ class Pool:
                 return
         self._discard(conn)
 
-    def _discard(self, conn: Connection) -> None:
+    def _discard(self, conn: DriverConnection) -> None:
         conn.close()
         self._forget()
 
@@ -173,12 +174,12 @@ def _share(invocation: Invocation) -> float:
     return seconds
 
 
-def _end(conn: Connection, *, failed: bool) -> None:
+def _end(conn: DriverConnection, *, failed: bool) -> None:
     """Leave no transaction open; a connection that cannot be mended stays as it is and is closed by the caller."""
     if not conn.in_transaction():
         return
     # With autocommit off, psycopg's convention: the end of a block commits.
-    if not failed and not conn.autocommit and not conn.is_failed():
+    if not failed and not conn.is_autocommit() and not conn.is_failed():
         conn.commit()
         return
     conn.rollback()

@@ -1,7 +1,10 @@
-"""The PostgreSQL side: opening a connection, and telling in what state one is."""
+"""The PostgreSQL side: opening a connection, telling in what state one is, and what an error means.
+
+Sources of the errors: RDS User Guide, "Troubleshooting RDS Proxy", PgBouncer 1.18 (`src/client.c`, `src/janitor.c`) and
+PostgreSQL's appendix "Error Codes". While connecting, libpq gives text and no SQLSTATE, so text decides.
+"""
 
 import select
-import socket
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,10 +16,15 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
+from .addresses import shares
 from .credentials import Login
 from .errors import OutOfTimeError
+from .failures import Failure
 from .settings import Settings
 
+Error = psycopg.Error
+ConnectError = psycopg.OperationalError
+TransactionResolutionUnknown = psycopg.errors.TransactionResolutionUnknown
 _T = TypeVar("_T")
 # Plain numbers, for they are compared with libpq's several times in each invocation, and an enum's members are slow.
 _OK, _NO_PIPELINE = int(ConnStatus.OK), int(PipelineStatus.OFF)
@@ -26,6 +34,35 @@ _FAILED = int(TransactionStatus.INERROR)
 # is a load of its own where thousands wait.
 _INTERVAL_SECONDS = 1.0
 _NEVER = float("inf")
+# Looked for first: the words of other errors are in these ("IAM authentication failed because of too many …").
+_UNAVAILABLE = ("too many competing requests", "unexpected eof while reading")
+_AUTHENTICATION = (
+    "password authentication failed",
+    "SASL authentication failed",
+    "IAM authentication failed",
+    "PAM authentication failed",
+    "The password that was provided for the role",
+)
+_REFUSED = (
+    "certificate",
+    "SSL error",
+    "server does not support SSL",
+    "has no credentials for the role",
+    "requires TLS",
+    "only with SSL",
+    "Enable IAM authentication",
+    "Configure IAM authentication",
+    "Feature not supported",
+    "unsupported startup parameter",
+    "no pg_hba.conf entry",
+    "no such user",
+    "no such database",
+    "does not exist",
+    "permission denied for database",
+    "is not permitted to log in",
+)
+# Connection exceptions, too many connections, and a server that stops, crashed or starts.
+_UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03")
 _now = time.monotonic
 _wait = psycopg.Connection.wait
 
@@ -43,7 +80,7 @@ class Connection(psycopg.Connection[TupleRow]):
     deadline: float
     query_seconds: float
     transactions_ended: int
-    give_back: "Callable[[Connection], None] | None"
+    give_back: Callable[[Any], None] | None
     opened_at: tuple[float, float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
@@ -115,6 +152,10 @@ class Connection(psycopg.Connection[TupleRow]):
         """Whether a statement failed in the open transaction, which can then no longer commit."""
         return self.pgconn.transaction_status == _FAILED
 
+    def is_autocommit(self) -> bool:
+        """Whether each statement commits by itself."""
+        return self.autocommit
+
     def restore(self) -> None:
         """Take back what a block may have set on the connection object; needs an idle connection."""
         self.row_factory = tuple_row
@@ -137,14 +178,10 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     invocation that has a second left. So its parts are put together here.
 
     Raises:
+        OSError: the name does not resolve.
         psycopg.OperationalError: with the last address's reason, when none of them let us in.
     """
-    began = time.monotonic()
-    addresses = _addresses(settings.host, settings.port)
-    for number, address in enumerate(addresses):
-        left = seconds - (time.monotonic() - began)
-        # A share for each address that is still to be tried: the first may be a zone that does not answer.
-        share = left / (len(addresses) - number)
+    for address, share in shares(settings.host, settings.port, seconds):
         try:
             pgconn = waiting.wait_conn(
                 generators.connect(_conninfo(settings, login, address)), interval=_INTERVAL_SECONDS, timeout=share
@@ -163,14 +200,6 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     raise reason
 
 
-def _addresses(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    except OSError as error:
-        raise psycopg.OperationalError(f"the name does not resolve: {error}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
 def _conninfo(settings: Settings, login: Login, address: str) -> str:
     # Of startup parameters a proxy takes only user, database, application_name and a few more; `options` above all
     # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine.
@@ -187,3 +216,26 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         sslrootcert=settings.ssl_root_cert,
         gssencmode="disable",
     )
+
+
+def connect_failure(error: Exception) -> Failure:
+    """What the text of an error while connecting means; unknown text is worth another attempt, for nothing ran yet."""
+    text = str(error)
+    if any(words in text for words in _UNAVAILABLE):
+        return Failure.UNAVAILABLE
+    if any(words in text for words in _AUTHENTICATION):
+        return Failure.AUTHENTICATION
+    if any(words in text for words in _REFUSED):
+        return Failure.REFUSED
+    return Failure.UNAVAILABLE
+
+
+def statement_failure(error: Exception) -> Failure:
+    """What an error of a statement means: `UNAVAILABLE` if the connection was lost, or never got to the database."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state is not None:
+        # 08000: RDS Proxy's borrow timeout; 08P01: PgBouncer's query_wait_timeout and its lost servers.
+        return Failure.UNAVAILABLE if state[:2] == "08" or state in _UNAVAILABLE_STATES else Failure.STATEMENT
+    # Without one the error is psycopg's own: the connection went, or its last words came where an answer was due.
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InternalError)
+    return Failure.UNAVAILABLE if lost else Failure.STATEMENT

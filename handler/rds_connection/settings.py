@@ -10,7 +10,7 @@ _CERTIFICATES = Path(__file__).parent / "certificates"
 AMAZON_TRUST_SERVICES = _CERTIFICATES / "amazon-trust-services.pem"
 RDS = _CERTIFICATES / "rds.pem"
 _AUTHS = ("iam", "secret", "password")
-_PORT = 5432
+_PORTS = {"postgresql": 5432, "mysql": 3306}
 _LIFETIME_SECONDS = 300
 # A proxy drops a client after 1800 s of silence unless told otherwise; a connection must not live to see that.
 _LONGEST_LIFETIME_SECONDS = 1800
@@ -20,6 +20,7 @@ _LONGEST_LIFETIME_SECONDS = 1800
 class Settings:
     """Where to connect, as whom, and how large the pool is. `max_lifetime` is in seconds."""
 
+    engine: str = "postgresql"
     host: str
     port: int
     database: str
@@ -44,8 +45,8 @@ class Settings:
         given = {name: value for name, value in environment.items() if value}
         problems: list[str] = []
         engine = given.get("DB_ENGINE", "postgresql")
-        if engine != "postgresql":
-            problems.append(f'DB_ENGINE is "{engine}"; this package speaks postgresql only')
+        if engine not in _PORTS:
+            problems.append(f'DB_ENGINE is "{engine}"; it must be one of {", ".join(_PORTS)}')
         # The article's four names alone (DB_HOST, DB_NAME, DB_USER, DB_PASSWORD) must do.
         auth = given.get("DB_AUTH", "password" if "DB_PASSWORD" in given else "iam")
         if auth not in _AUTHS:
@@ -62,8 +63,11 @@ class Settings:
             problems.append(f'DB_SSL_ROOT_CERT is "{bundle}", which is not a file')
         numbers = _Numbers(given, problems)
         settings = cls(
+            engine=engine,
             host=host,
-            port=numbers.read("DB_PORT", default=_PORT, low=1, high=65_535, reason="a port"),
+            port=numbers.read(
+                "DB_PORT", default=_PORTS.get(engine, _PORTS["postgresql"]), low=1, high=65_535, reason="a port"
+            ),
             database=given.get("DB_NAME", ""),
             user=given.get("DB_USER", ""),
             auth=auth,

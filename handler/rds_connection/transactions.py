@@ -4,19 +4,17 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import psycopg
-
 from .errors import UnfinishedTransactionError
-from .failures import Failure, statement_failure
+from .failures import Failure
 from .invocation import Invocation, LambdaContext, current
 from .lease import begin, end, the_pool
-from .postgresql import Connection
 
+_C = TypeVar("_C")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable[_P, _R]:
+def transaction(function: Callable[Concatenate[_C, _P], _R]) -> Callable[_P, _R]:
     """Run a function in one transaction, with the connection as its first argument.
 
     It runs once more, on a new connection, when the connection was lost before COMMIT was sent: then nothing can have
@@ -26,9 +24,9 @@ def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable
     If an argument is Lambda's context, an answer comes before Lambda ends the invocation.
 
     Raises:
-        psycopg.errors.TransactionResolutionUnknown: COMMIT was sent and no answer came, so that it may be committed.
-            After OutOfTimeError, too, it may; after any other error it is not, but for what the function itself
-            committed.
+        TransactionResolutionUnknown: of `psycopg.errors`, or of `rds_connection.mysql`: COMMIT was sent and no answer
+            came, so that it may be committed. After OutOfTimeError, too, it may; after any other error it is not, but
+            for what the function itself committed.
         RdsConnectionError: what `connection` raises.
     """
 
@@ -50,17 +48,18 @@ def transaction(function: Callable[Concatenate[Connection, _P], _R]) -> Callable
 
 
 def _repeatedly(
-    invocation: Invocation, function: Callable[Concatenate[Connection, _P], _R], *args: _P.args, **kwargs: _P.kwargs
+    invocation: Invocation, function: Callable[Concatenate[_C, _P], _R], *args: _P.args, **kwargs: _P.kwargs
 ) -> _R:
     """Run a function in a transaction, and once more if that is harmless and may help."""
+    driver = the_pool().driver
     while True:
         attempt = _Attempt(invocation)
         try:
             return attempt.run(function, *args, **kwargs)
-        except psycopg.Error as error:
-            lost = statement_failure(error) is Failure.UNAVAILABLE
+        except driver.Error as error:
+            lost = driver.statement_failure(error) is Failure.UNAVAILABLE
             if lost and attempt.committing:
-                raise psycopg.errors.TransactionResolutionUnknown(
+                raise driver.TransactionResolutionUnknown(
                     "the connection was lost after COMMIT was sent, so the transaction may be committed or not; look "
                     f"for what it wrote before you repeat it ({' '.join(str(error).split())})"
                 ) from error
@@ -81,7 +80,7 @@ class _Attempt:
         self.committing = False
         self.nothing_committed = True
 
-    def run(self, function: Callable[Concatenate[Connection, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def run(self, function: Callable[Concatenate[_C, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """What the function returns, once it is committed."""
         invocation, pool = self._invocation, the_pool()
         conn = pool.acquire(invocation)
@@ -92,7 +91,7 @@ class _Attempt:
             result = cast(_R, None)
             with conn.transaction():
                 try:
-                    result = function(conn, *args, **kwargs)
+                    result = function(cast(_C, conn), *args, **kwargs)
                 finally:
                     # Another connection commits on its own; so does a COMMIT that the function sent itself.
                     self.nothing_committed = (

@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 
 from rds_connection import Connection, OutOfTimeError, RdsConnectionError, connection, iam_token, transaction
-from rds_connection.failures import Failure, statement_failure
+from rds_connection.failures import Failure
+from rds_connection.postgresql import statement_failure
 
 _OLD = timedelta(minutes=16)
 _INSERT = "INSERT INTO numbered (number, seconds_to_commit) SELECT %s, %s FROM pg_sleep(%s)"

@@ -46,6 +46,9 @@ class Secrets:
     def put(self, value: str) -> None:
         self._manager.put_secret_value(SecretId=self.user_arn, SecretString=value)
 
+    def is_empty(self) -> bool:
+        return self.versions() == 0
+
     def versions(self) -> int:
         return len(self._manager.list_secret_version_ids(SecretId=self.user_arn, IncludeDeprecated=True)["Versions"])
 

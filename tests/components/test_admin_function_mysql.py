@@ -1,8 +1,12 @@
 """The admin function on a real MariaDB whose master is no superuser, with Secrets Manager in moto."""
 
 import json
+import subprocess
+import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +21,7 @@ from lambda_rds_proxy.admin_function.database_admin.app import handler
 from lambda_rds_proxy.admin_function.database_admin.bootstrap_sql import bootstrap_sql, mysql_account, mysql_schema
 from lambda_rds_proxy.admin_function.database_admin.server import AdminError
 from lambda_rds_proxy.engines import ENGINES, Engine
+from lambda_rds_proxy.package import build_package, this_machine
 from tests.components.test_admin_function import Secrets
 from tests.handler.cloud import DATABASE, Context
 from tests.mariadb import PORT, MariaDB, running
@@ -136,6 +141,18 @@ def test_two_runs_at_once_agree_on_one_password(
         run.join()
     assert sorted(each["created"] for each in answers) == [False, False, True]
     server.log_in("raced", secrets.value["password"]).close()
+
+
+@servers_needed
+def test_a_run_that_finds_another_at_work_for_too_long_changes_nothing(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    with server.log_in("master", server.master_password) as other, other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", [mysql._LOCK])
+        with pytest.raises(AdminError, match="another run is making users"):
+            create(user="late", seconds=8)
+    assert server.execute("SELECT 1 FROM mysql.user WHERE user = 'late'") == []
+    assert secrets.is_empty()
 
 
 @servers_needed
@@ -296,7 +313,7 @@ def test_a_master_who_may_not_make_users_is_told_at_once(
 def test_a_wrong_master_password_is_told_with_its_likely_cause(secrets: Secrets, create: Callable[..., Event]) -> None:
     secrets.put('{"username": "master", "password": "hidden-password"}')
     with pytest.raises(AdminError, match=r"Access denied for user 'master'.*likely the secret, the database's") as told:
-        create(masterSecretArn=secrets.user_arn, seconds=5)
+        create(masterSecretArn=secrets.user_arn, seconds=8)
     assert "hidden" not in str(told.value)
 
 
@@ -305,12 +322,14 @@ def test_a_database_that_is_not_there_yet_is_waited_for(
     server: MariaDB, create: Callable[..., Event], capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.stop()
-    starting = threading.Timer(0.2, server.start)
-    starting.start()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+
+        def start(_: float) -> None:
+            patch.undo()
+            server.start()
+
+        patch.setattr("time.sleep", start)
         assert create(user="patient")["created"]
-    finally:
-        starting.join()
     assert "attempt 1: " in capsys.readouterr().out
 
 
@@ -320,6 +339,33 @@ def test_a_reason_never_quotes_the_statement(server: MariaDB) -> None:
         server.execute("CREATE USER x IDENTIFIED oops BY 'hidden'")
     assert "hidden" in str(raised.value)
     assert "hidden" not in mysql.reason(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("engine", "library", "left_out"), [("mysql", "pymysql", "psycopg"), ("postgresql", "psycopg", "pymysql")]
+)
+@servers_needed
+def test_its_package_holds_the_library_of_its_engine_and_no_other(
+    tmp_path: Path, engine: str, library: str, left_out: str
+) -> None:
+    source = Path(mysql.__file__).parents[1]
+    zipfile.ZipFile(build_package(source, target=this_machine(), engine=engine)).extractall(tmp_path)
+    assert not list(tmp_path.glob(f"{left_out}*"))
+    program = (
+        f"import sys; sys.modules['{left_out}'] = None; from database_admin import app; app.driver('{engine}'); "
+        f"print(sys.modules['{library}'].__file__)"
+    )
+    # boto3 is Lambda's own, here this environment's.
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(tmp_path)
 
 
 @pytest.fixture
@@ -336,7 +382,7 @@ def verify(server: MariaDB, secrets: Secrets) -> Callable[..., Event]:
             "user": "app",
             "auth": "secret",
             "userSecretArn": secrets.user_arn,
-            "timeoutSeconds": 2,
+            "timeoutSeconds": 4,
             "proxyId": "prx-0123456789abcdef0",
             **changed,
         }
@@ -366,7 +412,7 @@ def test_the_way_is_verified_as_the_application(verify: Callable[..., Event]) ->
 def test_a_way_that_stays_shut_is_told_with_the_last_reason(
     verify: Callable[..., Event], changed: Event, words: str
 ) -> None:
-    with pytest.raises(AdminError, match=rf"(?s)within 2 s \(\d+ attempts\).*{words}"):
+    with pytest.raises(AdminError, match=rf"(?s)within 4 s \(\d+ attempts\).*{words}"):
         verify(**changed)
 
 

@@ -1,5 +1,6 @@
 """Rooms that import nothing from each other have copies of a few facts: here they must be equal."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from lambda_rds_proxy import connection_pool
 from lambda_rds_proxy.alarms import RESERVED_CONNECTIONS
 from lambda_rds_proxy.cloudwatch_metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
 from lambda_rds_proxy.database_function import connection_environment
-from lambda_rds_proxy.engines import ENGINES, Auth
+from lambda_rds_proxy.engines import ENGINES, Auth, Engine
 from lambda_rds_proxy.package import LAMBDA_PYTHON, cache_folder
 from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
 from local.provider import ACCOUNT
@@ -32,12 +33,12 @@ def test_the_component_and_the_policy_have_the_same_limit() -> None:
 
 
 def test_the_handler_understands_the_environment_that_the_component_writes() -> None:
-    for auth in Auth:
-        proxy: Any = {**PROXY, "auth": auth}
+    for auth, engine in itertools.product(Auth, Engine):
+        proxy: Any = {**PROXY, "auth": auth, "engine": engine}
         environment = {name: str(value) for name, value in connection_environment(proxy).items()}
         assert not any(isinstance(value, pulumi.Output) for value in environment.values())
         settings = Settings.from_environment({**environment, "AWS_REGION": "eu-west-1"})  # Lambda sets it
-        assert (settings.host, settings.port) == (PROXY["endpoint"], 5432)
+        assert (settings.engine, settings.host, settings.port) == (engine.value, PROXY["endpoint"], 5432)
 
 
 def test_the_laptops_account_is_the_same_everywhere() -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rds_connection.failures import Failure, connect_failure, statement_failure
+from rds_connection.failures import Failure
+from rds_connection.postgresql import connect_failure, statement_failure
 
 # RDS User Guide, "Troubleshooting RDS Proxy"; PgBouncer 1.18; PostgreSQL 15; libpq 18.
 CONNECT_ERRORS = {
@@ -51,9 +52,8 @@ CONNECT_ERRORS = {
 
 @pytest.mark.parametrize(("text", "failure"), CONNECT_ERRORS.items())
 def test_an_error_while_connecting_is_told_by_its_words(text: str, failure: Failure) -> None:
-    assert (
-        connect_failure(f'connection failed: connection to server at "127.0.0.1", port 5432 failed: {text}') is failure
-    )
+    whole = f'connection failed: connection to server at "127.0.0.1", port 5432 failed: {text}'
+    assert connect_failure(psycopg.OperationalError(whole)) is failure
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_an_error_without_a_sqlstate_is_a_lost_connection_unless_the_program_is_
 
 @given(st.text())
 def test_every_text_has_an_answer(text: str) -> None:
-    assert connect_failure(text) in Failure
+    assert connect_failure(psycopg.OperationalError(text)) in Failure

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rds_connection import errors
+from rds_connection import errors, postgresql
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import OUTCOMES, metrics_line, outcome
 
@@ -60,5 +60,5 @@ def test_a_line_is_json_in_the_embedded_metric_format(
     ],
 )
 def test_every_ending_has_one_of_the_stated_names(error: BaseException | None, name: str) -> None:
-    assert outcome(error) == name
+    assert outcome(error, postgresql) == name
     assert name in OUTCOMES

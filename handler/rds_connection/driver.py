@@ -1,0 +1,100 @@
+"""The seam between the pool and an engine: what `postgresql.py` and `mysql.py` both have, and which of them is needed.
+
+Only one of them is imported, for only one's library is in a function's package.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from .credentials import Login
+from .failures import Failure
+from .settings import Settings
+
+
+class DriverConnection(Protocol):
+    """What the pool needs of a connection; what the application does with it is the library's own.
+
+    Attributes:
+        deadline: when an answer is due, on the monotonic clock.
+        query_seconds: time spent waiting for the database since this was last set.
+        transactions_ended: how often the server may have been outside a transaction, so that something is committed.
+        give_back: what `close` calls instead of closing, once.
+    """
+
+    deadline: float
+    query_seconds: float
+    transactions_ended: int
+    give_back: Callable[[Any], None] | None
+
+    def close(self) -> None:
+        """Close the connection, or give it back to its pool if it was lent by `connect`."""
+
+    def is_young(self, lifetime: float) -> bool:
+        """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
+
+    def is_alive(self) -> bool:
+        """Whether an idle connection can be used, told from its socket alone: no round trip."""
+
+    def is_idle(self) -> bool:
+        """Whether the connection is known to be open, outside a transaction, with no statement under way."""
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, be it sound or failed."""
+
+    def is_failed(self) -> bool:
+        """Whether a statement failed in the open transaction, which can then no longer commit."""
+
+    def is_autocommit(self) -> bool:
+        """Whether each statement commits by itself."""
+
+    def set_autocommit(self, value: bool) -> None:
+        """Whether each statement is to commit by itself."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """BEGIN and COMMIT around a block, or ROLLBACK after its error."""
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+
+    def rollback(self) -> None:
+        """Roll back the open transaction."""
+
+    def restore(self) -> None:
+        """Take back what a block may have set on the connection object; needs an idle connection."""
+
+
+class Driver(Protocol):
+    """What each engine's module has."""
+
+    @property
+    def Error(self) -> type[Exception]:  # noqa: N802 - as DBAPI modules call it
+        """Any error of the library."""
+
+    @property
+    def ConnectError(self) -> type[Exception]:  # noqa: N802
+        """What `open_connection` raises, beside OSError."""
+
+    @property
+    def TransactionResolutionUnknown(self) -> type[Exception]:  # noqa: N802
+        """COMMIT was sent and no answer came."""
+
+    def open_connection(self, settings: Settings, login: Login, seconds: float) -> DriverConnection:
+        """A new connection, verified by TLS, within `seconds`."""
+
+    def connect_failure(self, error: Exception) -> Failure:
+        """What an error while connecting means."""
+
+    def statement_failure(self, error: Exception) -> Failure:
+        """What an error of a statement means: `UNAVAILABLE` if it was lost, or never got to the database."""
+
+
+def driver(engine: str) -> Driver:
+    """The module of an engine; `Settings` refuses those that are neither."""
+    if engine == "mysql":
+        from . import mysql
+
+        return mysql
+    from . import postgresql
+
+    return postgresql

@@ -1,0 +1,94 @@
+"""The login of a MySQL server that wants the password as it is, as RDS and RDS Proxy want an IAM token.
+
+MariaDB has no such plugin without PAM, so this much of the protocol is spoken here: MySQL's "Connection Phase".
+"""
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.supervisor.certificates import Authority
+
+from .cloud import free_address
+
+_PROTOCOL_41, _SSL, _SECURE, _PLUGINS, _LENENC, _WITH_DB = 0x200, 0x800, 0x8000, 0x80000, 0x200000, 0x8
+_OK = b"\0\0\0" + struct.pack("<HH", 2, 0)
+_QUIT = 1
+
+
+@dataclass
+class TokenServer:
+    """Where it listens, what to trust, and the passwords it was shown with whether TLS was on."""
+
+    address: str
+    bundle: str
+    shown: list[tuple[bytes, bool]] = field(default_factory=list)
+
+
+@contextmanager
+def listening(folder: Path, *, tls: bool = True) -> Iterator[TokenServer]:
+    """A server on port 3306 of an address of its own, for the length of a block; `tls` whether it offers TLS."""
+    authority = Authority(folder)
+    server = TokenServer(free_address(), str(authority.bundle))
+    certificate, key = authority.issue(
+        folder, name="orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com", address=server.address
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server((server.address, 3306)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    with contextlib.suppress(OSError, EOFError), client:
+                        _log_in(client, context if tls else None, server)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _log_in(client: socket.socket, context: ssl.SSLContext | None, server: TokenServer) -> None:
+    capabilities = _PROTOCOL_41 | _SECURE | _PLUGINS | _LENENC | _WITH_DB | (_SSL if context else 0)
+    greeting = b"\x0a8.4.3\0" + struct.pack("<I", 7) + b"saltsalt\0" + struct.pack("<H", capabilities & 0xFFFF)
+    greeting += struct.pack("<BHHB", 255, 2, capabilities >> 16, 21) + bytes(10) + b"saltsaltsalt\0"
+    _send(client, 0, greeting + b"caching_sha2_password\0")
+    number, _ = _receive(client)  # with TLS a request for it, else already the answer
+    if context is not None:
+        client = context.wrap_socket(client, server_side=True)
+        number, _ = _receive(client)
+    _send(client, number + 1, b"\xfemysql_clear_password\0")
+    number, password = _receive(client)
+    server.shown.append((password, context is not None))
+    _send(client, number + 1, _OK)
+    while True:
+        number, command = _receive(client)
+        if command[0] == _QUIT:
+            return
+        _send(client, number + 1, _OK)
+
+
+def _send(client: socket.socket, number: int, payload: bytes) -> None:
+    client.sendall(struct.pack("<I", len(payload))[:3] + bytes([number % 256]) + payload)
+
+
+def _receive(client: socket.socket) -> tuple[int, bytes]:
+    header = _exactly(client, 4)
+    return header[3], _exactly(client, int.from_bytes(header[:3], "little"))
+
+
+def _exactly(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = client.recv(size - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
