@@ -65,13 +65,13 @@ def arguments(token: str) -> Arguments:
     args_class = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args", None)
     if args_class is None:
         raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws")
-    return _of_class(args_class)
+    return of_class(args_class)
 
 
 @cache
 def output_names(token: str) -> frozenset[str]:
     """The names of all outputs of a resource type."""
-    return frozenset(_output_hints(token))
+    return frozenset(outputs(token))
 
 
 @cache
@@ -80,17 +80,18 @@ def computed_names(token: str) -> frozenset[str]:
 
     The generator types an output `Output[Optional[…]]` when it only ever repeats an argument.
     """
-    return frozenset(name for name, hint in _output_hints(token).items() if type(None) not in typing.get_args(hint))
+    return frozenset(name for name, hint in outputs(token).items() if type(None) not in typing.get_args(hint))
 
 
-def _output_hints(token: str) -> dict[str, Any]:
+def outputs(token: str) -> dict[str, Any]:
     """Output name → its type, without the `Output[…]` around it."""
     resource_class = getattr(_resource_module(token), token.rsplit(":", 1)[1])
     return {name: (typing.get_args(hint) or (hint,))[0] for name, hint in _raw_return_hints(resource_class).items()}
 
 
 @cache
-def _of_class(args_class: type) -> Arguments:
+def of_class(args_class: type) -> Arguments:
+    """The arguments that a class of pulumi_aws takes."""
     names = input_type_py_to_pulumi_names(args_class)
     signature = inspect.signature(args_class.__init__)  # type: ignore[misc]
     required = frozenset(
@@ -125,22 +126,22 @@ def _problems(known: Arguments, given: Properties, *, path: str) -> typing.Itera
 def _nested(kind: Any, value: Any, where: str) -> typing.Iterator[tuple[str, str]]:  # noqa: ANN401
     if value == UNKNOWN:
         return
-    options = _options(kind)
-    fitting = [option for option in options if _fits(option, value)]
+    choices = options(kind)
+    fitting = [option for option in choices if _fits(option, value)]
     if not fitting:
-        yield where, f"{where} is {_shown(value)}; it takes {' or '.join(sorted({_words(each) for each in options}))}"
+        yield where, f"{where} is {_shown(value)}; it takes {' or '.join(sorted({_words(each) for each in choices}))}"
         return
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _nested(typing.get_args(fitting[0])[0], item, f"{where}[{index}]")
     elif isinstance(value, dict) and is_input_type(fitting[0]):
-        yield from _problems(_of_class(fitting[0]), value, path=f"{where}.")
+        yield from _problems(of_class(fitting[0]), value, path=f"{where}.")
     elif isinstance(value, dict) and typing.get_origin(fitting[0]) is Mapping:
         for key, item in value.items():
             yield from _nested(typing.get_args(fitting[0])[1], item, f"{where}.{key}")
 
 
-def _options(kind: Any) -> list[Any]:  # noqa: ANN401
+def options(kind: Any) -> list[Any]:  # noqa: ANN401
     """The types that a value may have, without what `pulumi.Input` puts around them."""
     if typing.get_origin(kind) is not typing.Union:
         return [kind]
