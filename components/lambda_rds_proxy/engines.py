@@ -97,9 +97,9 @@ class EngineFacts:
 
 
 # Versions: RDS User Guide "Supported Regions and DB engines for Amazon RDS Proxy" and the same page of the Aurora User
-# Guide. Performance Insights: the same guides, "DB engine, Region, and instance class support for Performance
-# Insights". Families, password types: botocore's `rds` service model. Rotation functions: Secrets Manager User Guide
-# "Rotation function templates".
+# Guide. Performance Insights: the same guides, "DB engine, Region, and instance class support for Database Insights",
+# which is its name since 2026-07; the API is the same. Families, password types: botocore's `rds` service model.
+# Rotation functions: Secrets Manager User Guide "Rotation function templates".
 ENGINES: Mapping[Engine, EngineFacts] = {
     Engine.POSTGRESQL: EngineFacts(
         instance=TargetFacts(
@@ -135,7 +135,9 @@ ENGINES: Mapping[Engine, EngineFacts] = {
             parameter_group_family="mysql{0}.{1}",
             default_instance_class="db.t4g.micro",
             log_exports=("error", "slowquery"),
-            no_performance_insights=("db.t2.", "db.t3.micro", "db.t3.small", "db.t4g.micro", "db.t4g.small"),
+            no_performance_insights=(
+                *("db.t2.micro", "db.t2.small", "db.t3.micro", "db.t3.small", "db.t4g.micro", "db.t4g.small"),
+            ),
         ),
         cluster=TargetFacts(
             engine="aurora-mysql",
@@ -145,7 +147,7 @@ ENGINES: Mapping[Engine, EngineFacts] = {
             parameter_group_family="aurora-mysql{0}.{1}",
             default_instance_class="db.t4g.medium",
             log_exports=("error", "slowquery"),
-            no_performance_insights=("db.t",),
+            no_performance_insights=("db.t2.", "db.t3.", "db.t4g.micro", "db.t4g.small"),
         ),
         proxy_family="MYSQL",
         port=3306,

@@ -12,14 +12,38 @@ from .aurora_capacity import SERVERLESS
 from .engines import TargetKind
 from .instance_classes import vcpus
 
-# US East (N. Virginia), on demand, US dollars. Instances, storage: "AWS RDS pricing explained" (infratally.com, 2026)
-# and "RDS pricing calculator" (usage.ai, June 2026), which quote aws.amazon.com/rds/postgresql/pricing. Proxy and
-# interface endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing.
+# US East (N. Virginia), on demand, US dollars. AWS's own pages were out of reach: the price of an instance stands alike
+# in two tables that others took from AWS's price list (terraform-provider-aws, internal/service/rds, instance classes
+# of its tests, 2024-02; a reader of the bulk price list, 2026), and only classes that cost the same with PostgreSQL and
+# MySQL are here. Aurora, Standard: a public table of both editions, 2026. Storage: "RDS pricing calculator" (usage.ai,
+# June 2026). Proxy, endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing.
 AS_OF = "2026-06"
 REGION = "us-east-1"
 HOURS = 730  # AWS's own month
 _INSTANCE_HOUR: Mapping[str, float] = MappingProxyType(
-    {"db.t4g.micro": 0.016, "db.t4g.small": 0.032, "db.t4g.medium": 0.065}
+    {
+        "db.t4g.micro": 0.016,
+        "db.t4g.small": 0.032,
+        "db.t4g.medium": 0.065,
+        "db.t4g.large": 0.129,
+        "db.t4g.xlarge": 0.258,
+        "db.m7g.large": 0.168,
+        "db.m7g.xlarge": 0.337,
+        "db.m7g.2xlarge": 0.674,
+        "db.r7g.large": 0.239,
+        "db.r7g.xlarge": 0.478,
+    }
+)
+_AURORA_HOUR: Mapping[str, float] = MappingProxyType(
+    {
+        "db.t4g.medium": 0.073,
+        "db.t4g.large": 0.146,
+        "db.r6g.large": 0.260,
+        "db.r6g.xlarge": 0.519,
+        "db.r7g.large": 0.276,
+        "db.r7g.xlarge": 0.553,
+        "db.r7g.2xlarge": 1.106,
+    }
 )
 _GP3_GIB_MONTH = 0.115
 _AURORA_ACU_HOUR = 0.12
@@ -82,10 +106,11 @@ def monthly_cost(
         if instance_class == SERVERLESS:
             lines["database"] = _month(_AURORA_ACU_HOUR * (min_acu or 0) * instances)
         elif kind is TargetKind.CLUSTER:
-            lines["database"] = None  # Aurora's classes have prices of their own
+            # Its storage is paid for as it is used.
+            lines["database"] = _instances(_AURORA_HOUR, instance_class, instances)
         else:
-            copies, hour = 2 if multi_az else 1, _INSTANCE_HOUR.get(instance_class or "")
-            lines["database"] = _month(hour * copies) if hour is not None else None
+            copies = 2 if multi_az else 1
+            lines["database"] = _instances(_INSTANCE_HOUR, instance_class, copies)
             lines["storage"] = round(_GP3_GIB_MONTH * storage_gib * copies, 2)
     lines["proxy"] = _proxy(instance_class, instances, min_acu)
     if proxy_endpoints:
@@ -101,6 +126,11 @@ def _proxy(instance_class: str | None, instances: int, min_acu: float | None) ->
     if instance_class == SERVERLESS:
         return _month(_PROXY_ACU_HOUR * max((min_acu or 0) * instances, _PROXY_LEAST_ACUS))
     return _month(_PROXY_VCPU_HOUR * max(vcpus(instance_class), _PROXY_LEAST_VCPUS) * instances)
+
+
+def _instances(prices: Mapping[str, float], instance_class: str | None, count: int) -> float | None:
+    hour = prices.get(instance_class or "")
+    return None if hour is None else _month(hour * count)
 
 
 def _month(hour: float) -> float:

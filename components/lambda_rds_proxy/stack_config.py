@@ -39,7 +39,7 @@ from .package import Platform
 
 if TYPE_CHECKING:
     from .references import DatabaseRef
-    from .serverless_database import ServerlessDatabaseArgs
+    from .serverless_database_args import ServerlessDatabaseArgs
 
 LAPTOP_ACCOUNT = "000000000000"
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+")
@@ -76,6 +76,7 @@ class StackConfig:
     backup_retention_days: int | None = None
     snapshot_identifier: str | None = None
     kms_key_arn: str | None = None
+    performance_insights: bool | None = None
     existing_database: Mapping[str, Any] | None = None
     adopted: AdoptionConfig = field(default_factory=AdoptionConfig)
     database_user: str = "app"
@@ -92,6 +93,7 @@ class StackConfig:
     pool: ConnectionPool = field(default_factory=ConnectionPool)
     other_proxies_percent: int | None = None
     reader_endpoint: bool = False
+    client_password_auth_type: str | None = None
     extra_clients: Mapping[str, str] | None = None
     debug_logging_until: str | None = None
     log_retention_days: int | None = None
@@ -229,6 +231,7 @@ _KEYS: Table = {
     ),
     "snapshotIdentifier": ("snapshot_identifier", text),
     "kmsKeyArn": ("kms_key_arn", _KEY),
+    "performanceInsights": ("performance_insights", flag),
     "existingDatabase": ("existing_database", table),
     "adopted": ("adopted", table),
     "import": ("import_changes", table),
@@ -272,6 +275,7 @@ _KEYS: Table = {
     "initQuery": ("init_query", text),
     "sessionPinningFilters": ("session_pinning_filters", text_list),
     "readerEndpoint": ("reader_endpoint", flag),
+    "clientPasswordAuthType": ("client_password_auth_type", text),
     "extraClients": ("extra_clients", string_map),
     "debugLoggingUntil": ("debug_logging_until", time),
     "logRetentionDays": (
@@ -321,6 +325,7 @@ _OF_A_NEW_DATABASE = {
     "parameters": "parameters",
     "backup_retention_days": "backupRetentionDays",
     "snapshot_identifier": "snapshotIdentifier",
+    "performance_insights": "performanceInsights",
 }
 
 
@@ -386,6 +391,9 @@ def _proxy(config: StackConfig) -> list[str]:
             "readerEndpoint is true; it needs target cluster with at least 2 instances, because a proxy has no reader "
             "behind a single instance"
         )
+    allowed, chosen = ENGINES[config.engine].client_password_auth_types, config.client_password_auth_type
+    if chosen is not None and chosen not in allowed:
+        found.append(f"clientPasswordAuthType is {chosen}; a {config.engine.value} proxy takes {' or '.join(allowed)}")
     if config.other_proxies_percent:
         try:
             check_total_percent([config.pool.max_connections_percent, config.other_proxies_percent])

@@ -153,7 +153,9 @@ def test_more_parameters_wait_for_the_next_start_and_leave_tls_alone() -> None:
         ({"performance_insights": False}, False),
         ({"engine": Engine.MYSQL}, False),
         ({"engine": Engine.MYSQL, "instance_class": "db.m7g.large"}, True),
-        ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER}, False),
+        ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER}, True),
+        ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER, "instance_class": "db.t3.medium"}, False),
+        ({"engine": Engine.MYSQL, "instance_class": "db.t2.medium"}, True),
         ({"engine": Engine.MYSQL, "kind": TargetKind.CLUSTER, "instance_class": "db.r6g.large"}, True),
     ],
 )

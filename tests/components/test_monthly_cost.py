@@ -37,6 +37,12 @@ def test_a_standby_costs_the_instance_and_its_storage_again_and_the_proxy_nothin
     assert two.lines["proxy"] == one.lines["proxy"]
 
 
+def test_a_cluster_costs_every_instance_at_auroras_price_and_no_storage_ahead() -> None:
+    cluster = cost(kind=TargetKind.CLUSTER, instance_class="db.r7g.large", instances=2)
+    assert cluster.lines["database"] == round(0.276 * 2 * 730, 2)
+    assert "storage" not in cluster.lines
+
+
 def test_a_proxy_before_a_cluster_costs_the_vcpus_of_every_instance() -> None:
     cluster = cost(kind=TargetKind.CLUSTER, instance_class="db.r6g.xlarge", instances=3)
     assert cluster.lines["proxy"] == round(0.015 * 4 * 3 * 730, 2)
@@ -58,7 +64,7 @@ def test_an_extra_endpoint_of_the_proxy_is_an_interface_endpoint_in_every_zone()
 
 
 def test_a_price_that_is_not_in_the_table_makes_the_sum_unknown_rather_than_wrong() -> None:
-    unknown = cost(instance_class="db.m7g.large")
+    unknown = cost(instance_class="db.x2g.large")
     assert unknown.lines["database"] is None
     assert unknown.total is None
     assert "database unknown" in unknown.sentence()

@@ -180,6 +180,11 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
         ({"readerEndpoint": "true", "target": "cluster"}, "needs target cluster with at least 2 instances"),
         ({"otherProxiesPercent": 40}, "85 + 40 = 125 %"),
         ({"sessionPinningFilters": ["EXCLUDE_VARIABLE_SETS"]}, "a postgresql proxy has no filters"),
+        ({"clientPasswordAuthType": "MYSQL_NATIVE_PASSWORD"}, "takes POSTGRES_SCRAM_SHA_256 or POSTGRES_MD5"),
+        (
+            {"existingDatabase": EXISTING, **VPC, "performanceInsights": True},
+            "performanceInsights is for a new database",
+        ),
         ({"debugLoggingUntil": "2999-01-01T00:00Z"}, "AWS ends it after 24 hours"),
         ({"target": "cluster", "instanceClass": "db.serverless", "minCapacity": 0}, "would never scale to zero"),
         ({"profile": "prod", "target": "cluster", "instances": 1}, "needs 2"),
@@ -299,7 +304,7 @@ def test_an_adopted_proxy_may_stand_before_an_existing_database() -> None:
 
 
 def test_every_argument_is_one_of_the_component(project: Path) -> None:
-    from lambda_rds_proxy.serverless_database import ServerlessDatabaseArgs
+    from lambda_rds_proxy.serverless_database_args import ServerlessDatabaseArgs
 
     config = parse(
         project,
@@ -314,11 +319,14 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
         initQuery="SET x = 1",
         rotationDays=30,
         readerEndpoint=True,
+        performanceInsights=False,
+        clientPasswordAuthType="MYSQL_NATIVE_PASSWORD",
         tags={"team": "orders"},
     )
     args = config.as_args(Platform(python="3.13", architecture="arm64"))
     assert set(args) <= set(ServerlessDatabaseArgs.__annotations__)
     assert (args["max_capacity"], args["rotation_days"], args["init_query"]) == (8.0, 30, "SET x = 1")
+    assert (args["performance_insights"], args["client_password_auth_type"]) == (False, "MYSQL_NATIVE_PASSWORD")
     assert args["users"] == [{"name": "reporting", "auth": Auth.SECRET}]
     assert args["functions"][0]["user"] == "reporting"
     assert "port" not in args
