@@ -54,9 +54,7 @@ def _resource(token: str, nested: Schema) -> Schema:
 
 
 def _type(kind: Any, nested: Schema, *, output: bool = False) -> Schema:  # noqa: ANN401 - a type hint
-    options = arguments.options(kind)
-    # An enumeration stands beside the text that it stands for.
-    kind = str if str in options else options[0]
+    kind = arguments.options(kind)[0]  # an enumeration, or the text that it stands for, is text in any case
     origin = typing.get_origin(kind)
     if origin is Sequence:
         return {"type": "array", "items": _type(typing.get_args(kind)[0], nested, output=output)}

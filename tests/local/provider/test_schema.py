@@ -55,6 +55,7 @@ def test_a_types_arguments_are_those_that_check_takes(token: str) -> None:
     [
         ("aws:rds/instance:Instance", "allocatedStorage", {"type": "integer"}),
         ("aws:rds/instance:Instance", "instanceClass", {"type": "string"}),
+        ("aws:rds/clusterInstance:ClusterInstance", "engine", {"type": "string"}),
         ("aws:rds/instance:Instance", "multiAz", {"type": "boolean"}),
         ("aws:rds/proxy:Proxy", "vpcSubnetIds", {"type": "array", "items": {"type": "string"}}),
         ("aws:rds/proxy:Proxy", "tags", {"type": "object", "additionalProperties": {"type": "string"}}),
