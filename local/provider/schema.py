@@ -1,26 +1,32 @@
 """The provider's schema, which Pulumi YAML binds a program to: written from the real `pulumi_aws` classes.
 
 It has the types that have a row in `resource_types` and the functions that are answered here; the real one has over a
-thousand, whose classes take minutes to load. What a nested output holds is left open.
+thousand, whose classes take minutes to load. What an output holds that is no argument is left open.
 """
 
 import inspect
 import re
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import pulumi
 import pulumi_aws
-from pulumi._types import is_input_type
 
 from . import DEFAULT_REGION, VERSION, arguments, functions
+from .arguments import Kind
 from .resource_types import TYPES
 
 Schema = dict[str, Any]
 _ANY: Schema = {"$ref": "pulumi.json#/Any"}
-_PLAIN: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
+_PLAIN: Mapping[str, Schema] = {
+    "text": {"type": "string"},
+    "boolean": {"type": "boolean"},
+    "whole": {"type": "integer"},
+    "number": {"type": "number"},
+    "asset": {"$ref": "pulumi.json#/Archive"},  # no type of ours takes a single file
+    "anything": _ANY,
+}
+_JSON: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
 
 
 @cache
@@ -41,45 +47,36 @@ def schema() -> Schema:
 
 def _resource(token: str, nested: Schema) -> Schema:
     known = arguments.arguments(token)
-    inputs = {name: _type(kind, nested) for name, kind in known.types.items()}
-    outputs = {
-        name: inputs.get(name) or _type(kind, nested, output=True) for name, kind in arguments.outputs(token).items()
-    }
+    inputs = {name: _type(kinds, nested) for name, kinds in known.kinds.items()}
     return {
         "inputProperties": inputs,
         "requiredInputs": sorted(known.required),
-        "properties": outputs,
+        "properties": {name: inputs.get(name, _ANY) for name in sorted(arguments.output_names(token))},
         "required": sorted(arguments.computed_names(token)),
     }
 
 
-def _type(kind: Any, nested: Schema, *, output: bool = False) -> Schema:  # noqa: ANN401 - a type hint
-    kind = arguments.options(kind)[0]  # an enumeration, or the text that it stands for, is text in any case
-    origin = typing.get_origin(kind)
-    if origin is Sequence:
-        return {"type": "array", "items": _type(typing.get_args(kind)[0], nested, output=output)}
-    if origin is Mapping:
-        return {"type": "object", "additionalProperties": _type(typing.get_args(kind)[1], nested, output=output)}
-    if not isinstance(kind, type):
-        return _ANY
-    if issubclass(kind, pulumi.Asset | pulumi.Archive):
-        return {"$ref": f"pulumi.json#/{'Archive' if issubclass(kind, pulumi.Archive) else 'Asset'}"}
-    if is_input_type(kind):
-        return _reference(kind, nested)
-    if output and kind not in (str, *_PLAIN):
-        return _ANY
-    return {"type": _PLAIN.get(kind, "string")}
+def _type(kinds: Sequence[Kind], nested: Schema) -> Schema:
+    kind = kinds[0]  # an enumeration, or the text that it stands for, is text in any case
+    if isinstance(kind, str):
+        return dict(_PLAIN[kind])
+    if "list" in kind:
+        return {"type": "array", "items": _type(kind["list"], nested)}
+    if "map" in kind:
+        return {"type": "object", "additionalProperties": _type(kind["map"], nested)}
+    return _reference(kind["nested"], nested)
 
 
-def _reference(args_class: type, nested: Schema) -> Schema:
-    module, name = args_class.__module__.split(".")[1], args_class.__name__.removesuffix("Args")
+def _reference(path: str, nested: Schema) -> Schema:
+    """The reference to a nested type such as `pulumi_aws.rds._inputs:ProxyAuthArgs`, which is described first."""
+    module, name = path.split(".")[1], path.split(":")[1].removesuffix("Args")
     token = f"aws:{module.rstrip('_')}/{name}:{name}"
     if token not in nested:
         nested[token] = {}  # a type may hold itself
-        known = arguments.of_class(args_class)
+        known = arguments.nested_arguments(path)
         nested[token] = {
             "type": "object",
-            "properties": {key: _type(kind, nested) for key, kind in known.types.items()},
+            "properties": {key: _type(kinds, nested) for key, kinds in known.kinds.items()},
             "required": sorted(known.required),
         }
     return {"$ref": f"#/types/{token}"}
@@ -101,7 +98,7 @@ def _function(token: str) -> Schema:
 def _example(value: object) -> Schema:
     if isinstance(value, list):
         return {"type": "array", "items": _example(value[0]) if value else _ANY}
-    return {"type": _PLAIN.get(type(value), "string")}
+    return {"type": _JSON.get(type(value), "string")}
 
 
 def _settings() -> Iterator[tuple[str, Schema]]:

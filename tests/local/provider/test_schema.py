@@ -44,7 +44,7 @@ def test_every_reference_leads_to_a_type() -> None:
 @pytest.mark.parametrize("token", sorted(TYPES))
 def test_a_types_arguments_are_those_that_check_takes(token: str) -> None:
     described, known = schema()["resources"][token], arguments.arguments(token)
-    assert described["inputProperties"].keys() == known.types.keys()
+    assert described["inputProperties"].keys() == known.kinds.keys()
     assert described["requiredInputs"] == sorted(known.required)
     assert described["properties"].keys() == arguments.output_names(token)
     assert set(described["required"]) <= described["properties"].keys()
