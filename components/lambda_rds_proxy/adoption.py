@@ -74,6 +74,7 @@ _KEYS: Mapping[str, str] = {
     "kmsKeyId": "kmsKeyArn",
     "masterUserSecretKmsKeyId": "kmsKeyArn",
     "multiAz": "profile",
+    "performanceInsightsEnabled": "performanceInsights",
     "port": "port",
     "retentionInDays": "logRetentionDays",
     "serverlessv2ScalingConfiguration.maxCapacity": "maxCapacity",

@@ -54,7 +54,8 @@ def _type(token: str) -> tuple[Arguments, frozenset[str], frozenset[str]]:
 
 
 @cache
-def _nested_arguments(path: str) -> Arguments:
+def nested_arguments(path: str) -> Arguments:
+    """The arguments of a nested type, by the name that its kind has."""
     return _arguments(remembered(path, lambda: real_classes.describe_class(path)))
 
 
@@ -96,7 +97,7 @@ def _of_value(kinds: Sequence[Kind], value: Any, where: str) -> typing.Iterator[
         for index, item in enumerate(value):
             yield from _of_value(kind["list"], item, f"{where}[{index}]")
     elif "nested" in kind:
-        yield from _problems(_nested_arguments(kind["nested"]), value, path=f"{where}.")
+        yield from _problems(nested_arguments(kind["nested"]), value, path=f"{where}.")
     else:
         for key, item in value.items():
             yield from _of_value(kind["map"], item, f"{where}.{key}")

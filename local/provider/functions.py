@@ -36,6 +36,9 @@ _FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
 }
 
 
+TOKENS = tuple(_FUNCTIONS)
+
+
 def call(token: str, args: Properties, region: str) -> Properties:
     """The result of a function.
 

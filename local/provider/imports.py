@@ -94,13 +94,12 @@ def _target_group(laptop: SupervisorClient, proxy: str) -> Found | None:
     return proxy, {"dbProxyName": proxy, "connectionPoolConfig": {**_POOL, **pool}}
 
 
-def _target(laptop: SupervisorClient, import_id: str) -> Found | None:
+def _target(_: SupervisorClient, import_id: str) -> Found | None:
+    """All that a target is made of stands in its id; whether it is registered is read afterwards."""
     parts = import_id.split("/")
     if len(parts) != 4 or parts[1:3] != ["default", "RDS_INSTANCE"]:
         return None
-    proxy, group, _, instance = parts
-    if laptop.get("target", f"{proxy}/{instance}") is None:
-        return None
+    proxy, group, instance = parts[0], parts[1], parts[3]
     return import_id, {"dbProxyName": proxy, "targetGroupName": group, "dbInstanceIdentifier": instance}
 
 

@@ -73,7 +73,11 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def GetSchema(
         self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
     ) -> provider_pb2.GetSchemaResponse:
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
+        from .schema import (
+            schema,
+        )  # only programs in YAML ask, and it loads every class that the schema is written from
+
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
 
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext

@@ -66,6 +66,11 @@ def test_what_aws_has_already_is_not_mentioned(there: dict[str, Any], here: dict
         ({"maxAllocatedStorage": 100}, {}, "maxAllocatedStorage is 100 there and nothing here; this program decides"),
         ({"tags": {"team": "shop"}}, {}, 'tags is {team: "shop"} there and nothing here; set tags to leave it'),
         ({"tags": {"a": "1", "b": "2"}}, {"tags": {"a": "1"}}, "tags is "),
+        (
+            {"vpcSecurityGroupIds": ["sg-1", "sg-2"]},
+            {"vpcSecurityGroupIds": ["sg-1"]},
+            'vpcSecurityGroupIds is ["sg-1", "sg-2"] there and ["sg-1"] here; set adopted.database.securityGroupIds',
+        ),
         ({"groups": ["a", "b"]}, {"groups": ["a", "a"]}, 'groups is ["a", "b"] there and ["a", "a"] here'),
         ({"port": 0}, {"port": 1}, "port is 0 there and 1 here"),
         ({}, {"multiAz": True}, "multiAz is nothing there and true here; set profile"),

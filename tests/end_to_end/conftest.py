@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.supervisor.locks import held
 from toolchain.checkout import cache_root, checkout_cache, laptop_state
 from toolchain.remains import remove_remains
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 240
+_BUILD_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,12 @@ def yaml_language_host() -> Path:
     module = ROOT / "tests" / "end_to_end" / "yaml_language_host"
     pins = hashlib.sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()).hexdigest()[:12]
     folder = cache_root() / f"yaml-language-host-{pins}"
-    if not (folder / "pulumi-language-yaml").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        made = folder / f"making-{os.getpid()}"
-        package = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
-        subprocess.run(["go", "build", "-mod=readonly", "-o", str(made), package], cwd=module, check=True)
-        made.rename(folder / "pulumi-language-yaml")
+    # One worker of pytest builds it; the others wait, instead of building it beside each other.
+    with held(folder / "lock", seconds=_BUILD_SECONDS) as alone:
+        assert alone, f"another process has been building {folder} for {_BUILD_SECONDS} s"
+        if not (folder / "pulumi-language-yaml").exists():
+            made = folder / f"making-{os.getpid()}"
+            package = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
+            subprocess.run(["go", "build", "-mod=readonly", "-o", str(made), package], cwd=module, check=True)
+            made.rename(folder / "pulumi-language-yaml")
     return folder

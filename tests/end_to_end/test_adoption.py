@@ -119,6 +119,26 @@ def test_what_cannot_be_changed_in_place_is_not_replaced(checkout: Checkout, els
     assert "vpcSubnetIds" in done.stdout and "marked for protection" in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("token", "import_id"),
+    [
+        ("aws:rds/instance:Instance", "orders-db"),
+        ("aws:rds/proxy:Proxy", "orders-proxy"),
+        ("aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup", "orders-proxy"),
+        ("aws:rds/proxyTarget:ProxyTarget", "orders-proxy/default/RDS_INSTANCE/orders-db"),
+    ],
+)
+def test_pulumis_own_import_command_finds_them_too(
+    checkout: Checkout, elsewhere: dict[str, Any], token: str, import_id: str
+) -> None:
+    checkout.configure("look", **elsewhere)
+    done = checkout.pulumi(
+        "import", token, "found", import_id, "--yes", "--generate-code=false", "--skip-preview", "-s", "look"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "look").returncode == 0
+
+
 def test_one_update_adopts_both_with_their_data_and_their_names(checkout: Checkout, elsewhere: dict[str, Any]) -> None:
     database, proxy = facts(checkout, "instance"), facts(checkout, "proxy")
     checkout.configure("adopt", **elsewhere, **SAME, **{"import": CHANGES})

@@ -16,6 +16,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.processes import lives
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
+from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
 
@@ -138,6 +139,11 @@ def handler(event, context):
         return True
 
     until(let_in)
+    office = {**statement, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}
+    supervisor.put("role-policy", "api:connect", {"role": "api", "policy": json.dumps({"Statement": [office]})})
+    until(lambda: not let_in())
+    log = (laptop_state(root) / "gates" / "orders" / "gate.log").read_text()
+    assert "the laptop cannot tell aws:SourceIp, the condition of a statement on rds-db:connect: it allows" in log
 
 
 def test_a_client_is_told_when_the_pooler_is_not_there_and_let_in_when_it_is_back(

@@ -110,9 +110,12 @@ def test_clients_share_the_pool_and_wait_no_longer_than_the_borrow_timeout(
 def test_a_borrow_timeout_of_0_errors_at_once_and_does_not_wait_for_ever(
     root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
 ) -> None:
-    supervisor.put("target-group", "orders", {"maxConnectionsPercent": 2, "connectionBorrowTimeout": 0})
+    patient = {"maxConnectionsPercent": 2, "connectionBorrowTimeout": 60}
+    supervisor.put("target-group", "orders", patient)
     with enter(root, proxy) as one, enter(root, proxy) as other:
-        one.execute("SELECT 1")
+        one.execute("SELECT 1")  # there is a database connection now, which a loaded machine takes its time to open
+        supervisor.put("target-group", "orders", {**patient, "connectionBorrowTimeout": 0})
+        until(lambda: float(pooler_setting(root, "query_wait_timeout")) < 1)
         with one.transaction():
             one.execute("SELECT 1")
             with pytest.raises(psycopg.Error, match="query_wait_timeout"):

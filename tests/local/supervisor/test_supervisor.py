@@ -52,6 +52,29 @@ def test_an_instance_is_what_rds_makes_of_it(root: Path, supervisor: SupervisorC
         log_in(root, facts, host="another.name.example")
 
 
+def test_rds_takes_over_the_password_of_a_master_user_and_keeps_the_data(
+    root: Path, supervisor: SupervisorClient
+) -> None:
+    facts = supervisor.put("instance", "orders", INSTANCE)
+    with log_in(root, facts) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    spec = {key: value for key, value in INSTANCE.items() if key != "password"}
+    facts = supervisor.put("instance", "orders", {**spec, "manageMasterUserPassword": True})
+    password = json.loads(supervisor.secret(facts["masterSecretArn"]))["password"]
+    with log_in(root, facts, password=password) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        log_in(root, facts)
+
+
+def test_what_was_asked_for_is_told_without_what_is_secret(supervisor: SupervisorClient) -> None:
+    supervisor.put("instance", "orders", {**INSTANCE, "asked": {"allocatedStorage": 50}})
+    spec = supervisor.spec("instance", "orders")
+    assert spec is not None and "password" not in spec
+    assert (spec["instanceClass"], spec["asked"]) == ("db.t4g.micro", {"allocatedStorage": 50})
+    assert supervisor.spec("instance", "other") is None
+
+
 def test_a_parameter_group_decides_max_connections(supervisor: SupervisorClient) -> None:
     supervisor.put("parameter-group", "small", {"parameters": {"max_connections": "33", "rds.force_ssl": "1"}})
     assert supervisor.put("instance", "orders", {**INSTANCE, "parameterGroupName": "small"})["maxConnections"] == 33

@@ -1,0 +1,65 @@
+"""Programs in YAML that use AWS's own types: the engine binds them to the schema of the laptop's provider."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Checkout
+
+pytestmark = [pytest.mark.engine, pytest.mark.servers]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(checkout: Checkout, yaml_language_host: Path) -> Run:
+    """Runs Pulumi on the program; `percent` is what its target group may take."""
+    project = checkout.root / "tests" / "end_to_end" / "programs" / "written_in_yaml"
+    path = os.pathsep.join([str(yaml_language_host), checkout.environment["PATH"]])
+    checkout.pulumi("stack", "init", "yaml", "--no-select", project=project)
+
+    def command(*arguments: str, percent: int = 85) -> "subprocess.CompletedProcess[str]":
+        keys = {
+            "aws:region": "eu-west-1",
+            "aws:allowedAccountIds": ["000000000000"],
+            "written-in-yaml:percent": percent,
+        }
+        (project / "Pulumi.yaml.yaml").write_text(json.dumps({"config": keys}))
+        return checkout.pulumi(*arguments, "-s", "yaml", project=project, environment={"PATH": path})
+
+    return command
+
+
+def test_a_yaml_program_on_awss_own_types_comes_up_for_real(checkout: Checkout, run: Run) -> None:
+    done = run("up", "--yes", "--skip-preview")
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs = json.loads(run("stack", "output", "--json").stdout)
+    instance = checkout.supervisor.get("instance", "written-in-yaml")
+    proxy = checkout.supervisor.get("proxy", "written-in-yaml")
+    assert instance is not None and proxy is not None
+    assert outputs == {"address": instance["address"], "endpoint": proxy["endpoint"], "region": "eu-west-1"}
+    again = run("preview", "--expect-no-changes")
+    assert again.returncode == 0, again.stdout
+    assert run("destroy", "--yes", "--skip-preview").returncode == 0
+
+
+def test_it_is_judged_by_the_pack(checkout: Checkout, run: Run) -> None:
+    refused = run("preview", "--policy-pack", str(checkout.root / "policies"), percent=95)
+    assert refused.returncode != 0
+    assert "maxConnectionsPercent is 95" in refused.stdout, refused.stdout
+
+
+def test_an_argument_that_is_missing_is_named_before_anything_is_made(checkout: Checkout, run: Run) -> None:
+    program = checkout.root / "tests" / "end_to_end" / "programs" / "written_in_yaml" / "Pulumi.yaml"
+    whole = program.read_text()
+    program.write_text(whole.replace("engineFamily:", "engineFamilie:"))
+    try:
+        done = run("preview")
+    finally:
+        program.write_text(whole)
+    assert done.returncode != 0
+    assert "Missing required property 'engineFamily'" in done.stdout, done.stdout
