@@ -8,8 +8,8 @@ import pulumi_aws as aws
 
 from .engines import Auth, Engine, Profile
 from .iam_policies import allow, connect_arn, policy, region_of, use_secret
-from .lambda_function import VpcFunction
-from .package import LAMBDA_PYTHON, Platform, build_package
+from .lambda_function import VpcFunction, packaged
+from .package import LAMBDA_PYTHON, Platform
 from .references import NetworkRef, ProxyRef
 
 
@@ -82,10 +82,10 @@ class DatabaseFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(Path(args["path"]), target=target, say=lambda text: pulumi.log.info(text, self))
+        archive = packaged(Path(args["path"]), target=target, component=self)
         resource = function.create(
             description="uses the database through RDS Proxy",
-            archive=str(archive),
+            archive=archive,
             handler=args.get("handler", "app.handler"),
             target=target,
             memory=args.get("memory", 256),

@@ -17,8 +17,8 @@ from .admin_function.bootstrap_sql import bootstrap_sql
 from .database import MASTER_USER
 from .engines import ENGINES, Auth, Engine, Profile
 from .iam_policies import policy, use_secret
-from .lambda_function import VpcFunction
-from .package import LAMBDA_PYTHON, Platform, build_package
+from .lambda_function import VpcFunction, packaged
+from .package import LAMBDA_PYTHON, Platform
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef
 from .secret_rotation import MOST_DAYS, rotate
 from .security_rules import allow as allow_port
@@ -189,10 +189,10 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(_ADMIN_FUNCTION, target=target, say=lambda text: pulumi.log.info(text, self))
+        archive = packaged(_ADMIN_FUNCTION, target=target, component=self)
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",
-            archive=str(archive),
+            archive=archive,
             handler="app.handler",
             target=target,
             memory=256,

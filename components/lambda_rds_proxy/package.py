@@ -5,6 +5,7 @@ hash-locked `requirements.txt`, for the function's Python and architecture whate
 CI hand Pulumi the same archive, and a warm preview touches no network.
 """
 
+import errno
 import functools
 import hashlib
 import os
@@ -29,6 +30,7 @@ _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # What a source folder may hold that does not belong in the package.
 _LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements\.(in|txt))(/|$)")
 _PIP_TIMEOUT_SECONDS = 300
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PackageError(RuntimeError):
@@ -74,11 +76,18 @@ def build_package(
         say: told before something slow starts.
 
     Raises:
-        PackageError: the folder is missing, the list is not locked, or a wheel cannot be had.
+        PackageError: the folder is missing, the list is not locked, a wheel cannot be had, or the disk is full.
     """
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
     cache = cache or cache_folder()
+    try:
+        return _built(source, target, cache, say)
+    except OSError as error:
+        raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
+
+
+def _built(source: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
     requirements = source / "requirements.txt"
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
     files = _of_wheels(wheels) if wheels is not None else {}
@@ -89,6 +98,19 @@ def build_package(
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
         _write(archive, {name: file.path for name, file in files.items()})
     return archive
+
+
+def _reason(error: OSError, cache: Path) -> str:
+    if error.errno in _FULL:
+        return _full_disk(cache)
+    where = f" ({error.filename})" if error.filename else ""
+    return (
+        f"{error.strerror or error}{where}; give it to the account you use, or set XDG_CACHE_HOME to a folder of yours"
+    )
+
+
+def _full_disk(cache: Path) -> str:
+    return f"the disk of {cache} is full; free some space, or set XDG_CACHE_HOME to a folder with more"
 
 
 def _source_entries(source: Path) -> Iterator[tuple[str, Path]]:
@@ -186,6 +208,8 @@ def _download(requirements: Path, target: Platform, folder: Path) -> None:
             f"pip did not download the wheels of {requirements} within {_PIP_TIMEOUT_SECONDS} s; check the network"
         ) from None
     if done.returncode:
+        if any(os.strerror(number) in done.stderr for number in _FULL):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise PackageError(
             f"pip could not download the wheels of {requirements} for {target.runtime} on "

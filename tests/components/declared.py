@@ -114,6 +114,8 @@ class Registered:
     replace_with: list[str]
     component: bool
     provider: str
+    import_id: str
+    hooks: list[str]
 
 
 @dataclass
@@ -186,6 +188,8 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     replace_with=list(request.replace_with),
                     component=not request.custom,
                     provider=request.provider,
+                    import_id=request.importId,
+                    hooks=list(request.hooks.before_update),
                 )
             )
         return response

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import DatabaseUser, database_user
+from lambda_rds_proxy import DatabaseUser, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from tests.components.declared import Declared, declare
 from tests.components.test_database_proxy import DATABASE, NETWORK, rules
@@ -17,7 +17,7 @@ WITH_ADMIN = {**DATABASE, "admin_secret_arn": MASTER}
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    monkeypatch.setattr(database_user, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def user(auth: Auth = Auth.IAM, database: Any = WITH_ADMIN, **args: Any) -> Declared:

@@ -1,13 +1,16 @@
+import errno
 import os
 import stat
 import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pulumi
 import pytest
 
-from lambda_rds_proxy import package
+from lambda_rds_proxy import lambda_function, package
 from lambda_rds_proxy.package import PackageError, Platform, build_package, this_machine
 
 ARM = Platform(python="3.13", architecture="arm64")
@@ -143,6 +146,46 @@ def test_a_write_that_is_interrupted_leaves_no_package(
     with pytest.raises(KeyboardInterrupt):
         build_package(source, target=ARM, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache" / "packages").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk of {cache} is full; free some space, or set XDG_CACHE_HOME"),
+        (errno.EDQUOT, "the disk of {cache} is full; free some space, or set XDG_CACHE_HOME"),
+        (errno.EROFS, "Read-only file system; give it to the account you use, or set XDG_CACHE_HOME"),
+    ],
+)
+def test_a_package_that_cannot_be_written_is_one_sentence_with_the_fix(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", refused)
+    with pytest.raises(PackageError) as failed:
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    said = f"the package of {source} cannot be made: " + words.format(cache=tmp_path / "cache")
+    assert str(failed.value).startswith(said) and "\n" not in str(failed.value)
+    assert not list((tmp_path / "cache" / "packages").iterdir())
+
+
+def test_a_download_that_fills_the_disk_says_so_and_leaves_nothing_half_made(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "requirements.txt").write_text("nothing==1 --hash=sha256:" + "0" * 64 + "\n")
+    said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n\n"
+    done = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(PackageError, match=r"the disk of .* is full"):
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache" / "wheels").iterdir())
+
+
+def test_a_component_says_it_as_pulumi_shows_sentences(source: Path, tmp_path: Path) -> None:
+    component: Any = None
+    with pytest.raises(pulumi.RunError, match="nowhere does not exist"):
+        lambda_function.packaged(tmp_path / "nowhere", target=ARM, component=component)
 
 
 def wheel(folder: Path, name: str, content: dict[str, str]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import ServerlessDatabase, database_function, database_user
+from lambda_rds_proxy import ServerlessDatabase, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from tests.components.declared import Declared, declare
 
@@ -22,8 +22,7 @@ FUNCTIONS: Any = [
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    for module in (database_user, database_function):
-        monkeypatch.setattr(module, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def stack(**args: Any) -> Declared:
