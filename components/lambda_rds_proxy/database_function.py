@@ -21,7 +21,7 @@ class DatabaseFunctionArgs(TypedDict):
     proxy: ProxyRef
     """What it connects to."""
     path: str
-    """Folder with its source and, if any, a hash-locked requirements.txt."""
+    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL)."""
     handler: NotRequired[str]
     """module.function; default app.handler."""
     memory: NotRequired[int]
@@ -82,7 +82,8 @@ class DatabaseFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = packaged(Path(args["path"]), target=target, component=self)
+        engine = Engine(proxy["engine"]).value
+        archive = packaged(Path(args["path"]), target=target, engine=engine, component=self)
         resource = function.create(
             description="uses the database through RDS Proxy",
             archive=archive,

@@ -26,14 +26,16 @@ _NETWORK_INTERFACE_ACTIONS = [
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
-def packaged(source: Path, *, target: Platform, component: pulumi.Resource) -> str:
+def packaged(source: Path, *, target: Platform, engine: str, component: pulumi.Resource) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
     """
     try:
-        return str(build_package(source, target=target, say=lambda text: pulumi.log.info(text, component)))
+        return str(
+            build_package(source, target=target, engine=engine, say=lambda text: pulumi.log.info(text, component))
+        )
     except PackageError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -1,7 +1,7 @@
 """Builds a function's zip: once per content, the same bytes on every machine.
 
 Entries are stored, not deflated (zlib builds differ), with a fixed time, mode and order. Wheels come from the source's
-hash-locked `requirements.txt`, for the function's Python and architecture whatever machine builds it. So a laptop and
+hash-locked list, for the function's Python and architecture whatever machine builds it. So a laptop and
 CI hand Pulumi the same archive, and a warm preview touches no network.
 """
 
@@ -28,7 +28,7 @@ _WHEEL_PLATFORMS = {
 }
 _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # What a source folder may hold that does not belong in the package.
-_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements\.(in|txt))(/|$)")
+_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements[^/]*\.(in|txt))(/|$)")
 _PIP_TIMEOUT_SECONDS = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -65,13 +65,20 @@ def cache_folder() -> Path:
 
 
 def build_package(
-    source: Path, *, target: Platform, cache: Path | None = None, say: Callable[[str], None] = lambda _: None
+    source: Path,
+    *,
+    target: Platform,
+    engine: str = "postgresql",
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """The zip of `source` and its locked requirements for `target`; built only if this content never was.
 
     Args:
-        source: folder whose files stand at the zip's root; `requirements.txt` in it lists the wheels, with hashes.
+        source: folder whose files stand at the zip's root; a list in it names the wheels, with hashes.
         target: Python and architecture the wheels are for.
+        engine: whose driver is needed: the list is `requirements-<engine>.txt` if there is one, else
+            `requirements.txt`.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
@@ -82,13 +89,12 @@ def build_package(
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
     cache = cache or cache_folder()
     try:
-        return _built(source, target, cache, say)
+        return _built(source, _requirements(source, engine), target, cache, say)
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
 
 
-def _built(source: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
-    requirements = source / "requirements.txt"
+def _built(source: Path, requirements: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
     files = _of_wheels(wheels) if wheels is not None else {}
     # The source wins over a wheel, as an earlier sys.path entry would.
@@ -111,6 +117,11 @@ def _reason(error: OSError, cache: Path) -> str:
 
 def _full_disk(cache: Path) -> str:
     return f"the disk of {cache} is full; free some space, or set XDG_CACHE_HOME to a folder with more"
+
+
+def _requirements(source: Path, engine: str) -> Path:
+    own = source / f"requirements-{engine}.txt"
+    return own if own.is_file() else source / "requirements.txt"
 
 
 def _source_entries(source: Path) -> Iterator[tuple[str, Path]]:

@@ -216,9 +216,8 @@ def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
 
 def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
     """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    facts = ENGINES[_engine(args)]
     known = "database" not in args or "admin_secret_arn" in args["database"]
-    bootstrap = args.get("bootstrap", True) and facts.makes_users and known
+    bootstrap = args.get("bootstrap", True) and known
     return bootstrap or Auth.SECRET in _auths(args) or "rotation_days" in args
 
 

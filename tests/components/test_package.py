@@ -136,6 +136,25 @@ def test_a_failed_download_names_list_and_platform_and_leaves_nothing_half_made(
     assert not list((tmp_path / "cache" / "wheels").iterdir())
 
 
+def test_the_list_of_the_engine_takes_the_place_of_the_general_one(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(requirements: Path, target: Platform, folder: Path) -> None:
+        asked.append(requirements.name)
+        folder.mkdir()
+
+    monkeypatch.setattr(package, "_download", download)
+    (source / "requirements.txt").write_text("psycopg==1 --hash=sha256:" + "0" * 64 + "\n")
+    (source / "requirements-mysql.txt").write_text("pymysql==1 --hash=sha256:" + "1" * 64 + "\n")
+    (source / "requirements-mysql.in").write_text("pymysql\n")
+    for engine in ("mysql", "postgresql"):
+        archive = build_package(source, target=ARM, engine=engine, cache=tmp_path / "cache")
+        assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
+    assert asked == ["requirements-mysql.txt", "requirements.txt"]
+
+
 def test_a_write_that_is_interrupted_leaves_no_package(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

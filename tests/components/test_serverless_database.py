@@ -80,8 +80,9 @@ def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine,
     assert declared.one("rds/proxy:Proxy").inputs["requireTls"] is True
     own = [each for each in declared.all("function:Function") if each.name != "database-admin"]
     assert [each.name for each in own] == ["app", "reports"]
-    # MySQL's user is yours to make, so nobody in the VPC reads a secret unless a client does.
-    assert bool(declared.all("vpcEndpoint:VpcEndpoint")) is (engine is Engine.POSTGRESQL or auth is Auth.SECRET)
+    # The admin function makes the user and verifies the way, and reads a secret to do so.
+    assert len(declared.all("invocation:Invocation")) == 2
+    assert declared.all("vpcEndpoint:VpcEndpoint")
 
 
 def test_everything_has_the_tags() -> None:
