@@ -9,7 +9,7 @@ from pulumi.runtime import stack as sdk
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.sync_await import _sync_await
 
-from lambda_rds_proxy import database_function, database_user
+from lambda_rds_proxy import lambda_function
 from tests.components.declared import Declared, use_mocks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,8 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    for module in (database_user, database_function):
-        monkeypatch.setattr(module, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def run(functions: int) -> Declared:
