@@ -18,6 +18,7 @@ _LISTS = (
     "components/requirements.in",
     "components/lambda_rds_proxy/admin_function/requirements.in",
     "components/lambda_rds_proxy/admin_function/requirements-mysql.in",
+    "local/rotation_function/requirements.in",
     "local/runtime-requirements.in",
 )
 

@@ -10,7 +10,7 @@ from .engines import Auth, Engine, Profile
 from .iam_policies import allow, connect_arn, policy, region_of, use_secret
 from .lambda_function import VpcFunction, packaged
 from .package import LAMBDA_PYTHON, Platform
-from .references import NetworkRef, ProxyRef
+from .references import FunctionRef, NetworkRef, ProxyRef
 
 
 class DatabaseFunctionArgs(TypedDict):
@@ -55,6 +55,8 @@ class DatabaseFunction(pulumi.ComponentResource):
     """Name of the function, for `aws lambda invoke`."""
     function_arn: pulumi.Output[str]
     """ARN of the function, for triggers."""
+    reference: FunctionRef
+    """The function, for a Monitor."""
 
     def __init__(self, name: str, args: DatabaseFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:DatabaseFunction", name, {}, opts)
@@ -84,13 +86,14 @@ class DatabaseFunction(pulumi.ComponentResource):
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
         engine = Engine(proxy["engine"]).value
         archive = packaged(Path(args["path"]), target=target, engine=engine, component=self)
+        timeout = args.get("timeout", 15)
         resource = function.create(
             description="uses the database through RDS Proxy",
             archive=archive,
             handler=args.get("handler", "app.handler"),
             target=target,
             memory=args.get("memory", 256),
-            timeout=args.get("timeout", 15),
+            timeout=timeout,
             network=args["network"],
             security_group_ids=[proxy["client_security_group_id"]],
             environment={**connection_environment(proxy), **args.get("environment", {})},
@@ -99,7 +102,16 @@ class DatabaseFunction(pulumi.ComponentResource):
         )
         self.function_name = resource.name
         self.function_arn = resource.arn
-        self.register_outputs({"function_name": self.function_name, "function_arn": self.function_arn})
+        self.reference = {"name": resource.name, "log_group_name": function.log_group.name, "timeout": timeout}
+        if "reserved_concurrency" in args:
+            self.reference["reserved_concurrency"] = args["reserved_concurrency"]
+        self.register_outputs(
+            {
+                "function_name": self.function_name,
+                "function_arn": self.function_arn,
+                "reference": self.reference,
+            }
+        )
 
 
 def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import cast
 
 import pulumi
-import pulumi_aws as aws
 
 from .adoption import fail_preview_after
 from .aurora_capacity import LOWEST_ACU
@@ -15,6 +14,7 @@ from .database_function import DatabaseFunction, DatabaseFunctionArgs
 from .database_proxy import DatabaseProxy, DatabaseProxyArgs
 from .database_user import DatabaseUser, DatabaseUserArgs
 from .engines import ENGINES, Auth, Engine, Profile, TargetKind
+from .monitor import Monitor, MonitorArgs
 from .monthly_cost import MonthlyCost, monthly_cost
 from .network import ZONES, Network, NetworkArgs
 from .proxy_verification import ProxyVerification
@@ -23,7 +23,7 @@ from .serverless_database_args import FunctionArgs, ServerlessDatabaseArgs
 
 
 class ServerlessDatabase(pulumi.ComponentResource):
-    """A database that functions cannot overload: network, database, user, proxy, verification, functions."""
+    """A database that functions cannot overload: network, database, user, proxy, verification, functions, monitor."""
 
     proxy: ProxyRef
     """The verified proxy."""
@@ -36,7 +36,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
     functions: dict[str, pulumi.Output[str]]
     """Logical name → function name."""
     dashboard_url: pulumi.Output[str]
-    """The proxy's page in the RDS console."""
+    """The CloudWatch dashboard of proxy, database and functions."""
 
     def __init__(self, name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:ServerlessDatabase", name, {}, opts)
@@ -56,18 +56,20 @@ class ServerlessDatabase(pulumi.ComponentResource):
             },
             child,
         )
-        self.functions = {
+        functions = {
             function["name"]: DatabaseFunction(
                 function["name"], _function_args(args, function, network, verification), child
-            ).function_name
+            )
             for function in args["functions"]
         }
+        monitor = Monitor(name, _monitor_args(args, made.reference, database, functions), child)
 
         self.proxy = verification.reference
+        self.functions = {key: function.function_name for key, function in functions.items()}
         self.proxy_endpoint = pulumi.Output.from_input(made.reference["endpoint"])
         self.database_endpoint = pulumi.Output.from_input(database["endpoint"])
         self.secret_arn = pulumi.Output.from_input(users[0]["secret_arn"]) if "secret_arn" in users[0] else None
-        self.dashboard_url = self._dashboard_url(made.reference)
+        self.dashboard_url = monitor.dashboard_url
         self._budget = connection_budget(
             max_connections=database["max_connections"],
             percent=args.get("max_connections_percent", ConnectionPool.max_connections_percent),
@@ -76,7 +78,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
         if self._budget.warning:
             pulumi.log.warn(self._budget.warning, self)
         fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
-        self._cost = _cost(args, network, database)
+        self._cost = _cost(args, network, database, monitor)
         pulumi.log.info(self._cost.sentence(), self)
         self.register_outputs(
             {
@@ -96,14 +98,6 @@ class ServerlessDatabase(pulumi.ComponentResource):
     def monthly_cost(self) -> MonthlyCost:
         """What proxy, database and endpoints cost per month, by list price."""
         return self._cost
-
-    def _dashboard_url(self, proxy: ProxyRef) -> pulumi.Output[str]:
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
-        return pulumi.Output.all(region, proxy["name"]).apply(
-            lambda known: (
-                f"https://{known[0]}.console.aws.amazon.com/rds/home?region={known[0]}#proxy:id={known[1]};tab=monitoring"
-            )
-        )
 
 
 def _network_args(args: ServerlessDatabaseArgs) -> NetworkArgs:
@@ -181,7 +175,16 @@ def _function_args(
     )
 
 
-def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef) -> MonthlyCost:
+def _monitor_args(
+    args: ServerlessDatabaseArgs, proxy: ProxyRef, database: DatabaseRef, functions: Mapping[str, DatabaseFunction]
+) -> MonitorArgs:
+    references = {key: function.reference for key, function in functions.items()}
+    return cast(
+        MonitorArgs, {**_given(args, MonitorArgs), "proxy": proxy, "database": database, "functions": references}
+    )
+
+
+def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef, monitor: Monitor) -> MonthlyCost:
     subnets = network["subnet_ids"]
     existing_vpc = "vpc_id" in args
     return monthly_cost(
@@ -195,6 +198,8 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
         proxy_endpoints=int(args.get("reader_endpoint", False)),
         secrets_endpoint=args.get("secrets_endpoint", not existing_vpc and _reads_secrets(args)),
         zones=len(subnets) if isinstance(subnets, list) else ZONES,
+        metrics_of_alarms=monitor.metrics_of_alarms(),
+        functions=len(args["functions"]),
     )
 
 

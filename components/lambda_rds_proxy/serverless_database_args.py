@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+import pulumi
+
 from .adoption import AdoptedDatabase, AdoptedProxy
 from .engines import Auth, Engine, Profile, TargetKind
 from .references import DatabaseRef
@@ -136,6 +138,8 @@ class ServerlessDatabaseArgs(TypedDict):
     """Customer managed key of these logs."""
     bootstrap: NotRequired[bool]
     """Whether to make the application's user; default true."""
+    alarm_topic_arn: NotRequired[pulumi.Input[str]]
+    """SNS topic that is told of alarms and of the proxy's events; default none."""
     python: NotRequired[str]
     """Python of the functions; default 3.13."""
     admin_architecture: NotRequired[str]

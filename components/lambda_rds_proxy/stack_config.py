@@ -313,7 +313,6 @@ _STRUCTURED = {
 _POOL_FIELDS = tuple(each.name for each in fields(ConnectionPool))
 _NOT_ARGUMENTS = {
     *("target", "existing_database", "adopted", "users", "vpc_cidr", "vpc_id", "subnet_ids", "pool", "functions"),
-    "alarm_topic_arn",
 }
 # What describes a database that is made here, and says nothing about one that is there.
 _OF_A_NEW_DATABASE = {

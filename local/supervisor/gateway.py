@@ -60,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._invoke(unquote(invoke["name"]), body)
         elif self.path.startswith(CONTROL):
             self._control("POST", body)
+        elif self.headers.get("X-Amz-Target") == "secretsmanager.RotateSecret":
+            self._send(*self.server.cloud.rotation.request(body))
         elif self.headers.get("X-Amz-Target", "").startswith("secretsmanager."):
             self._send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
             self._end_when_empty()

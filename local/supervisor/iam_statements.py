@@ -24,6 +24,12 @@ def is_allowed(statements: Statements, *, action: str, resource: str) -> bool:
     return allowed
 
 
+def resources(statements: Statements) -> Iterator[str]:
+    """Every resource that statements name, patterns as they are."""
+    for statement in statements:
+        yield from _list(statement.get("Resource", []))
+
+
 def unsure(statements: Statements, *, action: str) -> Iterator[str]:
     """A sentence for each statement about an action that has a condition, with how it is taken."""
     for statement in statements:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from .iam_statements import is_allowed
+from .iam_statements import is_allowed, resources
 
 CONNECT = "rds-db:connect"
 _LIFETIME_SECONDS = 900
@@ -75,6 +75,19 @@ def refusal(
     if not is_allowed(principal.statements, action=CONNECT, resource=door.arn_prefix + user):
         return f"the signer has no rds-db:connect on {door.arn_prefix}{user}"
     return None
+
+
+def connectable(statements: Sequence[Mapping[str, Any]], arn_prefix: str) -> frozenset[str]:
+    """The users whom policies name for rds-db:connect under a prefix such as `arn:aws:rds-db:…:dbuser:db-…/`.
+
+    A name with a wildcard names nobody: who is meant is known to the database alone.
+    """
+    named = (each.removeprefix(arn_prefix) for each in resources(statements) if each.startswith(arn_prefix))
+    return frozenset(
+        user
+        for user in named
+        if not set(user) & set("*?") and is_allowed(statements, action=CONNECT, resource=arn_prefix + user)
+    )
 
 
 def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: str, secret: str) -> str:

@@ -86,6 +86,8 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
         "aws:secretsmanager/secret:Secret": {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"},
+        "aws:cloudwatch/metricAlarm:MetricAlarm": {"arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"},
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm": {"arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"},
         "aws:lambda/function:Function": {"arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"},
         "aws:lambda/invocation:Invocation": {"result": "{}"},
         "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": {

@@ -204,7 +204,7 @@ def test_a_download_that_fills_the_disk_says_so_and_leaves_nothing_half_made(
 def test_a_component_says_it_as_pulumi_shows_sentences(source: Path, tmp_path: Path) -> None:
     component: Any = None
     with pytest.raises(pulumi.RunError, match="nowhere does not exist"):
-        lambda_function.packaged(tmp_path / "nowhere", target=ARM, component=component)
+        lambda_function.packaged(tmp_path / "nowhere", target=ARM, engine="postgresql", component=component)
 
 
 def wheel(folder: Path, name: str, content: dict[str, str]) -> Path:

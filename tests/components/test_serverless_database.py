@@ -93,8 +93,27 @@ def test_everything_has_the_tags() -> None:
         if not each.component and each.inputs.get("tags", {}).get("team") != "orders"
     }
     cannot = {"RouteTableAssociation", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "RolePolicy"}
-    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation"}
+    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation", "Dashboard", "LogMetricFilter"}
     assert {token.split(":")[-1] for token in untagged} <= cannot
+
+
+def test_proxy_database_and_every_function_are_watched_and_the_topic_is_told() -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
+    declared = stack(alarm_topic_arn=topic, profile=Profile.PROD)
+    made = {each.name for each in declared.all("metricAlarm:MetricAlarm")}
+    assert {
+        "database-pool-full",
+        "database-database-nearly-full",
+        "database-app-errors",
+        "database-reports-slow",
+    } <= made
+    assert declared.one("eventSubscription:EventSubscription").inputs["snsTopic"] == topic
+    assert declared.one("metricAlarm:MetricAlarm", "database-pool-nearly-full").inputs["threshold"] == 70
+    body = json.loads(declared.one("dashboard:Dashboard").inputs["dashboardBody"])
+    assert declared.one("rds/proxy:Proxy").inputs["name"] in body["widgets"][0]["properties"]["markdown"]
+    assert declared.result["dashboard_url"].endswith("#dashboards/dashboard/lambda-rds-proxy-test-database")
+    # 13 metrics of proxy and database, 5 of each function, 1 more for the function with a reserved concurrency.
+    assert declared.result["cost"]["lines"]["alarms"] == round((13 + 2 * 5 + 1) * 0.1 + 0.5, 2)
 
 
 def test_prod_keeps_what_holds_data() -> None:
@@ -172,7 +191,7 @@ def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -
     assert not any(token.startswith("aws:rds/") and "roxy" not in token for token in made)
     assert declared.one("ProxyTarget").inputs["dbInstanceIdentifier"] == "orders-db"
     assert declared.result["budget"]["ceiling"] == 344
-    assert set(declared.result["cost"]["lines"]) == {"proxy"}
+    assert set(declared.result["cost"]["lines"]) == {"proxy", "alarms", "dashboard", "customMetrics"}
     assert any("GRANT CONNECT" in message for message in declared.messages)  # no admin secret: the SQL is printed
 
 

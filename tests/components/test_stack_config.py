@@ -321,6 +321,7 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
         readerEndpoint=True,
         performanceInsights=False,
         clientPasswordAuthType="MYSQL_NATIVE_PASSWORD",
+        alarmTopicArn="arn:aws:sns:eu-west-1:123456789012:on-call",
         tags={"team": "orders"},
     )
     args = config.as_args(Platform(python="3.13", architecture="arm64"))
@@ -329,6 +330,7 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
     assert (args["performance_insights"], args["client_password_auth_type"]) == (False, "MYSQL_NATIVE_PASSWORD")
     assert args["users"] == [{"name": "reporting", "auth": Auth.SECRET}]
     assert args["functions"][0]["user"] == "reporting"
+    assert args["alarm_topic_arn"] == "arn:aws:sns:eu-west-1:123456789012:on-call"
     assert "port" not in args
 
 
