@@ -19,7 +19,7 @@ def checkout_root() -> Path:
 
 
 def cache_root() -> Path:
-    """`${XDG_CACHE_HOME:-~/.cache}/lambda-rds-proxy`: engines, wheels, packages, and a folder per checkout."""
+    """`${XDG_CACHE_HOME:-~/.cache}/lambda-rds-proxy`: engines, wheels, packages, facts of AWS, checkouts."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambda-rds-proxy"
 
 
