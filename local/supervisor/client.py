@@ -122,7 +122,7 @@ class SupervisorClient:
         self._call("DELETE", f"resources/{kind}/{quote(identifier, safe='')}")
 
     def resources(self) -> list[dict[str, Any]]:
-        """Every resource: kind, identifier, spec, facts, status."""
+        """Every resource: kind, identifier, spec, facts, status; of a function its throttles, too."""
         found: list[dict[str, Any]] = self._call("GET", "resources")["resources"]
         return found
 

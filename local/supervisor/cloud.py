@@ -81,7 +81,8 @@ class Cloud:
         """Every resource with its status."""
         with self._lock:
             found = self._state.all()
-        return [{**_shown(each), "status": self._status(each)} for each in found]  # asks servers: others go on
+        # Asks servers: others go on.
+        return [{**_shown(each), "status": self._status(each), **self._counts(each)} for each in found]
 
     def get(self, kind: str, identifier: str) -> Facts | None:
         """The facts of a resource, or None."""
@@ -475,6 +476,10 @@ class Cloud:
         with self._lock:
             for name in list(self._proxies):
                 self._refresh_proxy(name)
+
+    def _counts(self, resource: Resource) -> dict[str, int]:
+        function = self._functions.get(resource.identifier) if resource.kind == "function" else None
+        return {} if function is None else {"throttles": function.throttled}
 
     def _status(self, resource: Resource) -> str:
         server = None

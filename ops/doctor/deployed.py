@@ -77,6 +77,7 @@ class DeployedPatient:
             max_connections=int(most) if isinstance(most, int | float) else None,
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
             functions=functions,
+            proxy_status=self._proxy.get("Status"),
         )
 
     def settings(self) -> Settings:

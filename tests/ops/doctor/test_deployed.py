@@ -20,7 +20,7 @@ from ops.doctor.surroundings import admits
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
 from ops.stack_outputs import StackError
-from tests.ops.doctor.series import SERIES
+from tests.ops.doctor.series import SERIES, answer
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
 ENDPOINT = "orders.proxy-abc.eu-west-1.rds.amazonaws.com"
@@ -160,6 +160,30 @@ def test_a_row_is_named_by_what_cloudwatch_answers(cloud: dict[str, str], cause:
     seen = DeployedPatient(OUTPUTS).examine(5, now)
     assert diagnose(seen).cause is cause, seen
     assert seen.functions[0].timeout == 15
+
+
+@pytest.mark.parametrize("cause", list(SERIES))
+def test_each_row_is_named_by_the_answer_of_get_metric_data(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch, cause: Cause
+) -> None:
+    patient, client, real = DeployedPatient(OUTPUTS), boto3.client("cloudwatch"), boto3.client
+    patient._targets = [{"Type": "RDS_INSTANCE", "Role": "READ_WRITE", "TargetHealth": {"State": "AVAILABLE"}}]
+    stubber = Stubber(client)  # it refuses an answer that has not the service's shape
+    stubber.add_response("get_metric_data", answer(cause))
+    stubber.activate()
+    monkeypatch.setattr(boto3, "client", lambda name: client if name == "cloudwatch" else real(name))
+    seen = patient.examine(5, NOW)
+    assert diagnose(seen).cause is cause, seen
+    stubber.assert_no_pending_responses()
+
+
+def test_a_proxy_that_does_not_serve_is_told_by_its_status(cloud: dict[str, str]) -> None:
+    patient = DeployedPatient(OUTPUTS)
+    patient._proxy = {**patient._proxy, "Status": "incompatible-network"}
+    verdict = diagnose(patient.examine(5, publish(Cause.HEALTHY)))
+    assert verdict.cause is Cause.PROXY_DOWN
+    assert "proxy incompatible-network" in verdict.numbers
+    assert "subnets" in verdict.next_step
 
 
 def test_minutes_before_those_asked_for_and_the_unfinished_one_do_not_count(cloud: dict[str, str]) -> None:
