@@ -2,6 +2,7 @@
 
 import typer
 
+from .capacity.command import capacity
 from .chaos.command import chaos
 from .doctor.command import doctor
 from .invoke import invoke
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
+app.command()(capacity)
 app.command()(chaos)
 app.command()(doctor)
 app.command()(invoke)
