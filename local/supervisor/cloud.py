@@ -82,7 +82,7 @@ class Cloud:
         with self._lock:
             found = self._state.all()
         # Asks servers: others go on.
-        return [{**_shown(each), "status": self._status(each), **self._counts(each)} for each in found]
+        return [{**_shown(each), "status": self._status(each), **self._of_function(each)} for each in found]
 
     def get(self, kind: str, identifier: str) -> Facts | None:
         """The facts of a resource, or None."""
@@ -477,9 +477,12 @@ class Cloud:
             for name in list(self._proxies):
                 self._refresh_proxy(name)
 
-    def _counts(self, resource: Resource) -> dict[str, int]:
+    def _of_function(self, resource: Resource) -> dict[str, Any]:
         function = self._functions.get(resource.identifier) if resource.kind == "function" else None
-        return {} if function is None else {"throttles": function.throttled}
+        if function is None:
+            return {}
+        # The rest of the environment is nobody's business.
+        return {"throttles": function.throttled, "databaseHost": function.spec.environment.get("DB_HOST")}
 
     def _status(self, resource: Resource) -> str:
         server = None

@@ -15,6 +15,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from local.supervisor.postgres import Postgres, PostgresSettings
+from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import checkout_root, laptop_state
 
 from .drift import Settings
@@ -24,6 +25,7 @@ from .function_log import LoggedInvocations, login_problem, read_log
 _SAMPLE_SECONDS = 0.1
 _ADMIN_FUNCTION = "-admin"
 _CONSOLE = "pgbouncer"
+_STACK = "local"
 _REFUSES = "refuses connections"
 _ACTIVITY = """
 SELECT count(*),
@@ -75,18 +77,21 @@ class _Look:
 class LaptopPatient:
     """The laptop stack of a checkout."""
 
-    def __init__(self, client: SupervisorClient, state: Path) -> None:
+    def __init__(self, client: SupervisorClient, state: Path, proxy: str | None = None) -> None:
         self._client = client
         self._state = state
         kinds: dict[str, list[dict[str, Any]]] = {}
         resources = client.resources()
-        self._throttles = _throttles(resources)
         for each in resources:
             kinds.setdefault(each["kind"], []).append(each)
         if not kinds.get("proxy") or not kinds.get("instance"):
             raise LaptopError("the local stack has no proxy with a database; run `make up`")
-        self._proxy = kinds["proxy"][0]
-        name = self._proxy["identifier"]
+        proxies = {each["identifier"]: each for each in kinds["proxy"]}
+        self.name = name = next(iter(proxies)) if proxy is None else proxy
+        if name not in proxies:
+            raise LaptopError(f'the local stack has no proxy "{name}"; it has {", ".join(proxies)}')
+        self._proxy = proxies.pop(name)
+        self._others = {each["facts"]["endpoint"] for each in proxies.values()}
         groups = [each["spec"] for each in kinds.get("target-group", []) if each["identifier"] == name]
         self._group: dict[str, Any] = groups[0] if groups else {}
         targets = [each["spec"] for each in kinds.get("target", []) if each["spec"]["proxyName"] == name]
@@ -96,7 +101,10 @@ class LaptopPatient:
             (each for each in kinds["instance"] if each["identifier"] in behind), kinds["instance"][0]
         )
         self._functions = [
-            each for each in kinds.get("function", []) if not each["identifier"].endswith(_ADMIN_FUNCTION)
+            each
+            for each in kinds.get("function", [])
+            # Who names none of the proxies may have been meant for this one.
+            if not each["identifier"].endswith(_ADMIN_FUNCTION) and each.get("databaseHost") not in self._others
         ]
         authority = Authority(state / "authority")
         facts = self._proxy["facts"]
@@ -121,34 +129,57 @@ class LaptopPatient:
         )
 
     @classmethod
-    def find(cls, root: Path | None = None) -> "LaptopPatient":
-        """The laptop stack of a checkout, of this one by default.
+    def find(cls, root: Path | None = None, *, proxy: str | None = None) -> "LaptopPatient":
+        """The laptop stack of a checkout, of this one by default, at one of its proxies, by default the first.
 
         Raises:
-            LaptopError: it is not up.
+            LaptopError: it is not up, or has no such proxy.
         """
         root = root or checkout_root()
         client = SupervisorClient.running(root)
         if client is None:
             raise LaptopError("the local stack is not up; run `make up`")
-        return cls(client, laptop_state(root))
+        return cls(client, laptop_state(root), proxy)
+
+    @classmethod
+    def find_all(cls, root: Path | None = None, *, proxy: str | None = None) -> "list[LaptopPatient]":
+        """The same at each of its proxies, or at the one that is named.
+
+        Raises:
+            LaptopError: it is not up, or has no such proxy.
+        """
+        first = cls.find(root, proxy=proxy)
+        if proxy is not None:
+            return [first]
+        names = [each["identifier"] for each in first._client.resources() if each["kind"] == "proxy"]
+        return [cls(first._client, first._state, name) for name in names]
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the stack's configuration is that of this proxy: it knows one, whatever others a program adds."""
+        if not self._others:
+            return True
+        try:
+            return bool(stack_outputs(_STACK).get("proxyEndpoint") == self._proxy["facts"]["endpoint"])
+        except StackError:
+            return False
 
     def examine(self, seconds: float) -> Evidence:
         """Look for so long. Where the proxy does not serve, that and what the functions say of it is the evidence."""
         ends = {each["identifier"]: _size(self._log(each["identifier"])) for each in self._functions}
-        began = time.monotonic()
+        began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
-            return self._examine(seconds)
+            return self._examine(seconds, throttles)
         except _ProxyDownError:
             time.sleep(max(0.0, began + seconds - time.monotonic()))
             resources = self._client.resources()
             return Evidence(
                 seconds=round(time.monotonic() - began, 1),
                 proxy_status=_REFUSES,
-                functions=self._functions_since(ends, resources)[0],
+                functions=self._functions_since(ends, throttles, resources)[0],
             )
 
-    def _examine(self, seconds: float) -> Evidence:
+    def _examine(self, seconds: float, throttles: dict[str, int]) -> Evidence:
         self._knock()
         ends = {each["identifier"]: _size(self._log(each["identifier"])) for each in self._functions}
         pooler_log = self._state / "proxies" / self._proxy["identifier"] / "pgbouncer.log"
@@ -173,7 +204,7 @@ class LaptopPatient:
         took = time.monotonic() - began
         done = self._transactions() - transactions
         resources = self._client.resources()
-        functions, logged = self._functions_since(ends, resources)
+        functions, logged = self._functions_since(ends, throttles, resources)
         refused = _since(pooler_log, pooler_end)
         problems = [each.login_problem for each in logged if each.login_problem] + [login_problem(refused)]
         state, _, reason = self._target(resources).partition(": ")
@@ -216,14 +247,14 @@ class LaptopPatient:
         )
 
     def _functions_since(
-        self, ends: dict[str, int], resources: list[dict[str, Any]]
+        self, ends: dict[str, int], before: dict[str, int], resources: list[dict[str, Any]]
     ) -> tuple[tuple[FunctionEvidence, ...], list[LoggedInvocations]]:
-        """What the logs say after these positions, and who was turned away since the last look."""
-        before, self._throttles = self._throttles, _throttles(resources)
+        """What the logs say after these positions, and how many more than before were turned away."""
+        throttles = _throttles(resources)
         logged = [read_log(_since(self._log(name), end)) for name, end in ends.items()]
         found = tuple(
             # A supervisor that was started meanwhile counts from zero.
-            _function(each, said, max(0, self._throttles.get(name, 0) - before.get(name, 0)))
+            _function(each, said, max(0, throttles.get(name, 0) - before.get(name, 0)))
             for each, said in zip(self._functions, logged, strict=True)
             for name in [each["identifier"]]
         )

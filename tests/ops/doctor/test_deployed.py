@@ -13,6 +13,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from ops.doctor import deployed
 from ops.doctor.cloudwatch import Function, Target, queries
 from ops.doctor.deployed import DeployedPatient
 from ops.doctor.drift import Settings, Surroundings
@@ -261,6 +262,65 @@ def test_what_has_to_be_seen_and_is_not_is_said_in_a_sentence(
 ) -> None:
     with pytest.raises(StackError, match=words):
         DeployedPatient({**OUTPUTS, **change}).examine(5, NOW)
+
+
+def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rds, functions = boto3.client("rds"), boto3.client("lambda")
+    own = rds.describe_db_proxies(DBProxyName="orders")["DBProxies"][0]
+    rds.create_db_cluster(
+        DBClusterIdentifier="archive",
+        Engine="aurora-postgresql",
+        MasterUsername="m",
+        MasterUserPassword="not-a-real-one",
+    )
+    rds.create_db_proxy(
+        DBProxyName="reports",
+        EngineFamily="POSTGRESQL",
+        Auth=[{"AuthScheme": "SECRETS", "IAMAuth": "DISABLED", "SecretArn": cloud["secret"]}],
+        RoleArn=cloud["role"],
+        VpcSubnetIds=own["VpcSubnetIds"],
+    )
+    rds.register_db_proxy_targets(
+        DBProxyName="reports", TargetGroupName="default", DBInstanceIdentifiers=[], DBClusterIdentifiers=["archive"]
+    )
+    endpoint = rds.describe_db_proxies(DBProxyName="reports")["DBProxies"][0]["Endpoint"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "")
+    functions.create_function(
+        FunctionName="reports-app",
+        Runtime="python3.13",
+        Role=cloud["role"],
+        Handler="app.handler",
+        Code={"ZipFile": package.getvalue()},
+        Environment={"Variables": {"DB_HOST": endpoint}},
+    )
+    outputs = {**OUTPUTS, "functions": {"app": "orders-app", "reports": "reports-app"}}
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: outputs)
+    monkeypatch.setattr(deployed, "stack_proxies", lambda _: {"reports": endpoint, "orders": ENDPOINT})
+    try:
+        orders, reports = DeployedPatient.find_all("dev")
+        assert (orders.name, orders.is_configured, reports.name, reports.is_configured) == (
+            "orders",
+            True,
+            "reports",
+            False,
+        )
+        # `orders-app` names no proxy: it may have been meant for either.
+        seen, other = orders.examine(5, NOW), reports.examine(5, NOW)
+        assert [each.name for each in seen.functions] == ["orders-app"]
+        assert [each.name for each in other.functions] == ["orders-app", "reports-app"]
+        assert (reports.target().dimension, reports.target().identifier) == ("DBClusterIdentifier", "archive")
+        assert (seen.max_connections, other.max_connections) == (79, None)
+        assert [each.name for each in DeployedPatient.find_all("dev", proxy="reports")] == ["reports"]
+        assert DeployedPatient.find("dev").name == "orders"
+        with pytest.raises(StackError, match="RDS does not show the proxy gone: DBProxyNotFoundFault"):
+            DeployedPatient.find_all("dev", proxy="gone")
+    finally:
+        functions.delete_function(FunctionName="reports-app")
+        rds.delete_db_proxy(DBProxyName="reports")
 
 
 @pytest.mark.parametrize(

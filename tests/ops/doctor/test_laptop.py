@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.supervisor.errors import LaptopError
 from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
 from ops.doctor.laptop import LaptopPatient
@@ -213,6 +214,27 @@ def test_a_function_that_is_ended_before_the_borrow_timeout(root: Path) -> None:
     with Load(root, "query", 5, 0.8, timeout=2):
         cause, why = told(root, 4)
     assert cause is Cause.TIMEOUT_BELOW_BORROW, why
+
+
+def test_each_of_two_proxies_has_its_own_verdict(root: Path) -> None:
+    pool(root, percent=4)
+    supervisor = SupervisorClient.ensure(root)
+    auth = {"authScheme": "SECRETS", "iamAuth": "DISABLED", "secretArn": (root / "secret.arn").read_text()}
+    supervisor.put("proxy", "reports", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
+    supervisor.put("target", "reports/orders", {"proxyName": "reports", "dbInstanceIdentifier": "orders"})
+    try:
+        with Load(root, "query", 8, 0.08):
+            patients = LaptopPatient.find_all(root)
+            found = {each.name: diagnose(each.examine(_LOOK_SECONDS)) for each in patients}
+        (named,) = LaptopPatient.find_all(root, proxy="reports")
+        with pytest.raises(LaptopError, match='has no proxy "other"; it has orders, reports'):
+            LaptopPatient.find(root, proxy="other")
+    finally:
+        supervisor.delete("proxy", "reports")
+    causes = {name: verdict.cause for name, verdict in found.items()}
+    # The function names the endpoint of `orders`: its waiting is not the business of `reports`.
+    assert causes == {"orders": Cause.POOL_TOO_SMALL, "reports": Cause.IDLE}, found
+    assert named.name == "reports"
 
 
 def test_callers_whom_lambda_turns_away(root: Path) -> None:
