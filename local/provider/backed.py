@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lambda_rds_proxy.package import this_machine
+from lambda_rds_proxy.package import PackageError, build_package, this_machine
 
 from ..supervisor.client import SupervisorClient
 from . import ACCOUNT
-from .gateway import Invocation, Secret, SecretVersion
+from .gateway import Invocation, Secret, SecretRotation, SecretVersion
+from .imports import tellable
 from .laptop import Backed, BackedError, told
 from .properties import Properties, archive_path
+from .recorded import digest
+
+_ROTATION_APPLICATION = "SecretsManagerRDSPostgreSQLRotationSingleUser"
+_ROTATION_FUNCTION = Path(__file__).parents[1] / "rotation_function"
+# As AWS's application deploys its function.
+_ROTATION_SECONDS, _ROTATION_MEGABYTES = 30, 128
 
 
 def _put(kind: str, identifier: str, spec: Properties) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def _delete(kind: str, identifier: str) -> None:
 class Instance:
     """aws:rds/instance:Instance → PostgreSQL."""
 
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name, before = str(inputs["identifier"]), olds.get("identifier", inputs["identifier"])
         if before != name:
             raise BackedError(
@@ -51,20 +58,25 @@ class Instance:
             "manageMasterUserPassword": inputs.get("manageMasterUserPassword"),
             "password": inputs.get("password"),
             "parameterGroupName": inputs.get("parameterGroupName"),
+            "asked": tellable(inputs),
+            "iamDatabaseAuthenticationEnabled": inputs.get("iamDatabaseAuthenticationEnabled"),
         }
         facts = _put("instance", name, spec)
-        return facts["resourceId"], {**self._outputs(facts), "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}"}
+        return facts["resourceId"], self._outputs(name, facts)
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("instance", str(state.get("identifier")))
-        return None if facts is None else self._outputs(facts)
+        name = str(state.get("identifier"))
+        facts = _facts("instance", name)
+        return None if facts is None else self._outputs(name, facts)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
         _delete("instance", str(state.get("identifier")))
 
     @staticmethod
-    def _outputs(facts: Properties) -> Properties:
+    def _outputs(name: str, facts: Properties) -> Properties:
+        region = facts["availabilityZone"][:-1]
         outputs: Properties = {
+            "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}",
             "address": facts["address"],
             "endpoint": f"{facts['address']}:{facts['port']}",
             "port": facts["port"],
@@ -103,7 +115,7 @@ class ParameterGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         parameters = {each["name"]: str(each["value"]) for each in inputs.get("parameters") or []}
-        _put("parameter-group", name, {"urn": urn, "parameters": parameters})
+        _put("parameter-group", name, {"urn": urn, "parameters": parameters, "asked": tellable(inputs)})
         return name, {"arn": f"arn:aws:rds:{region}:{ACCOUNT}:pg:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -118,13 +130,8 @@ class Proxy:
 
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
-        if len({auth.get("iamAuth") for auth in inputs.get("auths") or []}) > 1:
-            raise BackedError(
-                f"the laptop's proxy {name} has users with auth iam and users with auth secret, and it checks one kind "
-                "of login only; give all users of the local stack the same auth"
-            )
-        keys = ("engineFamily", "auths", "requireTls", "idleClientTimeout", "debugLogging")
-        spec = {"urn": urn, **{key: inputs.get(key) for key in keys}}
+        keys = ("engineFamily", "auths", "defaultAuthScheme", "roleArn", "requireTls", "idleClientTimeout")
+        spec = {"urn": urn, "asked": tellable(inputs), **{key: inputs.get(key) for key in keys}}
         facts = _put("proxy", name, spec)
         if olds.get("name", name) != name:
             _delete("proxy", str(olds["name"]))  # renamed: on AWS, too, the old endpoint is gone
@@ -242,6 +249,49 @@ class Function:
         }
 
 
+class RotationApplication:
+    """aws:serverlessrepository/cloudFormationStack:CloudFormationStack → the laptop's own rotation function."""
+
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
+        application = str(inputs.get("applicationId")).rsplit("/", 1)[-1]
+        parameters = inputs.get("parameters") or {}
+        if application != _ROTATION_APPLICATION or "functionName" not in parameters:
+            raise BackedError(
+                f"the laptop deploys of the Serverless Application Repository {_ROTATION_APPLICATION} only, under its "
+                f"parameter functionName, and this is {application}; leave it (rotationDays) out on the local stack"
+            )
+        try:
+            package = build_package(_ROTATION_FUNCTION, target=this_machine())
+        except PackageError as error:
+            raise BackedError(str(error)) from None
+        spec = {
+            "urn": urn,
+            "code": str(package),
+            "handler": "lambda_function.lambda_handler",
+            "timeout": _ROTATION_SECONDS,
+            "memorySize": _ROTATION_MEGABYTES,
+            "environment": {"EXCLUDE_CHARACTERS": str(parameters.get("excludeCharacters", ""))},
+        }
+        facts = _put("function", str(parameters["functionName"]), spec)
+        name = f"stack/serverlessrepo-{inputs['name']}/{digest(urn)}"
+        return f"arn:aws:cloudformation:{region}:{ACCOUNT}:{name}", self._outputs(facts)
+
+    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+        facts = _facts("function", self._function(state))
+        return None if facts is None else self._outputs(facts)
+
+    def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
+        _delete("function", self._function(state))
+
+    @staticmethod
+    def _function(state: Properties) -> str:
+        return str((state.get("parameters") or {}).get("functionName"))
+
+    @staticmethod
+    def _outputs(facts: Properties) -> Properties:
+        return {"outputs": {"RotationLambdaARN": facts["arn"]}}
+
+
 BACKED: Mapping[str, Backed] = {
     "aws:iam/rolePolicy:RolePolicy": RolePolicy(),
     "aws:rds/instance:Instance": Instance(),
@@ -251,6 +301,8 @@ BACKED: Mapping[str, Backed] = {
     "aws:rds/proxyTarget:ProxyTarget": ProxyTarget(),
     "aws:secretsmanager/secret:Secret": Secret(),
     "aws:secretsmanager/secretVersion:SecretVersion": SecretVersion(),
+    "aws:secretsmanager/secretRotation:SecretRotation": SecretRotation(),
+    "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": RotationApplication(),
     "aws:lambda/function:Function": Function(),
     "aws:lambda/invocation:Invocation": Invocation(),
 }

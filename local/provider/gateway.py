@@ -1,4 +1,4 @@
-"""Resources made through the laptop's AWS endpoint with AWS's own client: secrets, and invocations of functions."""
+"""Resources made through the laptop's AWS endpoint with AWS's own client: secrets, rotations, and invocations."""
 
 import base64
 import json
@@ -97,6 +97,41 @@ class SecretVersion:
         raise BackedError(
             f"the version of secret {secret} has no value; give it one of secretString, secretStringWo, secretBinary"
         )
+
+
+class SecretRotation:
+    """aws:secretsmanager/secretRotation:SecretRotation → the laptop's RotateSecret; its calendar is recorded only."""
+
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
+        secret, rules = str(inputs["secretId"]), inputs.get("rotationRules") or {}
+        names = {"automaticallyAfterDays": "AutomaticallyAfterDays", "duration": "Duration"}
+        names["scheduleExpression"] = "ScheduleExpression"
+        function = {"RotationLambdaARN": inputs["rotationLambdaArn"]} if inputs.get("rotationLambdaArn") else {}
+        with told():
+            _client("secretsmanager").rotate_secret(
+                SecretId=secret,
+                RotationRules={names[key]: value for key, value in rules.items() if key in names},
+                RotateImmediately=inputs.get("rotateImmediately", True),
+                **function,
+            )
+        return secret, {"rotationEnabled": True}
+
+    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
+        with told():
+            client = _client("secretsmanager")
+            try:
+                found = client.describe_secret(SecretId=identifier)
+            except client.exceptions.ResourceNotFoundException:
+                return None
+        return {"rotationEnabled": True} if found.get("RotationEnabled") else None
+
+    def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
+        with told():
+            client = _client("secretsmanager")
+            try:
+                client.cancel_rotate_secret(SecretId=identifier)
+            except client.exceptions.ResourceNotFoundException:
+                return
 
 
 class Invocation:

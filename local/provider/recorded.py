@@ -75,6 +75,9 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
             extra = {"arn": arn("logs", f"log-group:{name}")}
         case "aws:cloudwatch/metricAlarm:MetricAlarm":
             extra = {"arn": arn("cloudwatch", f"alarm:{name}")}
+        case "aws:cloudwatch/compositeAlarm:CompositeAlarm":
+            identifier = str(inputs.get("alarmName"))
+            extra = {"arn": arn("cloudwatch", f"alarm:{identifier}")}
         case "aws:cloudwatch/dashboard:Dashboard":
             identifier = str(inputs.get("dashboardName"))
             extra = {"dashboardArn": arn("cloudwatch", f"dashboard/{identifier}", global_service=True)}
@@ -99,13 +102,6 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
                 "dbiResourceId": f"db-{unique.upper()}",
                 "writer": name.endswith("0"),
             }
-        case "aws:secretsmanager/secretRotation:SecretRotation":
-            identifier = str(inputs.get("secretId"))
-            extra = {"rotationEnabled": True}
-        case "aws:serverlessrepository/cloudFormationStack:CloudFormationStack":
-            # The one output of AWS's rotation functions, the only applications this project deploys.
-            identifier = arn("cloudformation", f"stack/serverlessrepo-{name}/{unique}")
-            extra = {"outputs": {"RotationLambdaARN": arn("lambda", f"function:{name}")}}
         case "aws:rds/proxyEndpoint:ProxyEndpoint":
             endpoint_name = inputs.get("dbProxyEndpointName")
             identifier = f"{inputs.get('dbProxyName')}/{endpoint_name}"

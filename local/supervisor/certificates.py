@@ -39,25 +39,36 @@ class Authority:
 
     def issue(self, folder: Path, *, name: str, address: str) -> tuple[Path, Path]:
         """A certificate for a host name and its address: (certificate, key) files in `folder`."""
+        names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))])
+        return self._issue(folder, "server", name, ExtendedKeyUsageOID.SERVER_AUTH, names)
+
+    def issue_client(self, folder: Path, *, name: str) -> tuple[Path, Path]:
+        """A certificate that says who a client is, by its common name: (certificate, key) files in `folder`."""
+        names = x509.SubjectAlternativeName([x509.DirectoryName(_common_name(name))])
+        return self._issue(folder, "client", name, ExtendedKeyUsageOID.CLIENT_AUTH, names)
+
+    def _issue(
+        self, folder: Path, kind: str, name: str, usage: x509.ObjectIdentifier, names: x509.SubjectAlternativeName
+    ) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
-        # A common name holds 64 characters at most; clients look at the alternative names only.
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
         certificate = (
-            _builder(subject, self._certificate.subject, key.public_key())
-            .add_extension(
-                x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))]),
-                critical=False,
-            )
+            _builder(_common_name(name), self._certificate.subject, key.public_key())
+            .add_extension(names, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        certificate_file, key_file = folder / "server.pem", folder / "server.key"
+        certificate_file, key_file = folder / f"{kind}.pem", folder / f"{kind}.key"
         certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         _write_private(key_file, _pem(key))
         return certificate_file, key_file
+
+
+def _common_name(name: str) -> x509.Name:
+    # It holds 64 characters at most: of a server's name, clients look at the alternative names only.
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

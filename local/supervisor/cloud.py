@@ -23,6 +23,8 @@ from .functions import Function, ThrottledError, unpack
 from .iam_proxy import IamGate
 from .pgbouncer import PgBouncer, PgBouncerSettings, Target
 from .postgres import Postgres, PostgresSettings
+from .proxy_logins import ProxyLogins
+from .secret_rotation import SecretRotation
 from .secrets_manager import ACCOUNT, SecretsManager
 from .state import Resource, State
 
@@ -57,6 +59,8 @@ class Cloud:
         self._gates: dict[str, IamGate] = {}
         self._functions: dict[str, Function] = {}
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
+        self._logins = ProxyLogins(self._state, self.secrets.value, region=region)
+        self.rotation = SecretRotation(self.secrets, self._run_step, self._has_function)
         self.problems: list[str] = []
 
     # Kinds in the order in which they can be brought back.
@@ -71,6 +75,8 @@ class Cloud:
                         self._make(resource)
                     except (LaptopError, OSError) as error:
                         self.problems.append(f"{kind} {resource.identifier}: {error}")
+            self._admit_roles()
+            self.rotation.resume()
 
     @property
     def empty(self) -> bool:
@@ -89,6 +95,13 @@ class Cloud:
         with self._lock:
             found = self._state.get(kind, identifier)
             return None if found is None else found.facts
+
+    def describe(self, kind: str, identifier: str) -> dict[str, Any]:
+        """What was asked for and the facts of a resource, both None when there is none; nothing secret is in it."""
+        with self._lock:
+            found = self._state.get(kind, identifier)
+            shown = {} if found is None else _shown(found)
+            return {"spec": shown.get("spec"), "facts": shown.get("facts")}
 
     def put(self, kind: str, identifier: str, spec: Spec) -> Facts:
         """Make a resource, or bring it to another specification; what exists already is adopted."""
@@ -122,8 +135,7 @@ class Cloud:
                 proxy = resource.spec["proxyName"] if kind == "target" else identifier
                 self._refresh_proxy(proxy)
             self._write_hosts()
-            if kind in ("role-policy", "function"):
-                self._refresh_gates()
+            self._settle_grants(kind)
 
     def invoke(self, name: str, payload: bytes) -> Answer:
         """Invoke a function by name or ARN.
@@ -147,6 +159,16 @@ class Cloud:
                 return  # deleted meanwhile
             else:
                 return
+
+    def _has_function(self, name: str) -> bool:
+        return bare_name(name) in self._functions
+
+    def _run_step(self, name: str, event: bytes) -> bool:
+        """Whether a step of a rotation succeeded."""
+        try:
+            return self.invoke(name, event).error is None
+        except ThrottledError:
+            return False
 
     def function_names(self) -> list[str]:
         """The names of all functions."""
@@ -202,8 +224,6 @@ class Cloud:
     def _settle(self, resource: Resource) -> None:
         """What a stored resource means for others."""
         self._write_hosts()
-        if resource.kind in ("role-policy", "function"):
-            self._refresh_gates()
         if resource.kind == "target-group":
             self._refresh_proxy(resource.identifier)
         if resource.kind == "target":
@@ -212,6 +232,23 @@ class Cloud:
             for target in self._state.all("target"):
                 if target.spec["dbInstanceIdentifier"] == resource.identifier:
                     self._refresh_proxy(target.spec["proxyName"])
+        self._settle_grants(resource.kind)
+
+    def _admit_roles(self) -> None:
+        """Tell each database which proxies' roles may log in as whom."""
+        roles = self._logins.roles()
+        for name, database in self._instances.items():
+            database.admit(roles.get(name, {}))
+
+    def _settle_grants(self, kind: str) -> None:
+        """What a change means for who may log in where."""
+        if kind == "role-policy":
+            for name in list(self._proxies):
+                self._refresh_proxy(name)
+        if kind in ("role-policy", "function"):
+            self._refresh_gates()
+        if kind in ("role-policy", "instance", "proxy", "target"):
+            self._admit_roles()
 
     def _make_instance(self, resource: Resource) -> None:
         name, spec, facts = resource.identifier, resource.spec, resource.facts
@@ -240,6 +277,7 @@ class Cloud:
             password=self._master_password(resource),
             max_connections=facts["maxConnections"],
             parameters=parameters,
+            iam_authentication=bool(spec.get("iamDatabaseAuthenticationEnabled")),
         )
         running = self._instances.get(name)
         if running is None or running.settings != settings:
@@ -296,7 +334,7 @@ class Cloud:
         elif running.settings != settings:
             running.change(settings)
         if settings.gated and name not in self._gates:
-            gate = IamGate(self._folder / "gates" / name, self._authority)
+            gate = IamGate(self._folder / "gates" / name, self._folder / "proxies" / name, self._authority)
             gate.start(settings, self._door(resource), self._credentials.principals(self._state))
             self._gates[name] = gate
 
@@ -323,6 +361,8 @@ class Cloud:
         pool = group.spec if group else {}
         percent = int(pool.get("maxConnectionsPercent") or 100)
         borrow = pool.get("connectionBorrowTimeout")
+        logins = self._logins.of(resource)
+        iam = any(auth.get("iamAuth") == "REQUIRED" for auth in spec.get("auths") or [])
         return PgBouncerSettings(
             name=facts["endpoint"],
             address=facts["ip"],
@@ -333,29 +373,17 @@ class Cloud:
             connection_borrow_timeout=120 if borrow is None else int(borrow),
             init_query=pool.get("initQuery"),
             target=self._target_of(name),
-            users=self._users(spec),
-            gated=any(auth.get("iamAuth") == "REQUIRED" for auth in spec.get("auths") or []),
+            users={**dict.fromkeys(logins.own, ""), **logins.passwords},
+            gated=iam or spec.get("defaultAuthScheme") == "IAM_AUTH",
+            token_users=logins.token_users,
+            role=logins.role if logins.own else None,
         )
 
     def _target_of(self, proxy: str) -> Target | None:
-        for target in self._state.all("target"):
-            instance = self._state.get("instance", target.spec["dbInstanceIdentifier"])
-            if target.spec["proxyName"] == proxy and instance is not None:
-                facts = instance.facts
-                return Target(address=facts["ip"], port=facts["port"], max_connections=facts["maxConnections"])
+        for instance in self._logins.instances(proxy):
+            facts = instance.facts
+            return Target(address=facts["ip"], port=facts["port"], max_connections=facts["maxConnections"])
         return None
-
-    def _users(self, spec: Spec) -> dict[str, str]:
-        """User → password, as the proxy's secrets have them now; a secret without a value gives nobody."""
-        users = {}
-        for auth in spec.get("auths") or []:
-            try:
-                value = json.loads(self.secrets.value(auth["secretArn"]) or "{}")
-            except ValueError:
-                continue
-            if value.get("username") and value.get("password"):
-                users[str(value["username"])] = str(value["password"])
-        return users
 
     def _make_target_group(self, resource: Resource) -> None:
         proxy = self._state.get("proxy", resource.identifier)
@@ -503,6 +531,8 @@ class Cloud:
         if proxy is None or instance is None or proxy.server.pid is None or instance.server.pid is None:
             return "UNAVAILABLE: CONNECTION_FAILED"
         for user, password in proxy.settings.users.items():
+            if not password:
+                continue  # logs in with the proxy's certificate, which is the pooler's alone
             try:
                 psycopg.connect(
                     host=instance.settings.address,

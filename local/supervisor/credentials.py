@@ -35,17 +35,26 @@ class Credentials:
         """Access key → secret and policy statements, of every function and of the shell."""
         found: dict[str, dict[str, Any]] = {SHELL_KEY: {"secret": SHELL_SECRET, "statements": _EVERYTHING}}
         for function in state.all("function"):
-            role = str(function.spec.get("role")).rsplit("/", 1)[-1]
             found[self.access_key(function.identifier)] = {
                 "secret": self.secret_key(function.identifier),
-                "statements": [
-                    statement
-                    for policy in state.all("role-policy")
-                    if policy.spec["role"] == role
-                    for statement in _statements(policy.spec.get("policy"))
-                ],
+                "statements": role_statements(state, role_name(function.spec.get("role"))),
             }
         return found
+
+
+def role_name(arn: object) -> str:
+    """The name of a role from its ARN, whatever its path."""
+    return str(arn).rsplit("/", 1)[-1]
+
+
+def role_statements(state: State, role: str) -> list[dict[str, Any]]:
+    """The statements of all policies of a role."""
+    return [
+        statement
+        for policy in state.all("role-policy")
+        if policy.spec["role"] == role
+        for statement in _statements(policy.spec.get("policy"))
+    ]
 
 
 def _statements(policy: object) -> list[dict[str, Any]]:

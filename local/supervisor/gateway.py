@@ -60,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._invoke(unquote(invoke["name"]), body)
         elif self.path.startswith(CONTROL):
             self._control("POST", body)
+        elif self.headers.get("X-Amz-Target") == "secretsmanager.RotateSecret":
+            self._send(*self.server.cloud.rotation.request(body))
         elif self.headers.get("X-Amz-Target", "").startswith("secretsmanager."):
             self._send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
             self._end_when_empty()
@@ -131,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._json(200, {})
                     self.server.ended.set()
                 case "GET", ["resources", kind, identifier]:
-                    self._json(200, {"facts": cloud.get(kind, identifier)})
+                    self._json(200, cloud.describe(kind, identifier))
                 case "PUT", ["resources", kind, identifier]:
                     self._json(200, {"facts": cloud.put(kind, identifier, json.loads(body))})
                 case "DELETE", ["resources", kind, identifier]:

@@ -1,12 +1,14 @@
-"""The door of an `iam` proxy: ends TLS, checks the client's token, and relays to PgBouncer's private port.
+"""The door of an `iam` proxy: ends TLS, checks the client's token, and relays to PgBouncer.
 
-No pooler takes an IAM token of more than a kilobyte as a password. `python -m local.supervisor.iam_gate FILE` serves
-one proxy; SIGHUP reads the file again. The file (0600) holds the passwords that PgBouncer asks for.
+No pooler takes an IAM token of more than a kilobyte as a password. Users with a password of their own on the same proxy
+prove it to PgBouncer itself, through the gate. `python -m local.supervisor.iam_gate FILE` serves one proxy; SIGHUP
+reads the file again. The file (0600) holds the keys of those who sign tokens.
 """
 
 import contextlib
 import errno
 import json
+import os
 import signal
 import socket
 import ssl
@@ -17,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .iam_tokens import Door, Principal, refusal
+from .iam_statements import unsure
+from .iam_tokens import CONNECT, Door, Principal, refusal
 from .reactor import READ, WRITE, Conversation, Reactor
 from .relay import Relay
 
@@ -46,6 +49,8 @@ class Gate:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.settings["certificate"], self.settings["key"])
         self._context.num_tickets = 0  # no client of PostgreSQL resumes a session
+        # By way of the folder's descriptor, for a socket's path holds no more than 107 characters.
+        self._pooler_folder = os.open(self.settings["pooler_folder"], os.O_PATH | os.O_DIRECTORY)
         self._reactor = Reactor()
         self._relay = Relay(self._reactor)
 
@@ -54,6 +59,9 @@ class Gate:
         self.settings: dict[str, Any] = json.loads(self._file.read_text())
         self._door = Door(**self.settings["door"])
         self._principals = {key: Principal(**each) for key, each in self.settings["principals"].items()}
+        for key, principal in self._principals.items():
+            for sentence in unsure(principal.statements, action=CONNECT):
+                print(f"{key}: {sentence}", flush=True)
 
     def serve(self) -> None:
         """Serve until ended."""
@@ -76,9 +84,13 @@ class Gate:
             closing.callback(lambda: _close(client))
             try:
                 client = yield from self._encrypted(client)
-                startup, user = yield from self._log_in(client)
-                pooler = closing.enter_context(socket.socket())
-                yield from self._greet(pooler, startup, user)
+                startup = yield from _packet(client)
+                by_token = self._is_by_token(startup)
+                if by_token:
+                    yield from self._check(client, _user(startup))
+                pooler = closing.enter_context(socket.socket(socket.AF_UNIX if by_token else socket.AF_INET))
+                yield from self._reach(pooler)
+                pooler.sendall(startup)
             except Refusal as refused:
                 with contextlib.suppress(OSError):
                     client.sendall(_error(refused.state, str(refused)))
@@ -100,40 +112,42 @@ class Gate:
         yield from _patiently(encrypted, encrypted.do_handshake)
         return encrypted
 
-    def _log_in(self, client: socket.socket) -> Generator[tuple[int, int], None, tuple[bytes, str]]:
-        startup = yield from _packet(client)
+    def _is_by_token(self, startup: bytes) -> bool:
+        """Whether this user logs in with a token; else PgBouncer, which is asked next, checks the password."""
         if _code(startup) == _CANCEL_REQUEST:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
-        user = _parameters(startup).get("user", "")
+        user = _user(startup)
+        if user in self.settings["token_users"]:
+            return True
+        if user in self.settings["password_users"]:
+            return False
+        raise Refusal("28000", f"This RDS proxy has no credentials for the role {user}.")
+
+    def _check(self, client: socket.socket, user: str) -> Conversation:
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
         password = yield from _message(client, b"p")
-        self._check(user, password.rstrip(b"\0").decode(errors="replace"))
-        return startup, user
-
-    def _check(self, user: str, password: str) -> None:
-        if user not in self.settings["passwords"]:
-            raise Refusal("28000", f"This RDS proxy has no credentials for the role {user}.")
-        reason = refusal(password, user, self._door, self._principals)
+        token = password.rstrip(b"\0").decode(errors="replace")
+        reason = refusal(token, user, self._door, self._principals)
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
 
-    def _greet(self, pooler: socket.socket, startup: bytes, user: str) -> Conversation:
-        """Connect to the pooler and give it the secret's password; its verdict is relayed."""
+    def _reach(self, pooler: socket.socket) -> Conversation:
+        """Connect to PgBouncer: at its private socket, where it trusts us, or where it asks for a password."""
         pooler.setblocking(False)
-        pooler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        failed = pooler.connect_ex((self.settings["address"], self.settings["pooler_port"]))
+        if pooler.family == socket.AF_INET:
+            pooler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            address: Any = (self.settings["address"], self.settings["pooler_port"])
+        else:
+            address = f"/proc/self/fd/{self._pooler_folder}/.s.PGSQL.{self.settings['pooler_port']}"
+        failed = pooler.connect_ex(address)
+        while failed == errno.EAGAIN:  # its queue is full; a socket that is not connected is always ready
+            yield pooler.fileno(), WRITE
+            failed = pooler.connect_ex(address)
         if failed == errno.EINPROGRESS:
             yield pooler.fileno(), WRITE
             failed = pooler.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed:
             raise Refusal("08006", "the pooler of this proxy is not there at the moment; it is being restarted.")
-        pooler.sendall(startup)
-        # A refusal comes instead of the question: then it is the client's to hear.
-        first = yield from _patiently(pooler, lambda: pooler.recv(1, socket.MSG_PEEK))
-        if first == b"R":
-            yield from _message(pooler, b"R")
-            word = self.settings["passwords"][user].encode() + b"\0"
-            pooler.sendall(b"p" + struct.pack("!i", len(word) + 4) + word)
 
 
 def _close(client: socket.socket) -> None:
@@ -191,10 +205,9 @@ def _code(packet: bytes) -> int:
     return int(struct.unpack("!i", packet[4:8])[0]) if len(packet) >= 8 else 0
 
 
-def _parameters(startup: bytes) -> dict[str, str]:
+def _user(startup: bytes) -> str:
     words = startup[8:].split(b"\0")
-    pairs = zip(words[::2], words[1::2], strict=False)
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs if name}
+    return dict(zip(words[::2], words[1::2], strict=False)).get(b"user", b"").decode(errors="replace")
 
 
 def _error(state: str, message: str) -> bytes:

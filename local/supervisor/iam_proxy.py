@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from .certificates import Authority
-from .pgbouncer import PgBouncerSettings
+from .pgbouncer import PRIVATE_FOLDER, PgBouncerSettings
 from .processes import Server, free_of_others
 
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class IamGate:
-    """The gate before one pooler, in `folder`."""
+    """The gate before one pooler, in `folder`; the pooler's files are in `pooler_folder`."""
 
-    def __init__(self, folder: Path, authority: Authority) -> None:
+    def __init__(self, folder: Path, pooler_folder: Path, authority: Authority) -> None:
         self._folder = folder
+        self._socket = pooler_folder / PRIVATE_FOLDER
         self._authority = authority
         self._file = folder / "gate.json"
         self._address = ("", 0)
@@ -48,7 +49,7 @@ class IamGate:
         self._server.start()
 
     def change(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
-        """Take other users, passwords or grants; clients that are in stay in."""
+        """Take other users or grants; clients that are in stay in."""
         self._write(pooler, door, principals)
         self._server.signal(signal.SIGHUP)
 
@@ -66,11 +67,13 @@ class IamGate:
             "address": pooler.address,
             "port": pooler.port,
             "pooler_port": pooler.own_port,
+            "pooler_folder": str(self._socket),
             "certificate": str(self._folder / "server.pem"),
             "key": str(self._folder / "server.key"),
             "door": door,
             "principals": principals,
-            "passwords": pooler.users,
+            "token_users": sorted(pooler.token_users),
+            "password_users": sorted(pooler.users.keys() - pooler.token_users),
         }
         aside = self._folder / "gate.json.new"
         aside.unlink(missing_ok=True)

@@ -20,6 +20,8 @@ from .errors import LaptopError
 from .processes import Server, free_of_others, give_to_servers
 
 PRIVATE_PORT = 6432
+# The folder of its socket for the gate, beside its files: nobody else may enter it.
+PRIVATE_FOLDER = "private"
 ADMIN_USER = "laptop-supervisor"
 # RDS Proxy closes database connections that were idle for 5 minutes, and lets no session live beyond 24 h.
 _IDLE_SECONDS = 300
@@ -27,6 +29,8 @@ _LIFETIME_SECONDS = 86_400
 # Names that PgBouncer's file can hold; all that RDS takes for a first database are such.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _AT_ONCE_SECONDS = 0.001
+# A gate that has thousands of clients to bring in finds the queue full otherwise.
+_BACKLOG = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,10 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class PgBouncerSettings:
-    """What a proxy is asked to be. `users` is name → password; percents of max_connections; timeouts in seconds."""
+    """What a proxy is asked to be; percents are of max_connections, timeouts in seconds.
+
+    `users` is name → password at the database, which is empty for who has none there (IAM on both sides).
+    """
 
     name: str
     address: str
@@ -53,7 +60,11 @@ class PgBouncerSettings:
     target: Target | None = None
     users: dict[str, str] = field(default_factory=dict, repr=False)
     gated: bool = False
-    """Whether an IAM gate stands before it: it ends TLS and checks logins, and PgBouncer has a private port."""
+    """Whether an IAM gate stands before it: it ends TLS and checks tokens, and PgBouncer has a private port."""
+    token_users: frozenset[str] = frozenset()
+    """Those of its users whom the gate lets in with a token, and with nothing else."""
+    role: str | None = None
+    """The role it logs in to the database as, with a certificate of that name; none with secrets alone."""
     most_clients: int = 10_000
     """Client connections at most: more than any storm here. RDS's own limit is not published."""
 
@@ -101,6 +112,9 @@ class PgBouncer:
         if not self._admin_password_file.exists():
             self._admin_password_file.touch(mode=0o600)
             self._admin_password_file.write_text(secrets.token_urlsafe(24))
+        private = self._folder / PRIVATE_FOLDER
+        private.mkdir(mode=0o700, exist_ok=True)
+        give_to_servers(private)
         certificate, key = self._authority.issue(self._folder, name=self.settings.name, address=self.settings.address)
         bundle = self._folder / "ca.pem"
         shutil.copyfile(self._authority.bundle, bundle)
@@ -162,6 +176,9 @@ class PgBouncer:
         settings = self.settings
         users = {**settings.users, ADMIN_USER: self._admin_password_file.read_text()}
         self._private("userlist.txt", "".join(f"{_quoted(name)} {_quoted(word)}\n" for name, word in users.items()))
+        self._private("hba.conf", self._logins())
+        if settings.role is not None:
+            give_to_servers(*self._authority.issue_client(self._folder, name=settings.role))
         self._private("pgbouncer.ini", self._text())
 
     def _text(self) -> str:
@@ -175,9 +192,12 @@ class PgBouncer:
         values = {
             "listen_addr": settings.address,
             "listen_port": settings.own_port,
-            "unix_socket_dir": "",
-            # The gate hands on the secret's password on this machine's own loopback, and nothing else knows it.
-            "auth_type": "plain" if settings.gated else "scram-sha-256",
+            # Relative to its folder, for a socket's path holds no more than 107 characters.
+            "unix_socket_dir": PRIVATE_FOLDER if settings.gated else "",
+            "unix_socket_mode": "0700",
+            "listen_backlog": _BACKLOG,
+            "auth_type": "hba",
+            "auth_hba_file": self._folder / "hba.conf",
             "auth_file": self._folder / "userlist.txt",
             "admin_users": ADMIN_USER,
             "pool_mode": "transaction",
@@ -192,6 +212,7 @@ class PgBouncer:
             **({} if settings.gated else self._client_tls()),
             "server_tls_sslmode": "verify-full",
             "server_tls_ca_file": self._folder / "ca.pem",
+            **(self._server_certificate() if settings.role is not None else {}),
             "server_login_retry": 1,
             "tcp_keepalive": 1,
             "log_connections": 0,
@@ -199,6 +220,21 @@ class PgBouncer:
         }
         lines = "".join(f"{key} = {value}\n" for key, value in values.items())
         return f"[databases]\n{databases}\n[pgbouncer]\n{lines}"
+
+    def _logins(self) -> str:
+        """Who may log in how. Whoever comes by the socket was let in by the gate."""
+        lines = ["local all all trust"]
+        lines += [
+            f"host all {_quoted(name)} 127.0.0.0/8 reject" for name, word in self.settings.users.items() if not word
+        ]
+        lines += ["host all all 127.0.0.0/8 scram-sha-256"]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _server_certificate(self) -> dict[str, object]:
+        return {
+            "server_tls_cert_file": self._folder / "client.pem",
+            "server_tls_key_file": self._folder / "client.key",
+        }
 
     def _client_tls(self) -> dict[str, object]:
         return {

@@ -23,6 +23,7 @@ _SUPERUSER = "rdsadmin"
 _RDS_ROLES = ("rds_superuser", "rds_iam", "rds_password", "rdsproxyadmin")
 # Of RDS's parameters only those with a meaning outside RDS reach PostgreSQL; TLS is always forced here.
 _OWN_PARAMETERS = frozenset({"rds.force_ssl", "max_connections"})
+_ROLES_MAP = "roles"
 _LOCAL_SETTINGS = {
     "unix_socket_directories": "",
     "ssl": "on",
@@ -47,6 +48,8 @@ class PostgresSettings:
     password: str = field(repr=False)
     max_connections: int
     parameters: Mapping[str, str] = field(default_factory=dict)
+    iam_authentication: bool = False
+    """Whether members of rds_iam are let in, by the certificate of a role that may connect as them."""
 
 
 def binaries() -> Path:
@@ -97,6 +100,15 @@ class Postgres:
         self.server.start()
         self._ensure_roles_and_database()
 
+    def admit(self, roles: Mapping[str, frozenset[str]]) -> None:
+        """Let roles, by the name of their certificate, log in as these members of rds_iam, and as no others."""
+        lines = "".join(
+            f'{_ROLES_MAP} "{role}" "{user}"\n' for role, users in sorted(roles.items()) for user in sorted(users)
+        )
+        if (self._data / "pg_ident.conf").read_text() != lines:
+            self._write("pg_ident.conf", lines)
+            self.server.signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End it; its data stays."""
         self.server.stop()
@@ -144,19 +156,28 @@ class Postgres:
     def _configure(self) -> None:
         settings = self.settings
         certificate, key = self._authority.issue(self._folder, name=settings.name, address=settings.address)
-        give_to_servers(certificate, key)
+        bundle = self._folder / "ca.pem"
+        shutil.copyfile(self._authority.bundle, bundle)
+        give_to_servers(certificate, key, bundle)
         lines = {
             "listen_addresses": settings.address,
             "port": str(settings.port),
             "max_connections": str(settings.max_connections),
             "ssl_cert_file": str(certificate),
             "ssl_key_file": str(key),
+            "ssl_ca_file": str(bundle),
             **{key: value for key, value in settings.parameters.items() if key not in _OWN_PARAMETERS},
             **_LOCAL_SETTINGS,
         }
         self._write("postgresql.conf", "".join(f"{key} = {_quoted(value)}\n" for key, value in lines.items()))
-        # RDS with rds.force_ssl: no plain text, no trust. Everything else has no line, so it is refused.
-        self._write("pg_hba.conf", "hostssl all all 127.0.0.0/8 scram-sha-256\n")
+        # RDS with rds.force_ssl: no plain text, no trust. Everything else has no line, so it is refused. There, too, a
+        # member of rds_iam has no use for a password.
+        iam = f"cert map={_ROLES_MAP}" if settings.iam_authentication else "reject"
+        self._write(
+            "pg_hba.conf",
+            f"hostssl all +rds_iam 127.0.0.0/8 {iam}\nhostssl all all 127.0.0.0/8 scram-sha-256\n",
+        )
+        self._write("pg_ident.conf", "")
 
     def _write(self, name: str, text: str) -> None:
         path = self._data / name

@@ -4,7 +4,8 @@ import json
 import os
 import pickle
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ ACCOUNT = "000000000000"
 # moto reads it when it is first imported.
 os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
 
+# How long a reader waits for that; the proxies hear it at once unless an instance is being made.
+_TELLING_SECONDS = 1.0
 _READ_ONLY = ("Get", "List", "Describe", "BatchGet", "Validate")
 
 
@@ -28,6 +31,8 @@ class SecretsManager:
         self._file = file
         self._changed = changed
         self._lock = threading.RLock()
+        self._told = threading.Condition(self._lock)
+        self._untold = 0
         self._store: Any = secretsmanager_backends[ACCOUNT][region].secrets
         self._client = werkzeug.test.Client(create_backend_app("secretsmanager"), use_cookies=False)
         if file.exists():
@@ -39,16 +44,52 @@ class SecretsManager:
 
     def request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one request of the Secrets Manager API: (status, headers, body)."""
+        if _action(headers).startswith(_READ_ONLY):
+            with self._told:
+                # Nobody is to be handed a password that the proxies do not take yet.
+                self._told.wait_for(lambda: not self._untold, timeout=_TELLING_SECONDS)
+                return self._answer(headers, body)
+        return self._change(headers, body)
+
+    def _change(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         with self._lock:
-            response = self._client.post("/", headers=list(headers.items()), data=body)
-            answer = response.status_code, {"Content-Type": "application/x-amz-json-1.1"}, response.get_data()
-            response.close()
-            action = headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]
-            if action.startswith(_READ_ONLY):
-                return answer
+            answer = self._answer(headers, body)
+            self._follow_current(str(json.loads(body).get("SecretId")))
             self._save()
-        self._changed()
+            self._untold += 1
+        # Without our lock: whoever is told reads the values, under a lock of his own.
+        try:
+            self._changed()
+        finally:
+            with self._told:
+                self._untold -= 1
+                self._told.notify_all()
         return answer
+
+    def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        response = self._client.post("/", headers=list(headers.items()), data=body)
+        answer = response.status_code, {"Content-Type": "application/x-amz-json-1.1"}, response.get_data()
+        response.close()
+        return answer
+
+    def _follow_current(self, secret_id: str) -> None:
+        """Let the value without a stage be that of AWSCURRENT, which moto forgets when the stage is moved.
+
+        A version without a stage is deprecated, and Secrets Manager deletes it: so nothing keeps an old password.
+        """
+        secret = self._store.get(secret_id)
+        for version, each in list(secret.versions.items()) if secret is not None else ():
+            if "AWSCURRENT" in each["version_stages"]:
+                secret.set_default_version_id(version)
+            if not each["version_stages"]:
+                del secret.versions[version]
+
+    @contextmanager
+    def editing(self, secret_id: str) -> Iterator[Any]:
+        """Moto's own record of a secret, None if there is none; what is changed in it is kept."""
+        with self._lock:
+            yield self._store.get(secret_id)
+            self._save()
 
     def value(self, secret_id: str) -> str | None:
         """The current value of a secret by ARN or name, or None when it has none."""
@@ -76,7 +117,7 @@ class SecretsManager:
                 "ClientRequestToken": os.urandom(16).hex(),
             }
         )
-        status, _, answer = self.request(_signed("CreateSecret"), body.encode())
+        status, _, answer = self._change(_signed("CreateSecret"), body.encode())
         if status != 200:
             raise LaptopError(f"the secret {name} could not be made: {answer.decode(errors='replace')}")
         arn: str = json.loads(answer)["ARN"]
@@ -85,7 +126,7 @@ class SecretsManager:
     def delete(self, secret_id: str) -> None:
         """Remove a secret at once."""
         body = json.dumps({"SecretId": secret_id, "ForceDeleteWithoutRecovery": True})
-        self.request(_signed("DeleteSecret"), body.encode())
+        self._change(_signed("DeleteSecret"), body.encode())
 
     def __len__(self) -> int:
         with self._lock:
@@ -97,6 +138,10 @@ class SecretsManager:
         aside.touch(mode=0o600)
         aside.write_bytes(pickle.dumps(dict(self._store)))
         aside.replace(self._file)
+
+
+def _action(headers: Mapping[str, str]) -> str:
+    return headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]
 
 
 def _signed(action: str) -> dict[str, str]:

@@ -181,7 +181,7 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
         }
         gate, secret = None, None
         if auth is Auth.IAM:
-            gate = _gate(folder / "gate", authority, pooler.settings, address, variables)
+            gate = _gate(folder, authority, pooler.settings, address, variables)
             stack.callback(gate.gate.stop)
         elif auth is Auth.SECRET:
             secret = _secret(stack, password, variables)
@@ -250,6 +250,7 @@ def _proxy(auth: Auth, database: PostgresSettings, password: str) -> PgBouncerSe
         target=Target(address=database.address, port=database.port, max_connections=database.max_connections),
         users={USER: password},
         gated=auth is Auth.IAM,
+        token_users=frozenset({USER} if auth is Auth.IAM else ()),
     )
 
 
@@ -262,7 +263,11 @@ def _gate(
     # A token is for the host that the client connects to: the wire.
     door = {"host": address, "port": _PORT, "region": _REGION, "arn_prefix": prefix}
     statement = {"Effect": "Allow", "Action": "rds-db:connect", "Resource": prefix + USER}
-    gate = Gate(IamGate(folder, authority), door, {access_key: {"secret": secret_key, "statements": [statement]}})
+    gate = Gate(
+        IamGate(folder / "gate", folder / "pooler", authority),
+        door,
+        {access_key: {"secret": secret_key, "statements": [statement]}},
+    )
     gate.gate.start(settings, gate.door, gate.principals)
     return gate
 

@@ -6,10 +6,14 @@ The tests run in order on one stack, as a user's day does.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ import pytest
 
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.end_to_end.conftest import Checkout
+from tests.local.supervisor.conftest import client_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 
@@ -65,6 +70,33 @@ def connect(checkout: Checkout, **changes: Any) -> "psycopg.Connection[Any]":
         "connect_timeout": 5,
     }
     return psycopg.connect(**{**arguments, **changes})
+
+
+def configured(checkout: Checkout, **values: Any) -> "subprocess.CompletedProcess[str]":
+    """`pulumi up` with these keys of the configuration."""
+    config = [
+        word
+        for key, value in values.items()
+        for word in ("--config", f"lambda-rds-proxy:{key}={value if isinstance(value, str) else json.dumps(value)}")
+    ]
+    return checkout.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", *config)
+
+
+def passwords(checkout: Checkout) -> dict[str, dict[str, str]]:
+    """What the secrets of the application's users hold, by ARN; RDS's own is not among them."""
+    manager = client_of(checkout.root, "secretsmanager")
+    arns = [each["ARN"] for each in manager.list_secrets()["SecretList"] if not each["Name"].startswith("rds!")]
+    return {arn: json.loads(manager.get_secret_value(SecretId=arn)["SecretString"]) for arn in arns}
+
+
+def assert_current(checkout: Checkout, versions: dict[str, str]) -> None:
+    manager = client_of(checkout.root, "secretsmanager")
+    for arn, version in versions.items():
+        assert "AWSCURRENT" in manager.describe_secret(SecretId=arn)["VersionIdsToStages"].get(version, ())
+
+
+def assert_grown(counted: "Counter[str]", before: "Counter[str]", names: Iterable[str]) -> None:
+    assert all(counted[name] >= before[name] + 10 for name in names), counted
 
 
 def pooler_setting(checkout: Checkout, name: str) -> str:
@@ -274,31 +306,82 @@ def test_a_replaced_proxy_has_its_pool_and_target_again_and_functions_reach_it(u
     assert up.invoke()["body"]["ok"] is True
 
 
-def test_two_functions_share_the_proxy_as_users_of_their_own(up: Checkout) -> None:
-    functions = [{"name": "app", "path": "handler"}, {"name": "reports", "path": "handler", "user": "reporting"}]
-    given = {
-        "users": [{"name": "reporting", "auth": "iam"}],
-        "functions": [{**each, "reservedConcurrency": 5} for each in functions],
-        "auth": "iam",
-    }
-    config = [
-        word
-        for key, value in given.items()
-        for word in ("--config", f"lambda-rds-proxy:{key}={value if isinstance(value, str) else json.dumps(value)}")
-    ]
-    done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", *config)
+def test_two_functions_share_the_proxy_as_users_with_their_own_ways_to_log_in(up: Checkout) -> None:
+    # It connects anew for each invocation, so that every rotation meets logins.
+    shutil.copytree(up.root / "handler", up.root / "connecting")
+    app = up.root / "connecting" / "app.py"
+    app.write_text('import os\n\nos.environ["DB_POOL_MAX_IDLE"] = "0"\n' + app.read_text())
+    each = {"path": "connecting", "timeout": 120, "reservedConcurrency": 10}
+    done = configured(
+        up,
+        auth="iam",
+        users=[{"name": "reporting", "auth": "secret"}],
+        functions=[{"name": "app", **each}, {"name": "reports", "user": "reporting", **each}],
+        rotationDays=30,
+        borrowTimeout=60,  # a loaded machine takes its time between two steps of a rotation
+    )
     assert done.returncode == 0, done.stdout
     assert "database app_db as app," in up.invoke()["body"]["server"]
     assert "database app_db as reporting," in up.invoke(function="reports")["body"]["server"]
-    assert len([each for each in up.supervisor.resources() if each["kind"] == "proxy"]) == 1
+    assert len([found for found in up.supervisor.resources() if found["kind"] == "proxy"]) == 1
 
 
-def test_users_who_log_in_in_different_ways_are_refused_on_the_laptop_at_once(up: Checkout) -> None:
-    users = json.dumps([{"name": "reporting", "auth": "secret"}])
-    config = ["--config", f"lambda-rds-proxy:users={users}"]
-    done = up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--policy-pack", "policies", *config)
-    assert done.returncode != 0
-    assert "give all users of the local stack the same auth" in done.stdout
+def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(up: Checkout) -> None:
+    manager, functions = client_of(up.root, "secretsmanager"), up.outputs()["functions"]
+    before = passwords(up)
+    assert len(before) == 2
+    ended, counted = threading.Event(), Counter[str]()
+
+    def call(function: str) -> None:
+        client = client_of(up.root, "lambda")
+        while not ended.is_set():
+            answer = client.invoke(FunctionName=function, Payload=b"{}")
+            body = json.loads(answer["Payload"].read())
+            counted[function if body.get("ok") is True else f"{function}: {body}"] += 1
+
+    with ThreadPoolExecutor() as pool:
+        callers = [pool.submit(call, function) for function in functions.values() for _ in range(3)]
+        try:
+            for _ in range(3):
+                # As `aws secretsmanager rotate-secret` does, and for both at once.
+                begun = {arn: manager.rotate_secret(SecretId=arn)["VersionId"] for arn in before}
+                seen = counted.copy()
+                eventually(lambda begun=begun: assert_current(up, begun), seconds=120)
+                # Every environment has logged in since.
+                eventually(lambda seen=seen: assert_grown(counted, seen, functions.values()), seconds=120)
+        finally:
+            ended.set()
+        for caller in callers:
+            caller.result()
+    assert set(counted) == set(functions.values())
+    after = passwords(up)
+    address = facts(up, "instance")
+    for arn, login in before.items():
+        database = {"host": address["address"], "hostaddr": address["ip"], "user": login["username"]}
+        with connect(up, **database, password=after[arn]["password"]) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (login["username"],)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            connect(up, **database, password=login["password"])
+
+
+def test_with_iam_on_both_sides_the_database_takes_the_proxys_role_and_no_password(up: Checkout) -> None:
+    password = secret(up)["password"]
+    done = configured(up, auth="iam-end-to-end")
+    assert done.returncode == 0, done.stdout
+    assert "database app_db as app," in up.invoke()["body"]["server"]
+    assert "database app_db as reporting," in up.invoke(function="reports")["body"]["server"]
+    role = next(each["spec"]["roleArn"] for each in up.supervisor.resources() if each["kind"] == "proxy")
+
+    def logged_in_as_the_role() -> None:
+        with connect(up) as connection:
+            found = connection.execute("SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
+        assert found == (f"/CN={role.rsplit('/', 1)[1]}",)
+
+    eventually(logged_in_as_the_role)
+    instance = facts(up, "instance")
+    with pytest.raises(psycopg.OperationalError, match="certificate"):
+        connect(up, host=instance["address"], hostaddr=instance["ip"], password=password)
+    assert len(passwords(up)) == 1
 
 
 def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(up: Checkout) -> None:

@@ -70,15 +70,6 @@ def test_a_proxy_that_keeps_its_name_is_not_deleted(laptop: Recorder) -> None:
     assert [call[0] for call in laptop.calls] == ["put"]
 
 
-def test_users_who_log_in_in_different_ways_are_refused_before_anything_is_made(laptop: Recorder) -> None:
-    auths = [{"iamAuth": "REQUIRED"}, {"iamAuth": "DISABLED"}]
-    with pytest.raises(BackedError, match="give all users of the local stack the same auth"):
-        Proxy().apply(URN, {"name": "orders", "auths": auths}, {}, "eu-west-1")
-    assert laptop.calls == []
-    Proxy().apply(URN, {"name": "orders", "auths": auths[:1] * 2}, {}, "eu-west-1")
-    assert len(laptop.calls) == 1
-
-
 def test_an_instance_is_not_renamed_into_an_empty_one(laptop: Recorder) -> None:
     with pytest.raises(BackedError, match="cannot rename instance old to new"):
         Instance().apply(URN, {"identifier": "new", "engine": "postgres"}, {"identifier": "old"}, "eu-west-1")

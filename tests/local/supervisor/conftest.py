@@ -104,7 +104,8 @@ def put_orders(root: Path, *, iam: str) -> dict[str, Any]:
     instance = supervisor.put("instance", "orders", INSTANCE)
     with log_in(root, instance) as connection:
         connection.execute("CREATE ROLE app LOGIN PASSWORD 'of-the-secret'")
-    value = json.dumps({"username": "app", "password": "of-the-secret"})
+    login = {"username": "app", "password": "of-the-secret"}
+    value = json.dumps({**login, "engine": "postgres", "host": instance["address"], "dbname": "app_db"})
     secret = client_of(root, "secretsmanager").create_secret(Name="app", SecretString=value)["ARN"]
     auth = {"authScheme": "SECRETS", "iamAuth": iam, "secretArn": secret}
     facts = supervisor.put("proxy", "orders", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
