@@ -1,5 +1,8 @@
 """The command line: `python -m ops --help`. Each command stands in its own module; here they are only named."""
 
+import os
+import sys
+
 import typer
 
 from .capacity.command import capacity
@@ -27,5 +30,8 @@ app.command()(storm)
 app.command()(survey)
 app.command()(watch)
 
+# A shell completes a program, and `python` is not ours to complete for: `ops` is, which `make -s env` puts on PATH.
+_OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ else "python -m ops"
+
 if __name__ == "__main__":
-    app(prog_name="python -m ops")
+    app(prog_name=_OPS)

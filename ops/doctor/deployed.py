@@ -6,12 +6,13 @@ from typing import Any
 
 import boto3
 
+from ops.aws_errors import AwsErrors, reason
 from ops.stack_outputs import StackError, stack_outputs, stack_proxies
 
 from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
 from .drift import Settings, Surroundings
 from .evidence import Evidence
-from .surroundings import AwsErrors, reason, surroundings
+from .surroundings import surroundings
 
 # CloudWatch shows a minute's value about a minute after its end.
 _LATE = timedelta(minutes=1)
