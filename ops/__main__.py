@@ -1,7 +1,11 @@
 """The command line: `python -m ops --help`. Each command stands in its own module; here they are only named."""
 
+import os
+import sys
+
 import typer
 
+from .capacity.command import capacity
 from .chaos.command import chaos
 from .dashboard.command import dashboard
 from .doctor.command import doctor
@@ -18,6 +22,7 @@ app = typer.Typer(
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
+app.command()(capacity)
 app.command()(chaos)
 app.command()(dashboard)
 app.command()(doctor)
@@ -27,5 +32,8 @@ app.command()(storm)
 app.command()(survey)
 app.command()(watch)
 
+# A shell completes a program, and `python` is not ours to complete for: `ops` is, which `make -s env` puts on PATH.
+_OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ else "python -m ops"
+
 if __name__ == "__main__":
-    app(prog_name="python -m ops")
+    app(prog_name=_OPS)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import boto3
 import botocore.config
-import botocore.exceptions
 import typer
 from rich.console import Console
 
+from .aws_errors import AwsErrors, reason
 from .stack_outputs import StackError, stack_outputs
 
 # Lambda's longest timeout is 900 s.
@@ -92,8 +92,6 @@ def _invoke(name: str, event: bytes) -> dict[str, Any]:
         answer: dict[str, Any] = boto3.client("lambda", config=limits).invoke(
             FunctionName=name, Payload=event, LogType="Tail"
         )
-    except botocore.exceptions.ClientError as error:
-        raise StackError(f"Lambda does not invoke {name}: {error.response['Error']['Code']}") from None
-    except botocore.exceptions.BotoCoreError as error:
-        raise StackError(f"Lambda does not invoke {name}: {error}") from None
+    except AwsErrors as error:
+        raise StackError(f"Lambda does not invoke {name}: {reason(error)}") from None
     return answer

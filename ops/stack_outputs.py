@@ -1,10 +1,12 @@
-"""The outputs of a deployed stack, as `pulumi stack output` gives them."""
+"""The outputs of a deployed stack as `pulumi stack output` gives them, and its proxies."""
 
 import json
 import subprocess
 from typing import Any
 
 from toolchain.checkout import checkout_root
+
+_PROXY = "aws:rds/proxy:Proxy"
 
 
 class StackError(RuntimeError):
@@ -17,9 +19,25 @@ def stack_outputs(stack: str) -> dict[str, Any]:
     Raises:
         StackError: there is no `pulumi`, or no such stack.
     """
+    outputs: dict[str, Any] = _pulumi(stack, "output", "--json")
+    return outputs
+
+
+def stack_proxies(stack: str) -> dict[str, str]:
+    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted.
+
+    Raises:
+        StackError: there is no `pulumi`, or no such stack.
+    """
+    resources = (_pulumi(stack, "export").get("deployment") or {}).get("resources") or []
+    found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
+    return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
+
+
+def _pulumi(stack: str, *command: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            ["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"],
+            ["pulumi", "stack", *command, "--stack", stack, "--non-interactive"],
             cwd=checkout_root(),
             capture_output=True,
             text=True,
@@ -30,5 +48,5 @@ def stack_outputs(stack: str) -> dict[str, Any]:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
         raise StackError(f'the stack "{stack}" cannot be read: {reason}')
-    outputs: dict[str, Any] = json.loads(done.stdout or "{}")
-    return outputs
+    document: dict[str, Any] = json.loads(done.stdout or "{}")
+    return document

@@ -129,7 +129,7 @@ class SupervisorClient:
         self._call("DELETE", f"resources/{kind}/{quote(identifier, safe='')}")
 
     def resources(self) -> list[dict[str, Any]]:
-        """Every resource: kind, identifier, spec, facts, status."""
+        """Every resource: kind, identifier, spec, facts, status; of a function also its throttles and DB_HOST."""
         found: list[dict[str, Any]] = self._call("GET", "resources")["resources"]
         return found
 

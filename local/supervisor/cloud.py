@@ -87,7 +87,8 @@ class Cloud:
         """Every resource with its status."""
         with self._lock:
             found = self._state.all()
-        return [{**_shown(each), "status": self._status(each)} for each in found]  # asks servers: others go on
+        # Asks servers: others go on.
+        return [{**_shown(each), "status": self._status(each), **self._of_function(each)} for each in found]
 
     def get(self, kind: str, identifier: str) -> Facts | None:
         """The facts of a resource, or None."""
@@ -503,6 +504,13 @@ class Cloud:
         with self._lock:
             for name in list(self._proxies):
                 self._refresh_proxy(name)
+
+    def _of_function(self, resource: Resource) -> dict[str, Any]:
+        function = self._functions.get(resource.identifier) if resource.kind == "function" else None
+        if function is None:
+            return {}
+        # The rest of the environment is nobody's business.
+        return {"throttles": function.throttled, "databaseHost": function.spec.environment.get("DB_HOST")}
 
     def _status(self, resource: Resource) -> str:
         server = None

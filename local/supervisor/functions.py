@@ -27,6 +27,7 @@ class Function:
         self._runtime = runtime
         self._idle: list[Environment] = []
         self._busy: set[Environment] = set()
+        self._throttled = 0
         self._lock = threading.Lock()
 
     def invoke(self, payload: bytes) -> Answer:
@@ -45,6 +46,12 @@ class Function:
         """All environments, idle ones last."""
         with self._lock:
             return [*self._busy, *self._idle]
+
+    @property
+    def throttled(self) -> int:
+        """Invocations that were turned away, as Lambda's metric `Throttles` counts them."""
+        with self._lock:
+            return self._throttled
 
     def retire(self, spec: FunctionSpec | None = None) -> None:
         """End what is idle and, when it is done, what is busy; go on with another configuration if one is given."""
@@ -75,6 +82,7 @@ class Function:
                     return environment
                 environment.end()  # it died while nobody used it
             if len(self._busy) >= self.spec.limit:
+                self._throttled += 1
                 raise ThrottledError(f"{self.spec.name} has {self.spec.limit} environments, and all are busy")
             environment = Environment(self.spec, self._folder / "function.log", self._runtime)
             self._busy.add(environment)

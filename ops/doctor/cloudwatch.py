@@ -97,6 +97,7 @@ def evidence(
     max_connections: int | None,
     borrow_timeout: int | None,
     functions: Sequence[Function],
+    proxy_status: str | None = None,
 ) -> Evidence:
     """What the series of so many minutes say."""
     borrowed, in_transaction = _mean(series, "borrowed"), _mean(series, "inTransaction")
@@ -109,6 +110,7 @@ def evidence(
     return Evidence(
         seconds=minutes * PERIOD_SECONDS,
         borrow_timeout=borrow_timeout,
+        proxy_status=proxy_status,
         target_state=target.state,
         target_reason=target.reason,
         availability=min(series.get("availability", ()), default=None),

@@ -1,6 +1,7 @@
 """`python -m ops doctor`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,19 +27,21 @@ _EXAMPLES = """
 
 - `python -m ops doctor`: the laptop stack, looked at for 5 seconds
 - `python -m ops doctor --seconds 10`: for longer, while `python -m ops storm` runs beside it
+- `python -m ops doctor --proxy orders`: one proxy of a stack that has several; else there is a verdict on each
 - `python -m ops doctor --json`: for a machine to read
 - `python -m ops doctor --stack dev`: stack dev on AWS, by its last 5 minutes in CloudWatch
 - `python -m ops doctor --stack dev --minutes 60`: by its last hour
 
-Exit status: 0 healthy, 1 there is a finding, 2 it could not look, 130 interrupted.
+Exit status: 0 healthy, 1 there is a finding at some proxy, 2 it could not look, 130 interrupted.
 """
 _errors = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """A verdict, the differences between configuration and proxy, and what could not be seen."""
+    """A verdict on one proxy, the differences between configuration and proxy, and what could not be seen."""
 
+    proxy: str
     verdict: Verdict
     drift: tuple[str, ...]
     not_seen: tuple[str, ...]
@@ -52,6 +55,7 @@ class Diagnosis:
     def as_json(self) -> dict[str, Any]:
         """Everything, with the names of `--json`."""
         return {
+            "proxy": self.proxy,
             "finding": self.finding,
             "cause": self.verdict.cause.value,
             "title": self.verdict.title,
@@ -68,6 +72,9 @@ def doctor(
     stack: Annotated[
         str | None, typer.Option(help="Look at this Pulumi stack on AWS, with the shell's credentials.")
     ] = None,
+    proxy: Annotated[
+        str | None, typer.Option(help="Look at this proxy only; else at every proxy of the stack.")
+    ] = None,
     seconds: Annotated[
         float, typer.Option(min=1, max=300, help="How long to look at the laptop stack; not for --stack.")
     ] = 5,
@@ -76,45 +83,78 @@ def doctor(
 ) -> None:
     """One verdict on a running stack: what is the matter, the numbers that say so, what it is not, the next step."""
     try:
-        found = _laptop(seconds) if stack is None else _deployed(stack, minutes)
+        found = _laptop(seconds, proxy) if stack is None else _deployed(stack, minutes, proxy)
     except (LaptopError, StackError) as error:
         _errors.print(f"error: {error}", soft_wrap=True, markup=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(found.as_json(), indent=2))
+        print(json.dumps(as_document(found), indent=2, ensure_ascii=False))
     else:
-        _tell(found)
-    if found.finding:
+        for each in found:
+            if len(found) > 1:
+                Console(highlight=False).print(f"proxy {each.proxy}", markup=False, style="bold")
+            _tell(each)
+    if any(each.finding for each in found):
         raise typer.Exit(1)
 
 
 doctor.__doc__ = f"{doctor.__doc__}\n{_EXAMPLES}"
 
 
-def _laptop(seconds: float) -> Diagnosis:
-    patient = LaptopPatient.find()
-    with _errors.status(f"looking at the laptop stack for {seconds:g} s"):
-        seen = patient.examine(seconds)
-    return _diagnosis(_LOCAL, seen, patient.settings(), Surroundings(), [])
+def as_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
+    """What `--json` prints; described in docs/doctor.md."""
+    return {"finding": any(each.finding for each in found), "proxies": [each.as_json() for each in found]}
 
 
-def _deployed(stack: str, minutes: int) -> Diagnosis:
+def _laptop(seconds: float, proxy: str | None) -> list[Diagnosis]:
+    found = []
+    for patient in LaptopPatient.find_all(proxy=proxy):
+        with _errors.status(f"looking at {patient.name} on the laptop for {seconds:g} s"):
+            seen = patient.examine(seconds)
+        notes, running = [], Settings()
+        try:
+            running = patient.settings()
+        except LaptopError as error:
+            notes.append(f"the proxy's settings not seen: {error}")
+        found.append(_diagnosis(_LOCAL, patient, seen, running, Surroundings(), notes))
+    return found
+
+
+def _deployed(stack: str, minutes: int, proxy: str | None) -> list[Diagnosis]:
+    found = []
     with _errors.status(f"looking at the last {minutes} min of {stack} in CloudWatch"):
-        patient = DeployedPatient.find(stack)
-        seen = patient.examine(minutes)
-        around, notes = patient.surroundings()
-    return _diagnosis(stack, seen, patient.settings(), around, notes)
+        for patient in DeployedPatient.find_all(stack, proxy=proxy):
+            seen = patient.examine(minutes)
+            around, notes = patient.surroundings()
+            found.append(_diagnosis(stack, patient, seen, patient.settings(), around, notes))
+    return found
 
 
-def _diagnosis(stack: str, seen: Evidence, running: Settings, around: Surroundings, notes: list[str]) -> Diagnosis:
-    try:
-        wanted = configured(stack)
-    except ConfigurationError as error:
-        wanted = Settings()
-        notes = [*notes, f"the configuration of stack {stack} not seen: {error}"]
-    return Diagnosis(verdict=diagnose(seen), drift=drift(wanted, running, around), not_seen=tuple(notes), evidence=seen)
+def _diagnosis(
+    stack: str,
+    patient: LaptopPatient | DeployedPatient,
+    seen: Evidence,
+    running: Settings,
+    around: Surroundings,
+    notes: list[str],
+) -> Diagnosis:
+    wanted = Settings()
+    if patient.is_configured:
+        try:
+            wanted = configured(stack)
+        except ConfigurationError as error:
+            notes = [*notes, f"the configuration of stack {stack} not seen: {error}"]
+    else:
+        notes = [*notes, f"no drift of {patient.name} seen: the configuration of stack {stack} is of its own proxy"]
+    return Diagnosis(
+        proxy=patient.name,
+        verdict=diagnose(seen),
+        drift=drift(wanted, running, around),
+        not_seen=tuple(notes),
+        evidence=seen,
+    )
 
 
 def _tell(found: Diagnosis) -> None:

@@ -1,16 +1,18 @@
 """Looks at a stack on AWS: CloudWatch, the proxy's own description, and what stands around it."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 
-from ops.stack_outputs import StackError, stack_outputs
+from ops.aws_errors import AwsErrors, reason
+from ops.stack_outputs import StackError, stack_outputs, stack_proxies
 
 from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
 from .drift import Settings, Surroundings
 from .evidence import Evidence
-from .surroundings import AwsErrors, reason, surroundings
+from .surroundings import surroundings
 
 # CloudWatch shows a minute's value about a minute after its end.
 _LATE = timedelta(minutes=1)
@@ -18,13 +20,18 @@ _QUERIES_AT_ONCE = 500
 
 
 class DeployedPatient:
-    """The stack of a name, seen with the shell's AWS credentials."""
+    """The stack of some outputs, seen with the shell's AWS credentials at one of its proxies, by default its own."""
 
-    def __init__(self, outputs: dict[str, Any]) -> None:
+    def __init__(
+        self, outputs: dict[str, Any], proxy: str | None = None, others: Collection[str] = frozenset()
+    ) -> None:
+        own = str(outputs["proxyEndpoint"]).split(".")[0]
+        self.name = self._name = proxy or own
+        self.is_configured = self.name == own
         self._outputs = outputs
-        self._name = str(outputs["proxyEndpoint"]).split(".")[0]
-        self._rds = boto3.client("rds")
+        self._others = others
         try:
+            self._rds = boto3.client("rds")
             self._proxy: dict[str, Any] = self._rds.describe_db_proxies(DBProxyName=self._name)["DBProxies"][0]
             groups = self._rds.describe_db_proxy_target_groups(DBProxyName=self._name)["TargetGroups"]
             self._pool: dict[str, Any] = groups[0]["ConnectionPoolConfig"] if groups else {}
@@ -33,16 +40,28 @@ class DeployedPatient:
             raise StackError(f"RDS does not show the proxy {self._name}: {reason(error)}") from None
 
     @classmethod
-    def find(cls, stack: str) -> "DeployedPatient":
-        """The stack's proxy.
+    def find(cls, stack: str, *, proxy: str | None = None) -> "DeployedPatient":
+        """The stack at a proxy of some name, or at its own.
 
         Raises:
-            StackError: the stack cannot be read, or RDS does not show its proxy.
+            StackError: the stack cannot be read, or RDS does not show the proxy.
         """
-        outputs = stack_outputs(stack)
-        if not outputs.get("proxyEndpoint"):
-            raise StackError(f'the stack "{stack}" has no output "proxyEndpoint"; run `pulumi up --stack {stack}`')
-        return cls(outputs)
+        outputs, endpoints = _proxies(stack)
+        name = proxy or next(iter(endpoints))
+        return cls(outputs, name, {endpoint for each, endpoint in endpoints.items() if each != name})
+
+    @classmethod
+    def find_all(cls, stack: str, *, proxy: str | None = None) -> "list[DeployedPatient]":
+        """The same at each of its proxies, its own first, or at the one that is named.
+
+        Raises:
+            StackError: the stack cannot be read, or RDS does not show a proxy.
+        """
+        outputs, endpoints = _proxies(stack)
+        return [
+            cls(outputs, name, {endpoint for each, endpoint in endpoints.items() if each != name})
+            for name in ([proxy] if proxy is not None else endpoints)
+        ]
 
     def examine(self, minutes: int, now: datetime | None = None) -> Evidence:
         """What the last whole minutes were like.
@@ -67,7 +86,8 @@ class DeployedPatient:
                         series.setdefault(result["Id"], []).extend(result["Values"])
         except AwsErrors as error:
             raise StackError(f"CloudWatch does not show its metrics: {reason(error)}") from None
-        budget = self._outputs.get("connectionBudget") or {}
+        # The budget is of the stack's own database; before which another proxy stands, RDS does not say as a number.
+        budget = (self._outputs.get("connectionBudget") if self._same_database() else None) or {}
         most = budget.get("maxConnections")
         return evidence(
             series,
@@ -77,6 +97,7 @@ class DeployedPatient:
             max_connections=int(most) if isinstance(most, int | float) else None,
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
             functions=functions,
+            proxy_status=self._proxy.get("Status"),
         )
 
     def settings(self) -> Settings:
@@ -102,13 +123,27 @@ class DeployedPatient:
         worst = next(
             (each for each in health if each.get("State") not in (None, "AVAILABLE")), health[0] if health else {}
         )
-        database = str(self._outputs.get("databaseEndpoint") or "")
+        dimension, identifier = self._database()
         return Target(
-            dimension="DBClusterIdentifier" if ".cluster-" in database else "DBInstanceIdentifier",
-            identifier=database.split(".")[0],
+            dimension=dimension,
+            identifier=identifier,
             state=worst.get("State") if self._targets else "UNUSED",
             reason=worst.get("Reason"),
         )
+
+    def _same_database(self) -> bool:
+        return self._database()[1] == str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
+
+    def _database(self) -> tuple[str, str]:
+        """The dimension and the name of the database: of the stack's outputs, or of another proxy's targets."""
+        if self.is_configured:
+            endpoint = str(self._outputs.get("databaseEndpoint") or "")
+            return "DBClusterIdentifier" if ".cluster-" in endpoint else "DBInstanceIdentifier", endpoint.split(".")[0]
+        clusters = [each["TrackedClusterId"] for each in self._targets if each.get("TrackedClusterId")]
+        clusters += [each["RdsResourceId"] for each in self._targets if each.get("Type") == "TRACKED_CLUSTER"]
+        if clusters:
+            return "DBClusterIdentifier", str(clusters[0])
+        return "DBInstanceIdentifier", next((str(each["RdsResourceId"]) for each in self._targets), "")
 
     def surroundings(self) -> tuple[Surroundings, list[str]]:
         """What the proxy needs around it, with a note for what could not be seen."""
@@ -126,8 +161,19 @@ class DeployedPatient:
         client, found = boto3.client("lambda"), []
         for name in (self._outputs.get("functions") or {}).values():
             try:
-                timeout = client.get_function_configuration(FunctionName=name)["Timeout"]
+                shown = client.get_function_configuration(FunctionName=name)
             except AwsErrors as error:
                 raise StackError(f"Lambda does not show {name}: {reason(error)}") from None
-            found.append(Function(name=name, timeout=float(timeout)))
+            # Who names none of the proxies may have been meant for this one. Nothing else of the environment is read.
+            if (shown.get("Environment") or {}).get("Variables", {}).get("DB_HOST") not in self._others:
+                found.append(Function(name=name, timeout=float(shown["Timeout"])))
         return found
+
+
+def _proxies(stack: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """A stack's outputs, and the endpoints of its proxies by name, its own first."""
+    outputs = stack_outputs(stack)
+    own = str(outputs.get("proxyEndpoint") or "")
+    if not own:
+        raise StackError(f'the stack "{stack}" has no output "proxyEndpoint"; run `pulumi up --stack {stack}`')
+    return outputs, {own.split(".")[0]: own, **stack_proxies(stack)}

@@ -23,6 +23,7 @@ class FunctionEvidence:
         invocations: that ended.
         errors: of them that failed in any way, timeouts included, as Lambda's metric `Errors` counts.
         timeouts: that Lambda ended, or in which the handler ran out of time; None where nobody counts them.
+        throttles: calls that Lambda turned away before any code ran; no invocations.
         connections: that it opened or found open; None when the function does not say.
     """
 
@@ -44,6 +45,7 @@ class Evidence:
     Attributes:
         seconds: how long the look was.
         borrow_timeout: the proxy's, in seconds.
+        proxy_status: as DescribeDBProxies has it, such as available; or that its endpoint refuses connections.
         target_state: as DescribeDBProxyTargets has it: AVAILABLE, UNAVAILABLE, REGISTERING, UNUSED.
         target_reason: its reason code, such as CONNECTION_FAILED.
         availability: the metric AvailabilityPercentage.
@@ -67,6 +69,7 @@ class Evidence:
 
     seconds: float
     borrow_timeout: float | None = None
+    proxy_status: str | None = None
     target_state: str | None = None
     target_reason: str | None = None
     availability: float | None = None
@@ -103,6 +106,11 @@ class Evidence:
     def timeouts(self) -> int:
         """Of all functions that count them."""
         return sum(each.timeouts or 0 for each in self.functions)
+
+    @property
+    def throttles(self) -> int:
+        """Of all functions."""
+        return sum(each.throttles for each in self.functions)
 
     @property
     def shortest_timeout(self) -> float | None:

@@ -1,6 +1,7 @@
 """Looks at the running laptop stack for some seconds: pooler, database, functions' logs, supervisor."""
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from local.supervisor.postgres import Postgres, PostgresSettings
+from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import checkout_root, laptop_state
 
 from .drift import Settings
@@ -23,6 +25,8 @@ from .function_log import LoggedInvocations, login_problem, read_log
 _SAMPLE_SECONDS = 0.1
 _ADMIN_FUNCTION = "-admin"
 _CONSOLE = "pgbouncer"
+_STACK = "local"
+_REFUSES = "refuses connections"
 _ACTIVITY = """
 SELECT count(*),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
@@ -35,6 +39,10 @@ FROM pg_stat_activity WHERE backend_type = 'client backend'
 _RESERVED = """
 SELECT sum(setting::int)::int FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
 """
+
+
+class _ProxyDownError(LaptopError):
+    """The proxy's endpoint, or the pooler behind it, takes no connection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +77,21 @@ class _Look:
 class LaptopPatient:
     """The laptop stack of a checkout."""
 
-    def __init__(self, client: SupervisorClient, state: Path) -> None:
+    def __init__(self, client: SupervisorClient, state: Path, proxy: str | None = None) -> None:
         self._client = client
         self._state = state
         kinds: dict[str, list[dict[str, Any]]] = {}
-        for each in client.resources():
+        resources = client.resources()
+        for each in resources:
             kinds.setdefault(each["kind"], []).append(each)
         if not kinds.get("proxy") or not kinds.get("instance"):
             raise LaptopError("the local stack has no proxy with a database; run `make up`")
-        self._proxy = kinds["proxy"][0]
-        name = self._proxy["identifier"]
+        proxies = {each["identifier"]: each for each in kinds["proxy"]}
+        self.name = name = next(iter(proxies)) if proxy is None else proxy
+        if name not in proxies:
+            raise LaptopError(f'the local stack has no proxy "{name}"; it has {", ".join(proxies)}')
+        self._proxy = proxies.pop(name)
+        self._others = {each["facts"]["endpoint"] for each in proxies.values()}
         groups = [each["spec"] for each in kinds.get("target-group", []) if each["identifier"] == name]
         self._group: dict[str, Any] = groups[0] if groups else {}
         targets = [each["spec"] for each in kinds.get("target", []) if each["spec"]["proxyName"] == name]
@@ -88,7 +101,10 @@ class LaptopPatient:
             (each for each in kinds["instance"] if each["identifier"] in behind), kinds["instance"][0]
         )
         self._functions = [
-            each for each in kinds.get("function", []) if not each["identifier"].endswith(_ADMIN_FUNCTION)
+            each
+            for each in kinds.get("function", [])
+            # Who names none of the proxies may have been meant for this one.
+            if not each["identifier"].endswith(_ADMIN_FUNCTION) and each.get("databaseHost") not in self._others
         ]
         authority = Authority(state / "authority")
         facts = self._proxy["facts"]
@@ -113,26 +129,59 @@ class LaptopPatient:
         )
 
     @classmethod
-    def find(cls, root: Path | None = None) -> "LaptopPatient":
-        """The laptop stack of a checkout, of this one by default.
+    def find(cls, root: Path | None = None, *, proxy: str | None = None) -> "LaptopPatient":
+        """The laptop stack of a checkout, of this one by default, at one of its proxies, by default the first.
 
         Raises:
-            LaptopError: it is not up.
+            LaptopError: it is not up, or has no such proxy.
         """
         root = root or checkout_root()
         client = SupervisorClient.running(root)
         if client is None:
             raise LaptopError("the local stack is not up; run `make up`")
-        return cls(client, laptop_state(root))
+        return cls(client, laptop_state(root), proxy)
 
-    def examine(self, seconds: float) -> Evidence:
-        """Look for so long.
+    @classmethod
+    def find_all(cls, root: Path | None = None, *, proxy: str | None = None) -> "list[LaptopPatient]":
+        """The same at each of its proxies, or at the one that is named.
 
         Raises:
-            LaptopError: the pooler does not answer.
+            LaptopError: it is not up, or has no such proxy.
         """
-        logs = {each["identifier"]: self._log(each["identifier"]) for each in self._functions}
-        ends = {name: _size(log) for name, log in logs.items()}
+        first = cls.find(root, proxy=proxy)
+        if proxy is not None:
+            return [first]
+        names = [each["identifier"] for each in first._client.resources() if each["kind"] == "proxy"]
+        return [cls(first._client, first._state, name) for name in names]
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the stack's configuration is that of this proxy: it knows one, whatever others a program adds."""
+        if not self._others:
+            return True
+        try:
+            return bool(stack_outputs(_STACK).get("proxyEndpoint") == self._proxy["facts"]["endpoint"])
+        except StackError:
+            return False
+
+    def examine(self, seconds: float) -> Evidence:
+        """Look for so long. Where the proxy does not serve, that and what the functions say of it is the evidence."""
+        ends = {each["identifier"]: _size(self._log(each["identifier"])) for each in self._functions}
+        began, throttles = time.monotonic(), _throttles(self._client.resources())
+        try:
+            return self._examine(seconds, throttles)
+        except _ProxyDownError:
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+            resources = self._client.resources()
+            return Evidence(
+                seconds=round(time.monotonic() - began, 1),
+                proxy_status=_REFUSES,
+                functions=self._functions_since(ends, throttles, resources)[0],
+            )
+
+    def _examine(self, seconds: float, throttles: dict[str, int]) -> Evidence:
+        self._knock()
+        ends = {each["identifier"]: _size(self._log(each["identifier"])) for each in self._functions}
         pooler_log = self._state / "proxies" / self._proxy["identifier"] / "pgbouncer.log"
         pooler_end = _size(pooler_log)
         known = {_client(row) for row in self._show("CLIENTS")}
@@ -154,10 +203,11 @@ class LaptopPatient:
                 time.sleep(max(0.0, due - time.monotonic()))
         took = time.monotonic() - began
         done = self._transactions() - transactions
-        read = {name: read_log(_since(log, ends[name])) for name, log in logs.items()}
+        resources = self._client.resources()
+        functions, logged = self._functions_since(ends, throttles, resources)
         refused = _since(pooler_log, pooler_end)
-        problems = [each.login_problem for each in read.values() if each.login_problem] + [login_problem(refused)]
-        state, _, reason = self._target().partition(": ")
+        problems = [each.login_problem for each in logged if each.login_problem] + [login_problem(refused)]
+        state, _, reason = self._target(resources).partition(": ")
         # Little's law: a mean number of clients in some state, by how many pass through, is how long each is in it.
         each_ms = took * 1000 / max(1, done)
         waiting, borrowed, active = (
@@ -169,6 +219,7 @@ class LaptopPatient:
         return Evidence(
             seconds=round(took, 1),
             borrow_timeout=settings.borrow_timeout,
+            proxy_status="available",
             target_state=state,
             target_reason=reason or None,
             max_connections=max_connections,
@@ -187,16 +238,42 @@ class LaptopPatient:
             answer=None if active is None else active * each_ms,
             idle_in_transaction_seconds=look.moments[-1].idle_in_transaction_seconds,
             failed_logins=max(
-                sum(each.failed_logins for each in read.values()),
-                sum(each.login_errors for each in read.values()),
+                sum(each.failed_logins for each in logged),
+                sum(each.login_errors for each in logged),
                 refused.count("password authentication failed"),
             ),
             login_problem=next((problem for problem in problems if problem), None),
-            functions=tuple(_function(each, read[each["identifier"]]) for each in self._functions),
+            functions=functions,
         )
 
+    def _functions_since(
+        self, ends: dict[str, int], before: dict[str, int], resources: list[dict[str, Any]]
+    ) -> tuple[tuple[FunctionEvidence, ...], list[LoggedInvocations]]:
+        """What the logs say after these positions, and how many more than before were turned away."""
+        throttles = _throttles(resources)
+        logged = [read_log(_since(self._log(name), end)) for name, end in ends.items()]
+        found = tuple(
+            # A supervisor that was started meanwhile counts from zero.
+            _function(each, said, max(0, throttles.get(name, 0) - before.get(name, 0)))
+            for each, said in zip(self._functions, logged, strict=True)
+            for name in [each["identifier"]]
+        )
+        return found, logged
+
+    def _knock(self) -> None:
+        """See whether clients get in at all: before the pooler of an IAM proxy stands a gate."""
+        facts = self._proxy["facts"]
+        try:
+            socket.create_connection((facts["ip"], facts["port"]), timeout=3).close()
+        except OSError:
+            raise _ProxyDownError(f"the proxy {self._proxy['identifier']} {_REFUSES}") from None
+
     def settings(self) -> Settings:
-        """What runs: percent and timeouts as PgBouncer itself has them."""
+        """What runs: percent and timeouts as PgBouncer itself has them.
+
+        Raises:
+            LaptopError: it does not answer.
+        """
         running = {str(row["key"]): str(row["value"]) for row in self._show("CONFIG")}
         ceiling, most = int(running["max_db_connections"]), int(self._instance["facts"]["maxConnections"])
         asked = self._group.get("maxConnectionsPercent")
@@ -246,15 +323,15 @@ class LaptopPatient:
             rows = self._pooler.show(what)
         except (psycopg.OperationalError, OSError):
             name = self._proxy["identifier"]
-            raise LaptopError(f"the proxy {name} (PgBouncer) does not answer; see `python -m local status`") from None
+            raise _ProxyDownError(f"the proxy {name} (PgBouncer) does not answer") from None
         return [row for row in rows if row.get("database") != _CONSOLE]
 
     def _transactions(self) -> int:
         return sum(int(str(row["total_xact_count"])) for row in self._show("STATS"))
 
-    def _target(self) -> str:
+    def _target(self, resources: list[dict[str, Any]]) -> str:
         """As the supervisor tells it, which logs in to the database for the answer."""
-        targets = [each for each in self._client.resources() if each["kind"] == "target"]
+        targets = [each for each in resources if each["kind"] == "target"]
         found = [each["status"] for each in targets if each["spec"]["proxyName"] == self._proxy["identifier"]]
         return str(found[0]) if found else "UNUSED"
 
@@ -262,13 +339,19 @@ class LaptopPatient:
         return self._state / "functions" / name / "function.log"
 
 
-def _function(resource: dict[str, Any], logged: LoggedInvocations) -> FunctionEvidence:
+def _throttles(resources: list[dict[str, Any]]) -> dict[str, int]:
+    """Function → calls turned away since the supervisor started."""
+    return {each["identifier"]: each.get("throttles", 0) for each in resources if each["kind"] == "function"}
+
+
+def _function(resource: dict[str, Any], logged: LoggedInvocations, throttles: int) -> FunctionEvidence:
     return FunctionEvidence(
         name=resource["identifier"],
         timeout=float(resource["spec"].get("timeout") or 3),
         invocations=logged.invocations,
         errors=logged.errors,
         timeouts=logged.timeouts,
+        throttles=throttles,
         connections=logged.connections,
     )
 

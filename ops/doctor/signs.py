@@ -98,8 +98,18 @@ def invocations(seen: Evidence) -> str:
 
 
 def failures(seen: Evidence) -> tuple[str, ...]:
-    """The functions that failed."""
-    return tuple(failure(each) for each in seen.functions if each.errors or each.timeouts)
+    """The functions that failed, or whose callers Lambda turned away."""
+    failed = tuple(failure(each) for each in seen.functions if each.errors or each.timeouts)
+    return (*failed, *turned_away(seen))
+
+
+def turned_away(seen: Evidence) -> tuple[str, ...]:
+    """The functions whose callers Lambda turned away."""
+    return tuple(
+        f"{each.name}: {each.throttles:,} calls turned away by Lambda, {each.invocations:,} invocations"
+        for each in seen.functions
+        if each.throttles
+    )
 
 
 def failure(each: FunctionEvidence) -> str:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import boto3
-import botocore.exceptions
+
+from ops.aws_errors import AwsErrors, reason
 
 from .drift import Surroundings
-
-AwsErrors = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError)
 
 
 def surroundings(proxy: dict[str, Any], database: dict[str, Any], *, proxy_port: int) -> tuple[Surroundings, list[str]]:
@@ -75,13 +74,6 @@ def admits(groups: Iterable[dict[str, Any]], port: int, clients: Iterable[str] =
         if networks or (admitted if not wanted else admitted & wanted):
             return True
     return False
-
-
-def reason(error: Exception) -> str:
-    """AWS's own name of an error, without what was sent."""
-    if isinstance(error, botocore.exceptions.ClientError):
-        return str(error.response["Error"]["Code"])
-    return type(error).__name__
 
 
 def _port(database: dict[str, Any]) -> int:

@@ -22,10 +22,35 @@ from .signs import (
 )
 from .verdict import Cause, Verdict
 
+# The proxy's states: RDS API Reference, DBProxy, Status.
+_PROXY_STEPS = {
+    "refuses connections": (
+        "see `python -m local status` and the end of the proxy's pgbouncer.log and gate.log; `make up` starts it again"
+    ),
+    "incompatible-network": "give the proxy two subnets with free addresses in different zones, then run `pulumi up`",
+    "insufficient-resource-limits": "raise the account's quota for proxies or network interfaces, then wait",
+    "suspended": "AWS has taken it out of service: read why in the proxy's events and the account's health dashboard",
+    "deleting": "somebody is deleting it: see CloudTrail for DeleteDBProxy, then run `pulumi up --refresh`",
+}
+
 
 def diagnose(seen: Evidence) -> Verdict:
     """The first row that the evidence meets."""
     return next(verdict for row in _ROWS if (verdict := row(seen)) is not None)
+
+
+def _proxy_down(seen: Evidence) -> Verdict | None:
+    status = seen.proxy_status
+    # While a proxy is modified it goes on to serve.
+    if status in (None, "available", "modifying"):
+        return None
+    return Verdict(
+        cause=Cause.PROXY_DOWN,
+        title="The proxy itself does not serve.",
+        numbers=(f"proxy {status}", *failures(seen)),
+        is_not="proven to be the database: nobody gets as far as that",
+        next_step=_PROXY_STEPS.get(status or "", "look at the proxy's events, and wait while it is being made"),
+    )
 
 
 def _database_full(seen: Evidence) -> Verdict | None:
@@ -217,7 +242,8 @@ def _timeout_below_borrow(seen: Evidence) -> Verdict | None:
 
 def _slow_queries(seen: Evidence) -> Verdict | None:
     shortest = seen.shortest_timeout
-    if seen.answer is None or shortest is None or not (seen.errors or seen.timeouts or congested(seen)):
+    suffers = seen.errors or seen.timeouts or seen.throttles or congested(seen)
+    if seen.answer is None or shortest is None or not suffers:
         return None
     if not slow_answer(seen) or mostly_idle(seen):
         return None
@@ -270,6 +296,22 @@ def _pool_is_full(seen: Evidence) -> Verdict | None:
     )
 
 
+def _throttled(seen: Evidence) -> Verdict | None:
+    # Where more invocations fail than callers are turned away, the failures are what somebody has to explain first.
+    if not seen.throttles or seen.throttles < seen.errors or congested(seen):
+        return None
+    return Verdict(
+        cause=Cause.THROTTLED,
+        title="Lambda turns callers away: all environments that the functions may have are busy.",
+        numbers=(*failures(seen), *(proof(seen) or pool(seen))),
+        is_not="the proxy or the database: no code of these calls ever ran, and nobody waits for a connection",
+        next_step=(
+            "compare ConcurrentExecutions with the function's reservedConcurrency and the account's limit; raise "
+            "reservedConcurrency as far as `python -m ops capacity` says that the pool bears it, or let callers retry"
+        ),
+    )
+
+
 def _functions_fail(seen: Evidence) -> Verdict | None:
     if not seen.errors and not seen.timeouts and not congested(seen):
         return None
@@ -310,6 +352,7 @@ def _well(seen: Evidence) -> Verdict | None:
 
 
 _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
+    _proxy_down,
     _database_full,
     _target,
     _logins,
@@ -319,6 +362,7 @@ _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
     _timeout_below_borrow,
     _slow_queries,
     _pool_is_full,
+    _throttled,
     _functions_fail,
     _well,
 )

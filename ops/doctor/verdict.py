@@ -7,6 +7,7 @@ from enum import StrEnum
 class Cause(StrEnum):
     """What can be the matter; `healthy`, `idle` and `proxy-works` are what can be said when nothing is."""
 
+    PROXY_DOWN = "proxy-down"
     DATABASE_FULL = "database-full"
     DATABASE_LOGIN = "database-login"
     DATABASE_DOWN = "database-down"
@@ -22,6 +23,7 @@ class Cause(StrEnum):
     SLOW_QUERIES = "slow-queries"
     TRANSACTIONS_TOO_LONG = "transactions-too-long"
     POOL_TOO_SMALL = "pool-too-small"
+    THROTTLED = "throttled"
     PROXY_WORKS = "proxy-works"
     UNDETERMINED = "undetermined"
     IDLE = "idle"

@@ -116,10 +116,14 @@ def _confirm(cost: str, *, yes: bool) -> None:
 def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
     if not result.phases:
         return
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(render(result))
     if as_json:
         print(json.dumps(result.as_json(), indent=2))
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(render(result))
+    except OSError as error:
+        raise _stop(f"--report {report} cannot be written: {error.strerror}; name another file", 2) from None
+    if as_json:
         return
     _console.print(table(result))
     compared = efficiency(result)

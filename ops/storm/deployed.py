@@ -16,6 +16,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from ops.aws_errors import AwsErrors, reason
 from ops.stack_outputs import StackError, stack_outputs
 
 from . import cost
@@ -70,8 +71,8 @@ class DeployedStack:
         try:
             client = boto3.client("lambda")
             return cls([_function(client.get_function_configuration(FunctionName=name)) for name in chosen], outputs)
-        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            raise StackError(f"Lambda does not show {', '.join(chosen)}: {error}") from None
+        except AwsErrors as error:
+            raise StackError(f"Lambda does not show {', '.join(chosen)}: {reason(error)}") from None
 
     @property
     def is_local(self) -> bool:

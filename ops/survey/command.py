@@ -53,6 +53,9 @@ def survey(
     """Judge existing stacks by the policy pack, from their exported state; nothing is decrypted or changed."""
     if as_json and sarif_to == "-":
         raise _stop("--json and --sarif - both print to the terminal; write one of them to a file")
+    # Before the work, which may be long.
+    if sarif_to is not None and sarif_to != "-" and not Path(sarif_to).absolute().parent.is_dir():
+        raise _stop(f"--sarif is {sarif_to}, in a folder that does not exist; make it, or name another file")
     root = checkout_root()
     try:
         environment = analysis_environment(laptop_environment(root))
@@ -70,7 +73,10 @@ def survey(
         if sarif_to == "-":
             print(document)
         else:
-            Path(sarif_to).write_text(document + "\n")
+            try:
+                Path(sarif_to).write_text(document + "\n")
+            except OSError as error:
+                raise _stop(f"--sarif {sarif_to} cannot be written: {error.strerror}; name another file") from None
     if as_json:
         print(json.dumps(as_document(surveys, errors), indent=2, ensure_ascii=False))
     elif sarif_to != "-":

@@ -38,6 +38,7 @@ def watch(
     stack: Annotated[
         str | None, typer.Option(help="Watch this Pulumi stack on AWS, with the shell's credentials.")
     ] = None,
+    proxy: Annotated[str | None, typer.Option(help="At this proxy, if the stack has several; else its first.")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="End after so long instead of at Ctrl-C.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each look; so it is where there is no terminal.")
@@ -45,13 +46,13 @@ def watch(
 ) -> None:
     """The live picture: clients, database connections under max_connections, who waits, and invocations."""
     try:
-        look, pause = _laptop() if stack is None else _deployed(stack)
+        look, pause = _laptop(proxy) if stack is None else _deployed(stack, proxy)
         looks = _looks(look, pause, seconds)
         if as_json or not _console.is_terminal:
             for seen in looks:
                 print(as_line(seen, diagnose(seen), datetime.now(UTC)), flush=True)
             return
-        picture = Picture(stack or "local")
+        picture = Picture(" ".join(filter(None, (stack or "local", proxy))))
         with Live(console=_console, refresh_per_second=4) as live:
             for seen in looks:
                 live.update(picture.update(seen, diagnose(seen)))
@@ -76,11 +77,11 @@ def _looks(look: _Look, pause: float, seconds: float | None) -> Iterator[Evidenc
         time.sleep(min(pause, left))
 
 
-def _laptop() -> tuple[_Look, float]:
-    patient = LaptopPatient.find()
+def _laptop(proxy: str | None) -> tuple[_Look, float]:
+    patient = LaptopPatient.find(proxy=proxy)
     return (lambda: patient.examine(1)), 0.0
 
 
-def _deployed(stack: str) -> tuple[_Look, float]:
-    patient = DeployedPatient.find(stack)
+def _deployed(stack: str, proxy: str | None) -> tuple[_Look, float]:
+    patient = DeployedPatient.find(stack, proxy=proxy)
     return (lambda: patient.examine(1)), _MINUTE_SECONDS

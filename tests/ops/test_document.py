@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from ops.__main__ import app
 
@@ -43,3 +44,10 @@ def test_every_example_has_options_that_there_are(example: str) -> None:
     name, *words = arguments(example)
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
     command.make_context(name, words)
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if "capacity --class" in each or "--max-conn" in each])
+def test_an_example_that_needs_no_stack_is_run(example: str) -> None:
+    done = CliRunner().invoke(app, arguments(example))
+    assert done.exit_code == 0, done.output
+    assert "environments at most" in " ".join(done.output.split())

@@ -10,6 +10,7 @@ APP = FunctionEvidence(name="app", timeout=15.0, invocations=1000, errors=0, tim
 WELL = Evidence(
     seconds=60,
     borrow_timeout=5,
+    proxy_status="available",
     target_state="AVAILABLE",
     availability=100,
     max_connections=79,
@@ -35,6 +36,7 @@ _LATE = (replace(APP, errors=120, timeouts=120),)
 _FULL: dict[str, Any] = {"connections": 59, "borrowed": 58.0, "borrow_latency": 900.0, "waiting": 200}
 
 CASES: dict[Cause, Evidence] = {
+    Cause.PROXY_DOWN: Evidence(seconds=5, proxy_status="refuses connections", functions=_FAILING),
     Cause.DATABASE_FULL: replace(WELL, database_sessions=71, target_state="UNAVAILABLE", functions=_FAILING),
     Cause.DATABASE_LOGIN: replace(WELL, target_state="UNAVAILABLE", target_reason="AUTH_FAILURE"),
     Cause.DATABASE_DOWN: replace(WELL, target_state="UNAVAILABLE", target_reason="CONNECTION_FAILED"),
@@ -52,6 +54,7 @@ CASES: dict[Cause, Evidence] = {
     Cause.SLOW_QUERIES: replace(WELL, held=9000.0, answer=8800.0, functions=_LATE),
     Cause.TRANSACTIONS_TOO_LONG: replace(WELL, **_FULL, held=2000.0, answer=30.0, functions=_LATE),
     Cause.POOL_TOO_SMALL: replace(WELL, **_FULL, held=40.0, answer=35.0, functions=_FAILING),
+    Cause.THROTTLED: replace(WELL, functions=(replace(APP, throttles=300),)),
     Cause.PROXY_WORKS: replace(WELL, functions=_LATE),
     Cause.UNDETERMINED: replace(WELL, borrow_latency=None, functions=_LATE),
     Cause.IDLE: replace(WELL, clients=0, clients_received=0, functions=()),

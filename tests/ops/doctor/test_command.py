@@ -28,8 +28,8 @@ def run(*options: str) -> Any:
 class Patient:
     """A stack with some evidence."""
 
-    def __init__(self, seen: Evidence) -> None:
-        self._seen = seen
+    def __init__(self, seen: Evidence, name: str = "orders", *, is_configured: bool = True) -> None:
+        self._seen, self.name, self.is_configured = seen, name, is_configured
 
     def examine(self, _: float) -> Evidence:
         return self._seen
@@ -47,7 +47,7 @@ def configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def laptop(monkeypatch: pytest.MonkeyPatch, cause: Cause) -> None:
-    monkeypatch.setattr(LaptopPatient, "find", lambda: Patient(CASES[cause]))
+    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: [Patient(CASES[cause])])
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -62,10 +62,40 @@ def test_the_exit_status_tells_a_finding_from_health(monkeypatch: pytest.MonkeyP
 def test_json_is_the_only_thing_on_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
     laptop(monkeypatch, Cause.POOL_TOO_SMALL)
     done = run("--json")
-    document = json.loads(done.stdout)
+    (document,) = json.loads(done.stdout)["proxies"]
     assert (document["cause"], document["finding"], done.exit_code) == ("pool-too-small", True, 1)
     assert document["evidence"]["allowed"] == 60
     assert document["drift"] == []
+
+
+def test_each_proxy_has_its_verdict_and_the_worst_is_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = [Patient(CASES[Cause.HEALTHY]), Patient(CASES[Cause.POOL_TOO_SMALL], "reports", is_configured=False)]
+    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: two)
+    # What is configured is the stack's own proxy: the other one is not measured by it.
+    monkeypatch.setattr(command, "configured", lambda _: Settings(max_connections_percent=85))
+    done = run("--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["finding"]) == (1, True)
+    assert [(each["proxy"], each["cause"], each["finding"], each["drift"]) for each in document["proxies"]] == [
+        ("orders", "healthy", False, []),
+        ("reports", "pool-too-small", True, []),
+    ]
+    assert document["proxies"][1]["notSeen"] == [
+        "no drift of reports seen: the configuration of stack local is of its own proxy"
+    ]
+    told = run().output
+    assert told.index("proxy orders") < told.index("healthy") < told.index("proxy reports") < told.index("pool-too-s")
+
+
+def test_settings_that_cannot_be_read_leave_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Down(Patient):
+        def settings(self) -> Settings:
+            raise LaptopError("the proxy orders does not answer")
+
+    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: [Down(CASES[Cause.PROXY_DOWN])])
+    done = run()
+    assert done.exit_code == 1
+    assert "the proxy's settings not seen: the proxy orders does not answer" in " ".join(done.output.split())
 
 
 def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +103,9 @@ def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(command, "configured", lambda _: Settings(max_connections_percent=50))
     done = run("--json")
     assert done.exit_code == 1
-    assert json.loads(done.stdout)["drift"][0].startswith("maxConnectionsPercent is 85 % at the proxy and 50 %")
+    assert json.loads(done.stdout)["proxies"][0]["drift"][0].startswith(
+        "maxConnectionsPercent is 85 % at the proxy and 50 %"
+    )
 
 
 def test_a_configuration_that_cannot_be_read_is_said_and_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +120,7 @@ def test_a_configuration_that_cannot_be_read_is_said_and_is_no_finding(monkeypat
 
 
 def test_a_stack_on_aws_is_shown_with_what_is_missing_and_what_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DeployedPatient, "find", lambda _: Patient(CASES[Cause.HEALTHY]))
+    monkeypatch.setattr(DeployedPatient, "find_all", lambda *_, **__: [Patient(CASES[Cause.HEALTHY])])
     done = run("--stack", "dev")
     assert done.exit_code == 1
     assert "subnet-a has 3 free addresses" in done.output
@@ -105,10 +137,10 @@ def test_a_stack_on_aws_is_shown_with_what_is_missing_and_what_was_not_seen(monk
 def test_who_cannot_look_says_why_with_status_2(
     monkeypatch: pytest.MonkeyPatch, options: list[str], patient: Any, error: Exception
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(patient, "find", fail)
+    monkeypatch.setattr(patient, "find_all", fail)
     done = run(*options)
     assert done.exit_code == 2
     assert str(error) in done.output

@@ -13,6 +13,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from ops.doctor import deployed
 from ops.doctor.cloudwatch import Function, Target, queries
 from ops.doctor.deployed import DeployedPatient
 from ops.doctor.drift import Settings, Surroundings
@@ -20,7 +21,7 @@ from ops.doctor.surroundings import admits
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
 from ops.stack_outputs import StackError
-from tests.ops.doctor.series import SERIES
+from tests.ops.doctor.series import SERIES, answer
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
 ENDPOINT = "orders.proxy-abc.eu-west-1.rds.amazonaws.com"
@@ -162,6 +163,30 @@ def test_a_row_is_named_by_what_cloudwatch_answers(cloud: dict[str, str], cause:
     assert seen.functions[0].timeout == 15
 
 
+@pytest.mark.parametrize("cause", list(SERIES))
+def test_each_row_is_named_by_the_answer_of_get_metric_data(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch, cause: Cause
+) -> None:
+    patient, client, real = DeployedPatient(OUTPUTS), boto3.client("cloudwatch"), boto3.client
+    patient._targets = [{"Type": "RDS_INSTANCE", "Role": "READ_WRITE", "TargetHealth": {"State": "AVAILABLE"}}]
+    stubber = Stubber(client)  # it refuses an answer that has not the service's shape
+    stubber.add_response("get_metric_data", answer(cause))
+    stubber.activate()
+    monkeypatch.setattr(boto3, "client", lambda name: client if name == "cloudwatch" else real(name))
+    seen = patient.examine(5, NOW)
+    assert diagnose(seen).cause is cause, seen
+    stubber.assert_no_pending_responses()
+
+
+def test_a_proxy_that_does_not_serve_is_told_by_its_status(cloud: dict[str, str]) -> None:
+    patient = DeployedPatient(OUTPUTS)
+    patient._proxy = {**patient._proxy, "Status": "incompatible-network"}
+    verdict = diagnose(patient.examine(5, publish(Cause.HEALTHY)))
+    assert verdict.cause is Cause.PROXY_DOWN
+    assert "proxy incompatible-network" in verdict.numbers
+    assert "subnets" in verdict.next_step
+
+
 def test_minutes_before_those_asked_for_and_the_unfinished_one_do_not_count(cloud: dict[str, str]) -> None:
     now = publish(Cause.POOL_TOO_SMALL)
     seen = DeployedPatient(OUTPUTS).examine(2, now)
@@ -237,6 +262,65 @@ def test_what_has_to_be_seen_and_is_not_is_said_in_a_sentence(
 ) -> None:
     with pytest.raises(StackError, match=words):
         DeployedPatient({**OUTPUTS, **change}).examine(5, NOW)
+
+
+def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rds, functions = boto3.client("rds"), boto3.client("lambda")
+    own = rds.describe_db_proxies(DBProxyName="orders")["DBProxies"][0]
+    rds.create_db_cluster(
+        DBClusterIdentifier="archive",
+        Engine="aurora-postgresql",
+        MasterUsername="m",
+        MasterUserPassword="not-a-real-one",
+    )
+    rds.create_db_proxy(
+        DBProxyName="reports",
+        EngineFamily="POSTGRESQL",
+        Auth=[{"AuthScheme": "SECRETS", "IAMAuth": "DISABLED", "SecretArn": cloud["secret"]}],
+        RoleArn=cloud["role"],
+        VpcSubnetIds=own["VpcSubnetIds"],
+    )
+    rds.register_db_proxy_targets(
+        DBProxyName="reports", TargetGroupName="default", DBInstanceIdentifiers=[], DBClusterIdentifiers=["archive"]
+    )
+    endpoint = rds.describe_db_proxies(DBProxyName="reports")["DBProxies"][0]["Endpoint"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "")
+    functions.create_function(
+        FunctionName="reports-app",
+        Runtime="python3.13",
+        Role=cloud["role"],
+        Handler="app.handler",
+        Code={"ZipFile": package.getvalue()},
+        Environment={"Variables": {"DB_HOST": endpoint}},
+    )
+    outputs = {**OUTPUTS, "functions": {"app": "orders-app", "reports": "reports-app"}}
+    monkeypatch.setattr(deployed, "stack_outputs", lambda _: outputs)
+    monkeypatch.setattr(deployed, "stack_proxies", lambda _: {"reports": endpoint, "orders": ENDPOINT})
+    try:
+        orders, reports = DeployedPatient.find_all("dev")
+        assert (orders.name, orders.is_configured, reports.name, reports.is_configured) == (
+            "orders",
+            True,
+            "reports",
+            False,
+        )
+        # `orders-app` names no proxy: it may have been meant for either.
+        seen, other = orders.examine(5, NOW), reports.examine(5, NOW)
+        assert [each.name for each in seen.functions] == ["orders-app"]
+        assert [each.name for each in other.functions] == ["orders-app", "reports-app"]
+        assert (reports.target().dimension, reports.target().identifier) == ("DBClusterIdentifier", "archive")
+        assert (seen.max_connections, other.max_connections) == (79, None)
+        assert [each.name for each in DeployedPatient.find_all("dev", proxy="reports")] == ["reports"]
+        assert DeployedPatient.find("dev").name == "orders"
+        with pytest.raises(StackError, match="RDS does not show the proxy gone: DBProxyNotFoundFault"):
+            DeployedPatient.find_all("dev", proxy="gone")
+    finally:
+        functions.delete_function(FunctionName="reports-app")
+        rds.delete_db_proxy(DBProxyName="reports")
 
 
 @pytest.mark.parametrize(

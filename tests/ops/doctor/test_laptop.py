@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.supervisor.errors import LaptopError
 from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
 from ops.doctor.laptop import LaptopPatient
@@ -114,7 +115,10 @@ class Load:
     def _call(self) -> None:
         client = client_of(self._root, "lambda")
         while not self._over.is_set():
-            invoke(client, "orders", self._event)
+            try:
+                invoke(client, "orders", self._event)
+            except client.exceptions.TooManyRequestsException:
+                time.sleep(0.02)  # as a caller does that tries again
             self._answered += 1
 
 
@@ -210,6 +214,69 @@ def test_a_function_that_is_ended_before_the_borrow_timeout(root: Path) -> None:
     with Load(root, "query", 5, 0.8, timeout=2):
         cause, why = told(root, 4)
     assert cause is Cause.TIMEOUT_BELOW_BORROW, why
+
+
+def test_each_of_two_proxies_has_its_own_verdict(root: Path) -> None:
+    pool(root, percent=4)
+    supervisor = SupervisorClient.ensure(root)
+    auth = {"authScheme": "SECRETS", "iamAuth": "DISABLED", "secretArn": (root / "secret.arn").read_text()}
+    supervisor.put("proxy", "reports", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
+    supervisor.put("target", "reports/orders", {"proxyName": "reports", "dbInstanceIdentifier": "orders"})
+    try:
+        with Load(root, "query", 8, 0.08):
+            patients = LaptopPatient.find_all(root)
+            found = {each.name: diagnose(each.examine(_LOOK_SECONDS)) for each in patients}
+        (named,) = LaptopPatient.find_all(root, proxy="reports")
+        with pytest.raises(LaptopError, match='has no proxy "other"; it has orders, reports'):
+            LaptopPatient.find(root, proxy="other")
+    finally:
+        supervisor.delete("proxy", "reports")
+    causes = {name: verdict.cause for name, verdict in found.items()}
+    # The function names the endpoint of `orders`: its waiting is not the business of `reports`.
+    assert causes == {"orders": Cause.POOL_TOO_SMALL, "reports": Cause.IDLE}, found
+    assert named.name == "reports"
+
+
+def test_callers_whom_lambda_turns_away(root: Path) -> None:
+    pool(root)
+    with Load(root, "query", 4, 0.2, reservedConcurrentExecutions=1):
+        seen = look(root)
+    verdict = diagnose(seen)
+    assert verdict.cause is Cause.THROTTLED, f"{verdict}\n{seen}"
+    assert seen.throttles > seen.invocations
+
+
+def test_a_pooler_that_is_dead_and_lives_again(root: Path) -> None:
+    pool(root)
+    file = laptop_state(root) / "proxies" / "orders" / "pgbouncer.ini"
+    kept = file.read_text()
+    file.write_text("no configuration\n")
+    try:
+        for process in _processes(file):
+            process.kill()
+        cause, why = told(root, 0.5)
+        assert cause is Cause.PROXY_DOWN, why
+    finally:
+        file.write_text(kept)
+    until(lambda: told(root, 0.2)[0] is Cause.IDLE, seconds=60)
+
+
+def test_a_role_that_may_not_connect(root: Path) -> None:
+    pool(root)
+    let_in(root, iam="REQUIRED")
+    try:
+        with Load(root, "query", 2, 0.0, environment={"DB_AUTH": "iam", "DB_PASSWORD": ""}):
+            cause, why = told(root, 4)
+    finally:
+        let_in(root, iam="DISABLED")
+    assert cause is Cause.LOGIN_REFUSED, why
+
+
+def test_failures_without_proof_that_the_proxy_shares_are_not_explained(root: Path) -> None:
+    pool(root)
+    with Load(root, "compute", 1, 0.0):
+        cause, why = told(root)
+    assert cause is Cause.UNDETERMINED, why
 
 
 def test_a_wrong_password(root: Path) -> None:

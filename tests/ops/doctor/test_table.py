@@ -57,6 +57,14 @@ def test_only_health_and_silence_are_no_findings() -> None:
         ({"functions": (replace(APP, errors=5),), "pinned": 5}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "connections": 61}, Cause.UNDETERMINED),
         ({"functions": (replace(APP, errors=5),), "pinned": None}, Cause.UNDETERMINED),
+        # Turned away, and the reason stands above: environments are busy with waiting or with slow statements.
+        ({"functions": (replace(APP, throttles=1),)}, Cause.THROTTLED),
+        ({"functions": (replace(APP, throttles=5, errors=6),)}, Cause.PROXY_WORKS),
+        ({"functions": (replace(APP, throttles=5),), "connections": 60, "borrow_latency": 200.0}, Cause.POOL_TOO_SMALL),
+        ({"functions": (replace(APP, throttles=5),), "answer": 8000.0, "held": 8100.0}, Cause.SLOW_QUERIES),
+        # While it is modified, a proxy serves.
+        ({"proxy_status": "modifying"}, Cause.HEALTHY),
+        ({"proxy_status": "incompatible-network"}, Cause.PROXY_DOWN),
         # A slow answer that nobody fails for.
         ({"answer": 8000.0, "held": 8100.0}, Cause.HEALTHY),
     ],
@@ -96,6 +104,7 @@ _functions = st.lists(
 _evidence = st.builds(
     Evidence,
     seconds=st.floats(0.1, 3600),
+    proxy_status=st.none() | st.sampled_from(["available", "modifying", "suspended", "refuses connections", "other"]),
     borrow_timeout=_numbers,
     target_state=st.none() | st.sampled_from(["AVAILABLE", "UNAVAILABLE", "REGISTERING", "UNUSED", "other"]),
     target_reason=st.none() | st.sampled_from(["AUTH_FAILURE", "PENDING_PROXY_CAPACITY", "UNREACHABLE"]),
@@ -127,7 +136,7 @@ def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
     verdict = diagnose(seen)
     assert verdict.numbers
     if verdict.cause is Cause.HEALTHY:
-        assert not seen.errors and seen.target_state in (None, "AVAILABLE")
+        assert not seen.errors and not seen.throttles and seen.target_state in (None, "AVAILABLE")
         assert (seen.borrow_latency or 0) <= 100
     if verdict.cause is Cause.PROXY_WORKS:
         assert seen.connections is not None and seen.allowed is not None and seen.clients is not None
@@ -138,7 +147,7 @@ def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
 @given(_functions)
 def test_without_a_look_at_the_proxy_there_is_only_the_symptom(functions: tuple[FunctionEvidence, ...]) -> None:
     blind = Evidence(seconds=60, functions=tuple(replace(each, connections=None) for each in functions))
-    assert diagnose(blind).cause in (Cause.UNDETERMINED, Cause.HEALTHY, Cause.IDLE)
+    assert diagnose(blind).cause in (Cause.UNDETERMINED, Cause.THROTTLED, Cause.HEALTHY, Cause.IDLE)
 
 
 def test_json_has_every_number_under_its_name() -> None:

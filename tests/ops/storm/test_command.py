@@ -87,3 +87,18 @@ def test_a_storm_that_costs_money_says_how_much_and_does_not_begin_unasked(deplo
 def test_a_confirmed_one_begins(deployed: list[str]) -> None:
     assert run("--stack", "dev", "--environments", "10", "--yes").exit_code == 0
     assert deployed == ["all"]
+
+
+def test_a_report_that_cannot_be_written_is_told_and_the_result_is_not_lost(
+    laptop: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def brief(stack: object, result: StormResult, say: object) -> None:
+        result.phases["direct"] = phase("direct", [1.0], refused=3)
+
+    monkeypatch.setattr(command, "run_storm", brief)
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    done = run("--json", "--report", str(in_the_way / "storm.html"))
+    assert done.exit_code == 2
+    assert "cannot be written: File exists; name another file" in " ".join(done.output.split())
+    assert '"phases"' in done.output

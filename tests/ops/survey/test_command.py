@@ -176,3 +176,10 @@ def test_the_sum_that_is_shown_is_the_sum_that_the_pack_judges(
     found = json.loads(survey("--json", path).stdout)["stacks"][0]["findings"]
     judged = [each for each in found if each["policy"].startswith("rds-proxy-max-connections")]
     assert bool(judged) == (total > 90)
+
+
+def test_a_folder_that_does_not_exist_is_told_before_the_work(survey: Callable[..., Result], tmp_path: Path) -> None:
+    done = survey("--sarif", "gone/found.sarif", written(tmp_path, clean()))
+    assert done.exit_code == 2
+    assert "in a folder that does not exist" in " ".join(done.output.split())
+    assert "with findings" not in done.output

@@ -57,14 +57,14 @@ def run(*options: str) -> Any:
 
 
 def test_without_a_terminal_each_look_is_a_line(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(LaptopPatient, "find", lambda: Patient(clock))
+    monkeypatch.setattr(LaptopPatient, "find", lambda **_: Patient(clock))
     done = run("--seconds", "3")
     assert done.exit_code == 0
     assert [json.loads(line)["connections"] for line in done.stdout.splitlines()] == [20, 20, 20]
 
 
 def test_cloudwatch_is_asked_once_a_minute_and_not_past_the_end(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(DeployedPatient, "find", lambda _: Patient(clock))
+    monkeypatch.setattr(DeployedPatient, "find", lambda *_, **__: Patient(clock))
     done = run("--stack", "dev", "--seconds", "90")
     assert clock.pauses == [60.0, 28.0]
     assert len(done.stdout.splitlines()) == 3
@@ -74,7 +74,7 @@ def test_cloudwatch_is_asked_once_a_minute_and_not_past_the_end(monkeypatch: pyt
 def test_it_ends_well_at_ctrl_c_and_says_so_when_the_stack_goes(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, ending: BaseException, status: int
 ) -> None:
-    monkeypatch.setattr(LaptopPatient, "find", lambda: Patient(clock, ending, looks=2))
+    monkeypatch.setattr(LaptopPatient, "find", lambda **_: Patient(clock, ending, looks=2))
     done = run("--json")
     assert done.exit_code == status
     assert len(done.stdout.splitlines()) == 2

@@ -1,0 +1,1 @@
+"""`python -m ops capacity`: how many environments a stack's proxy bears."""

@@ -1,0 +1,137 @@
+"""`python -m ops capacity`."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from lambda_rds_proxy import aurora_capacity, instance_classes
+from lambda_rds_proxy.connection_budget import ConnectionBudget, connection_budget
+from lambda_rds_proxy.engines import Engine
+from ops.stack_outputs import StackError, stack_outputs
+
+from .what_if import DUTY_CYCLES, budget_of_output, choices, reserved_concurrency
+
+_LOCAL, _PERCENT, _BAR = "local", 85, 20
+_EXAMPLES = """
+**Examples**
+
+- `python -m ops capacity`: the laptop stack, by its output connectionBudget
+- `python -m ops capacity --stack dev --json`: stack dev, for a machine to read
+- `python -m ops capacity --class db.r7g.large --function api=500 --function report=20`: before there is a stack
+- `python -m ops capacity --max-connections 400 --percent 60 --function api=150`: with a limit of one's own
+
+Exit status: 0 the clients fit or share, 1 they are unbounded or too many (less than 10 % each), 2 it could
+not look.
+"""
+_console = Console(highlight=False)
+
+
+def capacity(
+    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; local if nothing is given by hand.")] = None,
+    max_connections: Annotated[
+        int | None, typer.Option(min=1, help="By hand: max_connections of the database.")
+    ] = None,
+    instance_class: Annotated[
+        str | None, typer.Option("--class", help="By hand: the instance class, such as db.t4g.micro.")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="Of --class.")] = Engine.POSTGRESQL,
+    cluster: Annotated[bool, typer.Option("--cluster", help="--class is Aurora's.")] = False,
+    percent: Annotated[
+        int | None, typer.Option(min=1, max=100, help=f"By hand: maxConnectionsPercent; {_PERCENT} if left out.")
+    ] = None,
+    function: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CONCURRENCY", help="By hand: a function; NAME alone is unbounded. Repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
+) -> None:
+    """How many environments the proxy bears, and what another share of max_connections would change."""
+    by_hand = max_connections is not None or instance_class is not None
+    try:
+        if not by_hand and (percent is not None or function):
+            raise ValueError("--percent and --function are for numbers given by hand; add --max-connections or --class")
+        if cluster and instance_class is None:
+            raise ValueError("--cluster says of which kind --class is; add --class")
+        if by_hand and stack is not None:
+            raise ValueError(f"--stack {stack} has numbers of its own; leave it out, or --max-connections and --class")
+        if by_hand:
+            most, estimated = _most(max_connections, instance_class, engine, cluster=cluster)
+            budget = connection_budget(
+                max_connections=most,
+                percent=_PERCENT if percent is None else percent,
+                reserved_concurrency=[reserved_concurrency(each) for each in function or ()],
+            )
+        else:
+            budget, estimated = _of_stack(stack or _LOCAL), False
+    except (StackError, ValueError) as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", soft_wrap=True, markup=False)
+        raise typer.Exit(2) from None
+    if as_json:
+        document = {
+            "connectionBudget": budget.as_output(),
+            "estimated": estimated,
+            "warning": budget.warning,
+            "whatIf": [each.as_json() for each in choices(budget)],
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _tell(budget, estimated=estimated)
+    if budget.warning:
+        raise typer.Exit(1)
+
+
+capacity.__doc__ = f"{capacity.__doc__}\n{_EXAMPLES}"
+
+
+def _of_stack(stack: str) -> ConnectionBudget:
+    output = stack_outputs(stack).get("connectionBudget")
+    if output is None:
+        raise StackError(f'the stack "{stack}" has no output "connectionBudget"; run `pulumi up --stack {stack}`')
+    try:
+        return budget_of_output(output)
+    except ValueError as error:
+        raise StackError(f'the stack "{stack}" cannot be read: {error}') from None
+
+
+def _most(given: int | None, instance_class: str | None, engine: Engine, *, cluster: bool) -> tuple[int, bool]:
+    """max_connections, and whether it is an estimate of this project."""
+    if given is not None and instance_class is not None:
+        raise ValueError(f"--max-connections {given} and --class {instance_class} say the same; give one of them")
+    if instance_class is None:
+        return given or 0, False
+    if instance_class == aurora_capacity.SERVERLESS:
+        raise ValueError(f"--class {instance_class} has as many as its capacity allows; give --max-connections")
+    if cluster:
+        # Aurora MySQL's are all published; of PostgreSQL's only some.
+        postgresql = engine is Engine.POSTGRESQL
+        return aurora_capacity.max_connections(engine=engine.value, instance_class=instance_class), postgresql
+    estimate = instance_classes.is_estimate(engine=engine.value, instance_class=instance_class)
+    return instance_classes.max_connections(engine=engine.value, instance_class=instance_class), estimate
+
+
+def _tell(budget: ConnectionBudget, *, estimated: bool) -> None:
+    about = "about " if estimated else ""
+    clients = "unbounded" if budget.unbounded else f"{budget.clients:,}"
+    _console.print(
+        f"max_connections {about}{budget.max_connections:,}, the proxy may take {budget.percent} % = "
+        f"{budget.ceiling:,}; clients {clients}: [bold]{budget.verdict}[/]"
+    )
+    table = Table(title="environments at most, by the share of its time that each is in a transaction")
+    for heading in ("percent", "ceiling", "left", *(f"{share} %" for share in DUTY_CYCLES)):
+        table.add_column(heading, justify="right")
+    table.add_column("duty cycle now")
+    for each in choices(budget):
+        cells = [f"{each.percent} %", *(f"{number:,}" for number in (each.ceiling, each.left, *each.environments))]
+        row = Table.grid(padding=(0, 1))
+        if each.duty_cycle is None:
+            row.add_row("–")
+        else:
+            row.add_row(ProgressBar(total=1.0, completed=each.duty_cycle, width=_BAR), f"{each.duty_cycle:.0%}")
+        table.add_row(*cells, row, style="bold" if each.percent == budget.percent else "")
+    _console.print(table)
+    if budget.warning:
+        _console.print(f"✗ {budget.warning}", markup=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""The budget of connections under other choices. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lambda_rds_proxy.connection_budget import CONNECTIONS_PER_ENVIRONMENT, ConnectionBudget
+from lambda_rds_proxy.connection_pool import MAX_PERCENT_TOTAL
+
+# Shares of its time that a client spends in a transaction: always, half, a quarter, and the least that is comfortable.
+DUTY_CYCLES = (100, 50, 25, 10)
+_PERCENTS = (25, 50, 75, 85, MAX_PERCENT_TOTAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One share of `max_connections` for the proxy.
+
+    Attributes:
+        ceiling: database connections that the proxy may then open.
+        left: what is left of max_connections for everyone else, reserved slots included.
+        duty_cycle: of the functions as they are; None when nothing bounds them, or there are none.
+        environments: at most, for each of `DUTY_CYCLES`.
+    """
+
+    percent: int
+    ceiling: int
+    left: int
+    duty_cycle: float | None
+    environments: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """With the names of `--json`."""
+        return {
+            "percent": self.percent,
+            "ceiling": self.ceiling,
+            "left": self.left,
+            "dutyCycle": self.duty_cycle,
+            "environments": {str(share): most for share, most in zip(DUTY_CYCLES, self.environments, strict=True)},
+        }
+
+
+def choices(budget: ConnectionBudget) -> tuple[Choice, ...]:
+    """The percent as it is, among others up to the highest that the components allow."""
+    return tuple(_choice(budget, percent) for percent in sorted({*_PERCENTS, budget.percent}))
+
+
+def _choice(budget: ConnectionBudget, percent: int) -> Choice:
+    ceiling = budget.max_connections * percent // 100
+    bounded = budget.clients and not budget.unbounded
+    return Choice(
+        percent=percent,
+        ceiling=ceiling,
+        left=budget.max_connections - ceiling,
+        duty_cycle=round(min(1.0, ceiling / budget.clients), 4) if bounded else None,
+        environments=tuple(ceiling * 100 // (share * CONNECTIONS_PER_ENVIRONMENT) for share in DUTY_CYCLES),
+    )
+
+
+def budget_of_output(output: Any) -> ConnectionBudget:  # noqa: ANN401 - any JSON
+    """The budget out of a stack's output `connectionBudget`.
+
+    Raises:
+        ValueError: it has not the output's shape.
+    """
+    try:
+        duty_cycle = output["dutyCycle"]
+        return ConnectionBudget(
+            max_connections=int(output["maxConnections"]),
+            percent=int(output["percent"]),
+            ceiling=int(output["ceiling"]),
+            clients=int(output["clients"]),
+            unbounded=tuple(str(name) for name in output["unbounded"]),
+            duty_cycle=None if duty_cycle is None else float(duty_cycle),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("its output connectionBudget is not one of this program; run `pulumi up`") from None
+
+
+def reserved_concurrency(text: str) -> tuple[str, int | None]:
+    """A function as it is given by hand: NAME=CONCURRENCY, or NAME alone for one without a reserved concurrency.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    name, given, number = text.partition("=")
+    if not name or (given and not (number.isascii() and number.isdigit())):
+        raise ValueError(f'--function is "{text}"; write NAME=CONCURRENCY such as api=50, or NAME for one without')
+    return name, int(number) if given else None

@@ -1,0 +1,80 @@
+"""What `pulumi` says of a stack, and of a stack that it does not know."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.stack_outputs import StackError, stack_outputs, stack_proxies
+
+Pulumi = Callable[..., Path]
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
+    """Puts a `pulumi` on PATH that answers this, and writes down what it was asked."""
+
+    def put(answer: Any, *, problem: str = "") -> Path:
+        (tmp_path / "answer").write_text(answer if isinstance(answer, str) else json.dumps(answer))
+        (tmp_path / "problem").write_text(problem)
+        program = tmp_path / "pulumi"
+        program.write_text(
+            f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n/bin/cat {tmp_path}/answer\n'
+            f"/bin/cat {tmp_path}/problem >&2\ntest ! -s {tmp_path}/problem\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        return tmp_path / "asked"
+
+    return put
+
+
+def test_outputs_are_asked_for_without_a_prompt_and_without_secrets(pulumi: Pulumi) -> None:
+    asked = pulumi({"proxyPort": 5432})
+    assert stack_outputs("dev") == {"proxyPort": 5432}
+    assert asked.read_text().split() == ["stack", "output", "--json", "--stack", "dev", "--non-interactive"]
+
+
+def test_a_stack_that_was_never_up_has_no_outputs(pulumi: Pulumi) -> None:
+    pulumi("")
+    assert stack_outputs("dev") == {}
+
+
+def test_proxies_are_those_among_the_stacks_resources(pulumi: Pulumi) -> None:
+    kind = "aws:rds/proxy:Proxy"
+    asked = pulumi(
+        {
+            "deployment": {
+                "resources": [
+                    {"type": "pulumi:pulumi:Stack"},
+                    {"type": kind, "outputs": {"name": "orders", "endpoint": "orders.proxy-a"}},
+                    {"type": kind},
+                    {"type": "aws:rds/proxyEndpoint:ProxyEndpoint", "outputs": {"name": "ro", "endpoint": "ro.a"}},
+                    {"type": kind, "outputs": {"name": "reports", "endpoint": "reports.proxy-a"}},
+                ]
+            }
+        }
+    )
+    assert stack_proxies("dev") == {"orders": "orders.proxy-a", "reports": "reports.proxy-a"}
+    assert "--show-secrets" not in asked.read_text()
+
+
+@pytest.mark.parametrize("answer", [{}, {"deployment": None}, {"deployment": {}}])
+def test_a_stack_without_resources_has_no_proxies(pulumi: Pulumi, answer: Any) -> None:
+    pulumi(answer)
+    assert stack_proxies("dev") == {}
+
+
+@pytest.mark.parametrize("read", [stack_outputs, stack_proxies])
+def test_what_pulumi_refuses_is_told_in_its_last_sentence(pulumi: Pulumi, read: Callable[[str], Any]) -> None:
+    pulumi("", problem="warning: old\nerror: no stack named 'dev' found\n")
+    with pytest.raises(StackError, match=r"""^the stack "dev" cannot be read: no stack named 'dev' found$"""):
+        read("dev")
+
+
+def test_where_there_is_no_pulumi_the_fix_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match="make -s env"):
+        stack_outputs("dev")
