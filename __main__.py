@@ -1,5 +1,6 @@
 """Lambda → RDS Proxy → RDS: configuration in, one component, stack outputs."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lambda_rds_proxy.package import LAMBDA_PYTHON, Platform, this_machine  # no
 from lambda_rds_proxy.stack_config import StackConfig, StackConfigError, is_laptop, project_values  # noqa: E402
 
 
-def main() -> None:
+async def main() -> None:
     """Declare the stack and export what people and tools need of it."""
     everything = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.get_config_env()
     laptop = is_laptop(everything)
@@ -45,5 +46,9 @@ def main() -> None:
     pulumi.export("connectionBudget", budget.as_output())
     pulumi.export("monthlyCost", stack.monthly_cost().as_output())
 
+    # Lets every registration begin. The SDK waits for those that have begun one after the other; while none has, it
+    # goes through all outputs of all resources each time that some get known: quadratic in the number of functions.
+    await asyncio.sleep(0)
 
-main()
+
+pulumi.run(main)

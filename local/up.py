@@ -43,6 +43,10 @@ def up(root: Path) -> None:
 
 def _bring_back(root: Path) -> None:
     """After a reboot or a killed supervisor: start it again, and let Pulumi see what is gone for good."""
+    running = SupervisorClient.running(root)
+    if running is not None and running.is_outdated:
+        console.print("· the code of the laptop cloud has changed: restarting its servers, with their data")
+        running.restart()
     if not json.loads(pulumi_cli.output(root, "stack", "export")).get("deployment", {}).get("resources"):
         # The stack is new to the backend; servers of an older one (its state was removed by hand) are nobody's.
         if (laptop_state(root) / "resources.json").exists():

@@ -14,8 +14,10 @@ _LISTS = (
     "requirements-dev.in",
     "policies/requirements.in",
     "handler/requirements.in",
+    "handler/requirements-mysql.in",
     "components/requirements.in",
     "components/lambda_rds_proxy/admin_function/requirements.in",
+    "components/lambda_rds_proxy/admin_function/requirements-mysql.in",
     "local/rotation_function/requirements.in",
     "local/runtime-requirements.in",
 )

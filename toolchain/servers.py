@@ -1,4 +1,4 @@
-"""PostgreSQL, PgBouncer and libnss-wrapper: found, or installed with apt by root, or named in one command to type."""
+"""PostgreSQL, PgBouncer, MariaDB and libnss-wrapper: found, or installed with apt by root, or named in one command."""
 
 import os
 import re
@@ -53,6 +53,12 @@ def _pgbouncer() -> bool:
     return shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None
 
 
+def mariadbd() -> Path | None:
+    """The MariaDB server, for the tests of the MySQL side; Debian has it in sbin."""
+    found = shutil.which("mariadbd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    return Path(found) if found else None
+
+
 def _nss_wrapper() -> bool:
     return any(Path("/usr/lib").glob("*/libnss_wrapper.so")) or Path("/usr/lib/libnss_wrapper.so").exists()
 
@@ -65,6 +71,7 @@ def _setpriv() -> bool:
 PACKAGES: dict[str, Callable[[], bool]] = {
     "postgresql": lambda: bool(_postgresql_folders()),
     "pgbouncer": _pgbouncer,
+    "mariadb-server-core": lambda: mariadbd() is not None,
     "libnss-wrapper": _nss_wrapper,
     "util-linux": _setpriv,
 }

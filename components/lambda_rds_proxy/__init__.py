@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .database_function import DatabaseFunction as DatabaseFunction
     from .database_proxy import DatabaseProxy as DatabaseProxy
     from .database_user import DatabaseUser as DatabaseUser
+    from .monitor import Monitor as Monitor
     from .network import Network as Network
     from .proxy_verification import ProxyVerification as ProxyVerification
     from .serverless_database import ServerlessDatabase as ServerlessDatabase
@@ -23,6 +24,7 @@ COMPONENTS = {
     "DatabaseProxy": "database_proxy",
     "ProxyVerification": "proxy_verification",
     "DatabaseFunction": "database_function",
+    "Monitor": "monitor",
     "ServerlessDatabase": "serverless_database",
 }
 

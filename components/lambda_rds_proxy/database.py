@@ -1,10 +1,13 @@
 """The database: one RDS instance or an Aurora cluster, in private subnets, reachable by nobody until a rule says so."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from .adoption import AdoptedDatabase, adopting
 from .database_choices import PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
 from .engines import Engine, Profile, TargetKind
 from .names import name_if_long, physical_name
@@ -54,6 +57,8 @@ class DatabaseArgs(TypedDict):
     """Whether Performance Insights is on, kept for 7 days; default true where the class has it."""
     iam_database_authentication: NotRequired[bool]
     """Whether users may log in to the database itself with IAM; needed for iam-end-to-end; default false."""
+    adopted_database: NotRequired[AdoptedDatabase]
+    """A database that was made elsewhere and is managed here; it keeps its names, groups, master user and content."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """Tags of every resource."""
 
@@ -73,26 +78,54 @@ class Database(pulumi.ComponentResource):
                 f"({', '.join(choices.target.versions)}); AWS may refuse the target",
                 self,
             )
-        child = pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=args["network"]["vpc_id"],
-            description="database: who may reach it is stated by standalone rules",
-            tags=args.get("tags"),
-            opts=child,
-        )
-        subnets = aws.rds.SubnetGroup(name, subnet_ids=args["network"]["subnet_ids"], tags=args.get("tags"), opts=child)
+        place = self._adopted(args, choices) if "adopted_database" in args else self._new(args, choices)
         make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
-        self.reference = make(args, choices, group, subnets)
+        self.reference = make(args, choices, place)
         self.reference["max_connections"] = args.get("max_connections") or choices.max_connections
         self.reference["instance_class"] = choices.instance_class
         if "kms_key_arn" in args:
             self.reference["admin_secret_kms_key_arn"] = args["kms_key_arn"]
         self.register_outputs({"reference": self.reference})
 
-    def _instance(
-        self, args: DatabaseArgs, choices: DatabaseChoices, group: aws.ec2.SecurityGroup, subnets: aws.rds.SubnetGroup
-    ) -> DatabaseRef:
+    def _new(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            choices.name,
+            vpc_id=args["network"]["vpc_id"],
+            description="database: who may reach it is stated by standalone rules",
+            tags=args.get("tags"),
+            opts=child,
+        )
+        subnets = aws.rds.SubnetGroup(
+            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=args.get("tags"), opts=child
+        )
+        return _Place(
+            identifier=_identifier(choices.name),
+            instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
+            subnet_group_name=subnets.name,
+            security_group_ids=[group.id],
+            # A snapshot brings its own database and master user.
+            brings_content="snapshot_identifier" in args,
+        )
+
+    def _adopted(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+        adopted = args["adopted_database"]
+        members = adopted.get("instance_identifiers", [])
+        if choices.kind is TargetKind.CLUSTER and len(members) != choices.instances:
+            raise ValueError(
+                f'database "{choices.name}" has {choices.instances} instances and {len(members)} instance_identifiers; '
+                "an adopted cluster needs the identifier of each of its instances"
+            )
+        return _Place(
+            identifier=adopted["identifier"],
+            instance_identifiers=[*members],
+            subnet_group_name=adopted["subnet_group_name"],
+            security_group_ids=[*adopted["security_group_ids"]],
+            brings_content=True,
+            import_changes=adopted.get("import_changes"),
+        )
+
+    def _instance(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ParameterGroup(
             choices.name,
             family=choices.target.family(choices.version),
@@ -103,10 +136,9 @@ class Database(pulumi.ComponentResource):
             tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        restored = "snapshot_identifier" in args
         instance = aws.rds.Instance(
             choices.name,
-            identifier=_identifier(choices.name),
+            identifier=place.identifier,
             engine=choices.target.engine,
             engine_version=choices.version,
             instance_class=choices.instance_class,
@@ -114,16 +146,15 @@ class Database(pulumi.ComponentResource):
             storage_type="gp3",
             storage_encrypted=True,
             kms_key_id=args.get("kms_key_arn"),
-            # A snapshot brings its own database and master user.
             snapshot_identifier=args.get("snapshot_identifier"),
-            db_name=None if restored else choices.database_name,
-            username=None if restored else MASTER_USER,
+            db_name=None if place.brings_content else choices.database_name,
+            username=None if place.brings_content else MASTER_USER,
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.get("kms_key_arn"),
             port=args.get("port"),
-            db_subnet_group_name=subnets.name,
+            db_subnet_group_name=place.subnet_group_name,
             parameter_group_name=parameters.name,
-            vpc_security_group_ids=[group.id],
+            vpc_security_group_ids=place.security_group_ids,
             publicly_accessible=False,
             iam_database_authentication_enabled=args.get("iam_database_authentication", False),
             enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
@@ -137,7 +168,7 @@ class Database(pulumi.ComponentResource):
             auto_minor_version_upgrade=True,
             apply_immediately=not choices.prod,
             tags=args.get("tags"),
-            opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
+            opts=self._options(choices, choices.name, place.identifier, place),
         )
         return {
             "engine": choices.engine,
@@ -147,13 +178,11 @@ class Database(pulumi.ComponentResource):
             "port": instance.port,
             "database_name": choices.database_name,
             "resource_id": instance.resource_id,
-            "security_group_id": group.id,
-            "admin_secret_arn": instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn or ""),
+            "security_group_id": place.security_group_ids[0],
+            "admin_secret_arn": instance.master_user_secrets.apply(_secret_arn),
         }
 
-    def _cluster(
-        self, args: DatabaseArgs, choices: DatabaseChoices, group: aws.ec2.SecurityGroup, subnets: aws.rds.SubnetGroup
-    ) -> DatabaseRef:
+    def _cluster(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ClusterParameterGroup(
             choices.name,
             family=choices.target.family(choices.version),
@@ -164,17 +193,16 @@ class Database(pulumi.ComponentResource):
             tags=args.get("tags"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        restored = "snapshot_identifier" in args
         cluster = aws.rds.Cluster(
             choices.name,
-            cluster_identifier=_identifier(choices.name),
+            cluster_identifier=place.identifier,
             engine=choices.target.engine,
             engine_version=choices.version,
             storage_encrypted=True,
             kms_key_id=args.get("kms_key_arn"),
             snapshot_identifier=args.get("snapshot_identifier"),
-            database_name=None if restored else choices.database_name,
-            master_username=None if restored else MASTER_USER,
+            database_name=None if place.brings_content else choices.database_name,
+            master_username=None if place.brings_content else MASTER_USER,
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.get("kms_key_arn"),
             port=args.get("port"),
@@ -183,9 +211,9 @@ class Database(pulumi.ComponentResource):
             )
             if choices.capacity
             else None,
-            db_subnet_group_name=subnets.name,
+            db_subnet_group_name=place.subnet_group_name,
             db_cluster_parameter_group_name=parameters.name,
-            vpc_security_group_ids=[group.id],
+            vpc_security_group_ids=place.security_group_ids,
             iam_database_authentication_enabled=args.get("iam_database_authentication", False),
             enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
             backup_retention_period=choices.backup_days,
@@ -195,25 +223,25 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
             tags=args.get("tags"),
-            opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
+            opts=self._options(choices, choices.name, place.identifier, place),
         )
         members = [
             aws.rds.ClusterInstance(
                 f"{choices.name}-{index}",
-                identifier=_identifier(f"{choices.name}-{index}"),
+                identifier=member,
                 cluster_identifier=cluster.id,
                 engine=aws.rds.EngineType(choices.target.engine),
                 engine_version=choices.version,
                 instance_class=choices.instance_class,
-                db_subnet_group_name=subnets.name,
+                db_subnet_group_name=place.subnet_group_name,
                 publicly_accessible=False,
                 **_performance_insights(args, choices),
                 auto_minor_version_upgrade=True,
                 apply_immediately=not choices.prod,
                 tags=args.get("tags"),
-                opts=pulumi.ResourceOptions(parent=self, protect=choices.prod or None),
+                opts=self._options(choices, f"{choices.name}-{index}", member, place),
             )
-            for index in range(choices.instances)
+            for index, member in enumerate(place.instance_identifiers)
         ]
 
         def when_ready(value: pulumi.Output[str]) -> pulumi.Output[str]:
@@ -228,10 +256,28 @@ class Database(pulumi.ComponentResource):
             "port": cluster.port,
             "database_name": choices.database_name,
             "resource_id": cluster.cluster_resource_id,
-            "security_group_id": group.id,
-            "admin_secret_arn": cluster.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn or ""),
+            "security_group_id": place.security_group_ids[0],
+            "admin_secret_arn": cluster.master_user_secrets.apply(_secret_arn),
             "readers": choices.instances - 1,
         }
+
+    def _options(
+        self, choices: DatabaseChoices, name: str, identifier: str | None, place: "_Place"
+    ) -> pulumi.ResourceOptions:
+        own = pulumi.ResourceOptions(parent=self, protect=choices.prod or None)
+        return adopting("database", name, identifier or name, place.import_changes, own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice."""
+
+    identifier: str | None
+    instance_identifiers: Sequence[str | None]
+    subnet_group_name: pulumi.Input[str]
+    security_group_ids: list[pulumi.Input[str]]
+    brings_content: bool
+    import_changes: Sequence[str] | None = None
 
 
 def _performance_insights(args: DatabaseArgs, choices: DatabaseChoices) -> dict[str, Any]:
@@ -242,6 +288,11 @@ def _performance_insights(args: DatabaseArgs, choices: DatabaseChoices) -> dict[
         "performance_insights_retention_period": PERFORMANCE_INSIGHTS_DAYS,
         "performance_insights_kms_key_id": args.get("kms_key_arn"),
     }
+
+
+def _secret_arn(secrets: Sequence[Any]) -> str:
+    """An adopted database may have none before its first update, which lets RDS manage the password."""
+    return str(secrets[0].secret_arn or "") if secrets else ""
 
 
 def _identifier(name: str) -> str | None:

@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 
 from .engines import Auth, Engine, Profile
-from .iam_policies import allow, connect_arn, policy, use_secret
-from .lambda_function import VpcFunction
-from .package import LAMBDA_PYTHON, Platform, build_package
-from .references import NetworkRef, ProxyRef
+from .iam_policies import allow, connect_arn, policy, region_of, use_secret
+from .lambda_function import VpcFunction, packaged
+from .package import LAMBDA_PYTHON, Platform
+from .references import FunctionRef, NetworkRef, ProxyRef
 
 
 class DatabaseFunctionArgs(TypedDict):
@@ -21,7 +21,7 @@ class DatabaseFunctionArgs(TypedDict):
     proxy: ProxyRef
     """What it connects to."""
     path: str
-    """Folder with its source and, if any, a hash-locked requirements.txt."""
+    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL)."""
     handler: NotRequired[str]
     """module.function; default app.handler."""
     memory: NotRequired[int]
@@ -55,6 +55,8 @@ class DatabaseFunction(pulumi.ComponentResource):
     """Name of the function, for `aws lambda invoke`."""
     function_arn: pulumi.Output[str]
     """ARN of the function, for triggers."""
+    reference: FunctionRef
+    """The function, for a Monitor."""
 
     def __init__(self, name: str, args: DatabaseFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:DatabaseFunction", name, {}, opts)
@@ -78,18 +80,20 @@ class DatabaseFunction(pulumi.ComponentResource):
         grant = aws.iam.RolePolicy(
             f"{name}-connect",
             role=function.role.name,
-            policy=grant_connect(proxy, component=self),
+            policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(Path(args["path"]), target=target, say=lambda text: pulumi.log.info(text, self))
+        engine = Engine(proxy["engine"]).value
+        archive = packaged(Path(args["path"]), target=target, engine=engine, component=self)
+        timeout = args.get("timeout", 15)
         resource = function.create(
             description="uses the database through RDS Proxy",
-            archive=str(archive),
+            archive=archive,
             handler=args.get("handler", "app.handler"),
             target=target,
             memory=args.get("memory", 256),
-            timeout=args.get("timeout", 15),
+            timeout=timeout,
             network=args["network"],
             security_group_ids=[proxy["client_security_group_id"]],
             environment={**connection_environment(proxy), **args.get("environment", {})},
@@ -98,7 +102,16 @@ class DatabaseFunction(pulumi.ComponentResource):
         )
         self.function_name = resource.name
         self.function_arn = resource.arn
-        self.register_outputs({"function_name": self.function_name, "function_arn": self.function_arn})
+        self.reference = {"name": resource.name, "log_group_name": function.log_group.name, "timeout": timeout}
+        if "reserved_concurrency" in args:
+            self.reference["reserved_concurrency"] = args["reserved_concurrency"]
+        self.register_outputs(
+            {
+                "function_name": self.function_name,
+                "function_arn": self.function_arn,
+                "reference": self.reference,
+            }
+        )
 
 
 def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:
@@ -119,19 +132,19 @@ def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:
     return environment
 
 
-def grant_connect(proxy: ProxyRef, *, component: pulumi.Resource) -> pulumi.Output[str]:
+def grant_connect(proxy: ProxyRef) -> pulumi.Output[str]:
     """The policy a client of a proxy needs: to read the one secret, or to connect as the one user on `prx-…`."""
-    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=component)).region
+    # The region is that of what is granted: with any number of functions nobody asks AWS for it.
     if Auth(proxy["auth"]) is Auth.SECRET:
-        return pulumi.Output.all(proxy["secret_arn"], region, proxy.get("secret_kms_key_arn")).apply(
-            lambda known: policy(use_secret(known[0], region=known[1], key_arn=known[2]))
+        return pulumi.Output.all(proxy["secret_arn"], proxy.get("secret_kms_key_arn")).apply(
+            lambda known: policy(use_secret(known[0], region=region_of(known[0]), key_arn=known[1]))
         )
-    return pulumi.Output.all(proxy["arn"], region, proxy["id"]).apply(
+    return pulumi.Output.all(proxy["arn"], proxy["id"]).apply(
         lambda known: policy(
             [
                 allow(
                     ["rds-db:connect"],
-                    connect_arn(known[0], region=known[1], resource_id=known[2], user=proxy["user"]),
+                    connect_arn(known[0], region=region_of(known[0]), resource_id=known[1], user=proxy["user"]),
                 )
             ]
         )

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from .adoption import AdoptedProxy, adopting
 from .connection_pool import ConnectionPool, check_total_percent
 from .debug_logging import is_wanted
 from .engines import ENGINES, Auth, Engine, EngineFacts, Profile, TargetKind
@@ -60,6 +61,8 @@ class DatabaseProxyArgs(TypedDict):
     """What other proxies of the same database already take, in percent; default 0."""
     reader_endpoint: NotRequired[bool]
     """Whether a cluster with readers gets a read-only endpoint; default false."""
+    adopted_proxy: NotRequired[AdoptedProxy]
+    """A proxy that was made elsewhere and is managed here; it keeps its name, its endpoint and its target."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs are kept."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
@@ -83,7 +86,8 @@ class DatabaseProxy(pulumi.ComponentResource):
         _check_users(name, users)
         password_type = _password_type(name, args, facts)
         tags = args.get("tags")
-        proxy_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
+        adopted = args.get("adopted_proxy")
+        proxy_name = adopted["name"] if adopted else physical_name(pulumi.get_project(), pulumi.get_stack(), name)
 
         # Before the proxy: RDS makes a log group without retention otherwise.
         log_group = aws.cloudwatch.LogGroup(
@@ -93,7 +97,9 @@ class DatabaseProxy(pulumi.ComponentResource):
             or LOG_RETENTION_DAYS[Profile(args.get("profile", Profile.DEV))],
             kms_key_id=args.get("log_kms_key_arn"),
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=_adopting(
+                f"{name}-log-group", f"/aws/rds/proxy/{proxy_name}", adopted, pulumi.ResourceOptions(parent=self)
+            ),
         )
         group, clients = self._security_groups(name, args, users, facts.port)
         role, role_policy = self._role(name, database, users, tags)
@@ -110,14 +116,20 @@ class DatabaseProxy(pulumi.ComponentResource):
             default_auth_scheme="IAM_AUTH" if _is_any(users, Auth.IAM_END_TO_END) else "NONE",
             auths=[_auth(user, password_type) for user in users if "secret_arn" in user] or None,
             tags=tags,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[log_group, role_policy],
-                # The name is ours (its log group carries it), so a replacement cannot stand beside what it replaces.
-                delete_before_replace=True,
+            opts=_adopting(
+                f"{name}-proxy",
+                proxy_name,
+                adopted,
+                pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[log_group, role_policy],
+                    # The name is ours (its log group carries it), so a replacement cannot stand beside what it
+                    # replaces.
+                    delete_before_replace=True,
+                ),
             ),
         )
-        target = self._target(name, proxy, pool, database)
+        target = self._target(name, proxy, pool, database, adopted)
         reader = self._reader_endpoint(name, proxy, args, group) if args.get("reader_endpoint", False) else None
         self.references = {
             user["user"]: _reference(proxy, target, database, user, group=group, clients=clients, reader=reader)
@@ -208,7 +220,12 @@ class DatabaseProxy(pulumi.ComponentResource):
         return role, role_policy
 
     def _target(
-        self, name: str, proxy: aws.rds.Proxy, pool: ConnectionPool, database: DatabaseRef
+        self,
+        name: str,
+        proxy: aws.rds.Proxy,
+        pool: ConnectionPool,
+        database: DatabaseRef,
+        adopted: AdoptedProxy | None,
     ) -> aws.rds.ProxyTarget:
         """The pool's settings and the database behind it."""
         # A new proxy has neither pool settings nor a target, and nothing in their own inputs says so.
@@ -223,7 +240,7 @@ class DatabaseProxy(pulumi.ComponentResource):
                 init_query=pool.init_query,
                 session_pinning_filters=list(pool.session_pinning_filters) or None,
             ),
-            opts=with_proxy,
+            opts=_adopting(f"{name}-target-group", adopted["name"] if adopted else "", adopted, with_proxy),
         )
         cluster = TargetKind(database["kind"]) is TargetKind.CLUSTER
         return aws.rds.ProxyTarget(
@@ -232,7 +249,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             target_group_name=target_group.name,
             db_cluster_identifier=database["identifier"] if cluster else None,
             db_instance_identifier=None if cluster else database["identifier"],
-            opts=with_proxy,
+            opts=_adopting(f"{name}-target", _target_id(adopted, cluster) if adopted else "", adopted, with_proxy),
         )
 
     def _reader_endpoint(
@@ -260,6 +277,17 @@ class DatabaseProxy(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True),
         )
         return endpoint.endpoint
+
+
+def _adopting(
+    name: str, import_id: str, adopted: AdoptedProxy | None, opts: pulumi.ResourceOptions
+) -> pulumi.ResourceOptions:
+    return adopting("proxy", name, import_id, adopted.get("import_changes") if adopted else None, opts)
+
+
+def _target_id(adopted: AdoptedProxy, cluster: bool) -> str:
+    kind = "TRACKED_CLUSTER" if cluster else "RDS_INSTANCE"
+    return f"{adopted['name']}/default/{kind}/{adopted['target_identifier']}"
 
 
 def _reference(

@@ -13,12 +13,12 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from .admin_function.bootstrap_sql import bootstrap_sql
+from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
 from .database import MASTER_USER
 from .engines import ENGINES, Auth, Engine, Profile
 from .iam_policies import policy, use_secret
-from .lambda_function import VpcFunction
-from .package import LAMBDA_PYTHON, Platform, build_package
+from .lambda_function import VpcFunction, packaged
+from .package import LAMBDA_PYTHON, Platform
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef
 from .secret_rotation import MOST_DAYS, rotate
 from .security_rules import allow as allow_port
@@ -47,8 +47,7 @@ class DatabaseUserArgs(TypedDict):
     admin: NotRequired[DatabaseUserRef]
     """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
     bootstrap: NotRequired[bool]
-    """Whether to make the user; when false, when the database has no admin secret, or for MySQL, which the admin
-    function does not speak, the SQL is printed; default true."""
+    """Whether to make the user; if not, or without an admin secret, the SQL is printed; default true."""
     profile: NotRequired[Profile]
     """dev (default) or prod: how long logs and a deleted secret are kept."""
     python: NotRequired[str]
@@ -85,7 +84,7 @@ class DatabaseUser(pulumi.ComponentResource):
             if "secret_kms_key_arn" in args:
                 self.reference["secret_kms_key_arn"] = args["secret_kms_key_arn"]
         admin_secret_arn = args["database"].get("admin_secret_arn")
-        if args.get("bootstrap", True) and admin_secret_arn is not None and ENGINES[engine].makes_users:
+        if args.get("bootstrap", True) and admin_secret_arn is not None:
             self._bootstrap(name, args, secret, admin_secret_arn)
         else:
             self._say_what_to_do(args["database"], user, auth)
@@ -189,11 +188,11 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = build_package(_ADMIN_FUNCTION, target=target, say=lambda text: pulumi.log.info(text, self))
+        archive = packaged(_ADMIN_FUNCTION, target=target, engine=Engine(database["engine"]).value, component=self)
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",
-            archive=str(archive),
-            handler="app.handler",
+            archive=archive,
+            handler="database_admin.app.handler",
             target=target,
             memory=256,
             timeout=_TIMEOUT_SECONDS,

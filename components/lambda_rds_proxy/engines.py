@@ -77,7 +77,7 @@ class EngineFacts:
     database's own), `tls` the parameter that makes the server refuse plain text and its value,
     `client_password_auth_types` what a proxy of the family accepts, the default first, `session_pinning_filters` what
     it can be told to ignore, `rotation_application` AWS's single-user rotation function, `longest_user` how many
-    characters a user's name may have, `makes_users` whether the admin function speaks the engine's protocol.
+    characters a user's name may have.
     """
 
     instance: TargetFacts
@@ -89,7 +89,6 @@ class EngineFacts:
     session_pinning_filters: tuple[str, ...]
     rotation_application: str
     longest_user: int
-    makes_users: bool
 
     def target(self, kind: TargetKind) -> TargetFacts:
         """The facts of an instance or a cluster."""
@@ -125,7 +124,6 @@ ENGINES: Mapping[Engine, EngineFacts] = {
         session_pinning_filters=(),
         rotation_application="SecretsManagerRDSPostgreSQLRotationSingleUser",
         longest_user=63,
-        makes_users=True,
     ),
     Engine.MYSQL: EngineFacts(
         instance=TargetFacts(
@@ -156,6 +154,5 @@ ENGINES: Mapping[Engine, EngineFacts] = {
         session_pinning_filters=("EXCLUDE_VARIABLE_SETS",),
         rotation_application="SecretsManagerRDSMySQLRotationSingleUser",
         longest_user=32,
-        makes_users=False,
     ),
 }

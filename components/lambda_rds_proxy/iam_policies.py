@@ -58,3 +58,8 @@ def connect_arn(any_arn: str, *, region: str, resource_id: str, user: str) -> st
     """
     _, partition, _, _, account, *_ = any_arn.split(":")
     return f"arn:{partition}:rds-db:{region}:{account}:dbuser:{resource_id}/{user}"
+
+
+def region_of(regional_arn: str) -> str:
+    """The region in an ARN of something regional, such as a proxy or a secret; an IAM role's ARN has none."""
+    return regional_arn.split(":")[3]

@@ -1,12 +1,14 @@
 """A Lambda function in the VPC with a log group and a role of its own: what the admin function and yours share."""
 
+from pathlib import Path
+
 import pulumi
 import pulumi_aws as aws
 
 from .engines import Profile
 from .iam_policies import allow, assume_role_policy, policy
 from .names import name_if_long, physical_name
-from .package import Platform
+from .package import PackageError, Platform, build_package
 from .references import NetworkRef
 
 LOG_RETENTION_DAYS = {Profile.DEV: 14, Profile.PROD: 90}
@@ -22,6 +24,20 @@ _NETWORK_INTERFACE_ACTIONS = [
 ]
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+def packaged(source: Path, *, target: Platform, engine: str, component: pulumi.Resource) -> str:
+    """The path of the zip of a function's folder; built if it is not there yet, which is said.
+
+    Raises:
+        pulumi.RunError: it cannot be built; a sentence, not a traceback.
+    """
+    try:
+        return str(
+            build_package(source, target=target, engine=engine, say=lambda text: pulumi.log.info(text, component))
+        )
+    except PackageError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 class VpcFunction:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .aurora_capacity import SERVERLESS
+from .cloudwatch_metrics import OF_THE_HANDLER
 from .engines import TargetKind
 from .instance_classes import vcpus
 
@@ -16,7 +17,9 @@ from .instance_classes import vcpus
 # in two tables that others took from AWS's price list (terraform-provider-aws, internal/service/rds, instance classes
 # of its tests, 2024-02; a reader of the bulk price list, 2026), and only classes that cost the same with PostgreSQL and
 # MySQL are here. Aurora, Standard: a public table of both editions, 2026. Storage: "RDS pricing calculator" (usage.ai,
-# June 2026). Proxy, endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing.
+# June 2026). Proxy, endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing. CloudWatch:
+# aws.amazon.com/cloudwatch/pricing as several guides of 2026 quote it. An account's free tier (10 alarm metrics, 10
+# custom metrics, 3 dashboards) is not taken off: other stacks may have used it.
 AS_OF = "2026-06"
 REGION = "us-east-1"
 HOURS = 730  # AWS's own month
@@ -50,6 +53,9 @@ _AURORA_ACU_HOUR = 0.12
 _PROXY_VCPU_HOUR, _PROXY_LEAST_VCPUS = 0.015, 2
 _PROXY_ACU_HOUR, _PROXY_LEAST_ACUS = 0.015, 8
 _ENDPOINT_ZONE_HOUR = 0.01
+_ALARM_METRIC_MONTH, _COMPOSITE_ALARM_MONTH = 0.10, 0.50
+_DASHBOARD_MONTH = 3.00
+_CUSTOM_METRIC_MONTH = 0.30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +92,10 @@ def monthly_cost(
     proxy_endpoints: int,
     secrets_endpoint: bool,
     zones: int,
+    metrics_of_alarms: int,
+    functions: int,
 ) -> MonthlyCost:
-    """The cost of one proxy, its database when it is new, and the interface endpoints.
+    """The cost of one proxy, its database when it is new, the interface endpoints, and what watches them.
 
     Args:
         kind: what stands behind the proxy.
@@ -100,6 +108,8 @@ def monthly_cost(
         proxy_endpoints: beside the default one, which costs nothing.
         secrets_endpoint: whether this stack makes an interface endpoint for Secrets Manager.
         zones: availability zones that endpoints stand in.
+        metrics_of_alarms: metrics that alarms read, beside one composite alarm and one dashboard.
+        functions: functions with the handler's metrics, each paid for the hours in which it publishes them.
     """
     lines: dict[str, float | None] = {}
     if new_database:
@@ -117,6 +127,11 @@ def monthly_cost(
         lines["readerEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones * proxy_endpoints)
     if secrets_endpoint:
         lines["secretsEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones)
+    lines["alarms"] = round(_ALARM_METRIC_MONTH * metrics_of_alarms + _COMPOSITE_ALARM_MONTH, 2)
+    lines["dashboard"] = _DASHBOARD_MONTH
+    if functions:
+        # The handler's own, and the timeouts that a filter counts.
+        lines["customMetrics"] = round(_CUSTOM_METRIC_MONTH * functions * (len(OF_THE_HANDLER) + 1), 2)
     return MonthlyCost(lines=MappingProxyType(lines))
 
 

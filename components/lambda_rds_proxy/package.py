@@ -1,10 +1,12 @@
 """Builds a function's zip: once per content, the same bytes on every machine.
 
 Entries are stored, not deflated (zlib builds differ), with a fixed time, mode and order. Wheels come from the source's
-hash-locked `requirements.txt`, for the function's Python and architecture whatever machine builds it. So a laptop and
+hash-locked list, for the function's Python and architecture whatever machine builds it. So a laptop and
 CI hand Pulumi the same archive, and a warm preview touches no network.
 """
 
+import errno
+import functools
 import hashlib
 import os
 import platform as machine
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +28,9 @@ _WHEEL_PLATFORMS = {
 }
 _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # What a source folder may hold that does not belong in the package.
-_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements\.(in|txt))(/|$)")
+_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements[^/]*\.(in|txt))(/|$)")
 _PIP_TIMEOUT_SECONDS = 300
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PackageError(RuntimeError):
@@ -62,33 +65,63 @@ def cache_folder() -> Path:
 
 
 def build_package(
-    source: Path, *, target: Platform, cache: Path | None = None, say: Callable[[str], None] = lambda _: None
+    source: Path,
+    *,
+    target: Platform,
+    engine: str = "postgresql",
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """The zip of `source` and its locked requirements for `target`; built only if this content never was.
 
     Args:
-        source: folder whose files stand at the zip's root; `requirements.txt` in it lists the wheels, with hashes.
+        source: folder whose files stand at the zip's root; a list in it names the wheels, with hashes.
         target: Python and architecture the wheels are for.
+        engine: whose driver is needed: the list is `requirements-<engine>.txt` if there is one, else
+            `requirements.txt`.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
     Raises:
-        PackageError: the folder is missing, the list is not locked, or a wheel cannot be had.
+        PackageError: the folder is missing, the list is not locked, a wheel cannot be had, or the disk is full.
     """
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
     cache = cache or cache_folder()
-    requirements = source / "requirements.txt"
+    try:
+        return _built(source, _requirements(source, engine), target, cache, say)
+    except OSError as error:
+        raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
+
+
+def _built(source: Path, requirements: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
-    entries = dict(_source_entries(source))
-    if wheels is not None:
-        for name, path in _tree(wheels):
-            entries.setdefault(name, path)  # the source wins over a wheel, as an earlier sys.path entry would
-    archive = cache / "packages" / f"{_digest(entries)}.zip"
+    files = _of_wheels(wheels) if wheels is not None else {}
+    # The source wins over a wheel, as an earlier sys.path entry would.
+    files = {**files, **{name: _File.read(path) for name, path in _source_entries(source)}}
+    archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
-        _write(archive, entries)
+        _write(archive, {name: file.path for name, file in files.items()})
     return archive
+
+
+def _reason(error: OSError, cache: Path) -> str:
+    if error.errno in _FULL:
+        return _full_disk(cache)
+    where = f" ({error.filename})" if error.filename else ""
+    return (
+        f"{error.strerror or error}{where}; give it to the account you use, or set XDG_CACHE_HOME to a folder of yours"
+    )
+
+
+def _full_disk(cache: Path) -> str:
+    return f"the disk of {cache} is full; free some space, or set XDG_CACHE_HOME to a folder with more"
+
+
+def _requirements(source: Path, engine: str) -> Path:
+    own = source / f"requirements-{engine}.txt"
+    return own if own.is_file() else source / "requirements.txt"
 
 
 def _source_entries(source: Path) -> Iterator[tuple[str, Path]]:
@@ -101,10 +134,28 @@ def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def _digest(entries: dict[str, Path]) -> str:
+@dataclass(frozen=True)
+class _File:
+    """A file and the SHA-256 of what stands in it."""
+
+    path: Path
+    digest: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> "_File":
+        return cls(path, hashlib.sha256(path.read_bytes()).digest())
+
+
+@functools.cache
+def _of_wheels(folder: Path) -> Mapping[str, _File]:
+    """Unpacked wheels never change, so the functions of a stack that share them have them read once."""
+    return {name: _File.read(path) for name, path in _tree(folder)}
+
+
+def _digest(files: Mapping[str, _File]) -> str:
     whole = hashlib.sha256(b"package format 1\0")
-    for name in sorted(entries):
-        whole.update(name.encode() + b"\0" + hashlib.sha256(entries[name].read_bytes()).digest())
+    for name in sorted(files):
+        whole.update(name.encode() + b"\0" + files[name].digest)
     return whole.hexdigest()[:32]
 
 
@@ -168,6 +219,8 @@ def _download(requirements: Path, target: Platform, folder: Path) -> None:
             f"pip did not download the wheels of {requirements} within {_PIP_TIMEOUT_SECONDS} s; check the network"
         ) from None
     if done.returncode:
+        if any(os.strerror(number) in done.stderr for number in _FULL):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise PackageError(
             f"pip could not download the wheels of {requirements} for {target.runtime} on "

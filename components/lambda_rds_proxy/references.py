@@ -104,3 +104,16 @@ class ProxyRef(TypedDict):
     """Security group of the proxy."""
     client_security_group_id: pulumi.Input[str]
     """Security group that the proxy admits: give it to whatever connects."""
+
+
+class FunctionRef(TypedDict):
+    """A function that uses a proxy, as a Monitor watches it."""
+
+    name: pulumi.Input[str]
+    """Name of the function."""
+    log_group_name: pulumi.Input[str]
+    """Its log, in Lambda's text format: a filter counts timeouts there."""
+    timeout: int
+    """Seconds after which Lambda ends an invocation."""
+    reserved_concurrency: NotRequired[int]
+    """How many environments may run at once, if it is reserved."""

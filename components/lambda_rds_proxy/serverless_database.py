@@ -1,11 +1,11 @@
 """Lambda → RDS Proxy → RDS as one component: the order in which the others are put together."""
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict, cast
+from typing import cast
 
 import pulumi
-import pulumi_aws as aws
 
+from .adoption import fail_preview_after
 from .aurora_capacity import LOWEST_ACU
 from .connection_budget import ConnectionBudget, connection_budget
 from .connection_pool import ConnectionPool
@@ -14,147 +14,16 @@ from .database_function import DatabaseFunction, DatabaseFunctionArgs
 from .database_proxy import DatabaseProxy, DatabaseProxyArgs
 from .database_user import DatabaseUser, DatabaseUserArgs
 from .engines import ENGINES, Auth, Engine, Profile, TargetKind
+from .monitor import Monitor, MonitorArgs
 from .monthly_cost import MonthlyCost, monthly_cost
 from .network import ZONES, Network, NetworkArgs
 from .proxy_verification import ProxyVerification
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
-
-
-class FunctionArgs(TypedDict):
-    """One function of a ServerlessDatabase; see DatabaseFunctionArgs."""
-
-    name: str
-    """Logical name, unique among the functions."""
-    path: str
-    """Folder with its source."""
-    user: NotRequired[str]
-    """Which user it connects as; default the application's user."""
-    handler: NotRequired[str]
-    """module.function; default app.handler."""
-    memory: NotRequired[int]
-    """MB; default 256."""
-    timeout: NotRequired[int]
-    """Seconds, above the borrow timeout; default 15."""
-    reserved_concurrency: NotRequired[int]
-    """How many environments may run at once."""
-    architecture: NotRequired[str]
-    """arm64 (default) or x86_64."""
-    environment: NotRequired[dict[str, str]]
-    """More environment variables."""
-    tracing: NotRequired[bool]
-    """Whether X-Ray traces it; default false."""
-
-
-class UserArgs(TypedDict):
-    """One more user of the database, with its own secret and grants."""
-
-    name: str
-    """Name of the user."""
-    auth: NotRequired[Auth]
-    """iam (default), iam-end-to-end or secret."""
-
-
-class ServerlessDatabaseArgs(TypedDict):
-    """Everything has a default but the functions; names and meanings are those of the parts' own arguments."""
-
-    functions: list[FunctionArgs]
-    """The functions that use the database."""
-    profile: NotRequired[Profile]
-    """dev (default), or prod: protects what holds data."""
-    database: NotRequired[DatabaseRef]
-    """An existing database, with its max_connections; the arguments of a new one are then left out."""
-    engine: NotRequired[Engine]
-    """postgresql (default) or mysql."""
-    engine_version: NotRequired[str]
-    """Version of the engine; the default is pinned."""
-    kind: NotRequired[TargetKind]
-    """instance (default) or cluster."""
-    instance_class: NotRequired[str]
-    """DB instance class, or db.serverless; default db.t4g.micro, of a cluster db.t4g.medium."""
-    instances: NotRequired[int]
-    """Instances of a cluster; default 1, prod 2."""
-    min_capacity: NotRequired[float]
-    """Lowest capacity of db.serverless in ACU; default 0.5."""
-    max_capacity: NotRequired[float]
-    """Highest capacity of db.serverless in ACU; default 4."""
-    storage_gib: NotRequired[int]
-    """Storage of an instance in GiB; default 20."""
-    database_name: NotRequired[str]
-    """Database of the application; default app_db."""
-    port: NotRequired[int]
-    """Port of the database; default the engine's own."""
-    max_connections: NotRequired[int]
-    """Overrides what RDS derives from the instance class."""
-    parameters: NotRequired[dict[str, str]]
-    """More parameters of the server."""
-    backup_retention_days: NotRequired[int]
-    """Days of automated backups; default 1, prod 7."""
-    snapshot_identifier: NotRequired[str]
-    """Snapshot to restore from, for as long as the database lives."""
-    kms_key_arn: NotRequired[str]
-    """Customer managed key of storage and secrets; default AWS's own keys."""
-    performance_insights: NotRequired[bool]
-    """Whether Performance Insights is on; default true where the class has it."""
-    database_user: NotRequired[str]
-    """User of the application; default app."""
-    auth: NotRequired[Auth]
-    """iam (default), iam-end-to-end or secret."""
-    users: NotRequired[list[UserArgs]]
-    """More users, for functions that are not to share the application's."""
-    rotation_days: NotRequired[int]
-    """Days after which every user's password is changed; default never."""
-    vpc_cidr: NotRequired[str]
-    """IPv4 network of a new VPC; default 10.0.0.0/16."""
-    zones: NotRequired[int]
-    """Availability zones of a new VPC, 2–6; default 2."""
-    vpc_id: NotRequired[str]
-    """Existing VPC, with subnet_ids."""
-    subnet_ids: NotRequired[list[str]]
-    """At least two subnets of the existing VPC, in different zones."""
-    secrets_endpoint: NotRequired[bool]
-    """Whether an endpoint for Secrets Manager is made; default: in a new VPC, when something there reads a secret."""
-    secrets_endpoint_security_group_id: NotRequired[str]
-    """Security group of the endpoint that an existing VPC has already."""
-    preflight: NotRequired[bool]
-    """Whether existing subnets are checked first, which reads AWS at preview; default false."""
-    max_connections_percent: NotRequired[int]
-    """Share of max_connections the proxy may take, 1–100; default 85."""
-    max_idle_connections_percent: NotRequired[int]
-    """Share it keeps when idle; default half of it."""
-    other_proxies_percent: NotRequired[int]
-    """Share that other proxies of the same database take; default 0."""
-    connection_borrow_timeout: NotRequired[int]
-    """Seconds a client waits for a connection, 0–300; default 5."""
-    idle_client_timeout: NotRequired[int]
-    """Seconds until an idle client is let go, 1–28800; default 1800."""
-    init_query: NotRequired[str]
-    """SQL that runs once on every new database connection."""
-    session_pinning_filters: NotRequired[list[str]]
-    """What does not pin, MySQL only."""
-    reader_endpoint: NotRequired[bool]
-    """Whether the proxy of a cluster gets a read-only endpoint."""
-    client_password_auth_type: NotRequired[str]
-    """How clients with a password prove it; default POSTGRES_SCRAM_SHA_256 or MYSQL_CACHING_SHA2_PASSWORD."""
-    extra_clients: NotRequired[dict[str, str]]
-    """Security groups that may reach the proxy too, by a name for each."""
-    debug_logging_until: NotRequired[str]
-    """Time until which the proxy logs SQL text, at most 24 hours ahead."""
-    log_retention_days: NotRequired[int]
-    """How long logs of proxy and functions are kept; default 14 days, prod 90."""
-    log_kms_key_arn: NotRequired[str]
-    """Customer managed key of these logs."""
-    bootstrap: NotRequired[bool]
-    """Whether to make the application's user; default true."""
-    python: NotRequired[str]
-    """Python of the functions; default 3.13."""
-    admin_architecture: NotRequired[str]
-    """Architecture of the admin function; default arm64."""
-    tags: NotRequired[dict[str, str]]
-    """Tags of every resource."""
+from .serverless_database_args import FunctionArgs, ServerlessDatabaseArgs
 
 
 class ServerlessDatabase(pulumi.ComponentResource):
-    """A database that functions cannot overload: network, database, user, proxy, verification, functions."""
+    """A database that functions cannot overload: network, database, user, proxy, verification, functions, monitor."""
 
     proxy: ProxyRef
     """The verified proxy."""
@@ -167,7 +36,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
     functions: dict[str, pulumi.Output[str]]
     """Logical name → function name."""
     dashboard_url: pulumi.Output[str]
-    """The proxy's page in the RDS console."""
+    """The CloudWatch dashboard of proxy, database and functions."""
 
     def __init__(self, name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:ServerlessDatabase", name, {}, opts)
@@ -187,18 +56,20 @@ class ServerlessDatabase(pulumi.ComponentResource):
             },
             child,
         )
-        self.functions = {
+        functions = {
             function["name"]: DatabaseFunction(
                 function["name"], _function_args(args, function, network, verification), child
-            ).function_name
+            )
             for function in args["functions"]
         }
+        monitor = Monitor(name, _monitor_args(args, made.reference, database, functions), child)
 
         self.proxy = verification.reference
+        self.functions = {key: function.function_name for key, function in functions.items()}
         self.proxy_endpoint = pulumi.Output.from_input(made.reference["endpoint"])
         self.database_endpoint = pulumi.Output.from_input(database["endpoint"])
         self.secret_arn = pulumi.Output.from_input(users[0]["secret_arn"]) if "secret_arn" in users[0] else None
-        self.dashboard_url = self._dashboard_url(made.reference)
+        self.dashboard_url = monitor.dashboard_url
         self._budget = connection_budget(
             max_connections=database["max_connections"],
             percent=args.get("max_connections_percent", ConnectionPool.max_connections_percent),
@@ -206,7 +77,8 @@ class ServerlessDatabase(pulumi.ComponentResource):
         )
         if self._budget.warning:
             pulumi.log.warn(self._budget.warning, self)
-        self._cost = _cost(args, network, database)
+        fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
+        self._cost = _cost(args, network, database, monitor)
         pulumi.log.info(self._cost.sentence(), self)
         self.register_outputs(
             {
@@ -226,14 +98,6 @@ class ServerlessDatabase(pulumi.ComponentResource):
     def monthly_cost(self) -> MonthlyCost:
         """What proxy, database and endpoints cost per month, by list price."""
         return self._cost
-
-    def _dashboard_url(self, proxy: ProxyRef) -> pulumi.Output[str]:
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
-        return pulumi.Output.all(region, proxy["name"]).apply(
-            lambda known: (
-                f"https://{known[0]}.console.aws.amazon.com/rds/home?region={known[0]}#proxy:id={known[1]};tab=monitoring"
-            )
-        )
 
 
 def _network_args(args: ServerlessDatabaseArgs) -> NetworkArgs:
@@ -311,7 +175,16 @@ def _function_args(
     )
 
 
-def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef) -> MonthlyCost:
+def _monitor_args(
+    args: ServerlessDatabaseArgs, proxy: ProxyRef, database: DatabaseRef, functions: Mapping[str, DatabaseFunction]
+) -> MonitorArgs:
+    references = {key: function.reference for key, function in functions.items()}
+    return cast(
+        MonitorArgs, {**_given(args, MonitorArgs), "proxy": proxy, "database": database, "functions": references}
+    )
+
+
+def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef, monitor: Monitor) -> MonthlyCost:
     subnets = network["subnet_ids"]
     existing_vpc = "vpc_id" in args
     return monthly_cost(
@@ -325,6 +198,8 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
         proxy_endpoints=int(args.get("reader_endpoint", False)),
         secrets_endpoint=args.get("secrets_endpoint", not existing_vpc and _reads_secrets(args)),
         zones=len(subnets) if isinstance(subnets, list) else ZONES,
+        metrics_of_alarms=monitor.metrics_of_alarms(),
+        functions=len(args["functions"]),
     )
 
 
@@ -346,9 +221,8 @@ def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
 
 def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
     """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    facts = ENGINES[_engine(args)]
     known = "database" not in args or "admin_secret_arn" in args["database"]
-    bootstrap = args.get("bootstrap", True) and facts.makes_users and known
+    bootstrap = args.get("bootstrap", True) and known
     return bootstrap or Auth.SECRET in _auths(args) or "rotation_days" in args
 
 
@@ -372,6 +246,10 @@ def _check(name: str, args: ServerlessDatabaseArgs) -> None:
             problems.append("database has no max_connections; state it, for the connection budget")
         if "vpc_id" not in args:
             problems.append("database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_database" in args and "vpc_id" not in args:
+        problems.append("adopted_database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
+    if "adopted_proxy" in args and not {"adopted_database", "database"} & args.keys():
+        problems.append("adopted_proxy stands before a database that is there; give adopted_database or database")
     if problems:
         raise ValueError(f'"{name}": ' + "; ".join(problems))
 

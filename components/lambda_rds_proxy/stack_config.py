@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from .adoption_config import AdoptionConfig, adoption_problems, parse_adoption
 from .config_tables import Table, parse_table
 from .config_values import (
     capacity,
@@ -38,7 +39,7 @@ from .package import Platform
 
 if TYPE_CHECKING:
     from .references import DatabaseRef
-    from .serverless_database import ServerlessDatabaseArgs
+    from .serverless_database_args import ServerlessDatabaseArgs
 
 LAPTOP_ACCOUNT = "000000000000"
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+")
@@ -77,6 +78,7 @@ class StackConfig:
     kms_key_arn: str | None = None
     performance_insights: bool | None = None
     existing_database: Mapping[str, Any] | None = None
+    adopted: AdoptionConfig = field(default_factory=AdoptionConfig)
     database_user: str = "app"
     auth: Auth = Auth.IAM
     users: tuple[UserConfig, ...] = ()
@@ -121,6 +123,7 @@ class StackConfig:
             given["existing_database"] = parse_table(
                 _EXISTING_KEYS, given["existing_database"], problems, where="existingDatabase.", required=_EXISTING
             )
+        given["adopted"] = parse_adoption(given.pop("adopted", None), given.pop("import_changes", None), problems)
         pool = ConnectionPool(**{name: given.pop(name) for name in _POOL_FIELDS if name in given})
         engine, kind = given.get("engine", Engine.POSTGRESQL), given.get("target", TargetKind.INSTANCE)
         problems += pool.problems(engine)
@@ -165,6 +168,7 @@ class StackConfig:
             args["vpc_id"], args["subnet_ids"] = self.vpc_id, list(self.subnet_ids)
         if self.existing_database is not None:
             args["database"] = self._database_reference(self.existing_database)
+        args |= self.adopted.as_args(self.existing_database)
         return cast("ServerlessDatabaseArgs", args)
 
     def _database_reference(self, existing: Mapping[str, Any]) -> "DatabaseRef":
@@ -229,6 +233,8 @@ _KEYS: Table = {
     "kmsKeyArn": ("kms_key_arn", _KEY),
     "performanceInsights": ("performance_insights", flag),
     "existingDatabase": ("existing_database", table),
+    "adopted": ("adopted", table),
+    "import": ("import_changes", table),
     "databaseUser": (
         "database_user",
         matching(IDENTIFIER, "a lower-case identifier of at most 63 characters such as app"),
@@ -301,12 +307,12 @@ _EXISTING_KEYS: Table = {
 _EXISTING = ("identifier", "endpoint", "resourceId", "securityGroupId", "maxConnections")
 _STRUCTURED = {
     *("subnetIds", "functions", "tags", "parameters", "existingDatabase", "users"),
+    *("adopted", "import"),
     *("sessionPinningFilters", "extraClients"),
 }
 _POOL_FIELDS = tuple(each.name for each in fields(ConnectionPool))
 _NOT_ARGUMENTS = {
-    *("target", "existing_database", "users", "vpc_cidr", "vpc_id", "subnet_ids", "pool", "functions"),
-    "alarm_topic_arn",
+    *("target", "existing_database", "adopted", "users", "vpc_cidr", "vpc_id", "subnet_ids", "pool", "functions"),
 }
 # What describes a database that is made here, and says nothing about one that is there.
 _OF_A_NEW_DATABASE = {
@@ -325,6 +331,12 @@ _OF_A_NEW_DATABASE = {
 def _contradictions(config: StackConfig, given: Mapping[str, Any]) -> list[str]:
     """What is wrong between keys that are each right alone."""
     found = [*_network(config, given), *_database(config, given), *_proxy(config), *_users(config)]
+    found += adoption_problems(
+        config.adopted,
+        cluster_instances=config.instances if config.target is TargetKind.CLUSTER else None,
+        existing_database=config.existing_database is not None,
+        existing_network=config.vpc_id is not None,
+    )
     found += [
         f"borrowTimeout is {config.pool.connection_borrow_timeout} but the timeout of function {function.name} is "
         f"{function.timeout} s; it must be below it, or the function is ended before the proxy can answer"

@@ -1,104 +1,65 @@
-"""What arguments a resource type takes and which outputs it has, read from the real `pulumi_aws` classes."""
+"""What arguments a resource type takes and which outputs it has, as the real `pulumi_aws` classes have them."""
 
-import enum
-import importlib
-import inspect
 import json
 import re
 import typing
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-import pulumi
-from pulumi._types import (
-    _raw_return_hints,
-    input_type_py_to_pulumi_names,
-    input_type_types,
-    is_input_type,
-)
 from pulumi.runtime.rpc import UNKNOWN
 
+from . import real_classes
 from .properties import Properties, is_archive
+from .real_classes import UnknownTypeError as UnknownTypeError
+from .remembered import remembered
 
-
-class UnknownTypeError(ValueError):
-    """The token is of no type of pulumi_aws."""
+Kind = str | dict[str, Any]
+"""See `real_classes`."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Names as on the wire: `types` of all arguments, `required` among them; nested types have their own Arguments."""
+    """Names as on the wire: the kinds that every argument may have, and which are required."""
 
-    types: dict[str, Any]
+    kinds: Mapping[str, Sequence[Kind]]
     required: frozenset[str]
 
 
-@cache
-def _resource_module(token: str) -> Any:  # noqa: ANN401 - a module
-    match = re.fullmatch(r"aws:(?P<module>[\w-]+)/(?P<file>\w+):(?P<name>\w+)", token)
-    if not match:
-        raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws")
-    package = {"lambda": "lambda_"}.get(match["module"], match["module"].replace("-", "_"))
-    file = re.sub(r"(?<!^)(?=[A-Z])", "_", match["file"]).lower()
-    try:
-        return importlib.import_module(f"pulumi_aws.{package}.{file}")
-    except ModuleNotFoundError:
-        # Some names split differently (ipam, acl, …): look for the class in the whole package.
-        try:
-            return importlib.import_module(f"pulumi_aws.{package}")
-        except ModuleNotFoundError:
-            raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws") from None
-
-
-@cache
 def arguments(token: str) -> Arguments:
     """The arguments of a resource type.
 
     Raises:
         UnknownTypeError: pulumi_aws has no such type.
     """
-    module, name = _resource_module(token), token.rsplit(":", 1)[1]
-    # The generator writes InitArgs where a nested type has the plain name already.
-    args_class = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args", None)
-    if args_class is None:
-        raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws")
-    return _of_class(args_class)
+    return _type(token)[0]
 
 
-@cache
 def output_names(token: str) -> frozenset[str]:
     """The names of all outputs of a resource type."""
-    return frozenset(_output_hints(token))
+    return _type(token)[1]
 
 
-@cache
 def computed_names(token: str) -> frozenset[str]:
-    """The outputs that AWS fills in when the program leaves them out; only those are unknown at preview.
-
-    The generator types an output `Output[Optional[…]]` when it only ever repeats an argument.
-    """
-    return frozenset(name for name, hint in _output_hints(token).items() if type(None) not in typing.get_args(hint))
-
-
-def _output_hints(token: str) -> dict[str, Any]:
-    """Output name → its type, without the `Output[…]` around it."""
-    resource_class = getattr(_resource_module(token), token.rsplit(":", 1)[1])
-    return {name: (typing.get_args(hint) or (hint,))[0] for name, hint in _raw_return_hints(resource_class).items()}
+    """The outputs that AWS fills in when the program leaves them out; only those are unknown at preview."""
+    return _type(token)[2]
 
 
 @cache
-def _of_class(args_class: type) -> Arguments:
-    names = input_type_py_to_pulumi_names(args_class)
-    signature = inspect.signature(args_class.__init__)  # type: ignore[misc]
-    required = frozenset(
-        names[parameter.name]
-        for parameter in signature.parameters.values()
-        if parameter.name in names and parameter.default is inspect.Parameter.empty
-    )
-    return Arguments(types=input_type_types(args_class), required=required)
+def _type(token: str) -> tuple[Arguments, frozenset[str], frozenset[str]]:
+    found = remembered(token, lambda: real_classes.describe_type(token))
+    return _arguments(found["arguments"]), frozenset(found["outputs"]), frozenset(found["computed"])
+
+
+@cache
+def _nested_arguments(path: str) -> Arguments:
+    return _arguments(remembered(path, lambda: real_classes.describe_class(path)))
+
+
+def _arguments(found: Mapping[str, Any]) -> Arguments:
+    return Arguments(kinds=found["kinds"], required=frozenset(found["required"]))
 
 
 def problems(token: str, given: Properties) -> list[tuple[str, str]]:
@@ -112,74 +73,63 @@ def problems(token: str, given: Properties) -> list[tuple[str, str]]:
 def _problems(known: Arguments, given: Properties, *, path: str) -> typing.Iterator[tuple[str, str]]:
     for name, value in given.items():
         where = f"{path}{name}"
-        if name not in known.types:
-            close = get_close_matches(name, known.types, n=1)
+        if name not in known.kinds:
+            close = get_close_matches(name, known.kinds, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             yield where, f"{where} is not an argument of this type{hint}"
             continue
-        yield from _nested(known.types[name], value, where)
+        yield from _of_value(known.kinds[name], value, where)
     for name in sorted(known.required - given.keys()):
         yield f"{path}{name}", f"{path}{name} is required"
 
 
-def _nested(kind: Any, value: Any, where: str) -> typing.Iterator[tuple[str, str]]:  # noqa: ANN401
+def _of_value(kinds: Sequence[Kind], value: Any, where: str) -> typing.Iterator[tuple[str, str]]:  # noqa: ANN401
     if value == UNKNOWN:
         return
-    options = _options(kind)
-    fitting = [option for option in options if _fits(option, value)]
-    if not fitting:
-        yield where, f"{where} is {_shown(value)}; it takes {' or '.join(sorted({_words(each) for each in options}))}"
+    kind = next((each for each in kinds if _fits(each, value)), None)
+    if kind is None:
+        yield where, f"{where} is {_shown(value)}; it takes {' or '.join(sorted({_words(each) for each in kinds}))}"
         return
-    if isinstance(value, list):
+    if isinstance(kind, str):
+        return
+    if "list" in kind:
         for index, item in enumerate(value):
-            yield from _nested(typing.get_args(fitting[0])[0], item, f"{where}[{index}]")
-    elif isinstance(value, dict) and is_input_type(fitting[0]):
-        yield from _problems(_of_class(fitting[0]), value, path=f"{where}.")
-    elif isinstance(value, dict) and typing.get_origin(fitting[0]) is Mapping:
+            yield from _of_value(kind["list"], item, f"{where}[{index}]")
+    elif "nested" in kind:
+        yield from _problems(_nested_arguments(kind["nested"]), value, path=f"{where}.")
+    else:
         for key, item in value.items():
-            yield from _nested(typing.get_args(fitting[0])[1], item, f"{where}.{key}")
+            yield from _of_value(kind["map"], item, f"{where}.{key}")
 
 
-def _options(kind: Any) -> list[Any]:  # noqa: ANN401
-    """The types that a value may have, without what `pulumi.Input` puts around them."""
-    if typing.get_origin(kind) is not typing.Union:
-        return [kind]
-    plain = (each for each in typing.get_args(kind) if isinstance(each, type) or typing.get_origin(each) is not None)
-    return [each for each in plain if each is not type(None) and typing.get_origin(each) not in _WRAPPERS]
-
-
-_WRAPPERS = (pulumi.Output, Awaitable)
-
-
-def _fits(kind: Any, value: Any) -> bool:  # noqa: ANN401
-    """Whether a value has a type, or one that the real provider converts (text and numbers, text and booleans)."""
-    if typing.get_origin(kind) is Sequence:
-        return isinstance(value, list)
-    if typing.get_origin(kind) is Mapping:
-        return isinstance(value, dict) and not is_archive(value)
-    if not isinstance(kind, type):
+def _fits(kind: Kind, value: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether a value is of a kind, or of one that the real provider converts (text and numbers, text and booleans)."""
+    if isinstance(kind, dict):
+        return isinstance(value, list) if "list" in kind else isinstance(value, dict) and not is_archive(value)
+    if kind == "anything":
         return True
-    if issubclass(kind, pulumi.Asset | pulumi.Archive):
+    if kind == "asset":
         return is_archive(value)
-    if is_input_type(kind):
-        return isinstance(value, dict) and not is_archive(value)
-    if issubclass(kind, bool):
+    if kind == "boolean":
         return isinstance(value, bool) or value in ("true", "false")
-    if issubclass(kind, int | float) and not issubclass(kind, enum.Enum):
-        number = r"-?[0-9]+" if issubclass(kind, int) else r"-?[0-9]+(\.[0-9]+)?"
+    if kind in ("whole", "number"):
+        number = r"-?[0-9]+" if kind == "whole" else r"-?[0-9]+(\.[0-9]+)?"
         return not isinstance(value, bool | list | dict) and re.fullmatch(number, str(value)) is not None
     return not isinstance(value, list | dict)
 
 
-def _words(kind: Any) -> str:  # noqa: ANN401
-    if typing.get_origin(kind) is Sequence:
-        return "a list"
-    if typing.get_origin(kind) is Mapping or is_input_type(kind):
-        return "a map"
-    if issubclass(kind, pulumi.Asset | pulumi.Archive):
-        return "an asset or archive"
-    names: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
-    return names.get(kind, "text")
+_WORDS = {
+    "asset": "an asset or archive",
+    "boolean": "true or false",
+    "whole": "a whole number",
+    "number": "a number",
+}
+
+
+def _words(kind: Kind) -> str:
+    if isinstance(kind, dict):
+        return "a list" if "list" in kind else "a map"
+    return _WORDS.get(kind, "text")
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401

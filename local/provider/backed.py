@@ -9,6 +9,7 @@ from lambda_rds_proxy.package import PackageError, build_package, this_machine
 from ..supervisor.client import SupervisorClient
 from . import ACCOUNT
 from .gateway import Invocation, Secret, SecretRotation, SecretVersion
+from .imports import tellable
 from .laptop import Backed, BackedError, told
 from .properties import Properties, archive_path
 from .recorded import digest
@@ -39,7 +40,7 @@ def _delete(kind: str, identifier: str) -> None:
 class Instance:
     """aws:rds/instance:Instance → PostgreSQL."""
 
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:
+    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name, before = str(inputs["identifier"]), olds.get("identifier", inputs["identifier"])
         if before != name:
             raise BackedError(
@@ -57,21 +58,25 @@ class Instance:
             "manageMasterUserPassword": inputs.get("manageMasterUserPassword"),
             "password": inputs.get("password"),
             "parameterGroupName": inputs.get("parameterGroupName"),
+            "asked": tellable(inputs),
             "iamDatabaseAuthenticationEnabled": inputs.get("iamDatabaseAuthenticationEnabled"),
         }
         facts = _put("instance", name, spec)
-        return facts["resourceId"], {**self._outputs(facts), "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}"}
+        return facts["resourceId"], self._outputs(name, facts)
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("instance", str(state.get("identifier")))
-        return None if facts is None else self._outputs(facts)
+        name = str(state.get("identifier"))
+        facts = _facts("instance", name)
+        return None if facts is None else self._outputs(name, facts)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
         _delete("instance", str(state.get("identifier")))
 
     @staticmethod
-    def _outputs(facts: Properties) -> Properties:
+    def _outputs(name: str, facts: Properties) -> Properties:
+        region = facts["availabilityZone"][:-1]
         outputs: Properties = {
+            "arn": f"arn:aws:rds:{region}:{ACCOUNT}:db:{name}",
             "address": facts["address"],
             "endpoint": f"{facts['address']}:{facts['port']}",
             "port": facts["port"],
@@ -110,7 +115,7 @@ class ParameterGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         parameters = {each["name"]: str(each["value"]) for each in inputs.get("parameters") or []}
-        _put("parameter-group", name, {"urn": urn, "parameters": parameters})
+        _put("parameter-group", name, {"urn": urn, "parameters": parameters, "asked": tellable(inputs)})
         return name, {"arn": f"arn:aws:rds:{region}:{ACCOUNT}:pg:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
@@ -126,7 +131,7 @@ class Proxy:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         keys = ("engineFamily", "auths", "defaultAuthScheme", "roleArn", "requireTls", "idleClientTimeout")
-        spec = {"urn": urn, **{key: inputs.get(key) for key in keys}}
+        spec = {"urn": urn, "asked": tellable(inputs), **{key: inputs.get(key) for key in keys}}
         facts = _put("proxy", name, spec)
         if olds.get("name", name) != name:
             _delete("proxy", str(olds["name"]))  # renamed: on AWS, too, the old endpoint is gone

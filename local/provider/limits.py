@@ -12,6 +12,7 @@ from typing import Any
 from pulumi.runtime.rpc import UNKNOWN
 
 from .properties import Properties
+from .remembered import remembered
 
 # token → (service, shape, {argument: member}); a nested argument has a dot.
 _MODELLED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
@@ -148,34 +149,47 @@ def _name(given: Properties, argument: str, most: int) -> Iterator[tuple[str, st
 
 @cache
 def _members(service: str, shape: str) -> Mapping[str, Any]:
+    """The limits of every member of a shape."""
+    members: Mapping[str, Any] = remembered(f"{service} {shape}", lambda: _read_members(service, shape))
+    return members
+
+
+def _read_members(service: str, shape: str) -> dict[str, Any]:
     import botocore.loaders
     import botocore.model
 
     document = botocore.loaders.Loader().load_service_model(service, "service-2")
     structure = botocore.model.ServiceModel(document, service).shape_for(shape)
-    members: Mapping[str, Any] = structure.members
-    return members
+    return {name: _limits(member) for name, member in structure.members.items()}
 
 
-def _against(shape: Any, argument: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    if shape is None or value == UNKNOWN:
+def _limits(shape: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's Shape
+    """What a shape allows: `type`, and where it has them `enum`, `min`, `max`, `pattern` and the `member` of a list."""
+    found = {"type": shape.type_name, **{key: shape.metadata.get(key) for key in ("enum", "min", "max", "pattern")}}
+    if shape.type_name == "list":
+        found["member"] = _limits(shape.member)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _against(limit: Mapping[str, Any] | None, argument: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    if limit is None or value == UNKNOWN:
         return
-    if shape.type_name == "list" and isinstance(value, list):
+    if limit["type"] == "list" and isinstance(value, list):
         for item in value:
-            yield from _against(shape.member, argument, item)
+            yield from _against(limit["member"], argument, item)
         return
-    text = shape.type_name == "string"
+    text = limit["type"] == "string"
     measured = (len(value) if isinstance(value, str) else None) if text else _number(value)
     if measured is None:
         return  # of another type, which is said elsewhere
-    enum = getattr(shape, "enum", None)
+    enum = limit.get("enum")
     if enum and value not in enum:
         yield argument, f'{argument} is "{value}"; AWS takes one of {", ".join(enum)}'
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    least, most = limit.get("min"), limit.get("max")
     if (least is not None and measured < least) or (most is not None and measured > most):
         bounds = f"at least {least}" if most is None else f"{least or 0} to {most}"
         yield argument, f'{argument} is "{value}"; AWS takes {bounds}{" characters" if text else ""}'
-    pattern = shape.metadata.get("pattern")
+    pattern = limit.get("pattern")
     if pattern and text and not _matches(pattern, value):
         yield argument, f'{argument} is "{value}"; AWS takes {pattern}'
 

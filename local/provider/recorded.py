@@ -75,6 +75,9 @@ def outputs(token: str, urn: str, inputs: Properties, row: ResourceType, region:
             extra = {"arn": arn("logs", f"log-group:{name}")}
         case "aws:cloudwatch/metricAlarm:MetricAlarm":
             extra = {"arn": arn("cloudwatch", f"alarm:{name}")}
+        case "aws:cloudwatch/compositeAlarm:CompositeAlarm":
+            identifier = str(inputs.get("alarmName"))
+            extra = {"arn": arn("cloudwatch", f"alarm:{identifier}")}
         case "aws:cloudwatch/dashboard:Dashboard":
             identifier = str(inputs.get("dashboardName"))
             extra = {"dashboardArn": arn("cloudwatch", f"dashboard/{identifier}", global_service=True)}

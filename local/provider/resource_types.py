@@ -71,6 +71,12 @@ TYPES: Mapping[str, ResourceType] = {
         defaults={"retentionInDays": 0, "skipDestroy": False},
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _row(name="name", name_length=255, force_new=["name"]),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": _row(
+        force_new=["alarmName", "actionsEnabled"], defaults={"actionsEnabled": True}
+    ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": _row(
+        name="name", name_length=512, force_new=["name", "logGroupName"]
+    ),
     "aws:cloudwatch/dashboard:Dashboard": _row(force_new=["dashboardName"]),
     "aws:sns/topic:Topic": _row(name="name", name_length=256, force_new=["name", "namePrefix", "fifoTopic"]),
     "aws:rds/eventSubscription:EventSubscription": _row(name="name", name_length=255, force_new=["name", "namePrefix"]),
@@ -224,5 +230,5 @@ def resource_type(token: str) -> ResourceType:
     if token in TYPES:
         return TYPES[token]
     known = arguments(token)
-    named = "name" in known.types.keys() - known.required and "name" in computed_names(token)
+    named = "name" in known.kinds.keys() - known.required and "name" in computed_names(token)
     return ResourceType(name="name" if named else None, name_length=255)

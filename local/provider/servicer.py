@@ -13,7 +13,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from toolchain.checkout import checkout_cache, checkout_root
 
-from . import ACCOUNT, DEFAULT_REGION, VERSION, arguments, functions, limits, recorded
+from . import ACCOUNT, DEFAULT_REGION, VERSION, arguments, functions, imports, limits, recorded
 from .backed import BACKED
 from .laptop import BackedError
 from .properties import Properties, differ, from_struct, holds_unknown, promoted, to_struct
@@ -127,10 +127,15 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         old = from_struct(request.old_inputs) or from_struct(request.olds)
         new = from_struct(request.news)
         ignored = set(request.ignoreChanges)
+        token = _token(request.urn)
+        # What a program leaves out and AWS fills in stays as it is: an import reads more than a program states.
+        kept = arguments.computed_names(token) - new.keys()
         changed = sorted(
-            key for key in (old.keys() | new.keys()) - {_DEFAULTS} - ignored if differ(old.get(key), new.get(key))
+            key
+            for key in (old.keys() | new.keys()) - {_DEFAULTS} - ignored - kept
+            if differ(old.get(key), new.get(key))
         )
-        row = resource_type(_token(request.urn))
+        row = resource_type(token)
         replaces = [key for key in changed if _replaces(key, row, new)]
         kinds = provider_pb2.PropertyDiff
         detailed = {key: kinds(kind=_kind(key, old, new, key in replaces), inputDiff=True) for key in changed}
@@ -170,12 +175,8 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         token, state = _token(request.urn), from_struct(request.properties)
         inputs = from_struct(request.inputs)
         backed = BACKED.get(token)
-        if backed is None and not state:
-            context.abort(
-                grpc.StatusCode.NOT_FOUND,
-                f"{request.id} cannot be read: the laptop only records resources of type {token}, so nothing but the "
-                "state of the stack that made one knows it",
-            )
+        if not state and (backed is None or imports.is_importable(token)):
+            return self._imported(request, token, context)
         if backed is None:
             return provider_pb2.ReadResponse(id=request.id, properties=to_struct(state), inputs=to_struct(inputs))
         try:
@@ -187,6 +188,36 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(
             id=request.id, properties=to_struct({**state, **found}), inputs=to_struct(inputs)
         )
+
+    def _imported(
+        self, request: provider_pb2.ReadRequest, token: str, context: grpc.ServicerContext
+    ) -> provider_pb2.ReadResponse:
+        """What is to be imported, or read by its id: no state of this stack's knows it."""
+        if not imports.is_importable(token):
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"{request.id} cannot be read: the laptop only records resources of type {token}, so nothing but the "
+                "state of the stack that made one knows it",
+            )
+        try:
+            there = imports.found(token, request.id)
+            if there is None:
+                return provider_pb2.ReadResponse(id="")
+            identifier, given = there
+            given = {**_told_defaults(resource_type(token)), **given}
+            backed = BACKED.get(token)
+            if backed is not None:
+                found = backed.read(identifier, given)
+            else:
+                _, found = recorded.outputs(token, request.urn, given, resource_type(token), self._region)
+        except BackedError as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        known = arguments.output_names(token)
+        whole = {"region": self._region, "tagsAll": self._all_tags(given), **given, **found}
+        shown = {key: value for key, value in whole.items() if key in known}
+        return provider_pb2.ReadResponse(id=identifier, properties=to_struct(shown), inputs=to_struct(given))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         backed = BACKED.get(_token(request.urn))
@@ -253,6 +284,11 @@ def _with_defaults(
     if defaulted:
         inputs[_DEFAULTS] = sorted(defaulted)
     return inputs
+
+
+def _told_defaults(row: ResourceType) -> Properties:
+    """What AWS answers of arguments that nobody ever gave."""
+    return imports.tellable(dict(row.defaults))
 
 
 def _automatic_name(row: ResourceType, request: provider_pb2.CheckRequest) -> str:

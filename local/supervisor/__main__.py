@@ -10,8 +10,6 @@ import sys
 import threading
 from pathlib import Path
 
-import psutil
-
 from toolchain.checkout import (
     GATEWAY_PORT,
     LAPTOP_MARK,
@@ -29,6 +27,7 @@ from .errors import LaptopError
 from .gateway import Gateway
 from .locks import held
 from .processes import free_of_others
+from .running_code import birth, code_digest
 
 # A supervisor that nobody gives anything to do goes away again.
 _UNUSED_SECONDS = 120.0
@@ -55,6 +54,7 @@ def main() -> int:
 
 def _serve(root: Path, folder: Path) -> bool:
     """Serve until the end: whether nothing is left that another supervisor would bring back."""
+    code = code_digest()  # at once: a `git pull` may come while it starts
     if os.geteuid() == 0:
         folder.chmod(0o755)  # the servers' account passes through; what is secret in it has 0600
     _lift_limits()
@@ -75,7 +75,7 @@ def _serve(root: Path, folder: Path) -> bool:
     gateway = Gateway(address, cloud, token, ended=ended)
     threading.Thread(target=gateway.serve_forever, args=(0.05,), daemon=True).start()
     cloud.restore()
-    _introduce(folder, gateway_url(root), token)
+    _introduce(folder, gateway_url(root), token, code)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     _wait(cloud, ended)
@@ -108,9 +108,8 @@ def _remove(folder: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _introduce(folder: Path, url: str, token: str) -> None:
-    process = psutil.Process()
-    card = {"pid": process.pid, "created": process.create_time(), "url": url, "token": token}
+def _introduce(folder: Path, url: str, token: str, code: str) -> None:
+    card = {"pid": os.getpid(), "born": birth(os.getpid()), "code": code, "url": url, "token": token}
     aside = folder / "supervisor.json.new"
     aside.unlink(missing_ok=True)
     aside.touch(mode=0o600)

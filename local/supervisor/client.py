@@ -18,6 +18,7 @@ from toolchain.checkout import checkout_root, laptop_state
 
 from .errors import LaptopError
 from .locks import held
+from .running_code import birth, code_digest
 
 _START_SECONDS = 60.0
 _END_SECONDS = 40.0
@@ -33,7 +34,8 @@ class SupervisorClient:
         self._url = urlsplit(str(card["url"]))
         self._token = str(card["token"])
         self.pid = int(card["pid"])
-        self._created = float(card["created"])
+        self._born = card.get("born")
+        self._code = card.get("code")
         self.url = str(card["url"])
 
     @classmethod
@@ -45,7 +47,7 @@ class SupervisorClient:
             found = cls(root, card)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return found if _lives(found.pid, found._created) else None
+        return found if found._lives() else None
 
     @classmethod
     def ensure(cls, root: Path | None = None) -> "SupervisorClient":
@@ -117,6 +119,11 @@ class SupervisorClient:
         facts: dict[str, Any] | None = self._call("GET", f"resources/{kind}/{quote(identifier, safe='')}")["facts"]
         return facts
 
+    def spec(self, kind: str, identifier: str) -> dict[str, Any] | None:
+        """What was asked for when a resource was made or changed last, without what is secret; or None."""
+        spec: dict[str, Any] | None = self._call("GET", f"resources/{kind}/{quote(identifier, safe='')}")["spec"]
+        return spec
+
     def delete(self, kind: str, identifier: str) -> None:
         """Remove a resource; what is gone already is fine."""
         self._call("DELETE", f"resources/{kind}/{quote(identifier, safe='')}")
@@ -137,15 +144,42 @@ class SupervisorClient:
             raise LaptopError(f"the secret {secret_id} has no value")
         return str(value)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was started with other code than this checkout has now."""
+        return self._code != code_digest()
+
+    def restart(self) -> "SupervisorClient":
+        """End the supervisor and what it runs in good order, and let another one bring all of it back.
+
+        Raises:
+            LaptopError: it does not end, or the other one does not start.
+        """
+        self._end()
+        return SupervisorClient.ensure(self._root)
+
     def stop(self) -> None:
         """End the supervisor and everything it runs, and remove its state."""
-        with contextlib.suppress(LaptopError):
-            self._call("POST", "stop")  # it may be ending already: its last resource is gone
-        self._wait_for_end()
+        self._end()
         folder = laptop_state(self._root)
         with held(folder / "start.lock", seconds=_START_SECONDS) as alone:
             if alone and self.running(self._root) is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        with contextlib.suppress(LaptopError):
+            self._call("POST", "stop")  # it may be ending already: its last resource is gone
+        self._wait_for_end()
+
+    def _lives(self) -> bool:
+        """Whether its process still runs; another one may have its number by now."""
+        if self._born is not None:
+            return bool(birth(self.pid) == self._born)
+        # One of a release that did not say when it was born.
+        with contextlib.suppress(psutil.Error):
+            command = psutil.Process(self.pid).cmdline()
+            return birth(self.pid) is not None and command[-2:] == ["local.supervisor", str(self._root.resolve())]
+        return False
 
     def _ending(self) -> bool:
         """Whether it takes no more orders, though its process is there."""
@@ -157,7 +191,7 @@ class SupervisorClient:
 
     def _wait_for_end(self) -> None:
         deadline = time.monotonic() + _END_SECONDS
-        while _lives(self.pid, self._created):
+        while self._lives():
             if time.monotonic() > deadline:
                 raise LaptopError(
                     f"the laptop's supervisor did not end within {_END_SECONDS:.0f} s; end it with `kill -9 {self.pid}`"
@@ -181,12 +215,3 @@ class SupervisorClient:
         if response.status != 200:
             raise LaptopError(str(answer.get("error", f"the supervisor answered {response.status}")))
         return answer
-
-
-def _lives(pid: int, created: float) -> bool:
-    """Whether a process still runs; another one may have its number by now."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

@@ -95,6 +95,13 @@ class Cloud:
             found = self._state.get(kind, identifier)
             return None if found is None else found.facts
 
+    def describe(self, kind: str, identifier: str) -> dict[str, Any]:
+        """What was asked for and the facts of a resource, both None when there is none; nothing secret is in it."""
+        with self._lock:
+            found = self._state.get(kind, identifier)
+            shown = {} if found is None else _shown(found)
+            return {"spec": shown.get("spec"), "facts": shown.get("facts")}
+
     def put(self, kind: str, identifier: str, spec: Spec) -> Facts:
         """Make a resource, or bring it to another specification; what exists already is adopted."""
         with self._lock:

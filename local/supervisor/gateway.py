@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._json(200, {})
                     self.server.ended.set()
                 case "GET", ["resources", kind, identifier]:
-                    self._json(200, {"facts": cloud.get(kind, identifier)})
+                    self._json(200, cloud.describe(kind, identifier))
                 case "PUT", ["resources", kind, identifier]:
                     self._json(200, {"facts": cloud.put(kind, identifier, json.loads(body))})
                 case "DELETE", ["resources", kind, identifier]:

@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .iam_tokens import Door, Principal, refusal
+from .iam_statements import unsure
+from .iam_tokens import CONNECT, Door, Principal, refusal
 from .reactor import READ, WRITE, Conversation, Reactor
 from .relay import Relay
 
@@ -58,6 +59,9 @@ class Gate:
         self.settings: dict[str, Any] = json.loads(self._file.read_text())
         self._door = Door(**self.settings["door"])
         self._principals = {key: Principal(**each) for key, each in self.settings["principals"].items()}
+        for key, principal in self._principals.items():
+            for sentence in unsure(principal.statements, action=CONNECT):
+                print(f"{key}: {sentence}", flush=True)
 
     def serve(self) -> None:
         """Serve until ended."""

@@ -3,7 +3,6 @@
 A token is a presigned SigV4 request (`generate_db_auth_token`): `host:port/?Action=connect&DBUser=…&X-Amz-Signature=…`.
 """
 
-import fnmatch
 import hashlib
 import hmac
 import re
@@ -13,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from .iam_statements import is_allowed, resources
+
+CONNECT = "rds-db:connect"
 _LIFETIME_SECONDS = 900
 _CLOCKS_APART = timedelta(seconds=300)
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -72,7 +74,7 @@ def refusal(
         return "the token is from the future"
     if (moment - signed).total_seconds() > min(seconds, _LIFETIME_SECONDS):
         return "the token is expired"
-    if not _allowed(principal.statements, door.arn_prefix + user):
+    if not is_allowed(principal.statements, action=CONNECT, resource=door.arn_prefix + user):
         return f"the signer has no rds-db:connect on {door.arn_prefix}{user}"
     return None
 
@@ -83,13 +85,12 @@ def connectable(statements: Sequence[Mapping[str, Any]], arn_prefix: str) -> fro
     A name with a wildcard names nobody: who is meant is known to the database alone. Nor does one that no server's file
     of logins can hold.
     """
-    named = (
-        resource.removeprefix(arn_prefix)
-        for statement in statements
-        for resource in _list(statement.get("Resource"))
-        if resource.startswith(arn_prefix)
+    named = (each.removeprefix(arn_prefix) for each in resources(statements) if each.startswith(arn_prefix))
+    return frozenset(
+        user
+        for user in named
+        if _PLAIN_NAME.fullmatch(user) and is_allowed(statements, action=CONNECT, resource=arn_prefix + user)
     )
-    return frozenset(user for user in named if _PLAIN_NAME.fullmatch(user) and _allowed(statements, arn_prefix + user))
 
 
 def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: str, secret: str) -> str:
@@ -102,26 +103,6 @@ def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: st
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.digest(key, to_sign.encode(), "sha256").hex()
-
-
-def _allowed(statements: Sequence[Mapping[str, Any]], resource: str) -> bool:
-    """Whether policies allow rds-db:connect on a resource; a Deny wins, as in IAM."""
-    effects = {
-        str(statement.get("Effect"))
-        for statement in statements
-        if any(_matches("rds-db:connect", pattern.lower()) for pattern in _list(statement.get("Action")))
-        and any(_matches(resource, pattern) for pattern in _list(statement.get("Resource")))
-    }
-    return effects == {"Allow"}
-
-
-def _matches(text: str, pattern: str) -> bool:
-    """IAM's wildcards are * and ?; its actions have no case (IAM User Guide, "IAM JSON policy elements")."""
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
-
-
-def _list(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
 def _encoded(text: str) -> str:

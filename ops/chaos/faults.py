@@ -4,6 +4,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+
+from local.supervisor.pgbouncer import PgBouncer
+from local.supervisor.postgres import Postgres
 
 from .load import Load
 from .matrix import Auth, Cell, Fault, Moment
@@ -85,23 +89,13 @@ def _backends_killed(stand: Stand, _: Load) -> Iterator[Met]:
 
 
 @contextmanager
-def _pooler_down(stand: Stand, load: Load) -> Iterator[Met]:
-    began, clients = time.monotonic(), stand.wire.lines
-    stand.pooler.server.stop(seconds=0)
+def _down(which: Callable[[Stand], Postgres | PgBouncer], stand: Stand, load: Load) -> Iterator[Met]:
+    server, began, clients = which(stand), time.monotonic(), stand.wire.lines
+    server.server.stop(seconds=0)
     try:
         yield lambda: max(clients, load.since(began))
     finally:
-        stand.pooler.start()
-
-
-@contextmanager
-def _database_down(stand: Stand, load: Load) -> Iterator[Met]:
-    began, clients = time.monotonic(), stand.wire.lines
-    stand.postgres.server.stop(seconds=0)
-    try:
-        yield lambda: max(clients, load.since(began))
-    finally:
-        stand.postgres.start()
+        server.start()
 
 
 @contextmanager
@@ -155,8 +149,8 @@ _BREAKS = {
 _MADE: dict[Fault, _Made] = {
     Fault.SERVER_GONE: _closed,
     Fault.BACKEND_KILLED: _backends_killed,
-    Fault.POOLER_RESTART: _pooler_down,
-    Fault.FAILOVER: _database_down,
+    Fault.POOLER_RESTART: partial(_down, lambda stand: stand.pooler),
+    Fault.FAILOVER: partial(_down, lambda stand: stand.postgres),
     Fault.BORROW_TIMEOUT: _database_connections_held,
     Fault.NO_CLIENT_CONNECTIONS: _client_connections_taken,
     Fault.TOKEN_EXPIRED: _old_tokens,

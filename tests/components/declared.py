@@ -86,6 +86,8 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
         "aws:secretsmanager/secret:Secret": {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"},
+        "aws:cloudwatch/metricAlarm:MetricAlarm": {"arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"},
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm": {"arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"},
         "aws:lambda/function:Function": {"arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"},
         "aws:lambda/invocation:Invocation": {"result": "{}"},
         "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": {
@@ -114,6 +116,8 @@ class Registered:
     replace_with: list[str]
     component: bool
     provider: str
+    import_id: str
+    hooks: list[str]
 
 
 @dataclass
@@ -123,6 +127,8 @@ class Declared:
     resources: list[Registered] = field(default_factory=list)
     result: Any = None
     messages: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """The functions of the provider that were called, by token."""
 
     def all(self, type_suffix: str) -> list[Registered]:
         """Resources whose token ends with `type_suffix`, such as `rds/proxy:Proxy`, by name."""
@@ -160,6 +166,10 @@ class _Monitor(pulumi_mocks.MockMonitor):
         super().__init__(_Aws())
         self._declared = declared
 
+    def Invoke(self, request: Any) -> Any:
+        self._declared.asked.append(request.tok)
+        return super().Invoke(request)  # type: ignore[no-untyped-call]
+
     def RegisterResource(self, request: Any) -> Any:
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
@@ -180,13 +190,15 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     replace_with=list(request.replace_with),
                     component=not request.custom,
                     provider=request.provider,
+                    import_id=request.importId,
+                    hooks=list(request.hooks.before_update),
                 )
             )
         return response
 
 
-def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
-    """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
+def use_mocks(*, stack: str = "test") -> Declared:
+    """Give what is declared from now on to mocks, and show it."""
     declared = Declared()
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
@@ -197,6 +209,12 @@ def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
     )
     pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
     pulumi.runtime.settings.SETTINGS.outputs.clear()
+    return declared
+
+
+def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
+    """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
+    declared = use_mocks(stack=stack)
 
     async def resolved() -> None:
         value = program()

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from psycopg import sql
 
-from lambda_rds_proxy.admin_function import app
-from lambda_rds_proxy.admin_function.app import AdminError, handler
-from lambda_rds_proxy.admin_function.bootstrap_sql import bootstrap_sql
+from lambda_rds_proxy.admin_function.database_admin import postgresql
+from lambda_rds_proxy.admin_function.database_admin.app import handler
+from lambda_rds_proxy.admin_function.database_admin.bootstrap_sql import bootstrap_sql
+from lambda_rds_proxy.admin_function.database_admin.server import AdminError
 from tests.handler.cloud import DATABASE, Cloud, Context, running
 
 servers_needed = pytest.mark.servers
@@ -31,10 +32,9 @@ def servers() -> Iterator[Cloud]:
 class Secrets:
     """Secrets Manager with RDS's master secret and an empty secret for the application's user."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, master_user: str, master_password: str) -> None:
         self._manager = boto3.client("secretsmanager", region_name="eu-west-1")
-        postgres = cloud.postgres.settings
-        master = json.dumps({"username": postgres.username, "password": postgres.password})
+        master = json.dumps({"username": master_user, "password": master_password})
         self.master_arn = self._manager.create_secret(Name="rds!db-master", SecretString=master)["ARN"]
         self.user_arn = self._manager.create_secret(Name="app")["ARN"]
 
@@ -62,7 +62,7 @@ def secrets(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        yield Secrets(servers)
+        yield Secrets(servers.postgres.settings.username, servers.postgres.settings.password)
 
 
 @pytest.fixture
@@ -350,7 +350,7 @@ def test_a_reason_never_quotes_the_statement(servers: Cloud) -> None:
     with servers.connect() as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute("ALTER ROLE app PASSWORD 'SCRAM-SHA-256$hidden' oops")
     assert "hidden" in str(raised.value)
-    assert app._reason(raised.value) == 'unrecognized role option "oops"'
+    assert postgresql.reason(raised.value) == 'unrecognized role option "oops"'
 
 
 @servers_needed
@@ -376,13 +376,13 @@ def test_with_iam_the_password_is_a_token(
     servers: Cloud, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    connect = app._Server.connect
+    session = postgresql.session
 
     def with_the_password(server: Any, user: str, password: str, seconds: float) -> Any:
         asked.append(password)
-        return connect(server, user, servers.password, seconds)
+        return session(server, user, servers.password, seconds)
 
-    monkeypatch.setattr(app._Server, "connect", with_the_password)
+    monkeypatch.setattr(postgresql, "session", with_the_password)
     assert verify(auth="iam", userSecretArn=None)["user"] == "app"
     assert asked[0].startswith(f"{servers.pooler.settings.address}:5432/?Action=connect&DBUser=app&X-Amz-")
 
@@ -390,7 +390,7 @@ def test_with_iam_the_password_is_a_token(
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"action": "create-user", "engine": "mysql"}, "bootstrap: false"),
+        ({"action": "create-user", "engine": "oracle"}, '"oracle" is unknown; it must be postgresql or mysql'),
         ({"action": "drop-user"}, '"drop-user" is unknown; it must be create-user or verify'),
         ({}, '"None" is unknown'),
     ],

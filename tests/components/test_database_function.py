@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import DatabaseFunction, database_function
+from lambda_rds_proxy import DatabaseFunction, lambda_function
 from lambda_rds_proxy.engines import Auth
 from tests.components.declared import Declared, declare
 from tests.components.test_database_proxy import NETWORK
@@ -15,7 +15,7 @@ from tests.components.test_proxy_verification import PROXY
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    monkeypatch.setattr(database_function, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def function(proxy: Any = PROXY, **args: Any) -> Declared:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import DatabaseUser, database_user
+from lambda_rds_proxy import DatabaseUser, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from tests.components.declared import Declared, declare
 from tests.components.test_database_proxy import DATABASE, NETWORK, rules
@@ -17,7 +17,7 @@ WITH_ADMIN = {**DATABASE, "admin_secret_arn": MASTER}
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    monkeypatch.setattr(database_user, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def user(auth: Auth = Auth.IAM, database: Any = WITH_ADMIN, **args: Any) -> Declared:
@@ -36,6 +36,20 @@ def test_the_admin_function_is_told_the_databases_own_host_and_no_secret() -> No
     assert asked["port"] == 6432
     assert asked["masterSecretArn"] == MASTER
     assert "password" not in json.dumps(asked)
+
+
+def test_a_mysql_user_is_made_by_an_admin_function_that_speaks_mysql(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def build(source: Path, *, engine: str, **_: object) -> Path:
+        built.append(engine)
+        return source / "requirements.txt"
+
+    monkeypatch.setattr(lambda_function, "build_package", build)
+    declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL})
+    assert request(declared)["engine"] == "mysql"
+    assert request(user())["engine"] == "postgresql"
+    assert built == ["mysql", "postgresql"]
 
 
 def test_the_admin_function_has_no_environment_and_no_trigger() -> None:
@@ -100,7 +114,7 @@ def test_only_end_to_end_iam_gets_rds_iam_and_no_secret() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"bootstrap": False}, {"database": DATABASE}, {"database": {**WITH_ADMIN, "engine": Engine.MYSQL}}],
+    [{"bootstrap": False}, {"database": DATABASE}],
 )
 def test_without_bootstrap_or_admin_secret_the_sql_is_printed_and_nothing_is_invoked(given: dict[str, Any]) -> None:
     declared = user(**given)
@@ -216,8 +230,8 @@ def test_a_user_that_cannot_be_made_is_refused_with_the_reason(args: dict[str, A
 def test_for_mysql_the_sql_grants_everything_in_the_one_database_but_to_grant() -> None:
     declared = user(database={**DATABASE, "engine": Engine.MYSQL, "database_name": "app_db"})
     (message,) = [each for each in declared.messages if "CREATE USER" in each]
-    assert "CREATE USER 'app'@'%' IDENTIFIED BY '…' REQUIRE SSL;" in message
-    assert "ON `app\\_db`.* TO 'app'@'%';" in message
+    assert "CREATE USER `app`@`%` IDENTIFIED BY '…' REQUIRE SSL;" in message
+    assert "ON `app\\_db`.* TO `app`@`%`;" in message
     assert "GRANT OPTION" not in message
     declared = user(Auth.IAM_END_TO_END, database={**DATABASE, "engine": Engine.MYSQL})
     assert any("AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL" in each for each in declared.messages)

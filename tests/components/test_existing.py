@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import DatabaseFunction, DatabaseProxy, database_function
+from lambda_rds_proxy import DatabaseFunction, DatabaseProxy, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, TargetKind
 from lambda_rds_proxy.existing import existing_database, existing_proxy
 from tests.components.declared import Declared, declare
@@ -63,7 +63,7 @@ def test_a_function_uses_a_proxy_that_was_made_in_the_console(
 ) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    monkeypatch.setattr(database_function, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
     def program() -> None:
         reference = existing_proxy(

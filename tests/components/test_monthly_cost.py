@@ -18,7 +18,10 @@ SMALL: dict[str, Any] = {
     "proxy_endpoints": 0,
     "secrets_endpoint": True,
     "zones": 2,
+    "metrics_of_alarms": 0,
+    "functions": 0,
 }
+WATCHED = {"alarms": 0.5, "dashboard": 3.0}
 
 
 def cost(**choices: Any) -> MonthlyCost:
@@ -26,8 +29,8 @@ def cost(**choices: Any) -> MonthlyCost:
 
 
 def test_the_smallest_stack_costs_its_instance_storage_two_vcpus_of_proxy_and_the_endpoint() -> None:
-    assert cost().lines == {"database": 11.68, "storage": 2.3, "proxy": 21.9, "secretsEndpoint": 14.6}
-    assert cost().total == 50.48
+    assert cost().lines == {"database": 11.68, "storage": 2.3, "proxy": 21.9, "secretsEndpoint": 14.6, **WATCHED}
+    assert cost().total == 53.98
 
 
 def test_a_standby_costs_the_instance_and_its_storage_again_and_the_proxy_nothing_more() -> None:
@@ -56,7 +59,14 @@ def test_a_proxy_before_a_serverless_cluster_costs_eight_units_at_least() -> Non
 
 
 def test_an_existing_database_is_paid_for_elsewhere() -> None:
-    assert set(cost(new_database=False, secrets_endpoint=False).lines) == {"proxy"}
+    assert set(cost(new_database=False, secrets_endpoint=False).lines) == {"proxy", *WATCHED}
+
+
+def test_alarms_cost_by_what_they_read_and_functions_by_the_metrics_of_their_handler() -> None:
+    watched = cost(metrics_of_alarms=14, functions=2)
+    assert watched.lines["alarms"] == round(14 * 0.1 + 0.5, 2)
+    assert watched.lines["customMetrics"] == round(2 * 7 * 0.3, 2)
+    assert "customMetrics" not in cost().lines
 
 
 def test_an_extra_endpoint_of_the_proxy_is_an_interface_endpoint_in_every_zone() -> None:

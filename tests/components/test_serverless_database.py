@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import ServerlessDatabase, database_function, database_user
+from lambda_rds_proxy import ServerlessDatabase, lambda_function
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from tests.components.declared import Declared, declare
 
@@ -22,8 +22,7 @@ FUNCTIONS: Any = [
 def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     archive.touch()
-    for module in (database_user, database_function):
-        monkeypatch.setattr(module, "build_package", lambda *_, **__: archive)
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
 def stack(**args: Any) -> Declared:
@@ -81,8 +80,9 @@ def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine,
     assert declared.one("rds/proxy:Proxy").inputs["requireTls"] is True
     own = [each for each in declared.all("function:Function") if each.name != "database-admin"]
     assert [each.name for each in own] == ["app", "reports"]
-    # MySQL's user is yours to make, so nobody in the VPC reads a secret unless a client does.
-    assert bool(declared.all("vpcEndpoint:VpcEndpoint")) is (engine is Engine.POSTGRESQL or auth is Auth.SECRET)
+    # The admin function makes the user and verifies the way, and reads a secret to do so.
+    assert len(declared.all("invocation:Invocation")) == 2
+    assert declared.all("vpcEndpoint:VpcEndpoint")
 
 
 def test_everything_has_the_tags() -> None:
@@ -93,8 +93,27 @@ def test_everything_has_the_tags() -> None:
         if not each.component and each.inputs.get("tags", {}).get("team") != "orders"
     }
     cannot = {"RouteTableAssociation", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "RolePolicy"}
-    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation"}
+    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation", "Dashboard", "LogMetricFilter"}
     assert {token.split(":")[-1] for token in untagged} <= cannot
+
+
+def test_proxy_database_and_every_function_are_watched_and_the_topic_is_told() -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
+    declared = stack(alarm_topic_arn=topic, profile=Profile.PROD)
+    made = {each.name for each in declared.all("metricAlarm:MetricAlarm")}
+    assert {
+        "database-pool-full",
+        "database-database-nearly-full",
+        "database-app-errors",
+        "database-reports-slow",
+    } <= made
+    assert declared.one("eventSubscription:EventSubscription").inputs["snsTopic"] == topic
+    assert declared.one("metricAlarm:MetricAlarm", "database-pool-nearly-full").inputs["threshold"] == 70
+    body = json.loads(declared.one("dashboard:Dashboard").inputs["dashboardBody"])
+    assert declared.one("rds/proxy:Proxy").inputs["name"] in body["widgets"][0]["properties"]["markdown"]
+    assert declared.result["dashboard_url"].endswith("#dashboards/dashboard/lambda-rds-proxy-test-database")
+    # 13 metrics of proxy and database, 5 of each function, 1 more for the function with a reserved concurrency.
+    assert declared.result["cost"]["lines"]["alarms"] == round((13 + 2 * 5 + 1) * 0.1 + 0.5, 2)
 
 
 def test_prod_keeps_what_holds_data() -> None:
@@ -172,7 +191,7 @@ def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -
     assert not any(token.startswith("aws:rds/") and "roxy" not in token for token in made)
     assert declared.one("ProxyTarget").inputs["dbInstanceIdentifier"] == "orders-db"
     assert declared.result["budget"]["ceiling"] == 344
-    assert set(declared.result["cost"]["lines"]) == {"proxy"}
+    assert set(declared.result["cost"]["lines"]) == {"proxy", "alarms", "dashboard", "customMetrics"}
     assert any("GRANT CONNECT" in message for message in declared.messages)  # no admin secret: the SQL is printed
 
 
@@ -265,3 +284,9 @@ def test_any_number_of_functions_shares_the_one_proxy() -> None:
     assert len(declared.all("function:Function")) == 13
     assert len(declared.all("rds/proxy:Proxy")) == 1
     assert declared.result["budget"]["clients"] == 12
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
+    many: Any = [{"name": f"f{index}", "path": "handler"} for index in range(4)]
+    assert sorted(stack(auth=auth, functions=many).asked) == sorted(stack(auth=auth, functions=many[:1]).asked)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 VPC: dict[str, Any] = {"vpcId": "vpc-0123", "subnetIds": ["subnet-1", "subnet-2"]}
+ADOPTED = {"identifier": "orders-db", "subnetGroup": "shop", "securityGroupIds": ["sg-0123"]}
 EXISTING: dict[str, Any] = {
     "identifier": "orders-db",
     "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
@@ -198,6 +199,17 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
         ({"existingDatabase": EXISTING}, "existingDatabase needs vpcId and subnetIds"),
         ({"existingDatabase": EXISTING, **VPC, "port": 6432}, "port is for a new database"),
         ({"existingDatabase": {**EXISTING, "host": "x"}, **VPC}, "existingDatabase.host is not a key"),
+        ({"adopted": {"database": {"identifier": "orders"}}, **VPC}, "adopted.database.subnetGroup is missing"),
+        ({"adopted": {"database": {**ADOPTED, "securityGroupIds": []}}, **VPC}, "adopted.database.securityGroupIds is"),
+        ({"adopted": {"database": ADOPTED}}, "adopted.database needs vpcId and subnetIds"),
+        ({"adopted": {"database": ADOPTED}, "existingDatabase": EXISTING, **VPC}, "managed here or elsewhere"),
+        ({"adopted": {"database": ADOPTED}, "target": "cluster", **VPC}, "adopted.database.instances has 0 names"),
+        ({"adopted": {"database": {**ADOPTED, "instances": ["a"]}}, **VPC}, "instances is for target cluster"),
+        ({"adopted": {"proxy": {"name": "orders"}}}, "adopted.proxy stands before a database that is there"),
+        ({"adopted": {"proxy": {"name": "-"}}}, "adopted.proxy.name is"),
+        ({"adopted": {"proxi": {}}}, "adopted.proxi is not a key of this project; did you mean proxy?"),
+        ({"import": {"database": []}}, "import.database is there without adopted.database"),
+        ({"adopted": {"database": ADOPTED}, "import": {"database": "port"}, **VPC}, "import.database is"),
         ({"maxConnectionsPercent": 40, "maxIdleConnectionsPercent": 41}, "between 0 and maxConnectionsPercent (40)"),
         (
             {"functions": [{"name": "a", "path": "handler"}, {"name": "a", "path": "reports"}]},
@@ -265,8 +277,34 @@ def test_an_existing_database_is_a_reference_with_the_engines_port() -> None:
     assert "admin_secret_arn" not in reference
 
 
+def test_what_is_adopted_is_imported_only_while_the_configuration_says_so() -> None:
+    keys = {"adopted": {"database": ADOPTED, "proxy": {"name": "orders-proxy"}}, "subnetIds": VPC["subnetIds"]}
+    importing = {"import": {"database": [], "proxy": ["roleArn"]}}
+
+    def args(**given: Any) -> Any:
+        texts = {key: json.dumps(value) for key, value in given.items()} | {"vpcId": VPC["vpcId"]}
+        return StackConfig.parse(texts, project=ROOT).as_args(Platform(python="3.13", architecture="arm64"))
+
+    during, after = args(**keys, **importing), args(**keys)
+    assert during["adopted_database"]["import_changes"] == []
+    assert during["adopted_proxy"]["import_changes"] == ["roleArn"]
+    assert after["adopted_database"] == {
+        "identifier": "orders-db",
+        "subnet_group_name": "shop",
+        "security_group_ids": ["sg-0123"],
+    }
+    assert after["adopted_proxy"] == {"name": "orders-proxy", "target_identifier": "orders-db"}
+
+
+def test_an_adopted_proxy_may_stand_before_an_existing_database() -> None:
+    keys = {"adopted": {"proxy": {"name": "orders-proxy"}}, "existingDatabase": EXISTING, "subnetIds": VPC["subnetIds"]}
+    texts = {key: json.dumps(value) for key, value in keys.items()} | {"vpcId": VPC["vpcId"]}
+    args = StackConfig.parse(texts, project=ROOT).as_args(Platform(python="3.13", architecture="arm64"))
+    assert args["adopted_proxy"]["target_identifier"] == "orders-db"
+
+
 def test_every_argument_is_one_of_the_component(project: Path) -> None:
-    from lambda_rds_proxy.serverless_database import ServerlessDatabaseArgs
+    from lambda_rds_proxy.serverless_database_args import ServerlessDatabaseArgs
 
     config = parse(
         project,
@@ -283,6 +321,7 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
         readerEndpoint=True,
         performanceInsights=False,
         clientPasswordAuthType="MYSQL_NATIVE_PASSWORD",
+        alarmTopicArn="arn:aws:sns:eu-west-1:123456789012:on-call",
         tags={"team": "orders"},
     )
     args = config.as_args(Platform(python="3.13", architecture="arm64"))
@@ -291,6 +330,7 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
     assert (args["performance_insights"], args["client_password_auth_type"]) == (False, "MYSQL_NATIVE_PASSWORD")
     assert args["users"] == [{"name": "reporting", "auth": Auth.SECRET}]
     assert args["functions"][0]["user"] == "reporting"
+    assert args["alarm_topic_arn"] == "arn:aws:sns:eu-west-1:123456789012:on-call"
     assert "port" not in args
 
 

@@ -1,18 +1,25 @@
 """Rooms that import nothing from each other have copies of a few facts: here they must be equal."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from lambda_rds_proxy import connection_pool
+from lambda_rds_proxy.alarms import RESERVED_CONNECTIONS
+from lambda_rds_proxy.cloudwatch_metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
 from lambda_rds_proxy.database_function import connection_environment
-from lambda_rds_proxy.engines import Auth
+from lambda_rds_proxy.engines import ENGINES, Auth
 from lambda_rds_proxy.package import LAMBDA_PYTHON, cache_folder
 from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
+from ops.doctor.cloudwatch import RESERVED
 from rds_connection import Settings
+from rds_connection.invocation import Invocation
+from rds_connection.metrics import metrics_line
 from rds_proxy_guard.rules import max_connections
 from tests.components.test_proxy_verification import PROXY
 from toolchain.checkout import cache_root
@@ -47,10 +54,25 @@ def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
     assert handler.read_bytes() == admin.read_bytes()
 
 
+def test_the_monitor_reads_the_metrics_that_the_handler_writes() -> None:
+    line = json.loads(metrics_line(Invocation(None), outcome="ok", function="orders-api", milliseconds=0))
+    (written,) = line["_aws"]["CloudWatchMetrics"]
+    assert written["Namespace"] == HANDLER_NAMESPACE
+    assert {each["Name"] for each in written["Metrics"]} == {metric.name for metric in OF_THE_HANDLER}
+    for metric in OF_THE_HANDLER:
+        assert [list(metric.dimensions({"function": ""}))] == written["Dimensions"]
+
+
+def test_alarms_and_doctor_leave_the_same_connections_out() -> None:
+    by_family = {ENGINES[engine].proxy_family: reserved for engine, reserved in RESERVED_CONNECTIONS.items()}
+    assert by_family == RESERVED
+
+
 def test_all_functions_use_the_same_driver() -> None:
-    folders = ("handler", "components/lambda_rds_proxy/admin_function", "local/rotation_function")
-    lists = [ROOT / folder / "requirements.in" for folder in folders]
-    assert len({path.read_text() for path in lists}) == 1
+    folders = [ROOT / "handler", ROOT / "components/lambda_rds_proxy/admin_function", ROOT / "local/rotation_function"]
+    for name, users in (("requirements.txt", folders), ("requirements-mysql.txt", folders[:2])):
+        pinned = [re.findall(r"^\S+==\S+", (folder / name).read_text(), re.MULTILINE) for folder in users]
+        assert pinned[0] != [] and all(each == pinned[0] for each in pinned)
 
 
 def test_lambdas_python_is_one_that_lambda_has() -> None:

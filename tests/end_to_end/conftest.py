@@ -77,9 +77,9 @@ class Checkout:
             timeout=_SECONDS,
         )
 
-    def outputs(self) -> dict[str, Any]:
-        """The local stack's outputs."""
-        found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "-s", "local").stdout)
+    def outputs(self, stack: str = "local") -> dict[str, Any]:
+        """A stack's outputs."""
+        found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "-s", stack).stdout)
         return found
 
     def configure(self, stack: str, **values: Any) -> None:
@@ -90,14 +90,14 @@ class Checkout:
         made = self.pulumi("stack", "init", stack, "--no-select")
         assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
 
-    def invoke(self, payload: bytes = b"{}", *, function: str = "app") -> dict[str, Any]:
+    def invoke(self, payload: bytes = b"{}", *, function: str = "app", stack: str = "local") -> dict[str, Any]:
         """Invoke a function through boto3, as a developer does in that shell."""
         code = (
             "import boto3, json, sys\n"
             "answer = boto3.client('lambda').invoke(FunctionName=sys.argv[1], Payload=sys.argv[2].encode())\n"
             "print(json.dumps({'error': answer.get('FunctionError'), 'body': json.loads(answer['Payload'].read())}))"
         )
-        done = self.run("python", "-c", code, self.outputs()["functions"][function], payload.decode())
+        done = self.run("python", "-c", code, self.outputs(stack)["functions"][function], payload.decode())
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found

@@ -67,6 +67,19 @@ def test_a_rebooted_machine_has_its_data_again(up: Checkout) -> None:
     assert up.invoke()["body"]["ok"] is True
 
 
+def test_after_a_pull_the_servers_run_the_new_code_with_their_data(up: Checkout) -> None:
+    before = up.supervisor
+    with (up.root / "local" / "supervisor" / "errors.py").open("a") as source:
+        source.write("# pulled\n")
+    done = up.run("python", "-m", "local", "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the code of the laptop cloud has changed: restarting its servers, with their data" in done.stdout
+    assert up.supervisor.pid != before.pid
+    assert up.invoke()["body"]["ok"] is True
+    again = up.run("python", "-m", "local", "up")
+    assert again.returncode == 0 and "has changed" not in again.stdout, again.stdout
+
+
 def test_state_that_was_removed_by_hand_is_made_again(up: Checkout) -> None:
     os.kill(up.supervisor.pid, signal.SIGKILL)
     shutil.rmtree(up.state)

@@ -47,7 +47,7 @@ def test_a_type_that_pulumi_aws_lacks_is_refused(token: str) -> None:
     ],
 )
 def test_every_type_of_the_real_package_is_known(token: str) -> None:
-    assert arguments(token).types
+    assert arguments(token).kinds
     assert "arn" in output_names(token) or "id" in output_names(token) or output_names(token)
 
 
@@ -101,8 +101,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 # Deferred: pulumi_aws loads its packages lazily, and other tests import them whole while tests are collected.
-PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").types)))
-FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments(FUNCTION).types)))
+PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").kinds)))
+FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments(FUNCTION).kinds)))
 
 
 @settings(max_examples=150, deadline=None)

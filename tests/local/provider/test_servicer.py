@@ -244,6 +244,13 @@ def test_recorded_ids_have_awss_shape_and_the_same_resource_gets_the_same_one(to
     assert made[0][1]["arn"].startswith("arn:aws:ec2:eu-west-1:000000000000:")
 
 
+def test_a_composite_alarm_is_known_by_its_name_and_another_name_is_another_alarm() -> None:
+    token = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+    made = create(token, {"alarmName": "bottleneck", "alarmRule": 'ALARM("full")'})
+    assert made["arn"] == f"arn:aws:cloudwatch:{made['region']}:000000000000:alarm:bottleneck"
+    assert list(diff(token, {"alarmName": "a"}, {"alarmName": "b"}).replaces) == ["alarmName"]
+
+
 def test_a_replacement_does_not_have_the_id_of_what_it_replaces() -> None:
     token = "aws:ec2/vpc:Vpc"
     old, new = (

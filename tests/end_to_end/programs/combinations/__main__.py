@@ -56,6 +56,7 @@ declare(
     instances=2,
     reader_endpoint=True,
     zones=3,
+    alarm_topic_arn="arn:aws:sns:eu-west-1:000000000000:on-call",
 )
 declare(
     "users",
@@ -73,5 +74,6 @@ declare(
     init_query="SET time_zone = '+00:00'",
     extra_clients={"bastion": "sg-0fedcba9876543210"},
     log_retention_days=365,
+    alarm_topic_arn="arn:aws:sns:eu-west-1:000000000000:on-call",
 )
 declare("restored", snapshot_identifier="orders-final", port=6432, secrets_endpoint=True, **VPC)

@@ -5,6 +5,8 @@ MYSQL_PRIVILEGES = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW, TRIGGER, "
     "CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE"
 )
+# RDS User Guide, "Creating a database account using IAM authentication".
+MYSQL_IAM_LOGIN = "WITH AWSAuthenticationPlugin AS 'RDS'"
 
 
 def bootstrap_sql(user: str, database: str, rds_iam: bool, *, engine: str = "postgresql") -> str:
@@ -19,6 +21,16 @@ def bootstrap_sql(user: str, database: str, rds_iam: bool, *, engine: str = "pos
     return "\n".join(lines)
 
 
+def mysql_account(user: str) -> str:
+    """The account of a user from any host. Backticks are doubled whatever the SQL mode says of backslashes."""
+    return f"{_backticked(user)}@`%`"
+
+
+def mysql_schema(database: str) -> str:
+    """A database in a GRANT, where it is a pattern: an underscore of the name would stand for any character."""
+    return _backticked(database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%"))
+
+
 def _postgresql(user: str, database: str, rds_iam: bool) -> list[str]:
     lines = [
         f"CREATE ROLE {_quoted(user)} LOGIN" + (";" if rds_iam else " PASSWORD '…';"),
@@ -29,16 +41,19 @@ def _postgresql(user: str, database: str, rds_iam: bool) -> list[str]:
 
 
 def _mysql(user: str, database: str, rds_iam: bool) -> list[str]:
-    account = "'" + user.replace("\\", "\\\\").replace("'", "''") + "'@'%'"
-    login = "WITH AWSAuthenticationPlugin AS 'RDS'" if rds_iam else "BY '…'"
-    # A pattern: in a GRANT an underscore of the name would stand for any character.
-    pattern = "`" + database.replace("`", "``").replace("_", "\\_").replace("%", "\\%") + "`"
+    account = mysql_account(user)
+    login = MYSQL_IAM_LOGIN if rds_iam else "BY '…'"
     return [
         f"CREATE USER {account} IDENTIFIED {login} REQUIRE SSL;",
-        f"GRANT {MYSQL_PRIVILEGES} ON {pattern}.* TO {account};",
+        f"GRANT {MYSQL_PRIVILEGES} ON {mysql_schema(database)}.* TO {account};",
     ]
 
 
 def _quoted(identifier: str) -> str:
     doubled = identifier.replace('"', '""')
     return f'"{doubled}"'
+
+
+def _backticked(identifier: str) -> str:
+    doubled = identifier.replace("`", "``")
+    return f"`{doubled}`"

@@ -1,0 +1,200 @@
+"""Adoption: what was made elsewhere becomes this stack's by Pulumi's own import, and stays as it is.
+
+Pulumi imports a resource and, in the same run, brings it to what the program states. So whatever differs is refused
+with a sentence first, unless the adoption names it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+from pulumi.output import Unknown
+
+from .config_tables import shown
+
+
+class AdoptedDatabase(TypedDict):
+    """A database that was made elsewhere and is managed here; its subnet group and security groups stay others'."""
+
+    identifier: str
+    """DBInstanceIdentifier or DBClusterIdentifier."""
+    subnet_group_name: str
+    """DB subnet group that it stands in."""
+    security_group_ids: list[str]
+    """Its security groups; rules are added to the first."""
+    instance_identifiers: NotRequired[list[str]]
+    """Identifiers of a cluster's instances."""
+    import_changes: NotRequired[list[str]]
+    """Present until it is imported: names of properties that the import may change, such as parameterGroupName."""
+
+
+class AdoptedProxy(TypedDict):
+    """A proxy that was made elsewhere and is managed here, with its target and its log group."""
+
+    name: str
+    """DBProxyName."""
+    target_identifier: str
+    """DBInstanceIdentifier or DBClusterIdentifier that it stands before."""
+    import_changes: NotRequired[list[str]]
+    """Present until it is imported: names of properties that the import may change, such as roleArn."""
+
+
+# What AWS does not tell of a resource (terraform-provider-aws calls them virtual attributes): the first update after
+# the import writes them into the state and nowhere else.
+_UNTOLD = frozenset(
+    {
+        *("applyImmediately", "skipFinalSnapshot", "finalSnapshotIdentifier", "deleteAutomatedBackups"),
+        *("allowMajorVersionUpgrade", "skipDestroy"),
+    }
+)
+# What is taken away when a program does not state it; all else that is left out stays as AWS has it.
+_TAKEN_AWAY = (
+    *("tags", "maxAllocatedStorage", "enabledCloudwatchLogsExports", "monitoringInterval", "deletionProtection"),
+    *("iamDatabaseAuthenticationEnabled", "auths"),
+)
+# The configuration key that decides a property. Who uses the components finds the argument under the same name.
+_KEYS: Mapping[str, str] = {
+    "allocatedStorage": "storageGib",
+    "backupRetentionPeriod": "backupRetentionDays",
+    "connectionPoolConfig.connectionBorrowTimeout": "borrowTimeout",
+    "connectionPoolConfig.initQuery": "initQuery",
+    "connectionPoolConfig.maxConnectionsPercent": "maxConnectionsPercent",
+    "connectionPoolConfig.maxIdleConnectionsPercent": "maxIdleConnectionsPercent",
+    "connectionPoolConfig.sessionPinningFilters": "sessionPinningFilters",
+    "dbSubnetGroupName": "adopted.database.subnetGroup",
+    "debugLogging": "debugLoggingUntil",
+    "defaultAuthScheme": "auth",
+    "deletionProtection": "profile",
+    "enabledCloudwatchLogsExports": "profile",
+    "engineVersion": "engineVersion",
+    "iamDatabaseAuthenticationEnabled": "auth",
+    "idleClientTimeout": "idleClientTimeout",
+    "instanceClass": "instanceClass",
+    "kmsKeyId": "kmsKeyArn",
+    "masterUserSecretKmsKeyId": "kmsKeyArn",
+    "multiAz": "profile",
+    "port": "port",
+    "retentionInDays": "logRetentionDays",
+    "serverlessv2ScalingConfiguration.maxCapacity": "maxCapacity",
+    "serverlessv2ScalingConfiguration.minCapacity": "minCapacity",
+    "tags": "tags",
+}
+
+
+# What the hooks of this program found at its preview.
+_refused: list[str] = []
+
+
+def adopting(
+    part: str, name: str, import_id: str, changes: Sequence[str] | None, opts: pulumi.ResourceOptions
+) -> pulumi.ResourceOptions:
+    """`opts`, with which a resource is imported and protected, or `opts` themselves when nothing is to be imported.
+
+    Args:
+        part: database or proxy, as the configuration calls it.
+        name: unique among the imported resources of the program.
+        import_id: what the provider imports it by.
+        changes: properties that may change; None when it is not to be imported, or is imported already.
+        opts: what the resource has in any case.
+    """
+    if changes is None:
+        return opts
+
+    def stay_as_it_is(args: pulumi.ResourceHookArgs) -> None:
+        found = list(differences(part, args.old_outputs or {}, args.new_inputs or {}, changes))
+        if not pulumi.runtime.is_dry_run() and found:
+            raise ValueError(f"{import_id} would be changed by its import: " + "; ".join(found))
+        for sentence in found:  # a preview goes on, so that all of it is said at once
+            pulumi.log.error(f"{import_id}: {sentence}")
+        _refused.extend(found)
+
+    hook = pulumi.ResourceHook(f"adopt-{name}", stay_as_it_is, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceOptions.merge(
+        opts,
+        # Protected until the key is gone: what cannot be changed in place must not be replaced by something empty.
+        pulumi.ResourceOptions(import_=import_id, protect=True, hooks=pulumi.ResourceHookBinding(before_update=[hook])),
+    )
+
+
+def fail_preview_after(last: pulumi.Output[Any]) -> None:
+    """Let a preview fail that has said what an import would change, once everything was registered."""
+
+    def check(_: object) -> None:
+        if _refused:
+            raise pulumi.RunError(f"{len(_refused)} properties would be changed by an import; each is said above")
+
+    last.apply(check, run_with_unknowns=True)
+
+
+def differences(part: str, there: Mapping[str, Any], here: Mapping[str, Any], changes: Sequence[str]) -> Iterator[str]:
+    """A sentence for each property that the program states otherwise than AWS has it, with what to set.
+
+    Args:
+        part: database or proxy, as the configuration calls it.
+        there: the resource's outputs as the provider read them.
+        here: what the program states, as the provider checked it.
+        changes: properties that may differ, with or without the name of what is in them.
+    """
+    stated = {**dict.fromkeys(each for each in _TAKEN_AWAY if each in there), **here}
+    for prop, old, new in _properties(there, stated):
+        if prop.startswith("__") or prop in _UNTOLD or {prop, prop.split(".")[0]} & set(changes):
+            continue
+        if prop == "manageMasterUserPassword":
+            if not there.get("masterUserSecrets"):
+                yield (
+                    "RDS does not manage the password of its master user and would change it; see who logs in with it, "
+                    f"then name {prop} under import.{part}"
+                )
+        elif not _same(old, new) or (prop == "tags" and not _same(new, old)):
+            key = _KEYS.get(prop)
+            if prop == "vpcSecurityGroupIds" and part == "database":
+                key = "adopted.database.securityGroupIds"
+            way = f"set {key} to leave it, or" if key else "this program decides it:"
+            yield f"{prop} is {_word(old)} there and {_word(new)} here; {way} name {prop} under import.{part}"
+
+
+def _properties(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(name, there, here) of every property that is stated, those of a settings block one by one."""
+    for name, new in sorted(here.items()):
+        old = there.get(name)
+        if isinstance(new, Mapping) and name != "tags":
+            block = old if isinstance(old, Mapping) else {}
+            yield from ((f"{name}.{each}", block.get(each), value) for each, value in sorted(new.items()))
+        else:
+            yield name, old, new
+
+
+def _same(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether AWS has what is stated: lists in any order, and of entries only what is stated of each."""
+    if isinstance(old, pulumi.Output | Unknown) or isinstance(new, pulumi.Output | Unknown):
+        return False  # a secret, or not known yet
+    if isinstance(new, list) and isinstance(old, list):
+        left = list(old)
+        for each in new:
+            match = next((index for index, before in enumerate(left) if _same(before, each)), None)
+            if match is None:
+                return False
+            del left[match]
+        return not left
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        return all(_same(old.get(key), value) for key, value in new.items())
+    if not old or not new:
+        return not old and not new  # AWS, or the provider, leaves out what is false or empty
+    return old == new or str(old) == str(new)
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, Unknown):
+        return "made by this run"
+    if isinstance(value, pulumi.Output):
+        return "a secret"
+    if value is None or value in ("", [], {}):
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_word(each)}" for key, each in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_word(each) for each in value) + "]"
+    if isinstance(value, str):
+        return shown(value)
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -1,0 +1,95 @@
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.provider.remembered import folder, remembered
+
+ROOT = Path(__file__).resolve().parents[3]
+CHECK = """
+import sys
+from local.provider import arguments, limits
+found = [*arguments.problems("aws:rds/proxy:Proxy", {"name": "-x", "auths": [{"secretARN": "x"}]}),
+         *limits.problems("aws:rds/proxy:Proxy", {"name": "-x"})]
+print(found)
+print(sorted(arguments.computed_names("aws:rds/proxy:Proxy")))
+print("loaded:", sorted({"pulumi_aws", "botocore"} & sys.modules.keys()))
+"""
+
+
+def refused() -> Any:
+    raise AssertionError("read again")
+
+
+def test_a_fact_is_read_once(tmp_path: Path) -> None:
+    fact = {"kinds": {"name": ["text"]}}
+    assert remembered("aws:x/y:Y", lambda: fact, where=tmp_path) == fact
+    assert remembered("aws:x/y:Y", refused, where=tmp_path) == fact
+
+
+def test_facts_of_different_keys_are_kept_apart(tmp_path: Path) -> None:
+    remembered("a", lambda: 1, where=tmp_path)
+    assert remembered("b", lambda: 2, where=tmp_path) == 2
+
+
+@pytest.mark.parametrize("left", ["", "{", '{"kinds":'])
+def test_a_file_that_was_cut_short_is_written_anew(tmp_path: Path, left: str) -> None:
+    remembered("a", lambda: 1, where=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text(left)
+    assert remembered("a", lambda: 2, where=tmp_path) == 2
+    assert remembered("a", refused, where=tmp_path) == 2
+
+
+def test_what_cannot_be_read_is_raised_and_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        remembered("a", refused, where=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_to_write_to_it_still_answers(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert remembered("a", lambda: 1, where=tmp_path / "file") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert remembered("a", lambda: 1, where=tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["pulumi-aws", "botocore"])
+def test_another_version_has_a_folder_of_its_own(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = folder()
+    folder.cache_clear()
+    monkeypatch.setattr("local.provider.remembered.version", lambda name: "0.0.1" if name == package else version(name))
+    other = folder()
+    folder.cache_clear()
+    assert other.parent == before.parent and other != before
+
+
+def test_a_warm_check_says_the_same_and_loads_neither_pulumi_aws_nor_botocore(tmp_path: Path) -> None:
+    def check() -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", CHECK],
+            cwd=ROOT,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    cold, warm = check(), check()
+    assert cold[:2] == warm[:2]
+    assert "auths[0].secretARN is not an argument of this type; did you mean secretArn?" in cold[0]
+    assert cold[2] == "loaded: ['botocore', 'pulumi_aws']"
+    assert warm[2] == "loaded: []"
