@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from .credentials import Credentials
+from .credentials import Credentials, Login
 from .driver import Driver, DriverConnection, driver
 from .errors import (
     NoConnectionError,
@@ -142,12 +142,18 @@ class Pool:
                 invocation.connect_seconds += time.monotonic() - began
             problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {failure.hint}"
             if failure is Failure.AUTHENTICATION:
-                again = self._credentials.refused() and invocation.retry("connect", pause=False)
+                again = self._credentials.refused() and invocation.retry(
+                    "connect", pause=self._is_early(login, invocation)
+                )
             else:
                 again = failure is Failure.UNAVAILABLE and invocation.retry("connect")
             if not again:
                 raise NoConnectionError(problem, failure)
             _log.warning("%s; trying once more", problem)
+
+    def _is_early(self, refused: Login, invocation: Invocation) -> bool:
+        """Whether the secret holds just what was refused: a proxy takes a moment to read one that was rotated."""
+        return self._settings.auth == "secret" and self._credentials.login(_share(invocation)) == refused
 
     def _put_back(self, conn: DriverConnection) -> None:
         conn.restore()

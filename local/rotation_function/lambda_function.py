@@ -120,14 +120,16 @@ def _secret(client: Any, arn: str, stage: str, token: str | None = None) -> dict
     text = client.get_secret_value(SecretId=arn, VersionStage=stage, **version)["SecretString"]
     try:
         found = json.loads(text)
-        missing = [key for key in ("engine", "host", "username", "password") if key not in found]
-    except (ValueError, TypeError):
-        raise RotationError(f"the {stage} value of the secret {arn} is not JSON") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RotationError(f"the {stage} value of the secret {arn} is not a JSON object")
+    missing = [key for key in ("engine", "host", "username", "password") if key not in found]
     if missing:
         raise RotationError(f"the {stage} value of the secret {arn} lacks {', '.join(missing)}, which a rotation needs")
     if found["engine"] != "postgres":
         raise RotationError(f'the secret {arn} has engine "{found["engine"]}"; this function rotates postgres only')
-    return dict(found)
+    return found
 
 
 def _login(login: dict[str, Any]) -> "psycopg.Connection[Any] | None":

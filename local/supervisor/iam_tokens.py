@@ -5,6 +5,7 @@ A token is a presigned SigV4 request (`generate_db_auth_token`): `host:port/?Act
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ _LIFETIME_SECONDS = 900
 _CLOCKS_APART = timedelta(seconds=300)
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@+=,$-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +82,14 @@ def refusal(
 def connectable(statements: Sequence[Mapping[str, Any]], arn_prefix: str) -> frozenset[str]:
     """The users whom policies name for rds-db:connect under a prefix such as `arn:aws:rds-db:…:dbuser:db-…/`.
 
-    A name with a wildcard names nobody: who is meant is known to the database alone.
+    A name with a wildcard names nobody: who is meant is known to the database alone. Nor does one that no server's file
+    of logins can hold.
     """
     named = (each.removeprefix(arn_prefix) for each in resources(statements) if each.startswith(arn_prefix))
     return frozenset(
         user
         for user in named
-        if not set(user) & set("*?") and is_allowed(statements, action=CONNECT, resource=arn_prefix + user)
+        if _PLAIN_NAME.fullmatch(user) and is_allowed(statements, action=CONNECT, resource=arn_prefix + user)
     )
 
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.end_to_end.conftest import Checkout
 from tests.local.supervisor.conftest import client_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
+_CALLERS = 3
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +91,24 @@ def passwords(checkout: Checkout) -> dict[str, dict[str, str]]:
     return {arn: json.loads(manager.get_secret_value(SecretId=arn)["SecretString"]) for arn in arns}
 
 
-def assert_current(checkout: Checkout, versions: dict[str, str]) -> None:
+def borrow_for_all_callers(checkout: Checkout) -> None:
+    """Let the proxy have as many database connections as callers can need at once.
+
+    PgBouncer, unlike RDS Proxy as far as is known, refuses clients once a login of its own failed and it has none left;
+    and it renews all of them whenever a secret has changed.
+    """
+    reporting = next(each["password"] for each in passwords(checkout).values() if each["username"] == "reporting")
+    with ExitStack() as open_at_once:
+        for who in ({}, {"user": "reporting", "password": reporting}):
+            for _ in range(_CALLERS):
+                connection = open_at_once.enter_context(connect(checkout, **who))
+                open_at_once.enter_context(connection.transaction())
+                connection.execute("SELECT 1")
+
+
+def assert_current(checkout: Checkout, arn: str, version: str) -> None:
     manager = client_of(checkout.root, "secretsmanager")
-    for arn, version in versions.items():
-        assert "AWSCURRENT" in manager.describe_secret(SecretId=arn)["VersionIdsToStages"].get(version, ())
+    assert "AWSCURRENT" in manager.describe_secret(SecretId=arn)["VersionIdsToStages"].get(version, ())
 
 
 def assert_grown(counted: "Counter[str]", before: "Counter[str]", names: Iterable[str]) -> None:
@@ -340,13 +356,13 @@ def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(up: Checko
             counted[function if body.get("ok") is True else f"{function}: {body}"] += 1
 
     with ThreadPoolExecutor() as pool:
-        callers = [pool.submit(call, function) for function in functions.values() for _ in range(3)]
+        callers = [pool.submit(call, function) for function in functions.values() for _ in range(_CALLERS)]
         try:
-            for _ in range(3):
-                # As `aws secretsmanager rotate-secret` does, and for both at once.
-                begun = {arn: manager.rotate_secret(SecretId=arn)["VersionId"] for arn in before}
+            for arn in [*before] * 3:
+                borrow_for_all_callers(up)
                 seen = counted.copy()
-                eventually(lambda begun=begun: assert_current(up, begun), seconds=120)
+                version = manager.rotate_secret(SecretId=arn)["VersionId"]  # as `aws secretsmanager rotate-secret` does
+                eventually(lambda arn=arn, version=version: assert_current(up, arn, version), seconds=120)
                 # Every environment has logged in since.
                 eventually(lambda seen=seen: assert_grown(counted, seen, functions.values()), seconds=120)
         finally:

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import SimpleNamespace
 
 import boto3
 import psycopg
@@ -323,6 +325,22 @@ def test_a_rotated_password_is_read_again(cloud: Cloud, secret: Callable[[str], 
     with cloud.rotated("the-second-password"):
         secret("the-second-password")
         with connection(Context(5)) as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_secret_that_the_proxy_has_not_read_yet_is_tried_again_after_a_pause(
+    cloud: Cloud, secret: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as rotation:
+
+        def pause(seconds: float) -> None:
+            if seconds:  # now the proxy reads it
+                rotation.enter_context(cloud.rotated("the-second-password"))
+
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=pause)  # the servers' own waiting goes on
+        monkeypatch.setattr("rds_connection.invocation.time", clock)
+        secret("the-second-password")
+        with connection(Context(15)) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
 

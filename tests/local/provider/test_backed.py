@@ -8,8 +8,8 @@ import pytest
 
 from lambda_rds_proxy.package import this_machine
 from local.provider import gateway
-from local.provider.backed import Function, Instance, Proxy
-from local.provider.gateway import Invocation, SecretVersion
+from local.provider.backed import Function, Instance, Proxy, RotationApplication
+from local.provider.gateway import Invocation, SecretRotation, SecretVersion
 from local.provider.laptop import BackedError
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
@@ -38,6 +38,9 @@ class Recorder:
     def put_secret_value(self, **arguments: Any) -> dict[str, Any]:
         self.calls.append(("put_secret_value", arguments))
         return {"ARN": "arn", "VersionId": "1", "VersionStages": ["AWSCURRENT"]}
+
+    def rotate_secret(self, **arguments: Any) -> None:
+        self.calls.append(("rotate_secret", arguments))
 
     def invoke(self, **arguments: Any) -> dict[str, Any]:
         self.calls.append(("invoke", json.loads(arguments["Payload"])))
@@ -68,6 +71,53 @@ def test_a_renamed_proxy_leaves_no_proxy_of_the_old_name(laptop: Recorder) -> No
 def test_a_proxy_that_keeps_its_name_is_not_deleted(laptop: Recorder) -> None:
     Proxy().apply(URN, {"name": "same", "engineFamily": "POSTGRESQL"}, {"name": "same"}, "eu-west-1")
     assert [call[0] for call in laptop.calls] == ["put"]
+
+
+def test_a_proxy_is_told_everything_that_decides_who_may_log_in(laptop: Recorder) -> None:
+    given = {"auths": [{"iamAuth": "REQUIRED"}], "defaultAuthScheme": "IAM_AUTH", "roleArn": "arn", "requireTls": True}
+    Proxy().apply(URN, {"name": "orders", **given}, {}, "eu-west-1")
+    ((_, _, _, spec),) = laptop.calls
+    assert {key: spec[key] for key in given} == given
+
+
+APPLICATION = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRDSPostgreSQLRotationSingleUser"
+
+
+def test_awss_rotation_application_becomes_the_laptops_function_under_its_name(
+    laptop: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.provider.backed.build_package", lambda source, **_: source / "package.zip")
+    inputs = {
+        "name": "shop-rotation",
+        "applicationId": APPLICATION,
+        "parameters": {"functionName": "shop-rotation", "excludeCharacters": "/@"},
+    }
+    _, outputs = RotationApplication().apply(URN, inputs, {}, "eu-west-1")
+    RotationApplication().delete("id", inputs)
+    (_, kind, name, spec), deleted = laptop.calls
+    assert (kind, name, spec["environment"]) == ("function", "shop-rotation", {"EXCLUDE_CHARACTERS": "/@"})
+    assert deleted == ("delete", "function", "shop-rotation")
+    assert outputs == {"outputs": {"RotationLambdaARN": "arn"}}
+
+
+def test_any_other_application_is_refused_with_the_way_out(laptop: Recorder) -> None:
+    other = {"name": "x", "applicationId": APPLICATION.replace("PostgreSQL", "MySQL"), "parameters": {}}
+    with pytest.raises(BackedError, match="this is SecretsManagerRDSMySQLRotationSingleUser; leave it"):
+        RotationApplication().apply(URN, other, {}, "eu-west-1")
+    assert laptop.calls == []
+
+
+def test_a_rotation_is_switched_on_by_rotate_secret_with_the_days_and_the_function(laptop: Recorder) -> None:
+    inputs = {
+        "secretId": "secret",
+        "rotationLambdaArn": "function",
+        "rotationRules": {"automaticallyAfterDays": 30},
+        "rotateImmediately": False,
+    }
+    identifier, outputs = SecretRotation().apply(URN, inputs, {}, "eu-west-1")
+    assert (identifier, outputs) == ("secret", {"rotationEnabled": True})
+    asked = {"SecretId": "secret", "RotationLambdaARN": "function", "RotateImmediately": False}
+    assert laptop.calls == [("rotate_secret", {**asked, "RotationRules": {"AutomaticallyAfterDays": 30}})]
 
 
 def test_an_instance_is_not_renamed_into_an_empty_one(laptop: Recorder) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.supervisor.iam_tokens import Door, Principal, refusal
+from local.supervisor.iam_tokens import Door, Principal, connectable, refusal
 from rds_connection.iam_token import AwsCredentials, auth_token
 
 HOST = "orders.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com"
@@ -138,3 +138,29 @@ def test_a_token_with_any_character_changed_is_refused(position: int, character:
     changed = whole[:position] + character + whole[position + 1 :]
     if changed.lower() != whole.lower():
         assert refused(changed) is not None
+
+
+def statement(*users: str, effect: str = "Allow", action: str = "rds-db:connect") -> dict[str, Any]:
+    return {"Effect": effect, "Action": action, "Resource": [ARN + user for user in users]}
+
+
+def test_a_role_may_connect_as_whom_its_policies_name_and_no_deny_takes_back() -> None:
+    statements = [
+        statement("app", "reports"),
+        statement("reports", effect="Deny"),
+        {**CONNECT, "Resource": f"{ARN}one"},
+    ]
+    assert connectable(statements, ARN) == {"app", "one"}
+    assert connectable([statement("app", action="rds:*")], ARN) == frozenset()
+    assert connectable([statement("app")], ARN.replace("prx-", "db-")) == frozenset()
+
+
+def test_a_deny_with_a_wildcard_takes_back_too() -> None:
+    assert connectable([statement("app", "admin"), statement("a*n", effect="Deny")], ARN) == {"app"}
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_whoever_is_named_is_allowed_and_fits_on_one_line_of_a_file(names: list[str]) -> None:
+    found = connectable([statement(*names)], ARN)
+    assert found <= set(names)
+    assert not [user for user in found if set(user) & set('*?"\\\n\r #') or not user]

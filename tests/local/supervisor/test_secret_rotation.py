@@ -18,17 +18,15 @@ from tests.local.supervisor.conftest import checkout, client_of, log_in, put_ord
 
 pytestmark = pytest.mark.servers
 FUNCTION = Path(__file__).parents[3] / "local" / "rotation_function"
-# Ends its process after the password is changed, as often as the file says: Lambda may do so at any moment.
+# Ends its process after the password is changed, once for each file in a folder: Lambda may do so at any moment.
 DIES_AFTER_SET = """
 import os, pathlib
 import lambda_function
 
 def handler(event, context):
     lambda_function.lambda_handler(event, context)
-    deaths = pathlib.Path(os.environ["DEATHS"])
-    left = int(deaths.read_text())
-    if event["Step"] == "setSecret" and left:
-        deaths.write_text(str(left - 1))
+    for death in pathlib.Path(os.environ["DEATHS"]).iterdir() if event["Step"] == "setSecret" else ():
+        death.unlink(missing_ok=True)
         os._exit(1)
 """
 
@@ -52,9 +50,8 @@ def secrets(root: Path, proxy: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def deaths(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("deaths") / "left"
-    file.write_text("0")
-    return file
+    """The folder with a file for each time that the function is to die."""
+    return tmp_path_factory.mktemp("deaths")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +63,15 @@ def function(root: Path, proxy: dict[str, Any], deaths: Path, tmp_path_factory: 
         package.writestr("dying.py", DIES_AFTER_SET)
     spec = {"code": str(archive), "handler": "dying.handler", "timeout": 60, "environment": {"DEATHS": str(deaths)}}
     return str(SupervisorClient.ensure(root).put("function", "rotates", spec)["arn"])
+
+
+def condemn(deaths: Path, times: int) -> None:
+    for number in range(times):
+        (deaths / str(number)).touch()
+
+
+def left(deaths: Path) -> int:
+    return len(list(deaths.iterdir()))
 
 
 def password(secrets: Any, stage: str = "AWSCURRENT") -> str:
@@ -133,37 +139,37 @@ def test_a_value_is_handed_out_only_once_the_proxy_takes_it(
         assert takes(root, proxy, password(secrets))
 
 
-def test_whoever_needs_a_database_connection_between_the_two_changes_waits_for_the_second(
+def test_whoever_needs_one_more_database_connection_between_the_two_changes_waits_for_the_second(
     root: Path, proxy: dict[str, Any], database: dict[str, Any], secrets: Any
 ) -> None:
     """The database has the new password, the secret not yet: the proxy can open no more than it has open."""
     before = password(secrets)
     with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as session:
         session.execute("SELECT 1")
-        with log_in(root, database) as master:
-            master.execute("ALTER ROLE app PASSWORD 'of-the-next-version'")
-            master.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+        with session.transaction():  # the one database connection is taken, as by a caller at work
+            session.execute("SELECT 1")
+            with log_in(root, database) as master:
+                master.execute("ALTER ROLE app PASSWORD 'of-the-next-version'")
 
-        def ask() -> object:
-            with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as newcomer:
-                return newcomer.execute("SELECT 1").fetchone()
+            def ask() -> object:
+                with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as newcomer:
+                    return newcomer.execute("SELECT 1").fetchone()
 
-        with ThreadPoolExecutor() as clients:
-            answers = [clients.submit(ask) for _ in range(3)]
-            assert not wait(answers, timeout=2, return_when=FIRST_EXCEPTION).done
-            value = json.loads(secrets.get_secret_value(SecretId="app")["SecretString"])
-            secrets.put_secret_value(
-                SecretId="app", SecretString=json.dumps({**value, "password": "of-the-next-version"})
-            )
-            assert [each.result() for each in answers] == [(1,)] * 3
+            with ThreadPoolExecutor() as clients:
+                answers = [clients.submit(ask) for _ in range(3)]
+                assert not wait(answers, timeout=2, return_when=FIRST_EXCEPTION).done
+                value = json.loads(secrets.get_secret_value(SecretId="app")["SecretString"])
+                value["password"] = "of-the-next-version"
+                secrets.put_secret_value(SecretId="app", SecretString=json.dumps(value))
+                assert [each.result() for each in answers] == [(1,)] * 3
 
 
 def test_a_function_killed_after_it_changed_the_database_is_run_again_and_mends_it(
     root: Path, proxy: dict[str, Any], database: dict[str, Any], secrets: Any, function: str, deaths: Path
 ) -> None:
-    deaths.write_text("1")
+    condemn(deaths, 1)
     rotate(secrets, function)
-    assert deaths.read_text() == "0"
+    assert left(deaths) == 0
     assert takes(root, database, password(secrets)) and takes(root, proxy, password(secrets))
 
 
@@ -173,9 +179,9 @@ def test_a_rotation_that_was_given_up_leaves_open_sessions_and_the_next_one_mend
     before = password(secrets)
     with log_in(root, proxy, user="app", password=before, prepare_threshold=None) as session:
         session.execute("SELECT 1")
-        deaths.write_text("3")  # as often as it is tried
+        condemn(deaths, 3)  # as often as it is tried
         version = secrets.rotate_secret(SecretId="app", RotationLambdaARN=function)["VersionId"]
-        until(lambda: deaths.read_text() == "0", seconds=120)
+        until(lambda: left(deaths) == 0, seconds=120)
         assert password(secrets) == before
         assert stages(secrets)[version] == ["AWSPENDING"]
         assert takes(root, database, password(secrets, "AWSPENDING"))
@@ -191,6 +197,21 @@ def test_a_rotation_that_was_given_up_leaves_open_sessions_and_the_next_one_mend
         return True
 
     assert reattempted()
+    until(lambda: "AWSCURRENT" in stages(secrets)[version], seconds=120)
+    assert password(secrets) != before
+    assert takes(root, database, password(secrets)) and takes(root, proxy, password(secrets))
+
+
+def test_a_rotation_that_is_open_when_the_supervisor_ends_is_taken_up_by_the_next_one(
+    root: Path, proxy: dict[str, Any], database: dict[str, Any], secrets: Any, function: str, deaths: Path
+) -> None:
+    before = password(secrets)
+    condemn(deaths, 50)
+    version = secrets.rotate_secret(SecretId="app", RotationLambdaARN=function)["VersionId"]
+    until(lambda: left(deaths) < 50, seconds=120)
+    SupervisorClient.ensure(root).restart()
+    for death in list(deaths.iterdir()):
+        death.unlink(missing_ok=True)
     until(lambda: "AWSCURRENT" in stages(secrets)[version], seconds=120)
     assert password(secrets) != before
     assert takes(root, database, password(secrets)) and takes(root, proxy, password(secrets))
