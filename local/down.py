@@ -26,9 +26,9 @@ def down(root: Path) -> None:
     else:
         engine = True
     with pulumi_cli.only_one(root):
-        if engine and pulumi_cli.stack_exists(root):
+        if engine:
             _destroy(root)
-        elif not engine:
+        else:
             # Pulumi keeps its record of the stack, and the next `make up` sees what is gone.
             console.print("· the Pulumi engine is not set up: ending the servers without it")
         client = SupervisorClient.running(root)
@@ -43,6 +43,8 @@ def down(root: Path) -> None:
 
 def _destroy(root: Path) -> None:
     try:
+        if not pulumi_cli.stack_exists(root):
+            return
         pulumi_cli.run(root, "destroy", "--yes", "--skip-preview")
     except PulumiError:
         # What stands behind the stack is ours alone and goes now; its record can go with it.

@@ -26,7 +26,7 @@ console = Console(highlight=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
 _HOLDER = re.compile(r"\(pid (\d+)\)")
-# A lock is a few hundred bytes: one that is older is not being written any more.
+# Locks and attributes are a few hundred bytes: what is older is not being written any more.
 _WRITTEN_SECONDS = 1.0
 # How long a process of some hundred megabytes takes at most to end once it is killed.
 _ENDING_SECONDS = 2.0
@@ -62,17 +62,35 @@ def only_one(root: Path) -> Iterator[None]:
 
 
 def stack_exists(root: Path) -> bool:
-    """Whether the backend knows the stack."""
+    """Whether the backend knows the stack.
+
+    Raises:
+        PulumiError: the backend cannot be read.
+    """
+    _remove_half_written(root)
     done = _captured(root, ["stack", "ls", "--json"])
+    if done.returncode:
+        raise PulumiError((done.stderr or done.stdout).strip())
     return f'"{STACK}"' in done.stdout
 
 
 def ensure_stack(root: Path) -> None:
-    """Make the stack in the backend if it is not there."""
-    if not stack_exists(root):
+    """Make the stack in the backend if it is not there.
+
+    Raises:
+        PulumiError: it cannot be made, or somebody's own `pulumi` is at work on it.
+    """
+    if stack_exists(root):
+        return
+    done = _captured(root, ["stack", "init", STACK, "--no-select"])
+    if done.returncode and _LOCKED in done.stdout + done.stderr:
+        # `pulumi cancel` wants a stack that is there.
+        _check_nobody_is_at_work(done.stdout + done.stderr)
+        for lock in _backend(root).glob(f"locks/*/*/{STACK}/*"):
+            lock.unlink(missing_ok=True)
         done = _captured(root, ["stack", "init", STACK, "--no-select"])
-        if done.returncode:
-            raise PulumiError((done.stderr or done.stdout).strip())
+    if done.returncode:
+        raise PulumiError((done.stderr or done.stdout).strip())
 
 
 def output(root: Path, *arguments: str) -> str:
@@ -95,7 +113,7 @@ def run(root: Path, *arguments: str) -> None:
     Raises:
         PulumiError: it failed, or somebody's own `pulumi` is at work on the stack.
     """
-    _remove_damaged_locks(root)
+    _remove_half_written(root)
     status, text = _shown(root, [*arguments, "--stack", STACK])
     if status and _LOCKED in text:
         _check_nobody_is_at_work(text)
@@ -133,18 +151,40 @@ def _is_at_work(pid: int) -> bool:
         return False
 
 
-def _remove_damaged_locks(root: Path) -> None:
-    """A full disk leaves lock files without content: pulumi, `cancel` included, fails at them ever after."""
-    for lock in (checkout_cache(root) / "backend" / ".pulumi" / "locks").rglob("*.json*"):
-        try:
-            is_being_written = time.time() - lock.stat().st_mtime < _WRITTEN_SECONDS
-            json.loads(lock.read_text())
-        except ValueError:
-            if not is_being_written:
-                console.print("· removing a lock of pulumi's that a full disk or a loss of power left half-written")
-                lock.unlink(missing_ok=True)
-        except FileNotFoundError:
-            continue  # its run has just ended
+def _remove_half_written(root: Path) -> None:
+    """Remove what pulumi, `cancel` included, fails at ever after: files that it does not write all at once.
+
+    A full disk leaves locks without content; a kill between two system calls leaves the `.attrs` beside a state empty,
+    which pulumi does without when it is not there.
+    """
+    backend = _backend(root)
+    for file in [*backend.glob("locks/**/*.json*"), *backend.glob("**/*.attrs")]:
+        while not _is_whole(file):
+            if _age(file) > _WRITTEN_SECONDS:
+                console.print(f"· removing {file.name}, which a killed run or a full disk left half-written")
+                file.unlink(missing_ok=True)
+            time.sleep(0.05)
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except ValueError:
+        return False
+    except FileNotFoundError:
+        pass  # its run has just ended
+    return True
+
+
+def _age(file: Path) -> float:
+    try:
+        return time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _backend(root: Path) -> Path:
+    return checkout_cache(root) / "backend" / ".pulumi"
 
 
 def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":

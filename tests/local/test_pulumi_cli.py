@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -35,13 +36,38 @@ def lock(root: Path, name: str, text: str, *, age: float) -> Path:
     return file
 
 
-def test_a_lock_without_content_goes_and_every_other_stays(pulumi: Path) -> None:
+def test_what_was_left_half_written_goes_and_every_other_file_stays(pulumi: Path) -> None:
     empty = lock(pulumi, "one.json.18eb.tmp", "", age=10)
     half = lock(pulumi, "two.json", '{"pid": 1', age=10)
     whole = lock(pulumi, "three.json", '{"pid": 1}', age=10)
-    being_written = lock(pulumi, "four.json.18ec.tmp", "", age=0)
+    attributes = whole.with_name("local.json.attrs")
+    attributes.touch()
     pulumi_cli.run(pulumi, "up")
-    assert [each.exists() for each in (empty, half, whole, being_written)] == [False, False, True, True]
+    assert [each.exists() for each in (empty, half, whole, attributes)] == [False, False, True, False]
+
+
+def test_what_is_being_written_is_waited_for(pulumi: Path) -> None:
+    being_written = lock(pulumi, "four.json", "", age=0)
+    writer = threading.Timer(0.2, being_written.write_text, ['{"pid": 1}'])
+    writer.start()
+    pulumi_cli.run(pulumi, "up")
+    assert being_written.read_text() == '{"pid": 1}'
+
+
+def test_the_lock_of_a_run_that_was_killed_while_it_made_the_stack_goes(pulumi: Path) -> None:
+    left = lock(pulumi, "five.json", '{"pid": 1}', age=10)
+    locked = "the stack is currently locked by 1 lock(s): created by me@here (pid 4194305)"
+    (pulumi / "bin" / "pulumi").write_text(
+        f'#!/bin/sh\n[ "$2" != init ] || [ ! -e {left} ] || {{ echo "{locked}"; exit 255; }}\n'
+    )
+    pulumi_cli.ensure_stack(pulumi)
+    assert not left.exists()
+
+
+def test_a_backend_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(pulumi: Path) -> None:
+    (pulumi / "said").write_text("error: failed to load checkpoint: EOF")
+    with pytest.raises(PulumiError, match="failed to load checkpoint"):
+        pulumi_cli.ensure_stack(pulumi)
 
 
 def test_a_lock_that_a_killed_run_left_is_cancelled_and_the_command_runs_again(pulumi: Path) -> None:
