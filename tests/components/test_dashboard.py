@@ -7,7 +7,7 @@ import boto3
 import jsonschema
 import moto
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rds_proxy import cloudwatch_metrics as metrics
@@ -58,7 +58,6 @@ def lines(body: dict[str, Any]) -> list[list[Any]]:
     return [line for each in graphs(body) for line in each["metrics"]]
 
 
-@settings(deadline=None)  # the largest stacks take long on a busy machine
 @given(
     names=st.dictionaries(_NAME, _NAME, max_size=200),
     alarms=st.lists(_NAME, max_size=150),
@@ -86,7 +85,6 @@ def test_any_stack_has_a_body_of_the_documented_structure_and_within_the_limits(
                 assert word in ids
 
 
-@settings(deadline=None)
 @given(count=st.integers(0, 40))
 def test_widgets_lie_in_the_grid_without_overlapping(count: int) -> None:
     body = dashboard_body(watched(functions=functions({f"f{number}": f"t{number}" for number in range(count)})))

@@ -39,7 +39,7 @@ def botocore_token(*, host: str, port: int, user: str, region: str, credentials:
     return str(token)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     host=_hosts,
     port=st.integers(1, 65_535),

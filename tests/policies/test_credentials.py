@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policies.analyzed import SENTINEL, analyze, messages, secret
@@ -104,7 +104,6 @@ def test_a_variable_can_be_left_alone_by_pattern() -> None:
     assert said({"DB_PASSWORD": PASSWORD}, config={"ignoreKeyPatterns": ["DB_PASSWORD"]}) == []
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=12), st.text(max_size=40), max_size=4), st.text(min_size=6, max_size=12))
 def test_no_text_is_an_error_and_no_message_holds_a_value(variables: dict[str, str], value: str) -> None:
     found = analyze([function({**variables, "DB_PASSWORD": f"<<{value}>>"})], stages="resource")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policies.analyzed import SENTINEL, Resource, analyze, blocking, messages, policies
@@ -81,7 +81,6 @@ _NESTINGS: Any = st.sampled_from(
 _KEYS = st.sampled_from(["DB_HOST", "DB_PROXY_ENDPOINT", "CONFIG", "ANYTHING", "x"])
 
 
-@settings(deadline=None)
 @given(_LABEL, _KINDS, _ACCOUNT, _TAILS, _SHAPES, _CASES, _NESTINGS, _KEYS)
 def test_a_database_is_found_in_any_shape_partition_case_nesting_and_variable(
     label: str, kind: str, account: str, tail: str, shape: str, case: Any, nesting: Any, key: str
@@ -91,7 +90,6 @@ def test_a_database_is_found_in_any_shape_partition_case_nesting_and_variable(
     assert VALUE in blocking(found)
 
 
-@settings(deadline=None)
 @given(_LABEL, st.sampled_from(["", "endpoint."]), _ACCOUNT, _TAILS, _SHAPES, _CASES, _NESTINGS, _KEYS)
 def test_a_proxy_is_found_guilty_in_none_of_them(
     label: str, kind: str, account: str, tail: str, shape: str, case: Any, nesting: Any, key: str

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policies.analyzed import SENTINEL, Resource, analyze, messages, policies
@@ -22,7 +22,6 @@ def shared(*percents: Any) -> list[Resource]:
     return stack
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1, 90).map(round), min_size=1, max_size=5))
 def test_the_proxies_of_a_database_are_rejected_exactly_when_their_sum_is_above_the_limit(percents: list[int]) -> None:
     rejected = TOTAL in policies(analyze(shared(*percents), stages="stack"))

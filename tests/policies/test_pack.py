@@ -203,7 +203,7 @@ _VALUE = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(["environment", "connectionPoolConfig", "dbProxyName", "name"]), _VALUE))
 def test_whatever_the_properties_are_no_policy_fails(properties: dict[str, Any]) -> None:
     tokens = [

@@ -150,7 +150,7 @@ _VALUE = st.recursive(
 _PROPERTY = st.sampled_from(sorted(resources.CLASSIC.properties | resources.NATIVE.properties))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_whatever_the_types_properties_and_dependencies_are_no_policy_fails(data: st.DataObject) -> None:
     tokens = data.draw(st.lists(st.sampled_from(sorted(resources.INSPECTED)), min_size=1, max_size=8))

@@ -105,7 +105,7 @@ PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments("aws:rds/
 FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments(FUNCTION).kinds)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(FUNCTION_ARGUMENTS, JSON, max_size=5), st.dictionaries(PROXY_ARGUMENTS, JSON, max_size=5))
 def test_no_input_of_whatever_shape_makes_the_check_fall_over(
     of_function: dict[str, Any], of_proxy: dict[str, Any]

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.dashboard.function_lines import function_lines
@@ -47,7 +47,6 @@ def test_errors_and_timeouts_are_counted() -> None:
     assert (found.errors, found.timeouts) == (2, 1)
 
 
-@settings(deadline=None)
 @given(st.text(), st.integers(0, 1000))
 def test_any_text_is_read(text: str, running: int) -> None:
     found = function_lines(text, running)

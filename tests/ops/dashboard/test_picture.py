@@ -53,7 +53,7 @@ def test_it_is_readable_on_dark_pages_too_and_loads_nothing() -> None:
     assert not re.search(r"href|url\(|<script|@import", picture)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     names=st.dictionaries(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=30), max_size=20),
     seen=st.lists(st.fixed_dictionaries({"clients": st.none() | st.integers(0, 10**6)}), max_size=5),

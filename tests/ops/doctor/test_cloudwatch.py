@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.doctor.cloudwatch import Function, Target, evidence, queries
@@ -103,7 +103,6 @@ _ids = [each["Id"] for each in queries("orders", TARGET, [APP])]
 _values = st.lists(st.floats(0, 1e9), max_size=5)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(_ids), _values), st.integers(1, 180))
 def test_any_series_can_be_judged(series: dict[str, list[float]], minutes: int) -> None:
     seen = read(series, minutes=minutes)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.doctor.drift import Settings, Surroundings, drift
@@ -50,7 +50,6 @@ _settings = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(_settings, _settings)
 def test_drift_has_no_direction_and_none_with_itself(one: Settings, other: Settings) -> None:
     assert len(drift(one, other)) == len(drift(other, one))

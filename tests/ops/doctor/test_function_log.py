@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.doctor.evidence import LoginProblem
@@ -44,7 +44,6 @@ def test_the_reason_of_a_refused_login_is_read_out_of_the_error() -> None:
     assert read_log("[ERROR] ValueError: no").login_problem is None
 
 
-@settings(deadline=None)
 @given(
     st.text() | st.lists(st.sampled_from(['{"_aws"', '{"_aws":1}', "REPORT RequestId: ", "[ERROR] x"])).map("\n".join)
 )
@@ -54,7 +53,6 @@ def test_any_text_can_be_read(text: str) -> None:
     assert found.connections is None
 
 
-@settings(deadline=None)
 @given(st.integers(0, 200))
 def test_a_line_that_is_cut_counts_for_nothing(length: int) -> None:
     whole = line("ok", opened=1)

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
@@ -130,7 +130,6 @@ _evidence = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(_evidence)
 def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
     verdict = diagnose(seen)
@@ -143,7 +142,6 @@ def test_any_evidence_gets_one_verdict_with_numbers(seen: Evidence) -> None:
         assert seen.connections <= seen.allowed and seen.clients >= 2 * seen.connections
 
 
-@settings(deadline=None)
 @given(_functions)
 def test_without_a_look_at_the_proxy_there_is_only_the_symptom(functions: tuple[FunctionEvidence, ...]) -> None:
     blind = Evidence(seconds=60, functions=tuple(replace(each, connections=None) for each in functions))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -54,7 +54,6 @@ def test_a_line_names_its_moment_and_its_numbers() -> None:
     assert (line["connections"], line["maxConnections"], line["borrowLatencyMs"]) == (20, 79, 0.412)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000)), st.integers(0, 10_000))
 def test_a_sparkline_is_as_long_as_it_may_be_and_full_at_the_top(values: list[int], most: int) -> None:
     line = sparkline(values, most)
