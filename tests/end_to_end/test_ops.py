@@ -30,15 +30,16 @@ def up(checkout: Checkout) -> Checkout:
 
 @pytest.mark.parametrize("example", _LOOKS)
 def test_an_example_of_the_page_works_on_the_laptop_stack(up: Checkout, example: str) -> None:
-    done = up.run("bash", "-c", example)
+    proxy = up.outputs()["proxyEndpoint"].partition(".")[0]
+    done = up.run("bash", "-c", example.replace("--proxy orders", f"--proxy {proxy}"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
 
 
 def test_the_doctor_of_a_fresh_stack_sees_its_configuration_and_no_drift(up: Checkout) -> None:
-    document = json.loads(up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json").stdout)
-    assert (document["finding"], document["drift"], document["notSeen"]) == (False, [], [])
-    assert document["evidence"]["allowed"] == up.outputs()["connectionBudget"]["ceiling"]
+    (proxy,) = json.loads(up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json").stdout)["proxies"]
+    assert (proxy["finding"], proxy["drift"], proxy["notSeen"]) == (False, [], [])
+    assert proxy["evidence"]["allowed"] == up.outputs()["connectionBudget"]["ceiling"]
 
 
 def test_the_dashboard_that_the_stack_declares_is_drawn_from_what_the_stack_does(up: Checkout) -> None:
@@ -60,5 +61,6 @@ def test_a_configuration_that_was_changed_and_not_brought_up_is_drift(up: Checko
     finally:
         file.write_text(kept)
     assert done.returncode == 1
-    (drift,) = json.loads(done.stdout)["drift"]
+    (proxy,) = json.loads(done.stdout)["proxies"]
+    (drift,) = proxy["drift"]
     assert "maxConnectionsPercent is 85 % at the proxy and 50 % in the stack's configuration" in drift

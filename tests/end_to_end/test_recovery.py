@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from local.supervisor.processes import lives
 from tests.end_to_end.conftest import Checkout, copied
 from tests.end_to_end.killed_ups import CHANGE, ENGINE, MACHINE, NOTHING, RUN, Kill, Torture, plan
+from tests.processes import wait_for_the_end
 from toolchain.checkout import GATEWAY_PORT, checkout_cache, subnet
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
@@ -52,6 +54,9 @@ def test_every_victim_and_both_starts_are_in_a_plan_that_a_seed_repeats() -> Non
 )
 def test_a_killed_up_converges_with_one_make_up(torture: Torture, kill: Kill) -> None:
     outcome = torture.suffer(kill)
+    while not outcome.hit and kill.part > 0.1:  # this run was faster than the one that was measured
+        kill = replace(kill, part=kill.part / 2)
+        outcome = torture.suffer(kill)
     assert (outcome.hit, outcome.fault) == (True, "")
 
 
@@ -60,7 +65,7 @@ def test_a_rebooted_machine_has_its_data_again(up: Checkout) -> None:
     supervisor = psutil.Process(up.supervisor.pid)
     for process in [supervisor, *supervisor.children(recursive=True)]:
         process.kill()
-    psutil.wait_procs([supervisor], timeout=5)
+    wait_for_the_end([supervisor])
     # Pulumi writes these in two system calls, and cannot read the stack when it was killed between them.
     for attributes in checkout_cache(up.root).glob("backend/.pulumi/stacks/*/local.json*.attrs"):
         attributes.write_text("")
@@ -107,7 +112,7 @@ def test_a_state_that_is_damaged_is_named_and_forgotten_by_make_down(up: Checkou
 def test_an_occupied_gateway_is_one_sentence_and_no_harm(up: Checkout) -> None:
     supervisor = psutil.Process(up.supervisor.pid)
     supervisor.kill()
-    psutil.wait_procs([supervisor], timeout=5)
+    wait_for_the_end([supervisor])
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((f"{subnet(up.root)}.1", GATEWAY_PORT))

@@ -25,6 +25,7 @@ import pytest
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.end_to_end.conftest import Checkout
 from tests.local.supervisor.conftest import client_of
+from tests.processes import wait_for_the_end
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _CALLERS = 3
@@ -299,12 +300,12 @@ def test_a_killed_database_comes_back_and_functions_go_on(up: Checkout) -> None:
 
 
 def test_a_killed_supervisor_is_brought_back_with_everything_it_ran(up: Checkout) -> None:
-    before = up.supervisor
-    os.kill(before.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before.pid)] if psutil.pid_exists(before.pid) else [], timeout=5)
+    supervisor = psutil.Process(up.supervisor.pid)
+    supervisor.kill()
+    wait_for_the_end([supervisor])
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert up.supervisor.pid != before.pid
+    assert up.supervisor.pid != supervisor.pid
     counted = re.findall(r"^ +[+~-]* *\d+ (\w+)$", done.stdout, re.MULTILINE)
     assert set(counted) == {"unchanged"}
     assert up.invoke()["body"]["ok"] is True

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import lambda_rds_proxy
+from tests.processes import wait_for_the_end
 from toolchain.engine import engine_folder
 from toolchain.shell import laptop_environment
 
@@ -78,18 +80,11 @@ def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: 
     assert int((tmp_path / "pid").read_text()) in {process.pid for process in started}
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
-    _, alive = psutil.wait_procs(started, timeout=2)
-    assert alive == []
+    wait_for_the_end(started)
 
 
 def test_a_component_package_serves_its_schema(environment: dict[str, str]) -> None:
     done = pulumi(ROOT, environment, "package", "get-schema", str(ROOT / "components"))
     assert done.returncode == 0, done.stdout + done.stderr
     schema = json.loads(done.stdout)
-    assert set(schema["resources"]) == {
-        f"lambda-rds-proxy:index:{name}"
-        for name in (
-            "Network", "Database", "DatabaseUser", "DatabaseProxy", "ProxyVerification", "DatabaseFunction",
-            "ServerlessDatabase",
-        )
-    }  # fmt: skip
+    assert set(schema["resources"]) == {f"lambda-rds-proxy:index:{name}" for name in lambda_rds_proxy.COMPONENTS}

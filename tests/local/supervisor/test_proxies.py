@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from local.supervisor.client import SupervisorClient
 from local.supervisor.pgbouncer import ADMIN_USER
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, put_orders, until
+from tests.processes import wait_for_the_end
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
@@ -174,7 +175,7 @@ def test_a_killed_pooler_and_a_killed_database_come_back(
     for name in ("pgbouncer", "postgres"):
         (server,) = [each for each in psutil.Process(supervisor.pid).children() if each.name() == name]
         server.kill()
-        psutil.wait_procs([server], timeout=5)
+        wait_for_the_end([server])
         until(lets_in(root, proxy))
     until(lambda: status(supervisor, "target") == "AVAILABLE")
 

@@ -19,6 +19,7 @@ from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import PostgresSettings
 from local.supervisor.processes import Server, lives
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, until
+from tests.processes import wait_for_the_end
 from toolchain.checkout import laptop_state, subnet
 
 pytestmark = pytest.mark.servers
@@ -133,8 +134,7 @@ def test_killed_at_any_moment_it_comes_back_with_everything_and_leaves_no_orphan
         connection.execute("CREATE TABLE kept (n int)")
     children = psutil.Process(client.pid).children(recursive=True)
     os.kill(client.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert alive == []
+    wait_for_the_end(children)
     again = SupervisorClient.ensure(root)
     assert again.pid != client.pid
     assert again.problems() == []
@@ -154,8 +154,9 @@ def test_a_query_that_outlives_a_killed_supervisor_does_not_keep_the_database_do
     client = SupervisorClient.ensure(root)
     facts = client.put("instance", "orders", INSTANCE)
     backend = in_the_middle_of_a_query(root, facts)
-    os.kill(client.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(client.pid)], timeout=5)
+    supervisor = psutil.Process(client.pid)
+    supervisor.kill()
+    wait_for_the_end([supervisor])
     assert lives(backend)
     again = SupervisorClient.ensure(root)
     assert not lives(backend)

@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             archive.writestr("app.py", SOURCE)
         supervisor = SupervisorClient.ensure(folder)
         for name, handler in (("orders-app", "app.handler"), ("orders-bad", "app.failing")):
-            spec = {"code": str(package), "handler": handler, "timeout": 5, "memorySize": 256}
+            spec = {"code": str(package), "handler": handler, "timeout": 20, "memorySize": 256}
             supervisor.put("function", name, {**spec, "reservedConcurrentExecutions": 3})
         yield folder
 
@@ -67,7 +67,7 @@ def storm(function: str, environments: int) -> tuple[StormResult, list[Progress]
 def test_every_environment_is_served_and_the_rate_is_of_the_sustained_part() -> None:
     result, told = storm("app", 3)
     phase = result.phases["proxy"]
-    assert (sum(phase.errors.values()), phase.never_served) == (0, 0)
+    assert (dict(phase.errors), phase.never_served) == ({}, 0)
     assert 0 < phase.requests_per_second <= 300
     assert (phase.percentile(50) or 0) >= 10
     # Nobody can look into the database from here, and CloudWatch is not answered on a laptop.
@@ -95,12 +95,12 @@ def test_failures_of_the_handler_are_counted_by_their_type(monkeypatch: pytest.M
 def test_the_stack_tells_its_functions_its_limits_and_its_cost() -> None:
     stack = DeployedStack.find("dev")
     assert [(each.name, each.megabytes, each.timeout) for each in stack.functions] == [
-        ("orders-app", 256, 5),
-        ("orders-bad", 256, 5),
+        ("orders-app", 256, 20),
+        ("orders-bad", 256, 20),
     ]
     assert (stack.max_connections, stack.ceiling, stack.is_local) == (79, 67, True)
-    # 30 s of cold start at most, 1 s sustained, 5 s for the last to end.
-    assert stack.cost(StormSettings(environments=4, connections=1, seconds=1.0)).gb_seconds == 4 * 36 / 4
+    # 30 s of cold start at most, 1 s sustained, 20 s for the last to end.
+    assert stack.cost(StormSettings(environments=4, connections=1, seconds=1.0)).gb_seconds == 4 * 51 / 4
 
 
 class Metrics:
