@@ -1,6 +1,5 @@
 """RDS Proxy before a database: role, groups, pool, target, and a reader endpoint where there are readers."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
@@ -10,16 +9,12 @@ import pulumi_aws as aws
 from .adoption import AdoptedProxy, adopting
 from .connection_pool import ConnectionPool, check_total_percent
 from .debug_logging import is_wanted
-from .engines import ENGINES, Auth, Engine, EngineFacts, Profile, TargetKind
-from .iam_policies import allow, assume_role_policy, connect_arn, policy, use_secret
+from .engines import ENGINES, Auth, Engine, Profile, TargetKind
 from .lambda_function import LOG_RETENTION_DAYS
-from .names import name_if_long, physical_name
+from .names import physical_name
+from .proxy_access import proxy_role, proxy_security_groups
+from .proxy_users import check_users, is_any, password_type
 from .references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
-from .security_rules import admit, allow_secrets_manager
-from .security_rules import allow as allow_port
-
-# CreateDBProxy: UserAuthConfigList (botocore's service model).
-MAX_SECRETS = 200
 
 
 class DatabaseProxyArgs(TypedDict):
@@ -83,8 +78,8 @@ class DatabaseProxy(pulumi.ComponentResource):
         users = [args["user"], *args.get("more_users", [])]
         facts = ENGINES[Engine(database["engine"])]
         pool = _checked_pool(name, args)
-        _check_users(name, users)
-        password_type = _password_type(name, args, facts)
+        check_users(name, users)
+        client_password_type = password_type(name, args.get("client_password_auth_type"), facts)
         tags = args.get("tags")
         adopted = args.get("adopted_proxy")
         proxy_name = adopted["name"] if adopted else physical_name(pulumi.get_project(), pulumi.get_stack(), name)
@@ -101,8 +96,17 @@ class DatabaseProxy(pulumi.ComponentResource):
                 f"{name}-log-group", f"/aws/rds/proxy/{proxy_name}", adopted, pulumi.ResourceOptions(parent=self)
             ),
         )
-        group, clients = self._security_groups(name, args, users, facts.port)
-        role, role_policy = self._role(name, database, users, tags)
+        group, clients = proxy_security_groups(
+            name,
+            network=network,
+            database=database,
+            users=users,
+            port=facts.port,
+            extra_clients=args.get("extra_clients", {}),
+            tags=tags,
+            parent=self,
+        )
+        role, role_policy = proxy_role(name, database=database, users=users, tags=tags, parent=self)
         proxy = aws.rds.Proxy(
             name,
             name=proxy_name,
@@ -113,8 +117,8 @@ class DatabaseProxy(pulumi.ComponentResource):
             require_tls=True,
             idle_client_timeout=pool.idle_client_timeout,
             debug_logging=is_wanted(args.get("debug_logging_until"), now=datetime.now(UTC)),
-            default_auth_scheme="IAM_AUTH" if _is_any(users, Auth.IAM_END_TO_END) else "NONE",
-            auths=[_auth(user, password_type) for user in users if "secret_arn" in user] or None,
+            default_auth_scheme="IAM_AUTH" if is_any(users, Auth.IAM_END_TO_END) else "NONE",
+            auths=[_auth(user, client_password_type) for user in users if "secret_arn" in user] or None,
             tags=tags,
             opts=_adopting(
                 f"{name}-proxy",
@@ -137,87 +141,6 @@ class DatabaseProxy(pulumi.ComponentResource):
         }
         self.reference = self.references[args["user"]["user"]]
         self.register_outputs({"reference": self.reference, "references": self.references})
-
-    def _security_groups(
-        self, name: str, args: DatabaseProxyArgs, users: Sequence[DatabaseUserRef], port: int
-    ) -> tuple[aws.ec2.SecurityGroup, aws.ec2.SecurityGroup]:
-        """The proxy's group and its clients' group: clients → proxy → database, and nothing else."""
-        database, network, tags = args["database"], args["network"], args.get("tags")
-        child = pulumi.ResourceOptions(parent=self)
-        clients = aws.ec2.SecurityGroup(
-            f"{name}-clients",
-            vpc_id=network["vpc_id"],
-            description="clients of the proxy: may reach it, and nothing else",
-            tags=tags,
-            opts=child,
-        )
-        group = aws.ec2.SecurityGroup(
-            name,
-            vpc_id=network["vpc_id"],
-            description="proxy: admits its clients, reaches its database, and nothing else",
-            tags=tags,
-            opts=child,
-        )
-        allow_port(
-            f"{name}-from-clients",
-            client=clients.id,
-            server=group.id,
-            port=port,
-            description="clients reach the proxy",
-            opts=child,
-        )
-        allow_port(
-            f"{name}-to-database",
-            client=group.id,
-            server=database["security_group_id"],
-            port=database["port"],
-            description="the proxy reaches the database",
-            opts=child,
-        )
-        for who, extra in sorted(args.get("extra_clients", {}).items()):
-            admit(
-                f"{name}-from-{who}",
-                client=extra,
-                server=group.id,
-                port=port,
-                description="an extra client reaches the proxy",
-                opts=child,
-            )
-        if _is_any(users, Auth.SECRET):
-            allow_secrets_manager(
-                f"{name}-clients",
-                client=clients.id,
-                endpoint_group=network.get("secrets_endpoint_security_group_id"),
-                opts=child,
-            )
-        return group, clients
-
-    def _role(
-        self,
-        name: str,
-        database: DatabaseRef,
-        users: Sequence[DatabaseUserRef],
-        tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        """The proxy's role: reads each user's secret, or (iam-end-to-end) logs in to the database as that user."""
-        child = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(
-            name,
-            name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
-            assume_role_policy=assume_role_policy("rds.amazonaws.com"),
-            tags=tags,
-            opts=child,
-        )
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
-        document = pulumi.Output.all(
-            region=region,
-            role=role.arn,
-            database=database["resource_id"] if _is_any(users, Auth.IAM_END_TO_END) else None,
-            secrets=[user.get("secret_arn") for user in users],
-            keys=[user.get("secret_kms_key_arn") for user in users],
-        ).apply(lambda known: policy(_login_statements(users, known)))
-        role_policy = aws.iam.RolePolicy(f"{name}-database-login", role=role.name, policy=document, opts=child)
-        return role, role_policy
 
     def _target(
         self,
@@ -342,56 +265,6 @@ def _auth(user: DatabaseUserRef, password_type: str) -> aws.rds.ProxyAuthArgs:
         description=f"{user['user']} {password_type}",
         secret_arn=user["secret_arn"],
     )
-
-
-def _password_type(name: str, args: DatabaseProxyArgs, facts: EngineFacts) -> str:
-    allowed = facts.client_password_auth_types
-    chosen = args.get("client_password_auth_type", allowed[0])
-    if chosen not in allowed:
-        raise ValueError(
-            f'proxy "{name}" has client_password_auth_type {chosen}; a proxy of the family {facts.proxy_family} takes '
-            + " or ".join(allowed)
-        )
-    return chosen
-
-
-def _login_statements(users: Sequence[DatabaseUserRef], known: dict[str, Any]) -> list[dict[str, Any]]:
-    statements = []
-    for user, secret, key in zip(users, known["secrets"], known["keys"], strict=True):
-        if secret is None:
-            # The proxy logs in to the database itself, so the grant names the database's id, not the proxy's.
-            resource = connect_arn(
-                known["role"], region=known["region"], resource_id=known["database"], user=user["user"]
-            )
-            statements.append(allow(["rds-db:connect"], resource))
-        else:
-            actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
-            statements += use_secret(secret, region=known["region"], actions=actions, key_arn=key)
-    return statements
-
-
-def _is_any(users: Sequence[DatabaseUserRef], auth: Auth) -> bool:
-    return any(Auth(user["auth"]) is auth for user in users)
-
-
-def _check_users(name: str, users: Sequence[DatabaseUserRef]) -> None:
-    names = [user["user"] for user in users]
-    twice = sorted({each for each in names if names.count(each) > 1})
-    if twice:
-        raise ValueError(
-            f'proxy "{name}" has the user {", ".join(twice)} more than once; a proxy knows each user by one secret and '
-            "one way to log in, and two of them make its connections unstable"
-        )
-    if len(users) > MAX_SECRETS:
-        raise ValueError(f'proxy "{name}" has {len(users)} users; a proxy takes {MAX_SECRETS}, use a second proxy')
-    for user in users:
-        end_to_end = Auth(user["auth"]) is Auth.IAM_END_TO_END
-        if end_to_end == ("secret_arn" in user):
-            raise ValueError(
-                f'proxy "{name}": user {user["user"]} has auth {Auth(user["auth"]).value} and '
-                + ("a secret; with IAM on both sides there is none, leave secret_arn out" if end_to_end else "")
-                + ("" if end_to_end else "no secret; the proxy logs in with it, give secret_arn")
-            )
 
 
 def _checked_pool(name: str, args: DatabaseProxyArgs) -> ConnectionPool:

@@ -1,14 +1,9 @@
 """Looks at the running laptop stack for some seconds: pooler, database, functions' logs, supervisor."""
 
-import contextlib
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psycopg
 
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
@@ -21,57 +16,11 @@ from toolchain.checkout import checkout_root, laptop_state
 from .drift import Settings
 from .evidence import Evidence, FunctionEvidence
 from .function_log import LoggedInvocations, login_problem, read_log
+from .laptop_sampler import LaptopSampler, ProxyDownError
 
-_SAMPLE_SECONDS = 0.1
 _ADMIN_FUNCTION = "-admin"
-_CONSOLE = "pgbouncer"
 _STACK = "local"
 _REFUSES = "refuses connections"
-_ACTIVITY = """
-SELECT count(*),
-       count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
-       count(*) FILTER (WHERE usename = ANY(%(users)s) AND xact_start IS NOT NULL),
-       coalesce(max(extract(epoch FROM clock_timestamp() - state_change))
-                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float
-FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
-# PostgreSQL 16 added `reserved_connections`; RDS 15 has one of its own, and the laptop neither.
-_RESERVED = """
-SELECT sum(setting::int)::int FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
-"""
-
-
-class _ProxyDownError(LaptopError):
-    """The proxy's endpoint, or the pooler behind it, takes no connection."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """One sample; of the database None while it does not let us in."""
-
-    clients: int
-    waiting: int
-    connections: int
-    borrowed: int
-    sessions: int | None = None
-    active: int | None = None
-    in_transaction: int | None = None
-    idle_in_transaction_seconds: float | None = None
-
-
-@dataclass
-class _Look:
-    """All samples of a look, and what had happened before it."""
-
-    moments: list[Moment] = field(default_factory=list)
-    opened: set[tuple[object, ...]] = field(default_factory=set)
-
-    def mean(self, read: Callable[[Moment], int | None]) -> float | None:
-        values = [value for each in self.moments if (value := read(each)) is not None]
-        return sum(values) / len(values) if values else None
-
-    def peak(self, read: Callable[[Moment], int | None]) -> int | None:
-        return max((value for each in self.moments if (value := read(each)) is not None), default=None)
 
 
 class LaptopPatient:
@@ -108,13 +57,13 @@ class LaptopPatient:
         ]
         authority = Authority(state / "authority")
         facts = self._proxy["facts"]
-        self._pooler = PgBouncer(
+        pooler = PgBouncer(
             state / "proxies" / self._proxy["identifier"],
             PgBouncerSettings(name=facts["endpoint"], address=facts["ip"], port=facts["port"], gated=self._gated),
             authority,
         )
         facts = self._instance["facts"]
-        self._postgres = Postgres(
+        postgres = Postgres(
             state / "instances" / self._instance["identifier"],
             PostgresSettings(
                 name=facts["address"],
@@ -127,6 +76,7 @@ class LaptopPatient:
             ),
             authority,
         )
+        self._sampler = LaptopSampler(name, pooler, postgres)
 
     @classmethod
     def find(cls, root: Path | None = None, *, proxy: str | None = None) -> "LaptopPatient":
@@ -170,7 +120,7 @@ class LaptopPatient:
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
             return self._examine(seconds, throttles)
-        except _ProxyDownError:
+        except ProxyDownError:
             time.sleep(max(0.0, began + seconds - time.monotonic()))
             resources = self._client.resources()
             return Evidence(
@@ -184,46 +134,25 @@ class LaptopPatient:
         ends = {each["identifier"]: _size(self._log(each["identifier"])) for each in self._functions}
         pooler_log = self._state / "proxies" / self._proxy["identifier"] / "pgbouncer.log"
         pooler_end = _size(pooler_log)
-        known = {_client(row) for row in self._show("CLIENTS")}
-        transactions, began = self._transactions(), time.monotonic()
-        look, reserved = _Look(), 0
-        with contextlib.ExitStack() as stack:
-            watcher: psycopg.Connection[Any] | None = None
-            while time.monotonic() - began < seconds or not look.moments:
-                due = time.monotonic() + _SAMPLE_SECONDS
-                watcher = watcher or self._watcher(stack)
-                clients = self._show("CLIENTS")
-                look.opened |= {_client(row) for row in clients} - known
-                try:
-                    reserved = reserved or _reserved(watcher)
-                    look.moments.append(self._moment(len(clients), watcher))
-                except psycopg.Error:
-                    watcher = None
-                    look.moments.append(self._moment(len(clients), None))
-                time.sleep(max(0.0, due - time.monotonic()))
-        took = time.monotonic() - began
-        done = self._transactions() - transactions
+        look = self._sampler.look(seconds)
         resources = self._client.resources()
         functions, logged = self._functions_since(ends, throttles, resources)
         refused = _since(pooler_log, pooler_end)
         problems = [each.login_problem for each in logged if each.login_problem] + [login_problem(refused)]
         state, _, reason = self._target(resources).partition(": ")
-        # Little's law: a mean number of clients in some state, by how many pass through, is how long each is in it.
-        each_ms = took * 1000 / max(1, done)
-        waiting, borrowed, active = (
-            look.mean(gauge) for gauge in (lambda m: m.waiting, lambda m: m.borrowed, lambda m: m.active)
-        )
+        waiting = look.mean(lambda moment: moment.waiting)
+        borrowed = look.mean(lambda moment: moment.borrowed)
         settings = self.settings()
         percent = settings.max_connections_percent or 100
         max_connections = int(self._instance["facts"]["maxConnections"])
         return Evidence(
-            seconds=round(took, 1),
+            seconds=round(look.seconds, 1),
             borrow_timeout=settings.borrow_timeout,
             proxy_status="available",
             target_state=state,
             target_reason=reason or None,
             max_connections=max_connections,
-            reserved_connections=reserved,
+            reserved_connections=look.reserved,
             database_sessions=look.peak(lambda moment: moment.sessions),
             allowed=max(1, max_connections * percent // 100),
             connections=look.peak(lambda moment: moment.connections),
@@ -231,11 +160,11 @@ class LaptopPatient:
             in_transaction=look.mean(lambda moment: moment.in_transaction),
             pinned=0,  # PgBouncer never pins
             clients=look.peak(lambda moment: moment.clients),
-            clients_received=max(len(look.opened), int(done > 0 and not known)),
+            clients_received=look.clients_received,
             waiting=look.peak(lambda moment: moment.waiting),
-            borrow_latency=None if waiting is None else waiting * each_ms,
-            held=None if borrowed is None else borrowed * each_ms,
-            answer=None if active is None else active * each_ms,
+            borrow_latency=look.milliseconds(waiting),
+            held=look.milliseconds(borrowed),
+            answer=look.milliseconds(look.mean(lambda moment: moment.active)),
             idle_in_transaction_seconds=look.moments[-1].idle_in_transaction_seconds,
             failed_logins=max(
                 sum(each.failed_logins for each in logged),
@@ -266,7 +195,7 @@ class LaptopPatient:
         try:
             socket.create_connection((facts["ip"], facts["port"]), timeout=3).close()
         except OSError:
-            raise _ProxyDownError(f"the proxy {self._proxy['identifier']} {_REFUSES}") from None
+            raise ProxyDownError(f"the proxy {self._proxy['identifier']} {_REFUSES}") from None
 
     def settings(self) -> Settings:
         """What runs: percent and timeouts as PgBouncer itself has them.
@@ -274,7 +203,7 @@ class LaptopPatient:
         Raises:
             LaptopError: it does not answer.
         """
-        running = {str(row["key"]): str(row["value"]) for row in self._show("CONFIG")}
+        running = {str(row["key"]): str(row["value"]) for row in self._sampler.show("CONFIG")}
         ceiling, most = int(running["max_db_connections"]), int(self._instance["facts"]["maxConnections"])
         asked = self._group.get("maxConnectionsPercent")
         # Several percents round down to one number of connections: if it is the asked one's, that is what runs.
@@ -291,43 +220,6 @@ class LaptopPatient:
     @property
     def _gated(self) -> bool:
         return any(auth.get("iamAuth") == "REQUIRED" for auth in self._proxy["spec"].get("auths") or [])
-
-    def _moment(self, clients: int, watcher: "psycopg.Connection[Any] | None") -> Moment:
-        pools = [row for row in self._show("POOLS") if row["database"] != _CONSOLE]
-
-        def total(*names: str) -> int:
-            return sum(int(str(row[name])) for row in pools for name in names)
-
-        users = sorted({str(row["user"]) for row in pools})
-        row = watcher.execute(_ACTIVITY, {"users": users}).fetchone() if watcher else None
-        sessions, active, in_transaction, idle = row or (None, None, None, None)
-        return Moment(
-            clients=clients,
-            waiting=total("cl_waiting"),
-            connections=total("sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login"),
-            borrowed=total("sv_active"),
-            sessions=sessions,
-            active=active,
-            in_transaction=in_transaction,
-            idle_in_transaction_seconds=idle,
-        )
-
-    def _watcher(self, stack: contextlib.ExitStack) -> "psycopg.Connection[Any] | None":
-        try:
-            return stack.enter_context(self._postgres.superuser())
-        except (psycopg.OperationalError, OSError):
-            return None
-
-    def _show(self, what: str) -> list[dict[str, object]]:
-        try:
-            rows = self._pooler.show(what)
-        except (psycopg.OperationalError, OSError):
-            name = self._proxy["identifier"]
-            raise _ProxyDownError(f"the proxy {name} (PgBouncer) does not answer") from None
-        return [row for row in rows if row.get("database") != _CONSOLE]
-
-    def _transactions(self) -> int:
-        return sum(int(str(row["total_xact_count"])) for row in self._show("STATS"))
 
     def _target(self, resources: list[dict[str, Any]]) -> str:
         """As the supervisor tells it, which logs in to the database for the answer."""
@@ -354,15 +246,6 @@ def _function(resource: dict[str, Any], logged: LoggedInvocations, throttles: in
         throttles=throttles,
         connections=logged.connections,
     )
-
-
-def _client(row: dict[str, object]) -> tuple[object, ...]:
-    return row["addr"], row["port"], row["connect_time"]
-
-
-def _reserved(watcher: "psycopg.Connection[Any] | None") -> int:
-    row = watcher.execute(_RESERVED).fetchone() if watcher else None
-    return int(row[0]) if row else 0
 
 
 def _size(file: Path) -> int:

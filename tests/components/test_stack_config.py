@@ -8,11 +8,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_rds_proxy.config_keys import KEYS
 from lambda_rds_proxy.connection_pool import ConnectionPool
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.package import Platform
 from lambda_rds_proxy.stack_config import (
-    _KEYS,
     StackConfig,
     StackConfigError,
     is_laptop,
@@ -74,7 +74,7 @@ def test_without_a_key_every_default_is_that_of_the_design(project: Path) -> Non
 
 def test_pulumi_yaml_describes_every_key_and_states_the_same_defaults(project: Path) -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert set(declared) == set(_KEYS)
+    assert set(declared) == set(KEYS)
     assert all(entry["description"] for entry in declared.values())
     stated = {
         key: str(entry["default"]) if not isinstance(entry["default"], bool) else json.dumps(entry["default"])
@@ -86,7 +86,7 @@ def test_pulumi_yaml_describes_every_key_and_states_the_same_defaults(project: P
 def test_every_field_has_a_key() -> None:
     parsed_fields = {each.name for each in fields(StackConfig)} - {"pool", "functions"}
     pool_fields = {each.name for each in fields(ConnectionPool) if each.default is not MISSING}
-    named = {name for name, _ in _KEYS.values()}
+    named = {name for name, _ in KEYS.values()}
     assert parsed_fields <= named
     assert {"max_connections_percent", "idle_client_timeout"} <= named & pool_fields
 
@@ -255,7 +255,7 @@ _JSON = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from(sorted(_KEYS)) | st.text(max_size=10), st.text(max_size=20) | _JSON.map(json.dumps))
+    st.dictionaries(st.sampled_from(sorted(KEYS)) | st.text(max_size=10), st.text(max_size=20) | _JSON.map(json.dumps))
 )
 def test_any_configuration_is_either_parsed_or_explained(config: dict[str, str]) -> None:
     try:

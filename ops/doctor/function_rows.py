@@ -1,0 +1,94 @@
+"""Rows of the decision table about functions: whether they reach the proxy, wait long enough and are let run. Pure."""
+
+from .evidence import Evidence
+from .signs import congested, fails_always, failure, failures, full, pool, proof
+from .verdict import Cause, Verdict
+
+
+def never_reached(seen: Evidence) -> Verdict | None:
+    """A function fails always and never had a connection."""
+    failing = [each for each in seen.functions if fails_always(each)]
+    # Where a function does not say whether it was connected, no client at all has to be there.
+    silent = [each for each in failing if each.connections == 0 or (each.connections is None and seen.clients == 0)]
+    if seen.clients_received == 0 and silent:
+        numbers = ("no client connection was opened at the proxy", *(failure(each) for each in silent))
+    else:
+        others = [each for each in seen.functions if each.connections]
+        # Where some get through at once and one never does, the difference lies between that one and the proxy.
+        if not silent or not others or congested(seen):
+            return None
+        numbers = (
+            *(f"{failure(each)}, and it never had a connection" for each in silent),
+            *(f"{each.name} had {each.connections} connections" for each in others),
+        )
+    names = ", ".join(each.name for each in silent)
+    return Verdict(
+        cause=Cause.NEVER_REACHED,
+        title=f"The function never reaches the proxy: {names}.",
+        numbers=numbers,
+        is_not="the proxy or the database: they were not asked",
+        next_step=(
+            "look at the way: the function's subnets and security group, the group's egress to the proxy's port, "
+            "DB_HOST, and with `secret` the way to Secrets Manager (interface endpoint or NAT); then at errors "
+            "while it starts"
+        ),
+    )
+
+
+def timeout_below_borrow(seen: Evidence) -> Verdict | None:
+    """Functions end before the proxy would tell them that there is no connection."""
+    if seen.borrow_timeout is None or not congested(seen) or not full(seen):
+        return None
+    early = [each for each in seen.functions if each.timeout <= seen.borrow_timeout and each.timeouts]
+    if not early:
+        return None
+    return Verdict(
+        cause=Cause.TIMEOUT_BELOW_BORROW,
+        title="Functions are ended before the proxy would tell them that there is no connection.",
+        numbers=(
+            *(f"{each.name}: {each.timeouts} of {each.invocations} invocations timed out" for each in early),
+            *(f"{each.name}: timeout {each.timeout:g} s, borrow timeout {seen.borrow_timeout:g} s" for each in early),
+            *pool(seen),
+        ),
+        is_not="a network problem: the proxy keeps these clients waiting",
+        next_step="set borrowTimeout below every function's timeout and run again: then the error says what it is",
+    )
+
+
+def throttled(seen: Evidence) -> Verdict | None:
+    """Lambda turns callers away."""
+    # Where more invocations fail than callers are turned away, the failures are what somebody has to explain first.
+    if not seen.throttles or seen.throttles < seen.errors or congested(seen):
+        return None
+    return Verdict(
+        cause=Cause.THROTTLED,
+        title="Lambda turns callers away: all environments that the functions may have are busy.",
+        numbers=(*failures(seen), *(proof(seen) or pool(seen))),
+        is_not="the proxy or the database: no code of these calls ever ran, and nobody waits for a connection",
+        next_step=(
+            "compare ConcurrentExecutions with the function's reservedConcurrency and the account's limit; raise "
+            "reservedConcurrency as far as `python -m ops capacity` says that the pool bears it, or let callers retry"
+        ),
+    )
+
+
+def functions_fail(seen: Evidence) -> Verdict | None:
+    """Functions fail for a reason that no row before it names: their own, or one that the numbers do not show."""
+    if not seen.errors and not seen.timeouts and not congested(seen):
+        return None
+    proven = proof(seen)
+    if proven is not None and not congested(seen):
+        return Verdict(
+            cause=Cause.PROXY_WORKS,
+            title="Functions fail, and the proxy works: the reason is in the functions.",
+            numbers=(*failures(seen), *proven),
+            is_not="the proxy or the number of connections",
+            next_step="read the function's log: what does it do, and wait for, besides the database?",
+        )
+    return Verdict(
+        cause=Cause.UNDETERMINED,
+        title="Something is wrong, and the numbers do not say what.",
+        numbers=(*failures(seen), *pool(seen)) or ("nothing but the symptom",),
+        is_not="proven to be the proxy, nor proven not to be",
+        next_step="look for longer (--seconds, --minutes) while it happens, and read the functions' logs",
+    )

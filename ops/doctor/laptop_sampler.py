@@ -1,0 +1,176 @@
+"""Samples of the laptop's pooler and database, and what those of one look say together."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from local.supervisor.errors import LaptopError
+from local.supervisor.pgbouncer import PgBouncer
+from local.supervisor.postgres import Postgres
+
+_SAMPLE_SECONDS = 0.1
+_CONSOLE = "pgbouncer"
+_ACTIVITY = """
+SELECT count(*),
+       count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
+       count(*) FILTER (WHERE usename = ANY(%(users)s) AND xact_start IS NOT NULL),
+       coalesce(max(extract(epoch FROM clock_timestamp() - state_change))
+                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float
+FROM pg_stat_activity WHERE backend_type = 'client backend'
+"""
+# PostgreSQL 16 added `reserved_connections`; RDS 15 has one of its own, and the laptop neither.
+_RESERVED = """
+SELECT sum(setting::int)::int FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
+"""
+
+
+class ProxyDownError(LaptopError):
+    """The proxy's endpoint, or the pooler behind it, takes no connection."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """One sample; of the database None while it does not let us in."""
+
+    clients: int
+    waiting: int
+    connections: int
+    borrowed: int
+    sessions: int | None = None
+    active: int | None = None
+    in_transaction: int | None = None
+    idle_in_transaction_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """All samples of a look of some seconds, one at least, and what happened meanwhile.
+
+    Attributes:
+        transactions: how many ended.
+        reserved: connections that the database keeps for superusers; 0 while it does not let us in.
+        had_clients: whether clients were there before the look.
+        opened: how many clients were seen that were not there before.
+    """
+
+    seconds: float
+    moments: tuple[Moment, ...]
+    transactions: int
+    reserved: int
+    had_clients: bool
+    opened: int
+
+    @property
+    def clients_received(self) -> int:
+        """How many clients came; one at least where work was done by nobody that was there before."""
+        return max(self.opened, int(self.transactions > 0 and not self.had_clients))
+
+    def mean(self, read: Callable[[Moment], int | None]) -> float | None:
+        """Over the samples that have the number; None where none has."""
+        values = [value for each in self.moments if (value := read(each)) is not None]
+        return sum(values) / len(values) if values else None
+
+    def peak(self, read: Callable[[Moment], int | None]) -> int | None:
+        """The largest of the samples that have the number; None where none has."""
+        return max((value for each in self.moments if (value := read(each)) is not None), default=None)
+
+    def milliseconds(self, mean: float | None) -> float | None:
+        """How long each is in some state, of the mean number that is in it: that, by how many pass (Little's law)."""
+        return None if mean is None else mean * (self.seconds * 1000 / max(1, self.transactions))
+
+
+class LaptopSampler:
+    """Takes samples of a proxy's pooler and of the database behind it."""
+
+    def __init__(self, proxy: str, pooler: PgBouncer, postgres: Postgres) -> None:
+        self._proxy = proxy
+        self._pooler = pooler
+        self._postgres = postgres
+
+    def show(self, what: str) -> list[dict[str, object]]:
+        """Rows of PgBouncer's console without those about the console itself.
+
+        Raises:
+            ProxyDownError: it does not answer.
+        """
+        try:
+            rows = self._pooler.show(what)
+        except (psycopg.OperationalError, OSError):
+            raise ProxyDownError(f"the proxy {self._proxy} (PgBouncer) does not answer") from None
+        return [row for row in rows if row.get("database") != _CONSOLE]
+
+    def look(self, seconds: float) -> Look:
+        """Samples of so many seconds, one at least.
+
+        Raises:
+            ProxyDownError: the pooler does not answer, or no longer.
+        """
+        known = {_client(row) for row in self.show("CLIENTS")}
+        transactions, began = self._transactions(), time.monotonic()
+        moments: list[Moment] = []
+        opened: set[tuple[object, ...]] = set()
+        reserved = 0
+        with contextlib.ExitStack() as stack:
+            watcher: psycopg.Connection[Any] | None = None
+            while time.monotonic() - began < seconds or not moments:
+                due = time.monotonic() + _SAMPLE_SECONDS
+                watcher = watcher or self._watcher(stack)
+                clients = self.show("CLIENTS")
+                opened |= {_client(row) for row in clients} - known
+                try:
+                    reserved = reserved or _reserved(watcher)
+                    moments.append(self._moment(len(clients), watcher))
+                except psycopg.Error:
+                    watcher = None
+                    moments.append(self._moment(len(clients), None))
+                time.sleep(max(0.0, due - time.monotonic()))
+        return Look(
+            seconds=time.monotonic() - began,
+            moments=tuple(moments),
+            transactions=self._transactions() - transactions,
+            reserved=reserved,
+            had_clients=bool(known),
+            opened=len(opened),
+        )
+
+    def _moment(self, clients: int, watcher: "psycopg.Connection[Any] | None") -> Moment:
+        pools = self.show("POOLS")
+
+        def total(*names: str) -> int:
+            return sum(int(str(row[name])) for row in pools for name in names)
+
+        users = sorted({str(row["user"]) for row in pools})
+        row = watcher.execute(_ACTIVITY, {"users": users}).fetchone() if watcher else None
+        sessions, active, in_transaction, idle = row or (None, None, None, None)
+        return Moment(
+            clients=clients,
+            waiting=total("cl_waiting"),
+            connections=total("sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login"),
+            borrowed=total("sv_active"),
+            sessions=sessions,
+            active=active,
+            in_transaction=in_transaction,
+            idle_in_transaction_seconds=idle,
+        )
+
+    def _watcher(self, stack: contextlib.ExitStack) -> "psycopg.Connection[Any] | None":
+        try:
+            return stack.enter_context(self._postgres.superuser())
+        except (psycopg.OperationalError, OSError):
+            return None
+
+    def _transactions(self) -> int:
+        return sum(int(str(row["total_xact_count"])) for row in self.show("STATS"))
+
+
+def _client(row: dict[str, object]) -> tuple[object, ...]:
+    return row["addr"], row["port"], row["connect_time"]
+
+
+def _reserved(watcher: "psycopg.Connection[Any] | None") -> int:
+    row = watcher.execute(_RESERVED).fetchone() if watcher else None
+    return int(row[0]) if row else 0

@@ -1,0 +1,117 @@
+"""Rows of the decision table about the proxy: whether it serves, who gets in, and whether its pool is enough. Pure."""
+
+from .evidence import Evidence, LoginProblem
+from .signs import congested, failures, full, mostly_idle, much_pinned, pool
+from .verdict import Cause, Verdict
+
+# The proxy's states: RDS API Reference, DBProxy, Status.
+_PROXY_STEPS = {
+    "refuses connections": (
+        "see `python -m local status` and the end of the proxy's pgbouncer.log and gate.log; `make up` starts it again"
+    ),
+    "incompatible-network": "give the proxy two subnets with free addresses in different zones, then run `pulumi up`",
+    "insufficient-resource-limits": "raise the account's quota for proxies or network interfaces, then wait",
+    "suspended": "AWS has taken it out of service: read why in the proxy's events and the account's health dashboard",
+    "deleting": "somebody is deleting it: see CloudTrail for DeleteDBProxy, then run `pulumi up --refresh`",
+}
+
+
+def proxy_down(seen: Evidence) -> Verdict | None:
+    """The proxy itself does not serve."""
+    status = seen.proxy_status
+    # While a proxy is modified it goes on to serve.
+    if status in (None, "available", "modifying"):
+        return None
+    return Verdict(
+        cause=Cause.PROXY_DOWN,
+        title="The proxy itself does not serve.",
+        numbers=(f"proxy {status}", *failures(seen)),
+        is_not="proven to be the database: nobody gets as far as that",
+        next_step=_PROXY_STEPS.get(status or "", "look at the proxy's events, and wait while it is being made"),
+    )
+
+
+def logins(seen: Evidence) -> Verdict | None:
+    """The proxy refuses logins that functions cannot do without."""
+    # One refused login is how a handler learns that a password was rotated; only who fails for it needs help.
+    if not seen.failed_logins or (seen.functions and not seen.errors):
+        return None
+    numbers = (f"{seen.failed_logins} refused logins at the proxy", *failures(seen))
+    if seen.login_problem is LoginProblem.EXPIRED_TOKEN:
+        return Verdict(
+            cause=Cause.TOKEN_EXPIRED,
+            title="Functions log in with IAM tokens that are older than 15 minutes.",
+            numbers=(*numbers, "the refusals say that the token is expired"),
+            is_not="the pool or the database: these clients never got a connection",
+            next_step="make a new token for each new connection, never at module load; look at the clock, too",
+        )
+    if seen.login_problem is LoginProblem.WRONG_PASSWORD:
+        return Verdict(
+            cause=Cause.WRONG_PASSWORD,
+            title="Functions log in with a wrong password.",
+            numbers=(*numbers, "the refusals say that the password is wrong"),
+            is_not="the pool or the database: these clients never got a connection",
+            next_step="compare what the function sends with the proxy's secret: after a rotation, read it again",
+        )
+    return Verdict(
+        cause=Cause.LOGIN_REFUSED,
+        title="The proxy refuses logins.",
+        numbers=numbers,
+        is_not="the pool or the database: these clients never got a connection",
+        next_step=(
+            "read the refusal in the function's log, then check in this order: rds-db:connect on the proxy's prx-… id, "
+            "the token's age, the secret's username and password, TLS"
+        ),
+    )
+
+
+def pinned(seen: Evidence) -> Verdict | None:
+    """The pool is short because clients are pinned to its connections."""
+    if not seen.pinned or not seen.connections or not much_pinned(seen) or not (congested(seen) or full(seen)):
+        return None
+    return Verdict(
+        cause=Cause.PINNED,
+        title="Clients are pinned to their database connections, so they cannot be shared.",
+        numbers=(
+            f"{seen.pinned:g} of {seen.connections} database connections pinned ({seen.pinned / seen.connections:.0%})",
+            *pool(seen),
+        ),
+        is_not="a pool that is too small: a larger one is pinned just as well",
+        next_step=(
+            "read the reasons in /aws/rds/proxy/<name> (“The client session was pinned … Reason: …”), and remove SET, "
+            "PREPARE, temporary tables, advisory locks of sessions, statements above 16 KB from the handler"
+        ),
+    )
+
+
+def pool_is_full(seen: Evidence) -> Verdict | None:
+    """The pool is short because of its size, or because of transactions that idle."""
+    if not full(seen) or not congested(seen):
+        return None
+    numbers = (*pool(seen), *failures(seen))
+    if seen.pinned is not None:
+        numbers += (f"{seen.pinned:g} pinned: multiplexing works",)
+    if mostly_idle(seen) and seen.held is not None and seen.answer is not None:
+        return Verdict(
+            cause=Cause.TRANSACTIONS_TOO_LONG,
+            title="Transactions keep their connection much longer than the database works for them.",
+            numbers=(
+                f"a connection is held for {seen.held:,.0f} ms, of which the database works {seen.answer:,.0f} ms",
+                *numbers,
+            ),
+            is_not="a database that is too small: it waits for its clients most of the time",
+            next_step=(
+                "do everything else (other services, computing, waiting) before or after the transaction, and send "
+                "fewer statements in it; a larger pool only moves the limit"
+            ),
+        )
+    return Verdict(
+        cause=Cause.POOL_TOO_SMALL,
+        title="The proxy protects the database, and its pool is too small for this load.",
+        numbers=numbers,
+        is_not="a fault of the proxy: waiting clients instead of a full database is what it is for",
+        next_step=(
+            "raise maxConnectionsPercent (90 at most) or take a larger instance class; or bound the load with "
+            "reservedConcurrency (`pulumi stack output connectionBudget` shows what fits)"
+        ),
+    )
