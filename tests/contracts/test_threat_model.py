@@ -1,6 +1,5 @@
 """Every claim of the threat model names the test that shows it: those tests must be there."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -16,4 +15,4 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
 
 
 def _tests(path: Path) -> set[str]:
-    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+    return set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
