@@ -12,6 +12,7 @@ from .checkout import GATEWAY_PORT, LAPTOP_MARK, laptop_state, subnet
 from .progress import CommandError
 
 _END_SECONDS = 10.0
+_FREE_SECONDS = 3.0
 
 
 def remove_remains(root: Path) -> None:
@@ -26,17 +27,27 @@ def remove_remains(root: Path) -> None:
     left = [pid for pid in _processes() if _is_of(pid, folder, root)]
     if left:
         raise CommandError(f"process {left[0]} of the local stack still runs: {' '.join(_command(left[0]))}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((f"{subnet(root)}.1", GATEWAY_PORT))
-        except OSError:
-            raise CommandError(f"something still listens at {subnet(root)}.1:{GATEWAY_PORT}") from None
+    deadline = time.monotonic() + _FREE_SECONDS
+    while not _is_free((f"{subnet(root)}.1", GATEWAY_PORT)):
+        if time.monotonic() > deadline:
+            raise CommandError(f"something still listens at {subnet(root)}.1:{GATEWAY_PORT}")
+        time.sleep(0.05)
     if folder.exists():
         raise CommandError(f"{folder} could not be removed; remove it by hand")
     if folder.parent == Path("/var/cache/lambda-rds-proxy"):
         with contextlib.suppress(OSError):  # another checkout's state stands there
             folder.parent.rmdir()
+
+
+def _is_free(address: tuple[str, int]) -> bool:
+    """A killed process may be listed as ended while a thread of it, the last to go, still has its sockets."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
 
 
 def end_processes(folder: Path, *, root: Path | None = None) -> None:
