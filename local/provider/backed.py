@@ -2,39 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from lambda_rds_proxy.package import PackageError, build_package, this_machine
+from lambda_rds_proxy.package import this_machine
 
-from ..supervisor.client import SupervisorClient
-from . import ACCOUNT
+from . import ACCOUNT, laptop
 from .gateway import Invocation, Secret, SecretRotation, SecretVersion
 from .imports import tellable
-from .laptop import Backed, BackedError, told
+from .laptop import Backed, BackedError
 from .properties import Properties, archive_path
-from .recorded import digest
-
-_ROTATION_APPLICATION = "SecretsManagerRDSPostgreSQLRotationSingleUser"
-_ROTATION_FUNCTION = Path(__file__).parents[1] / "rotation_function"
-# As AWS's application deploys its function.
-_ROTATION_SECONDS, _ROTATION_MEGABYTES = 30, 128
-
-
-def _put(kind: str, identifier: str, spec: Properties) -> dict[str, Any]:
-    with told():
-        return SupervisorClient.ensure().put(kind, identifier, spec)
-
-
-def _facts(kind: str, identifier: str) -> Properties | None:
-    """Facts of a resource, or None when it is gone."""
-    with told():
-        # A supervisor that was killed left its state: starting it brings the resource back.
-        return SupervisorClient.ensure().get(kind, identifier)
-
-
-def _delete(kind: str, identifier: str) -> None:
-    with told():
-        SupervisorClient.ensure().delete(kind, identifier)
+from .rotation_application import RotationApplication
 
 
 class Instance:
@@ -61,16 +37,16 @@ class Instance:
             "asked": tellable(inputs),
             "iamDatabaseAuthenticationEnabled": inputs.get("iamDatabaseAuthenticationEnabled"),
         }
-        facts = _put("instance", name, spec)
+        facts = laptop.put("instance", name, spec)
         return facts["resourceId"], self._outputs(name, facts)
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
         name = str(state.get("identifier"))
-        facts = _facts("instance", name)
+        facts = laptop.facts("instance", name)
         return None if facts is None else self._outputs(name, facts)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("instance", str(state.get("identifier")))
+        laptop.delete("instance", str(state.get("identifier")))
 
     @staticmethod
     def _outputs(name: str, facts: Properties) -> Properties:
@@ -99,14 +75,14 @@ class RolePolicy:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = f"{inputs['role']}:{inputs['name']}"
         spec = {"urn": urn, "role": inputs["role"], "policy": inputs.get("policy")}
-        _put("role-policy", name, spec)
+        laptop.put("role-policy", name, spec)
         return name, {}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        return _facts("role-policy", identifier)
+        return laptop.facts("role-policy", identifier)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("role-policy", identifier)
+        laptop.delete("role-policy", identifier)
 
 
 class ParameterGroup:
@@ -115,14 +91,14 @@ class ParameterGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         name = str(inputs["name"])
         parameters = {each["name"]: str(each["value"]) for each in inputs.get("parameters") or []}
-        _put("parameter-group", name, {"urn": urn, "parameters": parameters, "asked": tellable(inputs)})
+        laptop.put("parameter-group", name, {"urn": urn, "parameters": parameters, "asked": tellable(inputs)})
         return name, {"arn": f"arn:aws:rds:{region}:{ACCOUNT}:pg:{name}"}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        return _facts("parameter-group", identifier)
+        return laptop.facts("parameter-group", identifier)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("parameter-group", identifier)
+        laptop.delete("parameter-group", identifier)
 
 
 class Proxy:
@@ -132,17 +108,17 @@ class Proxy:
         name = str(inputs["name"])
         keys = ("engineFamily", "auths", "defaultAuthScheme", "roleArn", "requireTls", "idleClientTimeout")
         spec = {"urn": urn, "asked": tellable(inputs), **{key: inputs.get(key) for key in keys}}
-        facts = _put("proxy", name, spec)
+        facts = laptop.put("proxy", name, spec)
         if olds.get("name", name) != name:
-            _delete("proxy", str(olds["name"]))  # renamed: on AWS, too, the old endpoint is gone
+            laptop.delete("proxy", str(olds["name"]))  # renamed: on AWS, too, the old endpoint is gone
         return name, {"arn": facts["arn"], "endpoint": facts["endpoint"]}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("proxy", identifier)
+        facts = laptop.facts("proxy", identifier)
         return None if facts is None else {"arn": facts["arn"], "endpoint": facts["endpoint"]}
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("proxy", identifier)
+        laptop.delete("proxy", identifier)
 
 
 class TargetGroup:
@@ -151,13 +127,13 @@ class TargetGroup:
     def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
         proxy = str(inputs["dbProxyName"])
         pool = inputs.get("connectionPoolConfig") or {}
-        facts = _put("target-group", proxy, pool)
+        facts = laptop.put("target-group", proxy, pool)
         # AWS answers with the whole pool, whatever was left out.
         whole = {"maxConnectionsPercent": 100, "maxIdleConnectionsPercent": 50, "connectionBorrowTimeout": 120, **pool}
         return proxy, {"arn": facts["arn"], "name": facts["name"], "connectionPoolConfig": whole}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("target-group", identifier)
+        facts = laptop.facts("target-group", identifier)
         return None if facts is None else {"arn": facts["arn"], "name": facts["name"]}
 
     def delete(self, identifier: str, state: Properties) -> None:
@@ -176,16 +152,16 @@ class ProxyTarget:
             )
         name = f"{proxy}/{instance}"
         spec = {"proxyName": proxy, "dbInstanceIdentifier": instance}
-        facts = _put("target", name, spec)
+        facts = laptop.put("target", name, spec)
         return f"{proxy}/default/RDS_INSTANCE/{instance}", {
             key: facts[key] for key in ("endpoint", "port", "rdsResourceId", "targetArn", "type")
         }
 
     def read(self, identifier: str, state: Properties) -> Properties | None:
-        return _facts("target", self._name(identifier, state))
+        return laptop.facts("target", self._name(identifier, state))
 
     def delete(self, identifier: str, state: Properties) -> None:
-        _delete("target", self._name(identifier, state))
+        laptop.delete("target", self._name(identifier, state))
 
     @staticmethod
     def _name(identifier: str, state: Properties) -> str:
@@ -224,15 +200,15 @@ class Function:
             "environment": (inputs.get("environment") or {}).get("variables") or {},
             "reservedConcurrentExecutions": inputs.get("reservedConcurrentExecutions"),
         }
-        facts = _put("function", name, spec)
+        facts = laptop.put("function", name, spec)
         return name, self._outputs(facts)
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("function", identifier)
+        facts = laptop.facts("function", identifier)
         return None if facts is None else self._outputs(facts)
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("function", identifier)
+        laptop.delete("function", identifier)
 
     @staticmethod
     def _outputs(facts: Properties) -> Properties:
@@ -247,49 +223,6 @@ class Function:
             "sourceCodeHash": sha,
             "sourceCodeSize": facts["codeSize"],
         }
-
-
-class RotationApplication:
-    """aws:serverlessrepository/cloudFormationStack:CloudFormationStack → the laptop's own rotation function."""
-
-    def apply(self, urn: str, inputs: Properties, olds: Properties, region: str) -> tuple[str, Properties]:  # noqa: ARG002
-        application = str(inputs.get("applicationId")).rsplit("/", 1)[-1]
-        parameters = inputs.get("parameters") or {}
-        if application != _ROTATION_APPLICATION or "functionName" not in parameters:
-            raise BackedError(
-                f"the laptop deploys of the Serverless Application Repository {_ROTATION_APPLICATION} only, under its "
-                f"parameter functionName, and this is {application}; leave it (rotationDays) out on the local stack"
-            )
-        try:
-            package = build_package(_ROTATION_FUNCTION, target=this_machine())
-        except PackageError as error:
-            raise BackedError(str(error)) from None
-        spec = {
-            "urn": urn,
-            "code": str(package),
-            "handler": "lambda_function.lambda_handler",
-            "timeout": _ROTATION_SECONDS,
-            "memorySize": _ROTATION_MEGABYTES,
-            "environment": {"EXCLUDE_CHARACTERS": str(parameters.get("excludeCharacters", ""))},
-        }
-        facts = _put("function", str(parameters["functionName"]), spec)
-        name = f"stack/serverlessrepo-{inputs['name']}/{digest(urn)}"
-        return f"arn:aws:cloudformation:{region}:{ACCOUNT}:{name}", self._outputs(facts)
-
-    def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        facts = _facts("function", self._function(state))
-        return None if facts is None else self._outputs(facts)
-
-    def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
-        _delete("function", self._function(state))
-
-    @staticmethod
-    def _function(state: Properties) -> str:
-        return str((state.get("parameters") or {}).get("functionName"))
-
-    @staticmethod
-    def _outputs(facts: Properties) -> Properties:
-        return {"outputs": {"RotationLambdaARN": facts["arn"]}}
 
 
 BACKED: Mapping[str, Backed] = {

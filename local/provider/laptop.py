@@ -1,9 +1,10 @@
-"""What is asked of everything that is really backed, and how its failures reach the user."""
+"""What is asked of everything that is really backed, how the supervisor is asked for it, and how failures read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
+from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
 from .properties import Properties
 
@@ -35,3 +36,22 @@ def told() -> Iterator[None]:
         yield
     except (LaptopError, BotoCoreError, ClientError) as error:
         raise BackedError(str(error)) from None
+
+
+def put(kind: str, identifier: str, spec: Properties) -> dict[str, Any]:
+    """Have the supervisor make a resource, or bring it to another specification: its facts."""
+    with told():
+        return SupervisorClient.ensure().put(kind, identifier, spec)
+
+
+def facts(kind: str, identifier: str) -> Properties | None:
+    """Facts of a resource, or None when it is gone."""
+    with told():
+        # A supervisor that was killed left its state: starting it brings the resource back.
+        return SupervisorClient.ensure().get(kind, identifier)
+
+
+def delete(kind: str, identifier: str) -> None:
+    """Have the supervisor remove a resource; what is gone already is fine."""
+    with told():
+        SupervisorClient.ensure().delete(kind, identifier)

@@ -92,7 +92,7 @@ def _wait(cloud: Cloud, ended: threading.Event) -> None:
         ended.set()
         return
     while not ended.wait(_REAP_SECONDS):
-        cloud.reap()
+        cloud.functions.reap()
 
 
 def _lift_limits() -> None:

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
-from .cloud import Cloud, bare_name
+from .cloud import Cloud
 from .environment import Answer
 from .errors import LaptopError
-from .functions import ThrottledError
+from .function import ThrottledError
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif configuration:
             self._configuration(unquote(configuration["name"]))
         elif self.path.split("?")[0].rstrip("/") == _LIST:
-            names = self.server.cloud.function_names()
+            names = self.server.cloud.functions.names()
             self._json(200, {"Functions": [{"FunctionName": name} for name in names]})
         else:
             self._aws_error(404, "ResourceNotFoundException", f"the laptop does not answer GET {self.path}")
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: request lines would hide what matters in the log."""
 
     def _configuration(self, name: str) -> None:
-        found = self.server.cloud.function_configuration(name)
+        found = self.server.cloud.functions.configuration(name)
         if found is None:
             self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
         else:
@@ -88,18 +88,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _invoke(self, name: str, body: bytes) -> None:
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        if bare_name(name) not in self.server.cloud.function_names():
+        if not self.server.cloud.functions.exists(name):
             self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
             return
         if kind == "DryRun":
             self._send(204, {}, b"")
             return
         if kind == "Event":
-            threading.Thread(target=self.server.cloud.invoke_later, args=(name, body or b"{}"), daemon=True).start()
+            threading.Thread(
+                target=self.server.cloud.functions.invoke_later, args=(name, body or b"{}"), daemon=True
+            ).start()
             self._send(202, {}, b"")
             return
         try:
-            answer = self.server.cloud.invoke(name, body or b"{}")
+            answer = self.server.cloud.functions.invoke(name, body or b"{}")
         except ThrottledError as error:
             self._aws_error(429, "TooManyRequestsException", f"Rate Exceeded: {error}", user=True)
             return

@@ -154,6 +154,11 @@ class Server:
         return process.pid if process and process.poll() is None else None
 
     @property
+    def status(self) -> str:
+        """RDS's word: available while it runs, else restarting."""
+        return "available" if self.pid else "restarting"
+
+    @property
     def restarts(self) -> int:
         """How often it died and was started again."""
         return self._restarts

@@ -8,9 +8,10 @@ import pytest
 
 from lambda_rds_proxy.package import this_machine
 from local.provider import gateway
-from local.provider.backed import Function, Instance, Proxy, RotationApplication
+from local.provider.backed import Function, Instance, Proxy
 from local.provider.gateway import Invocation, SecretRotation, SecretVersion
 from local.provider.laptop import BackedError
+from local.provider.rotation_application import RotationApplication
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 
@@ -86,7 +87,7 @@ APPLICATION = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/Secret
 def test_awss_rotation_application_becomes_the_laptops_function_under_its_name(
     laptop: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.provider.backed.build_package", lambda source, **_: source / "package.zip")
+    monkeypatch.setattr("local.provider.rotation_application.build_package", lambda source, **_: source / "package.zip")
     inputs = {
         "name": "shop-rotation",
         "applicationId": APPLICATION,

@@ -168,3 +168,28 @@ def test_a_client_is_told_when_the_pooler_is_not_there_and_let_in_when_it_is_bac
         return True
 
     until(let_in)
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_proxy_that_comes_to_demand_iam_takes_tokens_instead_of_passwords_and_back_again(
+    root: Path, supervisor: SupervisorClient, aws: Callable[[str], Any]
+) -> None:
+    secret = aws("secretsmanager").get_secret_value(SecretId="app")
+    password = json.loads(secret["SecretString"])["password"]
+
+    def put(*, iam: str) -> dict[str, Any]:
+        auth = {"authScheme": "SECRETS", "iamAuth": iam, "secretArn": secret["ARN"]}
+        return supervisor.put("proxy", "changing", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
+
+    facts = put(iam="DISABLED")
+    try:
+        supervisor.put("target", "changing/orders", {"proxyName": "changing", "dbInstanceIdentifier": "orders"})
+        enter(root, facts, password=password).close()
+        assert put(iam="REQUIRED") == facts
+        enter(root, facts).close()
+        with pytest.raises(psycopg.OperationalError, match="this is no IAM token"):
+            enter(root, facts, password=password)
+        assert put(iam="DISABLED") == facts
+        enter(root, facts, password=password).close()
+    finally:
+        supervisor.delete("proxy", "changing")
