@@ -110,9 +110,12 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether a process still runs: one that has ended may wait for its parent, or its number be another's by now."""
+    """Whether a process still runs: one that has ended may wait for its parent, or its number be another's by now.
+
+    A process that is killed is listed as ended with its first thread, while the last still has its files and sockets.
+    """
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 

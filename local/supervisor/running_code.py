@@ -1,11 +1,14 @@
 """Which code a supervisor runs, and when its process was born: what tells an outdated one from a current one."""
 
 import hashlib
+import time
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 # What a supervisor has loaded; it takes the facts of an instance class from the components.
 _SOURCES = ("local", "toolchain", "components/lambda_rds_proxy/instance_classes.py")
+# How long the threads of a killed process take at most to end.
+_ENDING_SECONDS = 2.0
 
 
 def code_digest(root: Path = _ROOT) -> str:
@@ -24,11 +27,18 @@ def birth(pid: int) -> str | None:
 
     Both are monotonic: no clock that is set makes a process another one, and no other process is born in its tick.
     """
+    deadline = time.monotonic() + _ENDING_SECONDS
     try:
-        # The name may hold anything, spaces and brackets too; behind it come the state (field 3) and 19 others until
-        # starttime (field 22: proc_pid_stat(5)).
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        while True:
+            # The name may hold anything, spaces and brackets too; behind it come the state (field 3), the number of
+            # threads (field 20) and starttime (field 22: proc_pid_stat(5)).
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] not in ("Z", "X"):
+                return f"{boot}/{fields[19]}"
+            # One that is killed is listed as ended with its first thread; the last still has its port.
+            if int(fields[17]) <= 1 or time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else f"{boot}/{fields[19]}"
