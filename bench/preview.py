@@ -5,9 +5,10 @@ started. Both programs import the same packages and ask the provider for the reg
 process, on AWS a Go program), and the ratio is what the components cost. They take turns, so that a
 slow moment of the machine hits both. Packages are cached by a first run that is not counted, and is shown apart.
 
-The floor of a function is a program that declares the same five resources of each without components, and waits for
-them as ours does: what the engine, the SDK and the provider take whoever declares them. One more preview of each, which
-is not timed, is watched for the processor time of its processes: its own sampling would slow it down.
+The floor of a function is a program that declares the same twelve resources of each (seven of them its alarms) without
+components, and waits for them as ours does: what the engine, the SDK and the provider take whoever declares them. One
+more preview of each, which is not timed, is watched for the processor time of its processes: its own sampling would
+slow it down.
 """
 
 import json
@@ -64,6 +65,16 @@ async def main():
             environment={{"variables": {{"DB_HOST": role.unique_id, "DB_PORT": "5432", "DB_NAME": "app_db"}}}},
             opts=pulumi.ResourceOptions(depends_on=[log, *grants]),
         )
+        metric = aws.cloudwatch.LogMetricFilterMetricTransformationArgs(namespace="floor", name=name, value="1")
+        timeouts = aws.cloudwatch.LogMetricFilter(
+            name, name=name, log_group_name=log.name, pattern="timed", metric_transformation=metric
+        )
+        for number in range(6):
+            aws.cloudwatch.MetricAlarm(
+                f"{{name}}-{{number}}", name=f"{{name}}-{{number}}", namespace="AWS/Lambda", metric_name="Errors",
+                dimensions={{"FunctionName": name}}, statistic="Sum", period=60, threshold=0, evaluation_periods=3,
+                comparison_operator="GreaterThanThreshold", opts=pulumi.ResourceOptions(depends_on=[timeouts]),
+            )
     await asyncio.sleep(0)
 
 pulumi.run(main)
