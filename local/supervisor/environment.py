@@ -119,6 +119,8 @@ class Environment:
         self.spec = spec
         self.idle_since = time.monotonic()
         self._next: queue.Queue[Invocation] = queue.Queue(1)
+        # One that is given something to do is not frozen in the same moment for having had nothing.
+        self._freezing = threading.Lock()
         self._answers: queue.Queue[tuple[bytes, str | None]] = queue.Queue()
         self._waiting = threading.Event()
         self._current: Invocation | None = None
@@ -162,8 +164,9 @@ class Environment:
         self._waiting.clear()
         self._log.begin(f"START RequestId: {request.request_id} Version: $LATEST")
         begun = time.monotonic()
-        self._next.put(request)
-        self.thaw()
+        with self._freezing:
+            self._next.put(request)
+            self.thaw()
         body, error = self._wait_for_answer(request)
         seconds = time.monotonic() - begun
         if error != _SANDBOX:
@@ -177,8 +180,9 @@ class Environment:
         self.idle_since = time.monotonic()
         if self._init_seconds is None:
             self._init_seconds = time.monotonic() - self._started
-        if self._next.empty():
-            self.freeze()
+        with self._freezing:
+            if self._next.empty():
+                self.freeze()
         self._waiting.set()
         while self.alive and not gone():
             try:
