@@ -68,10 +68,7 @@ def stack_exists(root: Path) -> bool:
         PulumiError: the backend cannot be read.
     """
     _remove_half_written(root)
-    done = _captured(root, ["stack", "ls", "--json"])
-    if done.returncode:
-        raise PulumiError((done.stderr or done.stdout).strip())
-    return f'"{STACK}"' in done.stdout
+    return f'"{STACK}"' in _checked(_captured(root, ["stack", "ls", "--json"]))
 
 
 def ensure_stack(root: Path) -> None:
@@ -89,8 +86,7 @@ def ensure_stack(root: Path) -> None:
         for lock in _backend(root).glob(f"locks/*/*/{STACK}/*"):
             lock.unlink(missing_ok=True)
         done = _captured(root, ["stack", "init", STACK, "--no-select"])
-    if done.returncode:
-        raise PulumiError((done.stderr or done.stdout).strip())
+    _checked(done)
 
 
 def output(root: Path, *arguments: str) -> str:
@@ -99,10 +95,7 @@ def output(root: Path, *arguments: str) -> str:
     Raises:
         PulumiError: it failed.
     """
-    done = _captured(root, [*arguments, "--stack", STACK])
-    if done.returncode:
-        raise PulumiError((done.stderr or done.stdout).strip())
-    return done.stdout
+    return _checked(_captured(root, [*arguments, "--stack", STACK]))
 
 
 def run(root: Path, *arguments: str) -> None:
@@ -185,6 +178,12 @@ def _age(file: Path) -> float:
 
 def _backend(root: Path) -> Path:
     return checkout_cache(root) / "backend" / ".pulumi"
+
+
+def _checked(done: "subprocess.CompletedProcess[str]") -> str:
+    if done.returncode:
+        raise PulumiError((done.stderr or done.stdout).strip())
+    return done.stdout
 
 
 def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":

@@ -27,6 +27,17 @@ def _client(service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at 
     )
 
 
+def _described(secret: str) -> dict[str, Any] | None:
+    """What DescribeSecret answers; None when there is no such secret."""
+    with told():
+        client = _client("secretsmanager")
+        try:
+            found: dict[str, Any] = client.describe_secret(SecretId=secret)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+    return found
+
+
 class Secret:
     """aws:secretsmanager/secret:Secret → moto."""
 
@@ -42,13 +53,8 @@ class Secret:
         return arn, {"arn": arn}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        with told():
-            client = _client("secretsmanager")
-            try:
-                found = client.describe_secret(SecretId=identifier)
-            except client.exceptions.ResourceNotFoundException:
-                return None
-        return {"arn": found["ARN"], "name": found["Name"]}
+        found = _described(identifier)
+        return found and {"arn": found["ARN"], "name": found["Name"]}
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
         with told():
@@ -117,13 +123,8 @@ class SecretRotation:
         return secret, {"rotationEnabled": True}
 
     def read(self, identifier: str, state: Properties) -> Properties | None:  # noqa: ARG002
-        with told():
-            client = _client("secretsmanager")
-            try:
-                found = client.describe_secret(SecretId=identifier)
-            except client.exceptions.ResourceNotFoundException:
-                return None
-        return {"rotationEnabled": True} if found.get("RotationEnabled") else None
+        found = _described(identifier)
+        return {"rotationEnabled": True} if found and found.get("RotationEnabled") else None
 
     def delete(self, identifier: str, state: Properties) -> None:  # noqa: ARG002
         with told():

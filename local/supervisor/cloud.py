@@ -9,15 +9,13 @@ from .account import Account
 from .certificates import Authority
 from .credentials import Credentials
 from .errors import LaptopError
-from .functions import Functions, bare_name
+from .functions import Functions
 from .instances import Instances
 from .proxies import Proxies
 from .proxy_logins import ProxyLogins
 from .secret_rotation import SecretRotation
 from .secrets_manager import SecretsManager
 from .state import Resource, State
-
-__all__ = ["Cloud", "bare_name"]
 
 Spec = dict[str, Any]
 Facts = dict[str, Any]
