@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT / "components"))  # the components are a package of their own, published alone
 
 from lambda_rds_proxy import ServerlessDatabase  # noqa: E402
-from lambda_rds_proxy.package import LAMBDA_PYTHON, Platform, this_machine  # noqa: E402
+from lambda_rds_proxy.function.package import LAMBDA_PYTHON, Platform, this_machine  # noqa: E402
 from lambda_rds_proxy.stack_config import StackConfig, StackConfigError, is_laptop, project_values  # noqa: E402
 
 

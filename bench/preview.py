@@ -46,7 +46,7 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "components")!r})
 import pulumi, pulumi_aws as aws
-from lambda_rds_proxy.package import Platform, build_package
+from lambda_rds_proxy.function.package import Platform, build_package
 
 async def main():
     archive = build_package(Path({str(ROOT / "handler")!r}), target=Platform(python="3.13", architecture="arm64"))

@@ -9,7 +9,7 @@ from pulumi.runtime import stack as sdk
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.sync_await import _sync_await
 
-from lambda_rds_proxy import lambda_function
+from lambda_rds_proxy.function import vpc_function as lambda_function
 from tests.components.declared import Declared, use_mocks
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,8 +16,8 @@ _LISTS = (
     "handler/requirements.in",
     "handler/requirements-mysql.in",
     "components/requirements.in",
-    "components/lambda_rds_proxy/admin_function/requirements.in",
-    "components/lambda_rds_proxy/admin_function/requirements-mysql.in",
+    "components/lambda_rds_proxy/user/admin_function/requirements.in",
+    "components/lambda_rds_proxy/user/admin_function/requirements-mysql.in",
     "local/rotation_function/requirements.in",
     "local/runtime-requirements.in",
 )

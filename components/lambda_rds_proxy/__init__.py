@@ -8,24 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .database import Database as Database
-    from .database_function import DatabaseFunction as DatabaseFunction
-    from .database_proxy import DatabaseProxy as DatabaseProxy
-    from .database_user import DatabaseUser as DatabaseUser
-    from .monitor import Monitor as Monitor
-    from .network import Network as Network
-    from .proxy_verification import ProxyVerification as ProxyVerification
-    from .serverless_database import ServerlessDatabase as ServerlessDatabase
+    from .database.component import Database as Database
+    from .function.component import DatabaseFunction as DatabaseFunction
+    from .monitor.component import Monitor as Monitor
+    from .network.component import Network as Network
+    from .proxy.component import DatabaseProxy as DatabaseProxy
+    from .proxy.verification import ProxyVerification as ProxyVerification
+    from .serverless_database.component import ServerlessDatabase as ServerlessDatabase
+    from .user.component import DatabaseUser as DatabaseUser
 
 COMPONENTS = {
-    "Network": "network",
-    "Database": "database",
-    "DatabaseUser": "database_user",
-    "DatabaseProxy": "database_proxy",
-    "ProxyVerification": "proxy_verification",
-    "DatabaseFunction": "database_function",
-    "Monitor": "monitor",
-    "ServerlessDatabase": "serverless_database",
+    "Network": "network.component",
+    "Database": "database.component",
+    "DatabaseUser": "user.component",
+    "DatabaseProxy": "proxy.component",
+    "ProxyVerification": "proxy.verification",
+    "DatabaseFunction": "function.component",
+    "Monitor": "monitor.component",
+    "ServerlessDatabase": "serverless_database.component",
 }
 
 

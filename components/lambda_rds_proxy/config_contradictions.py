@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .adoption_config import adoption_problems
-from .connection_pool import check_total_percent
-from .database_choices import database_problems
-from .debug_logging import is_wanted
+from .database.choices import database_problems
 from .engines import ENGINES, Auth, TargetKind
+from .proxy.connection_pool import check_total_percent
+from .proxy.debug_logging import is_wanted
 
 if TYPE_CHECKING:
     from .stack_config import StackConfig

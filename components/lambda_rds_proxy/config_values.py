@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from enum import Enum
 from typing import TypeVar, cast
 
-from .aurora_capacity import SERVERLESS
-from .debug_logging import parse_until
-from .instance_classes import memory_gib
+from .engines.aurora_capacity import SERVERLESS
+from .engines.instance_classes import memory_gib
+from .proxy.debug_logging import parse_until
 
 Parser = Callable[[object], object]
 _E = TypeVar("_E", bound=Enum)

@@ -11,7 +11,7 @@ from .config_values import flag, matching, member, string_map, text, whole_numbe
 from .engines import Auth
 
 if TYPE_CHECKING:
-    from .serverless_database_args import FunctionArgs, UserArgs
+    from .serverless_database.args import FunctionArgs, UserArgs
 
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # CreateFunction: a letter, digit, hyphen or underscore; short enough to leave room for project and stack.

@@ -14,14 +14,14 @@ from .adoption_config import AdoptionConfig, parse_adoption
 from .config_contradictions import contradictions
 from .config_keys import EXISTING_KEYS, EXISTING_REQUIRED, KEYS, STRUCTURED_KEYS
 from .config_tables import parse_table
-from .connection_pool import ConnectionPool
 from .engines import ENGINES, Auth, Engine, Profile, TargetKind
+from .function.package import Platform
 from .function_config import FunctionConfig, UserConfig, parse_functions, parse_users
-from .package import Platform
+from .proxy.connection_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from .references import DatabaseRef
-    from .serverless_database_args import ServerlessDatabaseArgs
+    from .serverless_database.args import ServerlessDatabaseArgs
 
 LAPTOP_ACCOUNT = "000000000000"
 _POOL_FIELDS = tuple(each.name for each in fields(ConnectionPool))

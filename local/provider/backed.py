@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lambda_rds_proxy.package import this_machine
+from lambda_rds_proxy.function.package import this_machine
 
 from . import ACCOUNT, laptop
 from .gateway import Invocation, Secret, SecretRotation, SecretVersion

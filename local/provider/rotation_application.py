@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lambda_rds_proxy.package import PackageError, build_package, this_machine
+from lambda_rds_proxy.function.package import PackageError, build_package, this_machine
 
 from . import ACCOUNT, laptop
 from .laptop import BackedError

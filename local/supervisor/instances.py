@@ -6,7 +6,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 
-from lambda_rds_proxy.instance_classes import max_connections
+from lambda_rds_proxy.engines.instance_classes import max_connections
 
 from .account import Account
 from .errors import LaptopError

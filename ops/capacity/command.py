@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lambda_rds_proxy import aurora_capacity, instance_classes
-from lambda_rds_proxy.connection_budget import ConnectionBudget, connection_budget
-from lambda_rds_proxy.engines import Engine
+from lambda_rds_proxy.engines import Engine, aurora_capacity, instance_classes
+from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connection_budget
 from ops.stack_outputs import StackError, stack_outputs
 
 from .what_if import DUTY_CYCLES, budget_of_output, choices, reserved_concurrency

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lambda_rds_proxy import cloudwatch_metrics as cloudwatch
-from lambda_rds_proxy.cloudwatch_metrics import Metric
 from lambda_rds_proxy.engines import TargetKind
+from lambda_rds_proxy.monitor import metrics as cloudwatch
+from lambda_rds_proxy.monitor.metrics import Metric
 from ops.doctor.evidence import Evidence
 
 from .function_lines import FunctionLines

@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import DatabaseFunction, DatabaseProxy, lambda_function
+from lambda_rds_proxy import DatabaseFunction, DatabaseProxy
 from lambda_rds_proxy.engines import Auth, Engine, TargetKind
 from lambda_rds_proxy.existing import existing_database, existing_proxy
+from lambda_rds_proxy.function import vpc_function as lambda_function
 from tests.components.declared import Declared, declare
-from tests.components.test_database_proxy import NETWORK, SECRET, rules
+from tests.components.proxy.test_component import NETWORK, SECRET, rules
 
 
 def database(kind: TargetKind, engine: Engine, **given: Any) -> Declared:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rds_proxy.config_keys import KEYS
-from lambda_rds_proxy.connection_pool import ConnectionPool
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
-from lambda_rds_proxy.package import Platform
+from lambda_rds_proxy.function.package import Platform
+from lambda_rds_proxy.proxy.connection_pool import ConnectionPool
 from lambda_rds_proxy.stack_config import (
     StackConfig,
     StackConfigError,
@@ -304,7 +304,7 @@ def test_an_adopted_proxy_may_stand_before_an_existing_database() -> None:
 
 
 def test_every_argument_is_one_of_the_component(project: Path) -> None:
-    from lambda_rds_proxy.serverless_database_args import ServerlessDatabaseArgs
+    from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 
     config = parse(
         project,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pulumi
 
-from lambda_rds_proxy import connection_pool
-from lambda_rds_proxy.alarms import RESERVED_CONNECTIONS
-from lambda_rds_proxy.cloudwatch_metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
-from lambda_rds_proxy.database_function import connection_environment
 from lambda_rds_proxy.engines import ENGINES, Auth, Engine
-from lambda_rds_proxy.package import LAMBDA_PYTHON, cache_folder
+from lambda_rds_proxy.function.component import connection_environment
+from lambda_rds_proxy.function.package import LAMBDA_PYTHON, cache_folder
+from lambda_rds_proxy.monitor.alarms import RESERVED_CONNECTIONS
+from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
+from lambda_rds_proxy.proxy import connection_pool
 from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
@@ -22,7 +22,7 @@ from rds_connection import Settings
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 from rds_proxy_guard.rules import max_connections
-from tests.components.test_proxy_verification import PROXY
+from tests.components.proxy.test_verification import PROXY
 from toolchain.checkout import cache_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,15 @@ def test_one_cache_is_used_by_all() -> None:
 
 def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
     handler = ROOT / "handler" / "rds_connection" / "certificates" / "amazon-trust-services.pem"
-    admin = ROOT / "components" / "lambda_rds_proxy" / "admin_function" / "certificates" / "amazon-trust-services.pem"
+    admin = (
+        ROOT
+        / "components"
+        / "lambda_rds_proxy"
+        / "user"
+        / "admin_function"
+        / "certificates"
+        / "amazon-trust-services.pem"
+    )
     assert handler.read_bytes() == admin.read_bytes()
 
 
@@ -70,7 +78,11 @@ def test_alarms_and_doctor_leave_the_same_connections_out() -> None:
 
 
 def test_all_functions_use_the_same_driver() -> None:
-    folders = [ROOT / "handler", ROOT / "components/lambda_rds_proxy/admin_function", ROOT / "local/rotation_function"]
+    folders = [
+        ROOT / "handler",
+        ROOT / "components/lambda_rds_proxy/user/admin_function",
+        ROOT / "local/rotation_function",
+    ]
     for name, users in (("requirements.txt", folders), ("requirements-mysql.txt", folders[:2])):
         pinned = [re.findall(r"^\S+==\S+", (folder / name).read_text(), re.MULTILINE) for folder in users]
         assert pinned[0] != [] and all(each == pinned[0] for each in pinned)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (
     ROOT / "handler" / "rds_connection" / "certificates",
-    ROOT / "components" / "lambda_rds_proxy" / "admin_function" / "certificates",
+    ROOT / "components" / "lambda_rds_proxy" / "user" / "admin_function" / "certificates",
 )
 # https://www.amazontrust.com/repository/
 AMAZON_TRUST_SERVICES = {

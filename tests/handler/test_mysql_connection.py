@@ -19,7 +19,7 @@ from pymysql.cursors import DictCursor, SSCursor
 
 import app
 import rds_connection
-from lambda_rds_proxy.package import build_package, this_machine
+from lambda_rds_proxy.function.package import build_package, this_machine
 from rds_connection import (
     NoConnectionError,
     OutOfTimeError,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy.package import this_machine
+from lambda_rds_proxy.function.package import this_machine
 from local.provider import gateway
 from local.provider.backed import Function, Instance, Proxy
 from local.provider.gateway import Invocation, SecretRotation, SecretVersion

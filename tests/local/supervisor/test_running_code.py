@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
     for name in ("local/a.py", "local/supervisor/b.py", "toolchain/c.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    classes = tmp_path / "components" / "lambda_rds_proxy" / "instance_classes.py"
+    classes = tmp_path / "components" / "lambda_rds_proxy" / "engines" / "instance_classes.py"
     classes.parent.mkdir(parents=True)
     classes.write_text("classes")
     return tmp_path
@@ -30,7 +30,12 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["local/supervisor/b.py", "local/new.py", "toolchain/c.py", "components/lambda_rds_proxy/instance_classes.py"],
+    [
+        "local/supervisor/b.py",
+        "local/new.py",
+        "toolchain/c.py",
+        "components/lambda_rds_proxy/engines/instance_classes.py",
+    ],
 )
 def test_any_change_of_what_a_supervisor_runs_is_other_code(tree: Path, name: str) -> None:
     before = code_digest(tree)

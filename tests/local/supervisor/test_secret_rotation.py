@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rds_proxy.package import build_package, this_machine
+from lambda_rds_proxy.function.package import build_package, this_machine
 from local.supervisor.client import SupervisorClient
 from tests.local.supervisor.conftest import checkout, client_of, log_in, put_orders, until
 

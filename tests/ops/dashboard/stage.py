@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lambda_rds_proxy.dashboard import Watched, WatchedFunction, dashboard_body
 from lambda_rds_proxy.engines import Profile, TargetKind
+from lambda_rds_proxy.monitor.dashboard import Watched, WatchedFunction, dashboard_body
 from ops.dashboard.function_lines import FunctionLines
 from ops.dashboard.laptop_numbers import Look
 from ops.doctor.evidence import Evidence

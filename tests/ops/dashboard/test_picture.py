@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_rds_proxy.dashboard import WatchedFunction
+from lambda_rds_proxy.monitor.dashboard import WatchedFunction
 from ops.dashboard.picture import render
 from tests.ops.dashboard.stage import LOG_METRICS, body, look
 

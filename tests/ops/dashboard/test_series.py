@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from lambda_rds_proxy import cloudwatch_metrics as cloudwatch
-from lambda_rds_proxy.cloudwatch_metrics import Metric
 from lambda_rds_proxy.engines import TargetKind
+from lambda_rds_proxy.monitor import metrics as cloudwatch
+from lambda_rds_proxy.monitor.metrics import Metric
 from ops.dashboard.laptop_numbers import NUMBERS, metric_of, p90
 from ops.dashboard.series import Line, evaluate, lines
 from tests.ops.dashboard.stage import LOG_METRICS, body, look

@@ -1,0 +1,304 @@
+"""The database: one RDS instance or an Aurora cluster, in private subnets, reachable by nobody until a rule says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from ..adoption import AdoptedDatabase, adopting
+from ..engines import Engine, Profile, TargetKind
+from ..names import name_if_long, physical_name
+from ..references import DatabaseRef, NetworkRef
+from .choices import PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
+
+MASTER_USER = "db_admin"
+
+
+class DatabaseArgs(TypedDict):
+    """A new database."""
+
+    network: NetworkRef
+    """Where it stands."""
+    engine: NotRequired[Engine]
+    """postgresql (default) or mysql."""
+    engine_version: NotRequired[str]
+    """Version such as 17 or 8.4; the default is pinned per engine."""
+    kind: NotRequired[TargetKind]
+    """instance (default) or cluster."""
+    instance_class: NotRequired[str]
+    """DB instance class, or db.serverless for a cluster; default db.t4g.micro, of a cluster db.t4g.medium."""
+    instances: NotRequired[int]
+    """Instances of a cluster: a writer and readers; default 1, prod 2."""
+    min_capacity: NotRequired[float]
+    """Lowest capacity of db.serverless in ACU, from 0.5 (under a proxy it cannot pause); default 0.5."""
+    max_capacity: NotRequired[float]
+    """Highest capacity of db.serverless in ACU, to 256; default 4. `max_connections` follows it."""
+    storage_gib: NotRequired[int]
+    """Storage of an instance in GiB, gp3; default 20."""
+    database_name: NotRequired[str]
+    """Database made at first start; default app_db."""
+    port: NotRequired[int]
+    """Port of the database, 1150–65535; default the engine's own. A proxy listens on the engine's own in any case."""
+    profile: NotRequired[Profile]
+    """dev (default), or prod: protected, final snapshot, two zones, backups for a week."""
+    max_connections: NotRequired[int]
+    """Overrides what RDS derives from the instance class."""
+    parameters: NotRequired[dict[str, str]]
+    """More parameters of the server, applied at its next start; the one that demands TLS cannot be among them."""
+    backup_retention_days: NotRequired[int]
+    """Days of automated backups, 1–35; default 1, prod 7 and at least 7."""
+    snapshot_identifier: NotRequired[str]
+    """Snapshot to restore from. Keep it as long as the database lives: another value makes another database."""
+    kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of storage, master secret and Performance Insights; default AWS's own keys."""
+    performance_insights: NotRequired[bool]
+    """Whether Performance Insights is on, kept for 7 days; default true where the class has it."""
+    iam_database_authentication: NotRequired[bool]
+    """Whether users may log in to the database itself with IAM; needed for iam-end-to-end; default false."""
+    adopted_database: NotRequired[AdoptedDatabase]
+    """A database that was made elsewhere and is managed here; it keeps its names, groups, master user and content."""
+    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Tags of every resource."""
+
+
+class Database(pulumi.ComponentResource):
+    """An encrypted database that refuses plain text, whose master password only RDS and Secrets Manager know."""
+
+    reference: DatabaseRef
+    """The database, for the other components."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lambda-rds-proxy:index:Database", name, {}, opts)
+        choices = choose(name, args)
+        if not choices.target.is_documented(choices.version):
+            pulumi.log.warn(
+                f"{choices.target.engine} {choices.version} is not among the versions that RDS Proxy is documented for "
+                f"({', '.join(choices.target.versions)}); AWS may refuse the target",
+                self,
+            )
+        place = self._adopted(args, choices) if "adopted_database" in args else self._new(args, choices)
+        make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
+        self.reference = make(args, choices, place)
+        self.reference["max_connections"] = args.get("max_connections") or choices.max_connections
+        self.reference["instance_class"] = choices.instance_class
+        if "kms_key_arn" in args:
+            self.reference["admin_secret_kms_key_arn"] = args["kms_key_arn"]
+        self.register_outputs({"reference": self.reference})
+
+    def _new(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            choices.name,
+            vpc_id=args["network"]["vpc_id"],
+            description="database: who may reach it is stated by standalone rules",
+            tags=args.get("tags"),
+            opts=child,
+        )
+        subnets = aws.rds.SubnetGroup(
+            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=args.get("tags"), opts=child
+        )
+        return _Place(
+            identifier=_identifier(choices.name),
+            instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
+            subnet_group_name=subnets.name,
+            security_group_ids=[group.id],
+            # A snapshot brings its own database and master user.
+            brings_content="snapshot_identifier" in args,
+        )
+
+    def _adopted(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+        adopted = args["adopted_database"]
+        members = adopted.get("instance_identifiers", [])
+        if choices.kind is TargetKind.CLUSTER and len(members) != choices.instances:
+            raise ValueError(
+                f'database "{choices.name}" has {choices.instances} instances and {len(members)} instance_identifiers; '
+                "an adopted cluster needs the identifier of each of its instances"
+            )
+        return _Place(
+            identifier=adopted["identifier"],
+            instance_identifiers=[*members],
+            subnet_group_name=adopted["subnet_group_name"],
+            security_group_ids=[*adopted["security_group_ids"]],
+            brings_content=True,
+            import_changes=adopted.get("import_changes"),
+        )
+
+    def _instance(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
+        parameters = aws.rds.ParameterGroup(
+            choices.name,
+            family=choices.target.family(choices.version),
+            parameters=[
+                aws.rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=method)
+                for key, value, method in choices.parameter_values
+            ],
+            tags=args.get("tags"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        instance = aws.rds.Instance(
+            choices.name,
+            identifier=place.identifier,
+            engine=choices.target.engine,
+            engine_version=choices.version,
+            instance_class=choices.instance_class,
+            allocated_storage=args.get("storage_gib", 20),
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=args.get("kms_key_arn"),
+            snapshot_identifier=args.get("snapshot_identifier"),
+            db_name=None if place.brings_content else choices.database_name,
+            username=None if place.brings_content else MASTER_USER,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.get("kms_key_arn"),
+            port=args.get("port"),
+            db_subnet_group_name=place.subnet_group_name,
+            parameter_group_name=parameters.name,
+            vpc_security_group_ids=place.security_group_ids,
+            publicly_accessible=False,
+            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
+            **_performance_insights(args, choices),
+            multi_az=choices.prod,
+            backup_retention_period=choices.backup_days,
+            deletion_protection=choices.prod,
+            skip_final_snapshot=not choices.prod,
+            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            copy_tags_to_snapshot=True,
+            auto_minor_version_upgrade=True,
+            apply_immediately=not choices.prod,
+            tags=args.get("tags"),
+            opts=self._options(choices, choices.name, place.identifier, place),
+        )
+        return {
+            "engine": choices.engine,
+            "kind": TargetKind.INSTANCE,
+            "identifier": instance.identifier,
+            "endpoint": instance.address,
+            "port": instance.port,
+            "database_name": choices.database_name,
+            "resource_id": instance.resource_id,
+            "security_group_id": place.security_group_ids[0],
+            "admin_secret_arn": instance.master_user_secrets.apply(_secret_arn),
+        }
+
+    def _cluster(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
+        parameters = aws.rds.ClusterParameterGroup(
+            choices.name,
+            family=choices.target.family(choices.version),
+            parameters=[
+                aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value, apply_method=method)
+                for key, value, method in choices.parameter_values
+            ],
+            tags=args.get("tags"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        cluster = aws.rds.Cluster(
+            choices.name,
+            cluster_identifier=place.identifier,
+            engine=choices.target.engine,
+            engine_version=choices.version,
+            storage_encrypted=True,
+            kms_key_id=args.get("kms_key_arn"),
+            snapshot_identifier=args.get("snapshot_identifier"),
+            database_name=None if place.brings_content else choices.database_name,
+            master_username=None if place.brings_content else MASTER_USER,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.get("kms_key_arn"),
+            port=args.get("port"),
+            serverlessv2_scaling_configuration=aws.rds.ClusterServerlessv2ScalingConfigurationArgs(
+                min_capacity=choices.capacity[0], max_capacity=choices.capacity[1]
+            )
+            if choices.capacity
+            else None,
+            db_subnet_group_name=place.subnet_group_name,
+            db_cluster_parameter_group_name=parameters.name,
+            vpc_security_group_ids=place.security_group_ids,
+            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
+            backup_retention_period=choices.backup_days,
+            deletion_protection=choices.prod,
+            skip_final_snapshot=not choices.prod,
+            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            copy_tags_to_snapshot=True,
+            apply_immediately=not choices.prod,
+            tags=args.get("tags"),
+            opts=self._options(choices, choices.name, place.identifier, place),
+        )
+        members = [
+            aws.rds.ClusterInstance(
+                f"{choices.name}-{index}",
+                identifier=member,
+                cluster_identifier=cluster.id,
+                engine=aws.rds.EngineType(choices.target.engine),
+                engine_version=choices.version,
+                instance_class=choices.instance_class,
+                db_subnet_group_name=place.subnet_group_name,
+                publicly_accessible=False,
+                **_performance_insights(args, choices),
+                auto_minor_version_upgrade=True,
+                apply_immediately=not choices.prod,
+                tags=args.get("tags"),
+                opts=self._options(choices, f"{choices.name}-{index}", member, place),
+            )
+            for index, member in enumerate(place.instance_identifiers)
+        ]
+
+        def when_ready(value: pulumi.Output[str]) -> pulumi.Output[str]:
+            # A cluster without an instance answers nobody, and a proxy refuses it as a target.
+            return pulumi.Output.all(value, *[member.id for member in members]).apply(lambda known: str(known[0]))
+
+        return {
+            "engine": choices.engine,
+            "kind": TargetKind.CLUSTER,
+            "identifier": when_ready(cluster.id),
+            "endpoint": when_ready(cluster.endpoint),
+            "port": cluster.port,
+            "database_name": choices.database_name,
+            "resource_id": cluster.cluster_resource_id,
+            "security_group_id": place.security_group_ids[0],
+            "admin_secret_arn": cluster.master_user_secrets.apply(_secret_arn),
+            "readers": choices.instances - 1,
+        }
+
+    def _options(
+        self, choices: DatabaseChoices, name: str, identifier: str | None, place: "_Place"
+    ) -> pulumi.ResourceOptions:
+        own = pulumi.ResourceOptions(parent=self, protect=choices.prod or None)
+        return adopting("database", name, identifier or name, place.import_changes, own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice."""
+
+    identifier: str | None
+    instance_identifiers: Sequence[str | None]
+    subnet_group_name: pulumi.Input[str]
+    security_group_ids: list[pulumi.Input[str]]
+    brings_content: bool
+    import_changes: Sequence[str] | None = None
+
+
+def _performance_insights(args: DatabaseArgs, choices: DatabaseChoices) -> dict[str, Any]:
+    if not choices.performance_insights:
+        return {}
+    return {
+        "performance_insights_enabled": True,
+        "performance_insights_retention_period": PERFORMANCE_INSIGHTS_DAYS,
+        "performance_insights_kms_key_id": args.get("kms_key_arn"),
+    }
+
+
+def _secret_arn(secrets: Sequence[Any]) -> str:
+    """An adopted database may have none before its first update, which lets RDS manage the password."""
+    return str(secrets[0].secret_arn or "") if secrets else ""
+
+
+def _identifier(name: str) -> str | None:
+    long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
+    return long and long.lower()
+
+
+def _final_snapshot(name: str) -> str:
+    return physical_name(pulumi.get_project(), pulumi.get_stack(), name, "final")

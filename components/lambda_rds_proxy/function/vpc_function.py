@@ -1,0 +1,146 @@
+"""A Lambda function in the VPC with a log group and a role of its own: what the admin function and yours share."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from ..engines import Profile
+from ..iam_policies import allow, assume_role_policy, policy
+from ..names import name_if_long, physical_name
+from ..references import NetworkRef
+from .package import PackageError, Platform, build_package
+
+LOG_RETENTION_DAYS = {Profile.DEV: 14, Profile.PROD: 90}
+# What Lambda itself needs to attach a function to a VPC; AWS accepts no narrower resource for these actions.
+# Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
+_NETWORK_INTERFACE_ACTIONS = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
+# X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
+_TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+def packaged(source: Path, *, target: Platform, engine: str, component: pulumi.Resource) -> str:
+    """The path of the zip of a function's folder; built if it is not there yet, which is said.
+
+    Raises:
+        pulumi.RunError: it cannot be built; a sentence, not a traceback.
+    """
+    try:
+        return str(
+            build_package(source, target=target, engine=engine, say=lambda text: pulumi.log.info(text, component))
+        )
+    except PackageError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+class VpcFunction:
+    """The resources of one function, as children of `parent`.
+
+    Attributes: `role` (grants are added to it), and `function` after `create`. The role comes first, so that whatever
+    it must be allowed to do is allowed before the function exists.
+    """
+
+    role: aws.iam.Role
+    log_group: aws.cloudwatch.LogGroup
+    function: aws.lambda_.Function
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        parent: pulumi.ComponentResource,
+        profile: Profile,
+        tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+        log_retention_days: int | None = None,
+        log_kms_key_arn: pulumi.Input[str] | None = None,
+        tracing: bool = False,
+    ) -> None:
+        self._name = name
+        self._parent = parent
+        self._tags = tags
+        self._tracing = tracing
+        # Named, because the log group carries the function's name and must exist before it, else Lambda makes one
+        # that keeps logs for ever.
+        self.physical_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
+        child = pulumi.ResourceOptions(parent=parent)
+        self.log_group = aws.cloudwatch.LogGroup(
+            name,
+            name=f"/aws/lambda/{self.physical_name}",
+            retention_in_days=log_retention_days or LOG_RETENTION_DAYS[profile],
+            kms_key_id=log_kms_key_arn,
+            tags=tags,
+            opts=child,
+        )
+        self.role = aws.iam.Role(
+            name,
+            name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
+            assume_role_policy=assume_role_policy("lambda.amazonaws.com"),
+            tags=tags,
+            opts=child,
+        )
+        self._runtime_policy = aws.iam.RolePolicy(
+            f"{name}-runtime",
+            role=self.role.name,
+            policy=self.log_group.arn.apply(
+                lambda arn: policy(
+                    [
+                        allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:*"),
+                        allow(_NETWORK_INTERFACE_ACTIONS, "*"),
+                        *([allow(_TRACING_ACTIONS, "*")] if tracing else []),
+                    ]
+                )
+            ),
+            opts=child,
+        )
+
+    def create(
+        self,
+        *,
+        description: str,
+        archive: str,
+        handler: str,
+        target: Platform,
+        memory: int,
+        timeout: int,
+        network: NetworkRef,
+        security_group_ids: list[pulumi.Input[str]],
+        environment: dict[str, pulumi.Input[str]] | None = None,
+        reserved_concurrency: int | None = None,
+        depends_on: list[pulumi.Resource] | None = None,
+    ) -> aws.lambda_.Function:
+        """Make the function from the zip at `archive`; `memory` in MB, `timeout` in seconds."""
+        self.function = aws.lambda_.Function(
+            self._name,
+            name=self.physical_name,
+            description=description,
+            role=self.role.arn,
+            runtime=target.runtime,
+            architectures=[target.architecture],
+            code=pulumi.FileArchive(archive),
+            handler=handler,
+            memory_size=memory,
+            timeout=timeout,
+            reserved_concurrent_executions=reserved_concurrency,
+            vpc_config=aws.lambda_.FunctionVpcConfigArgs(
+                subnet_ids=network["subnet_ids"], security_group_ids=security_group_ids
+            ),
+            tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active") if self._tracing else None,
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment) if environment else None,
+            # Lambda keeps its network interfaces for up to 20 minutes; without this the groups cannot go before them.
+            replace_security_groups_on_destroy=True,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions(
+                parent=self._parent,
+                depends_on=[self.log_group, self._runtime_policy, *(depends_on or [])],
+                # The name is ours, so a replacement cannot stand beside what it replaces.
+                delete_before_replace=True,
+            ),
+        )
+        return self.function

@@ -1,0 +1,264 @@
+"""Alarms, one dashboard and RDS's own events of a proxy, with its database and its functions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from ..engines import Engine, Profile, TargetKind
+from ..names import physical_name
+from ..references import DatabaseRef, FunctionRef, ProxyRef
+from .alarms import (
+    BOTTLENECK,
+    FUNCTION_ALARMS,
+    PROXY_ALARMS,
+    Alarm,
+    Limits,
+    database_alarms,
+    usable_connections,
+)
+from .dashboard import Watched, WatchedFunction, dashboard_body, dashboard_url
+from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
+
+# PutMetricAlarm, PutDashboard (botocore's service model), CreateEventSubscription: "less than 255".
+_MAX_NAME = 254
+# RDS User Guide, "Working with RDS Proxy events". That a proxy or an endpoint was created is nobody's concern.
+_EVENT_CATEGORIES = ["configuration change", "deletion", "failure"]
+
+
+class MonitorArgs(TypedDict):
+    """What to watch, by references, and whom to tell."""
+
+    proxy: ProxyRef
+    """The proxy, made here or existing."""
+    database: DatabaseRef
+    """What it stands before; without max_connections its own connections have no alarm."""
+    functions: NotRequired[dict[str, FunctionRef]]
+    """The functions that use it, by a name for each; default none."""
+    alarm_topic_arn: NotRequired[pulumi.Input[str]]
+    """SNS topic, not FIFO, that is told of alarms, of their end, and of the proxy's events; default none: alarms are
+    then seen only in CloudWatch, and there is no event subscription."""
+    profile: NotRequired[Profile]
+    """dev (default) or prod: how strict the alarms are."""
+    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Tags of every resource that takes them."""
+
+
+class Monitor(pulumi.ComponentResource):
+    """What whoever is on call needs of one proxy; docs/runbook.md has a section for each alarm."""
+
+    dashboard_name: pulumi.Output[str]
+    """Name of the CloudWatch dashboard."""
+    dashboard_url: pulumi.Output[str]
+    """Its page in the console."""
+    bottleneck_alarm_arn: pulumi.Output[str]
+    """ARN of the composite alarm that the proxy is the bottleneck."""
+
+    def __init__(self, name: str, args: MonitorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lambda-rds-proxy:index:Monitor", name, {}, opts)
+        self._name = name
+        self._tags = args.get("tags")
+        self._profile = Profile(args.get("profile", Profile.DEV))
+        self._actions = [args["alarm_topic_arn"]] if "alarm_topic_arn" in args else None
+        self._made: dict[str, aws.cloudwatch.MetricAlarm] = {}
+        self._metrics_of_alarms = 0
+        proxy, database, functions = args["proxy"], args["database"], args.get("functions", {})
+        kind, engine = TargetKind(database["kind"]), Engine(database["engine"])
+        most = database.get("max_connections")
+
+        of_proxy: dict[str, pulumi.Input[str]] = {"proxy": proxy["name"], "database": database["identifier"]}
+        usable = usable_connections(most, engine)
+        self._alarms([*PROXY_ALARMS, *database_alarms(kind)], of_proxy, {"usable_connections": usable})
+        bottleneck = self._bottleneck()
+        for key, function in functions.items():
+            self._function(key, function)
+        if "alarm_topic_arn" in args:
+            self._events(proxy, args["alarm_topic_arn"])
+
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=self)).partition
+        self.dashboard_name = self._dashboard(
+            args, region, [bottleneck.arn, *(each.arn for each in self._made.values())]
+        )
+        self.dashboard_url = pulumi.Output.all(self.dashboard_name, region, partition).apply(
+            lambda known: dashboard_url(*known)
+        )
+        self.bottleneck_alarm_arn = bottleneck.arn
+        self.register_outputs(
+            {
+                "dashboard_name": self.dashboard_name,
+                "dashboard_url": self.dashboard_url,
+                "bottleneck_alarm_arn": self.bottleneck_alarm_arn,
+            }
+        )
+
+    def metrics_of_alarms(self) -> int:
+        """How many metrics all alarms read: what CloudWatch charges for."""
+        return self._metrics_of_alarms
+
+    def _alarms(
+        self,
+        rows: Sequence[Alarm],
+        names: Mapping[str, pulumi.Input[str]],
+        limits: Limits,
+        *,
+        of: str | None = None,
+        needs: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Make the alarms of some rows, those without a threshold left out; `of` is whose they are."""
+        for row in rows:
+            threshold = row.threshold.value(self._profile, limits)
+            if threshold is None:
+                continue
+            key = row.name if of is None else f"{of}-{row.name}"
+            self._metrics_of_alarms += len(row.metrics)
+            self._made[key] = aws.cloudwatch.MetricAlarm(
+                f"{self._name}-{key}",
+                name=self._physical(key),
+                alarm_description=row.description,
+                **_measured(row, names),
+                threshold=threshold,
+                comparison_operator=row.comparison,
+                evaluation_periods=row.minutes,
+                datapoints_to_alarm=row.minutes,
+                treat_missing_data=row.missing,
+                alarm_actions=self._actions if row.notifies else None,
+                ok_actions=self._actions if row.notifies else None,
+                tags=self._tags,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=list(needs)),
+            )
+
+    def _bottleneck(self) -> aws.cloudwatch.CompositeAlarm:
+        parts = [*BOTTLENECK.all_of, *BOTTLENECK.none_of]
+        return aws.cloudwatch.CompositeAlarm(
+            f"{self._name}-{BOTTLENECK.name}",
+            alarm_name=self._physical(BOTTLENECK.name),
+            alarm_description=BOTTLENECK.description,
+            alarm_rule=BOTTLENECK.rule({part: self._physical(part) for part in parts}),
+            alarm_actions=self._actions,
+            ok_actions=self._actions,
+            tags=self._tags,
+            # CloudWatch deletes no alarm that a composite alarm still names.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._made[part] for part in parts]),
+        )
+
+    def _function(self, key: str, function: FunctionRef) -> None:
+        log_metric = self._log_metric(key)
+        timeouts = aws.cloudwatch.LogMetricFilter(
+            f"{self._name}-{key}-timeouts",
+            name=self._physical(f"{key}-timeouts"),
+            log_group_name=function["log_group_name"],
+            pattern=TIMEOUT_PATTERN,
+            metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
+                namespace=HANDLER_NAMESPACE,
+                name=log_metric,
+                value="1",
+                # A minute in which the function logs anything else says 0, not nothing.
+                default_value="0",
+                unit="Count",
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._alarms(
+            FUNCTION_ALARMS,
+            {"function": function["name"], "log_metric": log_metric},
+            {
+                "timeout_milliseconds": function["timeout"] * 1000,
+                "reserved_concurrency": function.get("reserved_concurrency"),
+            },
+            of=key,
+            needs=[timeouts],
+        )
+
+    def _events(self, proxy: ProxyRef, topic: pulumi.Input[str]) -> None:
+        aws.rds.EventSubscription(
+            self._name,
+            name=self._physical(),
+            sns_topic=topic,
+            source_type="db-proxy",
+            source_ids=[proxy["name"]],
+            event_categories=_EVENT_CATEGORIES,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _dashboard(
+        self, args: MonitorArgs, region: pulumi.Output[str], alarms: list[pulumi.Output[str]]
+    ) -> pulumi.Output[str]:
+        database, functions = args["database"], args.get("functions", {})
+        body = pulumi.Output.all(
+            region=region,
+            proxy=args["proxy"]["name"],
+            database=database["identifier"],
+            functions={key: function["name"] for key, function in functions.items()},
+            alarms=alarms,
+        ).apply(
+            lambda known: json.dumps(
+                dashboard_body(
+                    Watched(
+                        title=self._name,
+                        region=known["region"],
+                        profile=self._profile,
+                        proxy=known["proxy"],
+                        database=known["database"],
+                        kind=TargetKind(database["kind"]),
+                        max_connections=database.get("max_connections"),
+                        functions={
+                            key: WatchedFunction(name=function, log_metric=self._log_metric(key))
+                            for key, function in known["functions"].items()
+                        },
+                        alarms=known["alarms"],
+                    )
+                )
+            )
+        )
+        return aws.cloudwatch.Dashboard(
+            self._name,
+            dashboard_name=self._physical(),
+            dashboard_body=body,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).dashboard_name
+
+    def _physical(self, key: str | None = None) -> str:
+        """A name of our own: the composite alarm's rule holds names, and a preview has to know them."""
+        parts = [pulumi.get_project(), pulumi.get_stack(), self._name, *([] if key is None else [key])]
+        return physical_name(*parts, max_length=_MAX_NAME)
+
+    def _log_metric(self, key: str) -> str:
+        """A filter's metric has no dimension that could tell functions, or stacks, apart: its name does."""
+        return self._physical(f"{key}-timeouts")
+
+
+def _measured(row: Alarm, names: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
+    """The arguments that say what an alarm reads: one metric, or an expression over several."""
+    if row.expression is None:
+        (metric,) = row.metrics.values()
+        percentile = metric.statistic.startswith("p")
+        return {
+            "namespace": metric.namespace,
+            "metric_name": metric.metric_name(names),
+            "dimensions": metric.dimensions(names),
+            "period": PERIOD_SECONDS,
+            "extended_statistic" if percentile else "statistic": metric.statistic,
+        }
+    queries = [
+        aws.cloudwatch.MetricAlarmMetricQueryArgs(
+            id="value", expression=row.expression, label=row.name, return_data=True
+        )
+    ]
+    queries += [
+        aws.cloudwatch.MetricAlarmMetricQueryArgs(
+            id=id_,
+            metric=aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+                namespace=metric.namespace,
+                metric_name=metric.metric_name(names),
+                dimensions=metric.dimensions(names),
+                period=PERIOD_SECONDS,
+                stat=metric.statistic,
+            ),
+        )
+        for id_, metric in row.metrics.items()
+    ]
+    return {"metric_queries": queries}

@@ -1,0 +1,256 @@
+"""The application's user: made by a private admin function, so that no password is ever in Pulumi's state.
+
+The admin function connects straight to the database as the master user (a proxy knows no master user), makes the
+password itself, stores it with PutSecretValue and grants what an application needs. It has no trigger and no
+environment; only `aws.lambda_.Invocation` calls it, with an input that holds no secret.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from ..database.component import MASTER_USER
+from ..engines import ENGINES, Auth, Engine, Profile
+from ..function.package import LAMBDA_PYTHON, Platform
+from ..function.vpc_function import VpcFunction, packaged
+from ..iam_policies import policy, use_secret
+from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
+from ..security_rules import allow as allow_port
+from ..security_rules import allow_secrets_manager
+from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
+from .secret_rotation import MOST_DAYS, rotate
+
+_ADMIN_FUNCTION = Path(__file__).parent / "admin_function"
+# Verifying waits up to 300 s for the proxy; the rest is for connecting and answering.
+_TIMEOUT_SECONDS = 330
+
+
+class DatabaseUserArgs(TypedDict):
+    """The user an application logs in as."""
+
+    network: NetworkRef
+    """Where the admin function stands."""
+    database: DatabaseRef
+    """Where the user is made."""
+    user: NotRequired[str]
+    """Name of the user; default app."""
+    auth: NotRequired[Auth]
+    """iam (default), iam-end-to-end (no secret, may log in with `rds_iam`) or secret."""
+    secret_kms_key_arn: NotRequired[pulumi.Input[str]]
+    """Customer managed key of the user's secret; default AWS's own key."""
+    rotation_days: NotRequired[int]
+    """Days after which AWS's single-user function changes the password, 1–1000; default never."""
+    admin: NotRequired[DatabaseUserRef]
+    """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
+    bootstrap: NotRequired[bool]
+    """Whether to make the user; if not, or without an admin secret, the SQL is printed; default true."""
+    profile: NotRequired[Profile]
+    """dev (default) or prod: how long logs and a deleted secret are kept."""
+    python: NotRequired[str]
+    """Python of the admin function, as Lambda's runtime names it: default 3.13."""
+    architecture: NotRequired[str]
+    """Architecture of the admin function: arm64 (default) or x86_64."""
+    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Tags of every resource."""
+
+
+class DatabaseUser(pulumi.ComponentResource):
+    """The user in the database and the secret that holds its password."""
+
+    reference: DatabaseUserRef
+    """The user, for the proxy; its secret is known only once it has a value."""
+
+    def __init__(self, name: str, args: DatabaseUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lambda-rds-proxy:index:DatabaseUser", name, {}, opts)
+        user, auth = args.get("user", "app"), Auth(args.get("auth", Auth.IAM))
+        engine = Engine(args["database"]["engine"])
+        _check(name, args, user, engine)
+        self.reference = {"user": user, "auth": auth}
+        secret = None
+        if auth is not Auth.IAM_END_TO_END:
+            secret = aws.secretsmanager.Secret(
+                name,
+                description=f"password of {user}: RDS Proxy logs in to the database with it",
+                kms_key_id=args.get("secret_kms_key_arn"),
+                recovery_window_in_days=30 if Profile(args.get("profile", Profile.DEV)) is Profile.PROD else 0,
+                tags=args.get("tags"),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.reference["secret_arn"] = secret.arn
+            if "secret_kms_key_arn" in args:
+                self.reference["secret_kms_key_arn"] = args["secret_kms_key_arn"]
+        admin_secret_arn = args["database"].get("admin_secret_arn")
+        if args.get("bootstrap", True) and admin_secret_arn is not None:
+            self._bootstrap(name, args, secret, admin_secret_arn)
+        else:
+            self._say_what_to_do(args["database"], user, auth)
+        if secret is not None and "rotation_days" in args:
+            rotate(
+                name,
+                # Known only once it has a value, without which there is nothing to rotate.
+                secret_arn=self.reference["secret_arn"],
+                days=args["rotation_days"],
+                database=args["database"],
+                network=args["network"],
+                kms_key_arn=args.get("secret_kms_key_arn"),
+                tags=args.get("tags"),
+                parent=self,
+            )
+        self.register_outputs({"reference": self.reference})
+
+    def _say_what_to_do(self, database: DatabaseRef, user: str, auth: Auth) -> None:
+        sql = bootstrap_sql(
+            user, database["database_name"], auth is Auth.IAM_END_TO_END, engine=Engine(database["engine"]).value
+        )
+        value = "" if auth is Auth.IAM_END_TO_END else f' and put {{"username": "{user}", "password": …}} in its secret'
+        pulumi.log.warn(f"the user {user} is yours to make: run this as the master user{value}:\n{sql}", self)
+
+    def _bootstrap(
+        self,
+        name: str,
+        args: DatabaseUserArgs,
+        secret: aws.secretsmanager.Secret | None,
+        admin_secret_arn: pulumi.Input[str],
+    ) -> None:
+        """Make the user: by the admin function of another one, or by its own."""
+        database = args["database"]
+        if "admin" in args:
+            admin = args["admin"]
+            ready: list[pulumi.Resource] = []
+            if secret is not None:
+                ready.append(self._secrets_policy(name, args, admin["admin_role_name"], None, secret))
+        else:
+            admin, ready = self._admin_function(name, args, secret, admin_secret_arn)
+        request = {
+            "action": "create-user",
+            "engine": Engine(database["engine"]).value,
+            "host": database["endpoint"],
+            "port": database["port"],
+            "database": database["database_name"],
+            "masterSecretArn": admin_secret_arn,
+            "userSecretArn": secret.arn if secret else None,
+            "user": self.reference["user"],
+            "rdsIam": secret is None,
+        }
+        made = aws.lambda_.Invocation(
+            name,
+            function_name=admin["admin_function_name"],
+            input=pulumi.Output.from_input(request).apply(lambda known: json.dumps(known, sort_keys=True)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
+        )
+        self.reference["admin_function_name"] = admin["admin_function_name"]
+        self.reference["admin_role_name"] = admin["admin_role_name"]
+        self.reference["admin_security_group_id"] = admin["admin_security_group_id"]
+        if secret is not None:
+            # Known only once the user is made: a proxy that is created with an empty secret keeps failing logins.
+            self.reference["secret_arn"] = pulumi.Output.all(secret.arn, made.result).apply(lambda known: str(known[0]))
+
+    def _admin_function(
+        self,
+        name: str,
+        args: DatabaseUserArgs,
+        secret: aws.secretsmanager.Secret | None,
+        admin_secret_arn: pulumi.Input[str],
+    ) -> tuple[DatabaseUserRef, list[pulumi.Resource]]:
+        """The private function, and what must be there before it is called."""
+        database, network = args["database"], args["network"]
+        child = pulumi.ResourceOptions(parent=self)
+        admin = VpcFunction(
+            f"{name}-admin",
+            parent=self,
+            profile=Profile(args.get("profile", Profile.DEV)),
+            tags=args.get("tags"),
+        )
+        group = aws.ec2.SecurityGroup(
+            f"{name}-admin",
+            vpc_id=network["vpc_id"],
+            description="admin function: makes the user, verifies the way through the proxy",
+            tags=args.get("tags"),
+            opts=child,
+        )
+        rules = allow_port(
+            f"{name}-admin-to-database",
+            client=group.id,
+            server=database["security_group_id"],
+            port=database["port"],
+            description="admin function makes the application user",
+            opts=child,
+        )
+        rules += allow_secrets_manager(
+            f"{name}-admin",
+            client=group.id,
+            endpoint_group=network.get("secrets_endpoint_security_group_id"),
+            opts=child,
+        )
+        secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
+        target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
+        archive = packaged(_ADMIN_FUNCTION, target=target, engine=Engine(database["engine"]).value, component=self)
+        function = admin.create(
+            description=f"makes the database user {self.reference['user']}; called by Pulumi only",
+            archive=archive,
+            handler="database_admin.app.handler",
+            target=target,
+            memory=256,
+            timeout=_TIMEOUT_SECONDS,
+            network=network,
+            security_group_ids=[group.id],
+            depends_on=[secrets_policy],
+        )
+        return {
+            **self.reference,
+            "admin_function_name": function.name,
+            "admin_role_name": admin.role.name,
+            "admin_security_group_id": group.id,
+        }, rules
+
+    def _secrets_policy(
+        self,
+        name: str,
+        args: DatabaseUserArgs,
+        role: pulumi.Input[str],
+        admin_secret_arn: pulumi.Input[str] | None,
+        secret: aws.secretsmanager.Secret | None,
+    ) -> aws.iam.RolePolicy:
+        """Read the master user's secret (unless it may already), read and write this user's, and nothing else."""
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        document = pulumi.Output.all(
+            region=region,
+            master=admin_secret_arn,
+            master_key=args["database"].get("admin_secret_kms_key_arn"),
+            secret=secret.arn if secret else None,
+            key=args.get("secret_kms_key_arn"),
+        ).apply(lambda known: policy(_secret_statements(known)))
+        return aws.iam.RolePolicy(
+            f"{name}-admin-secrets", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self)
+        )
+
+
+def _secret_statements(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    region = known["region"]
+    found = use_secret(known["master"], region=region, key_arn=known["master_key"]) if known["master"] else []
+    if known["secret"]:
+        actions = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+        found += use_secret(known["secret"], region=region, actions=actions, key_arn=known["key"])
+    return found
+
+
+def _check(name: str, args: DatabaseUserArgs, user: str, engine: Engine) -> None:
+    longest = ENGINES[engine].longest_user
+    problems = []
+    if not 1 <= len(user) <= longest:
+        problems.append(f"its user {user} has {len(user)} characters; {engine.value} takes 1 to {longest}")
+    if user in (MASTER_USER, "rdsproxyadmin", "rdsadmin"):
+        problems.append(f"its user is {user}, which is RDS's or the administrator's own; choose another name")
+    if "rotation_days" in args:
+        if not 1 <= args["rotation_days"] <= MOST_DAYS:
+            problems.append(f"rotationDays is {args['rotation_days']}; it must be between 1 and {MOST_DAYS}")
+        if Auth(args.get("auth", Auth.IAM)) is Auth.IAM_END_TO_END:
+            problems.append("it has rotationDays but auth iam-end-to-end has no password to rotate; leave it out")
+    if "admin" in args and "admin_function_name" not in args["admin"]:
+        problems.append(f"its admin {args['admin']['user']} has no admin function; leave admin out")
+    if problems:
+        raise ValueError(f'database user "{name}": ' + "; ".join(problems))

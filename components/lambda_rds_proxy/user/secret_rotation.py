@@ -1,0 +1,100 @@
+"""Rotation of a user's password by AWS's own single-user function, on a schedule.
+
+The function changes the password in the database and in the secret. RDS Proxy reads the secret again by itself;
+functions with auth secret read it again when a login fails. Nobody but that one function can be invoked by the
+rotation, and it may change no secret but those that name it: AWS's template says so.
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from ..engines import ENGINES
+from ..names import physical_name
+from ..references import DatabaseRef, NetworkRef
+from ..security_rules import allow as allow_port
+from ..security_rules import allow_secrets_manager
+
+# Days between rotations: RotateSecret, AutomaticallyAfterDays (botocore's service model).
+MOST_DAYS = 1000
+# Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
+_APPLICATIONS: Mapping[str, str] = {
+    "aws": "us-east-1:297356227824",
+    "aws-cn": "cn-north-1:193023089310",
+    "aws-us-gov": "us-gov-west-1:023102451235",
+}
+# What would have to be quoted in a connection URL.
+_EXCLUDED_CHARACTERS = ":/@\"'\\"
+
+
+def rotate(
+    name: str,
+    *,
+    secret_arn: pulumi.Input[str],
+    days: int,
+    database: DatabaseRef,
+    network: NetworkRef,
+    kms_key_arn: pulumi.Input[str] | None,
+    tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+    parent: pulumi.ComponentResource,
+) -> aws.secretsmanager.SecretRotation:
+    """Rotate a secret that has a value every `days` days; the first time after that many, not at once."""
+    child = pulumi.ResourceOptions(parent=parent)
+    group = aws.ec2.SecurityGroup(
+        f"{name}-rotation",
+        vpc_id=network["vpc_id"],
+        description="rotation function: changes the password of the application user",
+        tags=tags,
+        opts=child,
+    )
+    rules = allow_port(
+        f"{name}-rotation-to-database",
+        client=group.id,
+        server=database["security_group_id"],
+        port=database["port"],
+        description="rotation function changes the password",
+        opts=child,
+    )
+    rules += allow_secrets_manager(
+        f"{name}-rotation",
+        client=group.id,
+        endpoint_group=network.get("secrets_endpoint_security_group_id"),
+        opts=child,
+    )
+    options = pulumi.InvokeOutputOptions(parent=parent)
+    partition, region = aws.get_partition_output(opts=options), aws.get_region_output(opts=options).region
+    application = ENGINES[database["engine"]].rotation_application
+    function_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name, "rotation")
+    parameters: dict[str, pulumi.Input[str]] = {
+        "functionName": function_name,
+        "endpoint": pulumi.Output.all(region, partition.dns_suffix).apply(
+            lambda known: f"https://secretsmanager.{known[0]}.{known[1]}"
+        ),
+        "vpcSubnetIds": pulumi.Output.from_input(network["subnet_ids"]).apply(
+            lambda ids: ",".join(str(each) for each in ids)
+        ),
+        "vpcSecurityGroupIds": group.id,
+        "excludeCharacters": _EXCLUDED_CHARACTERS,
+    }
+    if kms_key_arn is not None:
+        parameters["kmsKeyArn"] = kms_key_arn
+    function = aws.serverlessrepository.CloudFormationStack(
+        f"{name}-rotation",
+        name=function_name,
+        application_id=partition.partition.apply(
+            lambda known: f"arn:{known}:serverlessrepo:{_APPLICATIONS[known]}:applications/{application}"
+        ),
+        capabilities=["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"],
+        parameters=parameters,
+        tags=tags,
+        opts=child,
+    )
+    return aws.secretsmanager.SecretRotation(
+        name,
+        secret_id=secret_arn,
+        rotation_lambda_arn=function.outputs.apply(lambda outputs: outputs["RotationLambdaARN"]),
+        rotation_rules=aws.secretsmanager.SecretRotationRotationRulesArgs(automatically_after_days=days),
+        rotate_immediately=False,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=rules),
+    )

@@ -1,0 +1,161 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_rds_proxy import DatabaseFunction
+from lambda_rds_proxy.engines import Auth
+from lambda_rds_proxy.function import vpc_function as lambda_function
+from tests.components.declared import Declared, declare
+from tests.components.proxy.test_component import NETWORK
+from tests.components.proxy.test_verification import PROXY
+
+
+@pytest.fixture(autouse=True)
+def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = tmp_path / "package.zip"
+    archive.touch()
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
+
+
+def function(proxy: Any = PROXY, **args: Any) -> Declared:
+    whole: Any = {"network": NETWORK, "proxy": proxy, "path": "handler", **args}
+    return declare(lambda: DatabaseFunction("app", whole).function_name)
+
+
+def environment(declared: Declared) -> dict[str, str]:
+    found: dict[str, str] = declared.one("function:Function").inputs["environment"]["variables"]
+    return found
+
+
+def test_the_environment_has_the_articles_names_and_the_proxys_host() -> None:
+    assert environment(function()) == {
+        "DB_HOST": PROXY["endpoint"],
+        "DB_PORT": "5432",
+        "DB_NAME": "orders",
+        "DB_USER": "app",
+        "DB_ENGINE": "postgresql",
+        "DB_AUTH": "iam",
+    }
+
+
+def test_with_auth_secret_the_function_is_told_which_secret_and_never_a_password() -> None:
+    variables = environment(function({**PROXY, "auth": Auth.SECRET}))
+    assert variables["DB_AUTH"] == "secret"
+    assert variables["DB_SECRET_ARN"] == PROXY["secret_arn"]
+    assert "DB_PASSWORD" not in variables
+
+
+def test_a_reader_endpoint_is_handed_on() -> None:
+    assert environment(function({**PROXY, "reader_endpoint": "reader"}))["DB_READER_HOST"] == "reader"
+
+
+@pytest.mark.parametrize("auth", [Auth.IAM, Auth.IAM_END_TO_END])
+def test_with_iam_the_role_may_connect_as_one_user_on_the_proxys_own_id(auth: Auth) -> None:
+    declared = function({**PROXY, "auth": auth})
+    assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
+        {
+            "Effect": "Allow",
+            "Action": ["rds-db:connect"],
+            "Resource": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/app",
+        }
+    ]
+
+
+def test_with_auth_secret_the_role_may_read_that_secret_only() -> None:
+    declared = function({**PROXY, "auth": Auth.SECRET})
+    assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": PROXY["secret_arn"]}
+    ]
+
+
+def test_the_role_logs_to_its_own_group_only() -> None:
+    declared = function()
+    logs, network = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
+    assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert logs["Resource"].startswith("arn:aws:logs:")
+    assert all(action.startswith("ec2:") for action in network["Action"])
+
+
+def test_the_log_group_has_the_functions_name_and_is_there_before_it() -> None:
+    declared = function()
+    made, group = declared.one("function:Function"), declared.one("logGroup:LogGroup")
+    assert group.inputs["name"] == f"/aws/lambda/{made.inputs['name']}"
+    assert declared.waits_for(made, group)
+    assert all(declared.waits_for(made, each) for each in declared.all("rolePolicy:RolePolicy"))
+
+
+def test_the_function_stands_in_the_clients_group_and_the_private_subnets() -> None:
+    config = function().one("function:Function").inputs["vpcConfig"]
+    assert config == {"subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-clients"]}
+
+
+def test_reserved_concurrency_timeout_and_memory_are_those_asked_for() -> None:
+    inputs = function(reserved_concurrency=20, timeout=9, memory=512).one("function:Function").inputs
+    assert (inputs["reservedConcurrentExecutions"], inputs["timeout"], inputs["memorySize"]) == (20, 9, 512)
+    assert "reservedConcurrentExecutions" not in function().one("function:Function").inputs
+
+
+@pytest.mark.parametrize("name", ["DB_HOST", "DB_PASSWORD", "AWS_REGION"])
+def test_names_that_the_proxy_or_lambda_gives_cannot_be_overridden(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        function(environment={name: "x"})
+
+
+def test_other_variables_and_pool_sizes_are_passed_on() -> None:
+    variables = environment(function(environment={"STAGE": "x", "DB_POOL_MAX_OPEN": "2"}))
+    assert (variables["STAGE"], variables["DB_POOL_MAX_OPEN"]) == ("x", "2")
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+
+
+def test_the_key_of_its_secret_may_be_used_through_secrets_manager_only() -> None:
+    declared = function({**PROXY, "auth": Auth.SECRET, "secret_kms_key_arn": KEY})
+    _, key = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
+    assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], KEY)
+    assert key["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}
+
+
+def test_an_iam_client_may_not_read_the_secret_of_its_user() -> None:
+    declared = function({**PROXY, "secret_kms_key_arn": KEY})
+    (statement,) = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
+    assert statement["Action"] == ["rds-db:connect"]
+
+
+def test_a_traced_function_may_send_traces_and_others_may_not() -> None:
+    traced = function(tracing=True)
+    assert traced.one("function:Function").inputs["tracingConfig"] == {"mode": "Active"}
+    *_, statement = traced.statements(traced.one("rolePolicy:RolePolicy", "app-runtime"))
+    assert statement["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    plain = function()
+    assert "tracingConfig" not in plain.one("function:Function").inputs
+    actions = [
+        action
+        for each in plain.statements(plain.one("rolePolicy:RolePolicy", "app-runtime"))
+        for action in each["Action"]
+    ]
+    assert not any(action.startswith("xray:") for action in actions)
+
+
+def test_its_log_is_kept_as_long_as_asked_for_and_encrypted_with_the_given_key() -> None:
+    group = function(log_retention_days=30, log_kms_key_arn=KEY).one("logGroup:LogGroup").inputs
+    assert (group["retentionInDays"], group["kmsKeyId"]) == (30, KEY)
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_both_architectures_are_built_for(architecture: str) -> None:
+    assert function(architecture=architecture).one("function:Function").inputs["architectures"] == [architecture]
+
+
+def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
+    whole: Any = {"network": NETWORK, "proxy": PROXY, "path": "handler"}
+    declared = declare(lambda: DatabaseFunction("orders-" * 20, whole).function_name)
+    assert len(declared.one("function:Function").inputs["name"]) <= 64
+    assert len(declared.one("iam/role:Role").inputs["name"]) <= 64
+
+
+def test_only_lambda_may_assume_the_role() -> None:
+    (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}

@@ -1,0 +1,246 @@
+import errno
+import os
+import stat
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from lambda_rds_proxy.function import package
+from lambda_rds_proxy.function import vpc_function as lambda_function
+from lambda_rds_proxy.function.package import PackageError, Platform, build_package, this_machine
+
+ARM = Platform(python="3.13", architecture="arm64")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "lib" / "__pycache__").mkdir(parents=True)
+    (folder / "app.py").write_text("def handler(event, context): return 1\n")
+    (folder / "lib" / "__init__.py").write_text("")
+    (folder / "lib" / "__pycache__" / "x.pyc").write_bytes(b"compiled")
+    (folder / ".env").write_text("SECRET=1")
+    (folder / "README.md").write_text("about")
+    return folder
+
+
+def entries(archive: Path) -> list[zipfile.ZipInfo]:
+    return zipfile.ZipFile(archive).infolist()
+
+
+def test_the_package_holds_the_source_and_neither_caches_nor_hidden_files(source: Path, tmp_path: Path) -> None:
+    archive = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
+
+
+def test_the_same_content_makes_the_same_bytes_whatever_the_clock_umask_and_place(source: Path, tmp_path: Path) -> None:
+    one = build_package(source, target=ARM, cache=tmp_path / "one")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in sorted(source.rglob("*"), reverse=True):
+        if path.is_file():
+            copy = elsewhere / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+            copy.chmod(0o600)
+            os.utime(copy, (1, 1))
+    other = build_package(elsewhere, target=ARM, cache=tmp_path / "other")
+    assert one.read_bytes() == other.read_bytes()
+    assert one.name == other.name
+
+
+def test_entries_are_stored_readable_and_have_a_fixed_time(source: Path, tmp_path: Path) -> None:
+    for entry in entries(build_package(source, target=ARM, cache=tmp_path / "cache")):
+        assert entry.compress_type == zipfile.ZIP_STORED
+        assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+        assert stat.S_IMODE(entry.external_attr >> 16) == 0o644
+
+
+def test_a_change_of_content_makes_another_package(source: Path, tmp_path: Path) -> None:
+    before = build_package(source, target=ARM, cache=tmp_path / "cache")
+    (source / "app.py").write_text("def handler(event, context): return 2\n")
+    after = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert before != after
+    assert before.exists()
+
+
+def test_a_second_build_of_the_same_content_starts_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    build_package(source, target=ARM, cache=tmp_path / "cache", say=said.append)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a warm build needs no process"))
+    build_package(source, target=ARM, cache=tmp_path / "cache", say=said.append)
+    assert said == ["packaging source for python3.13 on arm64"]
+
+
+def test_functions_that_share_wheels_have_them_read_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "unpacked"
+    wheels.mkdir()
+    (wheels / "psycopg.py").write_text("connect = None\n")
+    (source / "requirements.txt").write_text("")
+    monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
+    first = build_package(source, target=ARM, cache=tmp_path / "cache")
+    read: list[Path] = []
+    monkeypatch.setattr(Path, "read_bytes", _noted(read))
+    assert build_package(source, target=ARM, cache=tmp_path / "cache") == first
+    assert [path.name for path in read] == ["app.py", "__init__.py"]
+    (source / "app.py").write_text("def handler(event, context): return 2\n")
+    changed = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert changed != first
+    assert [entry.filename for entry in entries(changed)] == ["app.py", "lib/__init__.py", "psycopg.py"]
+
+
+def test_a_file_of_the_source_wins_over_one_of_a_wheel(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "unpacked"
+    wheels.mkdir()
+    (wheels / "app.py").write_text("of the wheel")
+    (source / "requirements.txt").write_text("")
+    monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
+    archive = build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert zipfile.ZipFile(archive).read("app.py") == (source / "app.py").read_bytes()
+
+
+def _noted(read: list[Path]) -> Callable[[Path], bytes]:
+    really = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        read.append(path)
+        return really(path)
+
+    return read_bytes
+
+
+def test_a_list_without_hashes_is_refused_with_the_command_that_locks_it(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.txt").write_text("psycopg==3.3.9\n")
+    with pytest.raises(PackageError, match=r"is not locked.*--generate-hashes"):
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+
+
+def test_a_failed_download_names_list_and_platform_and_leaves_nothing_half_made(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "requirements.txt").write_text("nothing==1 --hash=sha256:" + "0" * 64 + "\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(PackageError, match=r"requirements\.txt for python3\.13 on arm64: ERROR"):
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.part"))
+    assert not list((tmp_path / "cache" / "wheels").iterdir())
+
+
+def test_the_list_of_the_engine_takes_the_place_of_the_general_one(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(requirements: Path, target: Platform, folder: Path) -> None:
+        asked.append(requirements.name)
+        folder.mkdir()
+
+    monkeypatch.setattr(package, "_download", download)
+    (source / "requirements.txt").write_text("psycopg==1 --hash=sha256:" + "0" * 64 + "\n")
+    (source / "requirements-mysql.txt").write_text("pymysql==1 --hash=sha256:" + "1" * 64 + "\n")
+    (source / "requirements-mysql.in").write_text("pymysql\n")
+    for engine in ("mysql", "postgresql"):
+        archive = build_package(source, target=ARM, engine=engine, cache=tmp_path / "cache")
+        assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
+    assert asked == ["requirements-mysql.txt", "requirements.txt"]
+
+
+def test_a_write_that_is_interrupted_leaves_no_package(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache" / "packages").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk of {cache} is full; free some space, or set XDG_CACHE_HOME"),
+        (errno.EDQUOT, "the disk of {cache} is full; free some space, or set XDG_CACHE_HOME"),
+        (errno.EROFS, "Read-only file system; give it to the account you use, or set XDG_CACHE_HOME"),
+    ],
+)
+def test_a_package_that_cannot_be_written_is_one_sentence_with_the_fix(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", refused)
+    with pytest.raises(PackageError) as failed:
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    said = f"the package of {source} cannot be made: " + words.format(cache=tmp_path / "cache")
+    assert str(failed.value).startswith(said) and "\n" not in str(failed.value)
+    assert not list((tmp_path / "cache" / "packages").iterdir())
+
+
+def test_a_download_that_fills_the_disk_says_so_and_leaves_nothing_half_made(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "requirements.txt").write_text("nothing==1 --hash=sha256:" + "0" * 64 + "\n")
+    said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n\n"
+    done = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(PackageError, match=r"the disk of .* is full"):
+        build_package(source, target=ARM, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache" / "wheels").iterdir())
+
+
+def test_a_component_says_it_as_pulumi_shows_sentences(source: Path, tmp_path: Path) -> None:
+    component: Any = None
+    with pytest.raises(pulumi.RunError, match="nowhere does not exist"):
+        lambda_function.packaged(tmp_path / "nowhere", target=ARM, engine="postgresql", component=component)
+
+
+def wheel(folder: Path, name: str, content: dict[str, str]) -> Path:
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, text in content.items():
+            archive.writestr(entry, text)
+    return path
+
+
+def test_a_wheels_library_data_goes_to_the_root_and_its_scripts_nowhere(tmp_path: Path) -> None:
+    path = wheel(
+        tmp_path,
+        "thing",
+        {"thing.py": "1", "thing-1.data/purelib/more.py": "2", "thing-1.data/scripts/run": "3"},
+    )
+    package._unpack(path, tmp_path / "out")
+    found = sorted(each.relative_to(tmp_path / "out").as_posix() for each in (tmp_path / "out").rglob("*.*"))
+    assert found == ["more.py", "thing.py"]
+    assert not (tmp_path / "out" / "run").exists()
+
+
+def test_a_wheel_cannot_write_outside_its_folder(tmp_path: Path) -> None:
+    path = wheel(tmp_path, "evil", {"../../escaped.py": "1"})
+    with pytest.raises(PackageError, match="would leave its folder"):
+        package._unpack(path, tmp_path / "a" / "b")
+    assert not (tmp_path / "escaped.py").exists()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="nowhere does not exist"):
+        build_package(tmp_path / "nowhere", target=ARM, cache=tmp_path)
+
+
+def test_this_machine_is_named_as_lambda_names_it() -> None:
+    here = this_machine()
+    assert here.architecture in ("arm64", "x86_64")
+    assert here.runtime.startswith("python3.")

@@ -1,0 +1,44 @@
+from lambda_rds_proxy.serverless_database.budget import connection_budget
+
+
+def budget(percent: int = 85, **reserved: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    return connection_budget(max_connections=79, percent=percent, reserved_concurrency=list(reserved.items()))
+
+
+def test_the_ceiling_is_the_proxys_share_of_max_connections() -> None:
+    assert budget(app=1).ceiling == 67
+
+
+def test_fewer_clients_than_connections_fit_even_when_every_session_is_pinned() -> None:
+    assert budget(app=67).verdict == "fits-even-pinned"
+    assert budget(app=68).verdict == "multiplexed"
+
+
+def test_many_more_clients_than_connections_is_normal_and_not_worth_a_warning() -> None:
+    assert budget(app=500).verdict == "multiplexed"
+    assert budget(app=500).warning is None
+
+
+def test_a_duty_cycle_below_a_tenth_is_warned_about_with_its_numbers() -> None:
+    warned = budget(app=700)
+    assert warned.duty_cycle is not None and warned.duty_cycle < 0.1
+    assert warned.warning is not None and "700 clients share 67" in warned.warning
+
+
+def test_a_function_without_reserved_concurrency_makes_the_clients_unbounded_and_is_named() -> None:
+    warned = budget(app=10, reports=None)
+    assert warned.verdict == "unbounded"
+    assert warned.duty_cycle is None
+    assert warned.warning is not None and "reports" in warned.warning and "app " not in warned.warning
+
+
+def test_the_output_has_the_names_of_the_contract() -> None:
+    assert budget(app=134).as_output() == {
+        "maxConnections": 79,
+        "percent": 85,
+        "ceiling": 67,
+        "clients": 134,
+        "unbounded": [],
+        "dutyCycle": 0.5,
+        "verdict": "multiplexed",
+    }

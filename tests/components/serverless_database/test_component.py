@@ -1,0 +1,293 @@
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_rds_proxy import ServerlessDatabase
+from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
+from lambda_rds_proxy.function import vpc_function as lambda_function
+from tests.components.declared import Declared, declare
+
+ROOT = Path(__file__).resolve().parents[3]
+FUNCTIONS: Any = [
+    {"name": "app", "path": "handler", "reserved_concurrency": 20},
+    {"name": "reports", "path": "handler"},
+]
+
+
+@pytest.fixture(autouse=True)
+def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = tmp_path / "package.zip"
+    archive.touch()
+    monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
+
+
+def stack(**args: Any) -> Declared:
+    whole: Any = {"functions": FUNCTIONS, **args}
+
+    def program() -> Any:
+        made = ServerlessDatabase("database", whole)
+        return {
+            "proxy_endpoint": made.proxy_endpoint,
+            "database_endpoint": made.database_endpoint,
+            "functions": made.functions,
+            "secret_arn": made.secret_arn,
+            "budget": made.connection_budget().as_output(),
+            "dashboard_url": made.dashboard_url,
+            "cost": made.monthly_cost().as_output(),
+        }
+
+    return declare(program)
+
+
+def test_functions_are_made_after_the_way_through_the_proxy_was_verified() -> None:
+    declared = stack()
+    (verification,) = [each for each in declared.all("invocation:Invocation") if "Verification" in each.urn]
+    for name in ("app", "reports"):
+        assert declared.waits_for(declared.one("function:Function", name), verification)
+
+
+def test_the_order_is_database_user_proxy_target_verification_functions() -> None:
+    declared = stack()
+    made = {("Verification" in each.urn): each for each in declared.all("invocation:Invocation")}
+    order = [
+        declared.one("rds/instance:Instance"),
+        made[False],
+        declared.one("rds/proxy:Proxy"),
+        declared.one("proxyTarget:ProxyTarget"),
+        made[True],
+        declared.one("function:Function", "app"),
+    ]
+    for earlier, later in itertools.pairwise(order):
+        assert declared.waits_for(later, earlier), f"{later.urn} does not wait for {earlier.urn}"
+
+
+def test_the_environment_of_a_function_never_derives_from_the_database() -> None:
+    declared = stack()
+    database = declared.one("rds/instance:Instance").urn
+    for function in declared.all("function:Function"):
+        assert database not in function.property_dependencies.get("environment", set())
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+@pytest.mark.parametrize("engine", list(Engine))
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine, kind: TargetKind, auth: Auth) -> None:
+    declared = stack(engine=engine, kind=kind, auth=auth, instances=1)
+    assert declared.one("rds/proxy:Proxy").inputs["requireTls"] is True
+    own = [each for each in declared.all("function:Function") if each.name != "database-admin"]
+    assert [each.name for each in own] == ["app", "reports"]
+    # The admin function makes the user and verifies the way, and reads a secret to do so.
+    assert len(declared.all("invocation:Invocation")) == 2
+    assert declared.all("vpcEndpoint:VpcEndpoint")
+
+
+def test_everything_has_the_tags() -> None:
+    declared = stack(tags={"team": "orders"})
+    untagged = {
+        each.type
+        for each in declared.resources
+        if not each.component and each.inputs.get("tags", {}).get("team") != "orders"
+    }
+    cannot = {"RouteTableAssociation", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "RolePolicy"}
+    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation", "Dashboard", "LogMetricFilter"}
+    assert {token.split(":")[-1] for token in untagged} <= cannot
+
+
+def test_proxy_database_and_every_function_are_watched_and_the_topic_is_told() -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
+    declared = stack(alarm_topic_arn=topic, profile=Profile.PROD)
+    made = {each.name for each in declared.all("metricAlarm:MetricAlarm")}
+    assert {
+        "database-pool-full",
+        "database-database-nearly-full",
+        "database-app-errors",
+        "database-reports-slow",
+    } <= made
+    assert declared.one("eventSubscription:EventSubscription").inputs["snsTopic"] == topic
+    assert declared.one("metricAlarm:MetricAlarm", "database-pool-nearly-full").inputs["threshold"] == 70
+    body = json.loads(declared.one("dashboard:Dashboard").inputs["dashboardBody"])
+    assert declared.one("rds/proxy:Proxy").inputs["name"] in body["widgets"][0]["properties"]["markdown"]
+    assert declared.result["dashboard_url"].endswith("#dashboards/dashboard/lambda-rds-proxy-test-database")
+    # 13 metrics of proxy and database, 5 of each function, 1 more for the function with a reserved concurrency.
+    assert declared.result["cost"]["lines"]["alarms"] == round((13 + 2 * 5 + 1) * 0.1 + 0.5, 2)
+
+
+def test_prod_keeps_what_holds_data() -> None:
+    declared = stack(profile=Profile.PROD)
+    assert declared.one("rds/instance:Instance").protect
+    assert {each.inputs["retentionInDays"] for each in declared.all("logGroup:LogGroup")} == {90}
+
+
+def test_no_endpoint_is_made_when_nothing_in_the_vpc_reads_a_secret() -> None:
+    assert not stack(bootstrap=False).all("vpcEndpoint:VpcEndpoint")
+    assert stack(bootstrap=False, auth=Auth.SECRET).all("vpcEndpoint:VpcEndpoint")
+    assert stack().all("vpcEndpoint:VpcEndpoint")
+
+
+def test_a_function_without_reserved_concurrency_is_warned_about() -> None:
+    declared = stack()
+    assert declared.result["budget"]["verdict"] == "unbounded"
+    assert any("reports have no reservedConcurrency" in message for message in declared.messages)
+
+
+def test_a_borrow_timeout_that_outlives_a_function_is_refused() -> None:
+    with pytest.raises(ValueError, match="connection_borrow_timeout is 15 but the timeout of function app is 15"):
+        stack(connection_borrow_timeout=15)
+
+
+def test_an_explicit_provider_reaches_every_resource() -> None:
+    import pulumi
+    import pulumi_aws as aws
+
+    def program() -> None:
+        provider = aws.Provider("elsewhere", region="us-east-1")
+        whole: Any = {"functions": FUNCTIONS}
+        ServerlessDatabase("database", whole, pulumi.ResourceOptions(providers=[provider]))
+
+    declared = declare(program)
+    aws_resources = [each for each in declared.resources if each.type.startswith("aws:")]
+    assert aws_resources
+    assert {each.provider.split("::")[-2] for each in aws_resources} == {"elsewhere"}
+
+
+def test_the_package_can_be_imported_without_loading_pulumi_aws() -> None:
+    code = (
+        "import sys; import lambda_rds_proxy.stack_config, lambda_rds_proxy.function.package, "
+        "lambda_rds_proxy.engines.instance_classes, lambda_rds_proxy.serverless_database.budget; "
+        "print(json.dumps(sorted(name for name in sys.modules if name.split('.')[0] in ('pulumi_aws', 'boto3'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import json; {code}"],
+        env={"PYTHONPATH": str(ROOT / "components")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == []
+
+
+EXISTING: Any = {
+    "engine": Engine.POSTGRESQL,
+    "kind": TargetKind.INSTANCE,
+    "identifier": "orders-db",
+    "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
+    "port": 6432,
+    "database_name": "orders",
+    "resource_id": "db-ABCDEFGHIJKL",
+    "security_group_id": "sg-database",
+    "max_connections": 405,
+    "instance_class": "db.t4g.medium",
+}
+VPC: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
+
+
+def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -> None:
+    declared = stack(database=EXISTING, **VPC)
+    made = {each.type for each in declared.resources}
+    assert not any(token.startswith("aws:rds/") and "roxy" not in token for token in made)
+    assert declared.one("ProxyTarget").inputs["dbInstanceIdentifier"] == "orders-db"
+    assert declared.result["budget"]["ceiling"] == 344
+    assert set(declared.result["cost"]["lines"]) == {"proxy", "alarms", "dashboard", "customMetrics"}
+    assert any("GRANT CONNECT" in message for message in declared.messages)  # no admin secret: the SQL is printed
+
+
+def test_an_existing_database_with_an_admin_secret_gets_its_user_made() -> None:
+    declared = stack(database={**EXISTING, "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:1:secret:m"}, **VPC)
+    (asked,) = [each for each in declared.all("invocation:Invocation") if "DatabaseUser" in each.urn]
+    assert json.loads(asked.inputs["input"])["host"] == EXISTING["endpoint"]
+
+
+def test_functions_connect_as_the_user_they_name_through_the_one_proxy() -> None:
+    declared = stack(
+        functions=[FUNCTIONS[0], {**FUNCTIONS[1], "user": "reporting"}],
+        users=[{"name": "reporting", "auth": Auth.SECRET}],
+    )
+    environments = {
+        each.name: each.inputs["environment"]["variables"]
+        for each in declared.all("function:Function")
+        if "environment" in each.inputs
+    }
+    assert environments["app"]["DB_USER"] == "app"
+    assert (environments["reports"]["DB_USER"], environments["reports"]["DB_AUTH"]) == ("reporting", "secret")
+    assert len(declared.all("rds/proxy:Proxy")) == 1
+    assert [each.name for each in declared.all("function:Function")] == ["app", "database-admin", "reports"]
+    assert len({each.inputs["input"] for each in declared.all("invocation:Invocation")}) == 4
+    assert declared.all("vpcEndpoint:VpcEndpoint")
+    allowed = {
+        name: declared.statements(declared.one("rolePolicy:RolePolicy", f"{name}-connect"))
+        for name in ("app", "reports")
+    }
+    assert allowed["app"][0]["Resource"].endswith("/app")
+    assert allowed["reports"][0]["Action"] == ["secretsmanager:GetSecretValue"]
+
+
+def test_a_database_user_with_iam_on_both_sides_switches_iam_on_in_the_database() -> None:
+    users = [{"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    assert stack(users=users).one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is True
+    assert stack().one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is False
+
+
+def test_the_one_key_encrypts_database_and_secrets() -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/0123"
+    declared = stack(kms_key_arn=key, users=[{"name": "reporting"}])
+    assert declared.one("rds/instance:Instance").inputs["kmsKeyId"] == key
+    assert {each.inputs["kmsKeyId"] for each in declared.all("secret:Secret")} == {key}
+
+
+def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
+    users = [{"name": "reporting"}, {"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    rotations = stack(rotation_days=30, users=users).all("secretRotation:SecretRotation")
+    assert [each.name for each in rotations] == ["database", "database-reporting"]
+
+
+def test_the_cost_is_said_at_preview_with_the_endpoint_that_secrets_need() -> None:
+    (message,) = [each for each in stack().messages if "per month about" in each]
+    assert "secretsEndpoint 14.60 USD" in message
+    assert not any("secretsEndpoint" in each for each in stack(bootstrap=False).messages)
+
+
+def test_preflight_asks_for_the_addresses_that_the_class_needs() -> None:
+    import pulumi
+
+    with pytest.raises(pulumi.RunError, match="10 free addresses; the proxy needs 15"):
+        stack(**VPC, preflight=True, instance_class="db.r6g.2xlarge")
+    assert stack(**VPC, preflight=True).result["functions"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"database": EXISTING}, "database needs vpc_id and subnet_ids"),
+        (
+            {"database": {key: EXISTING[key] for key in EXISTING if key != "max_connections"}, **VPC},
+            "database has no max_connections",
+        ),
+        (
+            {"functions": [{"name": "app", "path": "handler", "user": "nobody"}]},
+            "function app has user nobody; the users are app",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(args: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        stack(**args)
+
+
+def test_any_number_of_functions_shares_the_one_proxy() -> None:
+    assert not [each for each in stack(functions=[]).all("function:Function") if each.name != "database-admin"]
+    many = [{"name": f"f{index}", "path": "handler", "reserved_concurrency": 1} for index in range(12)]
+    declared = stack(functions=many)
+    assert len(declared.all("function:Function")) == 13
+    assert len(declared.all("rds/proxy:Proxy")) == 1
+    assert declared.result["budget"]["clients"] == 12
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
+    many: Any = [{"name": f"f{index}", "path": "handler"} for index in range(4)]
+    assert sorted(stack(auth=auth, functions=many).asked) == sorted(stack(auth=auth, functions=many[:1]).asked)

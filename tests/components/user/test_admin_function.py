@@ -1,0 +1,420 @@
+"""The admin function on a real PostgreSQL whose master is no superuser, with Secrets Manager in moto."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+from psycopg import sql
+
+from lambda_rds_proxy.user.admin_function.database_admin import postgresql
+from lambda_rds_proxy.user.admin_function.database_admin.app import handler
+from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import bootstrap_sql
+from lambda_rds_proxy.user.admin_function.database_admin.server import AdminError
+from tests.handler.cloud import DATABASE, Cloud, Context, running
+
+servers_needed = pytest.mark.servers
+Event = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Cloud]:
+    with running() as cloud:
+        yield cloud
+
+
+class Secrets:
+    """Secrets Manager with RDS's master secret and an empty secret for the application's user."""
+
+    def __init__(self, master_user: str, master_password: str) -> None:
+        self._manager = boto3.client("secretsmanager", region_name="eu-west-1")
+        master = json.dumps({"username": master_user, "password": master_password})
+        self.master_arn = self._manager.create_secret(Name="rds!db-master", SecretString=master)["ARN"]
+        self.user_arn = self._manager.create_secret(Name="app")["ARN"]
+
+    @property
+    def value(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._manager.get_secret_value(SecretId=self.user_arn)["SecretString"])
+        return found
+
+    def put(self, value: str) -> None:
+        self._manager.put_secret_value(SecretId=self.user_arn, SecretString=value)
+
+    def is_empty(self) -> bool:
+        return self.versions() == 0
+
+    def versions(self) -> int:
+        return len(self._manager.list_secret_version_ids(SecretId=self.user_arn, IncludeDeprecated=True)["Versions"])
+
+
+@pytest.fixture
+def secrets(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    for name, value in {
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "word",
+        "DB_SSL_ROOT_CERT": servers.bundle,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Secrets(servers.postgres.settings.username, servers.postgres.settings.password)
+
+
+@pytest.fixture
+def create(servers: Cloud, secrets: Secrets) -> Callable[..., Event]:
+    """Invokes create-user with what Pulumi would send, changed as told."""
+
+    def invoke(**changed: Any) -> Event:
+        event = {
+            "action": "create-user",
+            "engine": "postgresql",
+            "host": servers.postgres.settings.address,
+            "port": 5432,
+            "database": DATABASE,
+            "masterSecretArn": secrets.master_arn,
+            "userSecretArn": secrets.user_arn,
+            "user": "shop",
+            "rdsIam": False,
+            **changed,
+        }
+        return handler(event, Context(event.pop("seconds", 30)))
+
+    return invoke
+
+
+def log_in(cloud: Cloud, user: str, password: str) -> "psycopg.Connection[Any]":
+    settings = cloud.postgres.settings
+    return psycopg.connect(
+        host=settings.address,
+        port=settings.port,
+        dbname=DATABASE,
+        user=user,
+        password=password,
+        sslmode="verify-full",
+        sslrootcert=cloud.bundle,
+        autocommit=True,
+    )
+
+
+@servers_needed
+def test_a_user_is_made_that_owns_its_tables_and_may_do_nothing_else(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    assert create(user="shop") == {"user": "shop", "created": True, "rdsIam": False}
+    assert secrets.value["username"] == "shop"
+    assert len(secrets.value["password"]) >= 40
+    assert (secrets.value["engine"], secrets.value["dbname"], secrets.value["port"]) == ("postgres", DATABASE, 5432)
+    with log_in(servers, "shop", secrets.value["password"]) as connection:
+        connection.execute("CREATE TABLE orders (id int)")
+        connection.execute("DROP TABLE orders")
+        for forbidden in ("CREATE ROLE x", "CREATE DATABASE x", "CREATE SCHEMA x", "SET ROLE master"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(forbidden)
+
+
+@servers_needed
+def test_running_again_changes_nothing(servers: Cloud, secrets: Secrets, create: Callable[..., Event]) -> None:
+    create(user="again")
+    password, versions = secrets.value["password"], secrets.versions()
+    assert create(user="again") == {"user": "again", "created": False, "rdsIam": False}
+    assert secrets.value["password"] == password
+    assert secrets.versions() == versions
+    log_in(servers, "again", password).close()
+
+
+@servers_needed
+def test_a_password_that_was_changed_by_hand_is_set_back_to_the_secrets(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    create(user="drifted")
+    servers.execute("ALTER ROLE drifted NOLOGIN PASSWORD 'another'")
+    create(user="drifted")
+    log_in(servers, "drifted", secrets.value["password"]).close()
+
+
+@servers_needed
+@pytest.mark.parametrize("value", ["not ours", "[]", '{"username": "other", "password": "word"}'])
+def test_a_secret_of_another_user_gets_a_new_password(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], value: str
+) -> None:
+    secrets.put(value)
+    create(user="renamed")
+    assert secrets.value["username"] == "renamed"
+    assert secrets.value["password"] != "word"
+    log_in(servers, "renamed", secrets.value["password"]).close()
+
+
+@servers_needed
+def test_a_secret_follows_its_database_to_another_host(secrets: Secrets, create: Callable[..., Event]) -> None:
+    create(user="moved")
+    password = secrets.value["password"]
+    secrets.put(json.dumps({**secrets.value, "host": "before.example.com"}))
+    create(user="moved")
+    assert secrets.value["host"] != "before.example.com"
+    assert secrets.value["password"] == password
+
+
+@servers_needed
+def test_rds_iam_is_granted_only_when_asked_and_taken_back(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    create(user="tokens", rdsIam=True, userSecretArn=None)
+    assert has_rds_iam(servers, "tokens")
+    assert servers.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'tokens'") == [(None,)]
+    create(user="tokens", rdsIam=True, userSecretArn=None)
+    create(user="tokens", rdsIam=False)
+    assert not has_rds_iam(servers, "tokens")
+    log_in(servers, "tokens", secrets.value["password"]).close()
+
+
+@servers_needed
+@pytest.mark.parametrize("user", ['we"ird', "UPPER-case", "select", "naïve", "a b'; DROP ROLE app; --"])
+def test_any_name_is_quoted(servers: Cloud, secrets: Secrets, create: Callable[..., Event], user: str) -> None:
+    create(user=user)
+    assert servers.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", user) == [(1,)]
+    log_in(servers, user, secrets.value["password"]).close()
+
+
+@servers_needed
+def test_the_server_never_sees_the_password(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers.execute("ALTER SYSTEM SET log_statement = 'all'")
+    servers.execute("SELECT pg_reload_conf()")
+    try:
+        answer = create(user="quiet")
+    finally:
+        servers.execute("ALTER SYSTEM RESET log_statement")
+        servers.execute("SELECT pg_reload_conf()")
+    log = (servers.folder / "postgres" / "postgresql.log").read_text()
+    assert 'ROLE "quiet" LOGIN PASSWORD \'SCRAM-SHA-256$' in log
+    password = secrets.value["password"]
+    assert password not in log + capsys.readouterr().out + json.dumps(answer)
+
+
+@servers_needed
+@pytest.mark.parametrize("rds_iam", [False, True])
+def test_the_printed_sql_makes_the_same_user(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], rds_iam: bool
+) -> None:
+    printed, made = f"printed_{rds_iam}", f"made_{rds_iam}"
+    create(user=made, rdsIam=rds_iam)
+    settings = servers.postgres.settings
+    with log_in(servers, settings.username, settings.password) as master:
+        master.execute(bootstrap_sql(printed, DATABASE, rds_iam).encode())
+    assert privileges(servers, printed) == privileges(servers, made)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), st.booleans())
+def test_the_printed_sql_quotes_as_psycopg_does(name: str, rds_iam: bool) -> None:
+    quoted = sql.Identifier(name).as_string()
+    text = bootstrap_sql(name, "other", rds_iam)
+    assert text.startswith(f"CREATE ROLE {quoted} LOGIN")
+    assert f'GRANT CONNECT ON DATABASE "other" TO {quoted};' in text
+    assert (f"GRANT rds_iam TO {quoted};" in text) is rds_iam
+    assert f"GRANT CONNECT ON DATABASE {quoted} TO" in bootstrap_sql("other", name, rds_iam)
+
+
+@servers_needed
+def test_a_master_who_may_not_grant_is_told(servers: Cloud, secrets: Secrets, create: Callable[..., Event]) -> None:
+    servers.execute("ALTER SCHEMA public OWNER TO rdsadmin")
+    try:
+        with pytest.raises(AdminError, match="may not grant on app_db"):
+            create(user="nobody")
+    finally:
+        servers.execute("ALTER SCHEMA public OWNER TO master")
+    assert servers.execute("SELECT 1 FROM pg_roles WHERE rolname = 'nobody'") == []
+
+
+@servers_needed
+def test_a_role_of_someone_else_is_told_without_the_statement(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    servers.execute("CREATE ROLE mighty SUPERUSER")
+    with pytest.raises(AdminError, match=r"the user mighty could not be made at 127\..*superuser") as raised:
+        create(user="mighty")
+    assert "SCRAM" not in str(raised.value)
+
+
+@servers_needed
+def test_a_database_that_is_not_there_yet_is_waited_for(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers.postgres.stop()
+    starting = threading.Timer(0.2, servers.postgres.start)
+    starting.start()
+    try:
+        assert create(user="patient")["created"]
+    finally:
+        starting.join()
+    assert "attempt 1: " in capsys.readouterr().out
+
+
+@servers_needed
+def test_a_wrong_master_password_is_told_with_its_likely_cause(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = json.dumps({"username": "master", "password": "hidden-password"})
+    secrets.put(wrong)
+    with pytest.raises(
+        AdminError, match=r"password authentication failed.*likely the secret, the database's"
+    ) as raised:
+        create(masterSecretArn=secrets.user_arn, seconds=4)
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.fixture
+def verify(servers: Cloud, secrets: Secrets) -> Callable[..., Event]:
+    """Invokes verify with what Pulumi would send, changed as told."""
+
+    def invoke(**changed: Any) -> Event:
+        event = {
+            "action": "verify",
+            "host": servers.pooler.settings.address,
+            "port": 5432,
+            "database": DATABASE,
+            "user": "app",
+            "auth": "secret",
+            "userSecretArn": secrets.user_arn,
+            "timeoutSeconds": 2,
+            "proxyId": "prx-0123456789abcdef0",
+            **changed,
+        }
+        return handler(event, Context(event.pop("seconds", 30)))
+
+    secrets.put(json.dumps({"username": "app", "password": servers.password}))
+    return invoke
+
+
+@servers_needed
+def test_the_way_through_the_proxy_is_verified_as_the_application(verify: Callable[..., Event]) -> None:
+    answer = verify()
+    assert (answer["user"], answer["database"], answer["attempts"]) == ("app", DATABASE, 1)
+    assert answer["server"].startswith("PostgreSQL ")
+
+
+@servers_needed
+def test_a_proxy_that_is_still_starting_is_waited_for(servers: Cloud, verify: Callable[..., Event]) -> None:
+    servers.pooler.stop()
+    starting = threading.Timer(0.3, servers.pooler.start)
+    starting.start()
+    try:
+        assert verify(timeoutSeconds=10)["attempts"] > 1
+    finally:
+        starting.join()
+
+
+@servers_needed
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"port": 9}, "Connection refused.*nothing listens there"),
+        ({"user": "stranger"}, "authentication failed.*do not agree"),
+        ({"host": "nowhere.invalid"}, "does not resolve in this VPC"),
+        ({"userSecretArn": "missing"}, "GetSecretValue: ResourceNotFoundException"),
+    ],
+)
+def test_a_way_that_stays_shut_is_told_with_the_last_reason(
+    verify: Callable[..., Event], changed: Event, words: str
+) -> None:
+    with pytest.raises(AdminError, match=rf"(?s)within 2 s \(\d+ attempts\).*{words}"):
+        verify(**changed)
+
+
+@servers_needed
+def test_a_proxy_with_another_authority_is_refused(
+    verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DB_SSL_ROOT_CERT")
+    with pytest.raises(AdminError, match=r"certificate verify failed.*of another authority"):
+        verify()
+
+
+@servers_needed
+def test_a_proxy_of_another_name_is_refused(
+    servers: Cloud, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = servers.pooler.settings.address
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 5432))])
+    with pytest.raises(AdminError, match=r"does not match host name.*not for this name"):
+        verify(host="another.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com")
+
+
+@servers_needed
+def test_a_reason_never_quotes_the_statement(servers: Cloud) -> None:
+    with servers.connect() as connection, pytest.raises(psycopg.Error) as raised:
+        connection.execute("ALTER ROLE app PASSWORD 'SCRAM-SHA-256$hidden' oops")
+    assert "hidden" in str(raised.value)
+    assert postgresql.reason(raised.value) == 'unrecognized role option "oops"'
+
+
+@servers_needed
+def test_a_proxy_without_a_database_connection_is_told(servers: Cloud, verify: Callable[..., Event]) -> None:
+    with servers.pooling(max_connections_percent=3), servers.connect() as holder:
+        holder.execute("SELECT 1")
+        with pytest.raises(AdminError, match=r"query_wait_timeout.*gets no database connection"):
+            verify()
+
+
+@servers_needed
+def test_the_invocations_own_time_is_a_limit_too(servers: Cloud, verify: Callable[..., Event]) -> None:
+    with servers.pooling(max_connections_percent=3, connection_borrow_timeout=60), servers.connect() as holder:
+        holder.execute("SELECT 1")
+        context = Context(5)
+        with pytest.raises(AdminError, match="within 2 s"):
+            verify(timeoutSeconds=300, seconds=5)
+        assert context.get_remaining_time_in_millis() > 1000
+
+
+@servers_needed
+def test_with_iam_the_password_is_a_token(
+    servers: Cloud, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    session = postgresql.session
+
+    def with_the_password(server: Any, user: str, password: str, seconds: float) -> Any:
+        asked.append(password)
+        return session(server, user, servers.password, seconds)
+
+    monkeypatch.setattr(postgresql, "session", with_the_password)
+    assert verify(auth="iam", userSecretArn=None)["user"] == "app"
+    assert asked[0].startswith(f"{servers.pooler.settings.address}:5432/?Action=connect&DBUser=app&X-Amz-")
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"action": "create-user", "engine": "oracle"}, '"oracle" is unknown; it must be postgresql or mysql'),
+        ({"action": "drop-user"}, '"drop-user" is unknown; it must be create-user or verify'),
+        ({}, '"None" is unknown'),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_sentence(event: Event, words: str) -> None:
+    with pytest.raises(AdminError, match=words):
+        handler(event, Context(30))
+
+
+def has_rds_iam(cloud: Cloud, user: str) -> bool:
+    return bool(cloud.execute("SELECT pg_has_role(%s, 'rds_iam', 'MEMBER')", user)[0][0])
+
+
+def privileges(cloud: Cloud, user: str) -> list[tuple[Any, ...]]:
+    """What a role is and may, without its name and its password's salt."""
+    return cloud.execute(
+        "SELECT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolinherit, rolreplication, rolconnlimit,"
+        " rolpassword IS NULL, substr(rolpassword, 1, 13),"
+        " (SELECT array_agg(privilege_type ORDER BY 1) FROM pg_database, aclexplode(datacl) WHERE grantee = r.oid),"
+        " (SELECT array_agg(privilege_type ORDER BY 1) FROM pg_namespace, aclexplode(nspacl) WHERE grantee = r.oid),"
+        " (SELECT array_agg(roleid::regrole::text ORDER BY 1) FROM pg_auth_members WHERE member = r.oid)"
+        " FROM pg_authid r WHERE rolname = %s",
+        user,
+    )
