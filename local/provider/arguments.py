@@ -28,29 +28,34 @@ class Arguments:
     required: frozenset[str]
 
 
-def arguments(token: str) -> Arguments:
-    """The arguments of a resource type.
+@dataclass(frozen=True)
+class RealType:
+    """A resource type: its arguments, and the names of its outputs.
+
+    Only what AWS fills in when the program leaves it out is computed, and unknown at preview.
+    """
+
+    arguments: Arguments
+    outputs: frozenset[str]
+    computed: frozenset[str]
+
+    def problems(self, given: Properties) -> list[tuple[str, str]]:
+        """(property path, sentence) of every unknown name, missing required argument and value of another type.
+
+        Arguments of arguments are checked too. No value that could be a secret is quoted.
+        """
+        return list(_problems(self.arguments, given, path=""))
+
+
+@cache
+def real_type(token: str) -> RealType:
+    """The type of a token.
 
     Raises:
         UnknownTypeError: pulumi_aws has no such type.
     """
-    return _type(token)[0]
-
-
-def output_names(token: str) -> frozenset[str]:
-    """The names of all outputs of a resource type."""
-    return _type(token)[1]
-
-
-def computed_names(token: str) -> frozenset[str]:
-    """The outputs that AWS fills in when the program leaves them out; only those are unknown at preview."""
-    return _type(token)[2]
-
-
-@cache
-def _type(token: str) -> tuple[Arguments, frozenset[str], frozenset[str]]:
     found = remembered(token, lambda: real_classes.describe_type(token))
-    return _arguments(found["arguments"]), frozenset(found["outputs"]), frozenset(found["computed"])
+    return RealType(_arguments(found["arguments"]), frozenset(found["outputs"]), frozenset(found["computed"]))
 
 
 @cache
@@ -61,14 +66,6 @@ def nested_arguments(path: str) -> Arguments:
 
 def _arguments(found: Mapping[str, Any]) -> Arguments:
     return Arguments(kinds=found["kinds"], required=frozenset(found["required"]))
-
-
-def problems(token: str, given: Properties) -> list[tuple[str, str]]:
-    """(property path, sentence) of every unknown name, missing required argument and value of another type.
-
-    Arguments of arguments are checked too. No value that could be a secret is quoted.
-    """
-    return list(_problems(arguments(token), given, path=""))
 
 
 def _problems(known: Arguments, given: Properties, *, path: str) -> typing.Iterator[tuple[str, str]]:
@@ -119,12 +116,7 @@ def _fits(kind: Kind, value: Any) -> bool:  # noqa: ANN401 - JSON
     return not isinstance(value, list | dict)
 
 
-_WORDS = {
-    "asset": "an asset or archive",
-    "boolean": "true or false",
-    "whole": "a whole number",
-    "number": "a number",
-}
+_WORDS = {"asset": "an asset or archive", "boolean": "true or false", "whole": "a whole number", "number": "a number"}
 
 
 def _words(kind: Kind) -> str:

@@ -27,7 +27,7 @@ def _partition(_: Properties, __: str) -> Properties:
     return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
 
 
-_FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
+FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
     "aws:index/getAvailabilityZones:getAvailabilityZones": _zones,
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getCallerIdentity:getCallerIdentity": _identity,
@@ -36,19 +36,16 @@ _FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
 }
 
 
-TOKENS = tuple(_FUNCTIONS)
-
-
 def call(token: str, args: Properties, region: str) -> Properties:
     """The result of a function.
 
     Raises:
         ValueError: the laptop does not answer this function.
     """
-    function = _FUNCTIONS.get(token)
+    function = FUNCTIONS.get(token)
     if function is None:
         raise ValueError(
             f"the laptop's stand-in for the aws provider does not answer {token}; it answers "
-            + ", ".join(sorted(name.rsplit(":", 1)[1] for name in _FUNCTIONS))
+            + ", ".join(sorted(name.rsplit(":", 1)[1] for name in FUNCTIONS))
         )
     return {**args, **function(args, str(args.get("region", region)))}

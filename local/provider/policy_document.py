@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .identifiers import digest
 from .properties import Properties
-from .recorded import digest
 
 _LISTS = (
     ("actions", "Action"),

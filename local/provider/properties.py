@@ -5,13 +5,15 @@ sentinel, and assets and archives as maps with a signature. State keeps only wha
 came.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+DEFAULTS = "__defaults"
+"""Among the inputs: the names of those that nobody gave."""
 Properties = dict[str, Any]
 
 
@@ -55,6 +57,17 @@ def holds_unknown(value: object) -> bool:
     if isinstance(value, list):
         return any(holds_unknown(item) for item in value)
     return bool(value == UNKNOWN)
+
+
+def blocks(values: object, steps: Sequence[str], *, where: str = "") -> Iterator[tuple[str, Properties]]:
+    """(path, block) of every block that is given where the steps lead to; lists of blocks are walked."""
+    if isinstance(values, list):
+        for index, item in enumerate(values):
+            yield from blocks(item, steps, where=f"{where.removesuffix('.')}[{index}].")
+    elif isinstance(values, dict) and steps:
+        yield from blocks(values.get(steps[0]), steps[1:], where=f"{where}{steps[0]}.")
+    elif isinstance(values, dict):
+        yield where, values
 
 
 def promoted(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -10,15 +10,11 @@ import inspect
 import re
 import typing
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pulumi
-from pulumi._types import (
-    _raw_return_hints,
-    input_type_py_to_pulumi_names,
-    input_type_types,
-    is_input_type,
-)
+from pulumi._types import _raw_return_hints, input_type_py_to_pulumi_names, input_type_types, is_input_type
 
 
 class UnknownTypeError(ValueError):
@@ -34,7 +30,7 @@ def describe_type(token: str) -> dict[str, Any]:
     Raises:
         UnknownTypeError: pulumi_aws has no such type.
     """
-    module, name = _module(token), token.rsplit(":", 1)[1]
+    module, name = _module(token), token.rsplit(":", 1)[-1]
     # The generator writes InitArgs where a nested type has the plain name already.
     args_class = getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args", None)
     if args_class is None:
@@ -57,19 +53,15 @@ def describe_class(path: str) -> dict[str, Any]:
 
 
 def _module(token: str) -> Any:  # noqa: ANN401 - a module
-    match = re.fullmatch(r"aws:(?P<module>[\w-]+)/(?P<file>\w+):(?P<name>\w+)", token)
-    if not match:
-        raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws")
-    package = {"lambda": "lambda_"}.get(match["module"], match["module"].replace("-", "_"))
-    file = re.sub(r"(?<!^)(?=[A-Z])", "_", match["file"]).lower()
-    try:
-        return importlib.import_module(f"pulumi_aws.{package}.{file}")
-    except ModuleNotFoundError:
+    match = re.fullmatch(r"aws:(?P<module>[\w-]+)/(?P<file>\w+):\w+", token)
+    if match:
+        package = {"lambda": "lambda_"}.get(match["module"], match["module"].replace("-", "_"))
+        file = re.sub(r"(?<!^)(?=[A-Z])", "_", match["file"]).lower()
         # Some names split differently (ipam, acl, …): look for the class in the whole package.
-        try:
-            return importlib.import_module(f"pulumi_aws.{package}")
-        except ModuleNotFoundError:
-            raise UnknownTypeError(f"{token} is not a resource type of pulumi_aws") from None
+        for each in (f"pulumi_aws.{package}.{file}", f"pulumi_aws.{package}"):
+            with suppress(ModuleNotFoundError):
+                return importlib.import_module(each)
+    return None
 
 
 def _of_class(args_class: type) -> dict[str, Any]:

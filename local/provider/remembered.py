@@ -17,7 +17,7 @@ from typing import Any
 
 from toolchain.checkout import cache_root
 
-_READERS = ("real_classes.py", "limits.py")
+_READERS = ("real_classes.py", "types/limits.py")
 
 
 @cache

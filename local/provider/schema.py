@@ -1,20 +1,20 @@
 """The provider's schema, which Pulumi YAML binds a program to: written from the real `pulumi_aws` classes.
 
-It has the types that have a row in `resource_types` and the functions that are answered here; the real one has over a
+It has the types that have a row in `types` and the functions that are answered here; the real one has over a
 thousand, whose classes take minutes to load. What an output holds that is no argument is left open.
 """
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pulumi_aws
 
-from . import DEFAULT_REGION, VERSION, arguments, functions
-from .arguments import Kind
-from .resource_types import TYPES
+from . import DEFAULT_REGION, VERSION, functions
+from .arguments import Kind, nested_arguments
+from .types import aws_types
 
 Schema = dict[str, Any]
 _ANY: Schema = {"$ref": "pulumi.json#/Any"}
@@ -33,26 +33,28 @@ _JSON: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
 def schema() -> Schema:
     """The whole schema."""
     nested: Schema = {}
+    # What a program may set of the provider itself, by the names of its real class.
+    settings = {_camel(each): _ANY for each in inspect.signature(pulumi_aws.ProviderArgs).parameters}
     return {
         "name": "aws",
         "version": VERSION,
-        "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},  # the module of aws:rds/proxy:Proxy is aws:rds
-        "config": {"variables": dict(_settings())},
-        "provider": {"inputProperties": dict(_settings())},
-        "resources": {token: _resource(token, nested) for token in TYPES},
-        "functions": {token: _function(token) for token in functions.TOKENS},
+        "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},  # the module of aws:rds/…:Proxy is aws:rds
+        "config": {"variables": settings},
+        "provider": {"inputProperties": settings},
+        "resources": {token: _resource(token, nested) for token in aws_types()},
+        "functions": {token: _function(token) for token in functions.FUNCTIONS},
         "types": nested,
     }
 
 
 def _resource(token: str, nested: Schema) -> Schema:
-    known = arguments.arguments(token)
-    inputs = {name: _type(kinds, nested) for name, kinds in known.kinds.items()}
+    real = aws_types()[token].real
+    inputs = {name: _type(kinds, nested) for name, kinds in real.arguments.kinds.items()}
     return {
         "inputProperties": inputs,
-        "requiredInputs": sorted(known.required),
-        "properties": {name: inputs.get(name, _ANY) for name in sorted(arguments.output_names(token))},
-        "required": sorted(arguments.computed_names(token)),
+        "requiredInputs": sorted(real.arguments.required),
+        "properties": {name: inputs.get(name, _ANY) for name in sorted(real.outputs)},
+        "required": sorted(real.computed),
     }
 
 
@@ -73,7 +75,7 @@ def _reference(path: str, nested: Schema) -> Schema:
     token = f"aws:{module.rstrip('_')}/{name}:{name}"
     if token not in nested:
         nested[token] = {}  # a type may hold itself
-        known = arguments.nested_arguments(path)
+        known = nested_arguments(path)
         nested[token] = {
             "type": "object",
             "properties": {key: _type(kinds, nested) for key, kinds in known.kinds.items()},
@@ -99,13 +101,6 @@ def _example(value: object) -> Schema:
     if isinstance(value, list):
         return {"type": "array", "items": _example(value[0]) if value else _ANY}
     return {"type": _JSON.get(type(value), "string")}
-
-
-def _settings() -> Iterator[tuple[str, Schema]]:
-    """What a program may set of the provider itself, by the names of its real class."""
-    for name in inspect.signature(pulumi_aws.ProviderArgs.__init__).parameters:
-        if name != "self":
-            yield _camel(name), _ANY
 
 
 def _camel(name: str) -> str:

@@ -1,34 +1,28 @@
-"""The provider protocol: checks, diffs, previews; hands what is really backed to `backed`, records the rest."""
+"""The provider protocol: checks, diffs, previews. What a type is like, its row in `types` says."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
-import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from grpc import ServicerContext, StatusCode
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.rpc import UNKNOWN
 
 from toolchain.checkout import checkout_cache, checkout_root
 
-from . import ACCOUNT, DEFAULT_REGION, VERSION, arguments, functions, imports, limits, recorded
-from .backed import BACKED
-from .laptop import BackedError
-from .properties import Properties, differ, from_struct, holds_unknown, promoted, to_struct
-from .resource_types import ResourceType, resource_type
-
-_DEFAULTS = "__defaults"
-_LAMBDA = "aws:lambda/function:Function"
+from ..supervisor.errors import LaptopError
+from . import ACCOUNT, DEFAULT_REGION, VERSION, functions
+from .arguments import UnknownTypeError
+from .properties import DEFAULTS, Properties, differ, from_struct, holds_unknown, promoted, to_struct
+from .types import aws_type
+from .types.row import AutonamingError, AwsType, Resource
 
 
 class RefusedError(ValueError):
     """This provider is not for that stack."""
-
-
-class AutonamingError(ValueError):
-    """The project's autonaming cannot be followed."""
 
 
 def check_stack(config: Mapping[str, Any]) -> None:
@@ -63,91 +57,80 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         self._default_tags: dict[str, str] = {}
 
     def Handshake(
-        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ProviderHandshakeResponse:
-        return provider_pb2.ProviderHandshakeResponse()
+        self, request: proto.ProviderHandshakeRequest, context: ServicerContext
+    ) -> proto.ProviderHandshakeResponse:
+        return proto.ProviderHandshakeResponse()
 
-    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def GetSchema(
-        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.GetSchemaResponse:
-        from .schema import (
-            schema,
-        )  # only programs in YAML ask, and it loads every class that the schema is written from
+    def GetSchema(self, request: proto.GetSchemaRequest, context: ServicerContext) -> proto.GetSchemaResponse:
+        # Only programs in YAML ask, and it loads every class that the schema is written from.
+        from .schema import schema
 
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
+        return proto.GetSchemaResponse(schema=json.dumps(schema()))
 
-    def CheckConfig(
-        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CheckResponse:
+    def CheckConfig(self, request: proto.CheckRequest, context: ServicerContext) -> proto.CheckResponse:
         config = from_struct(request.news)
         try:
             if not holds_unknown(config.get("allowedAccountIds")):
                 check_stack(config)
         except RefusedError as refusal:
-            return provider_pb2.CheckResponse(
-                inputs=request.news, failures=[provider_pb2.CheckFailure(property="", reason=str(refusal))]
+            return proto.CheckResponse(
+                inputs=request.news, failures=[proto.CheckFailure(property="", reason=str(refusal))]
             )
-        return provider_pb2.CheckResponse(inputs=request.news)
+        return proto.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+    def DiffConfig(self, request: proto.DiffRequest, context: ServicerContext) -> proto.DiffResponse:
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         moved = ["region"] if old.get("region") != new.get("region") else []
-        changed = provider_pb2.DiffResponse.DIFF_SOME if differ(old, new) else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=changed, replaces=moved)
+        changed = proto.DiffResponse.DIFF_SOME if differ(old, new) else proto.DiffResponse.DIFF_NONE
+        return proto.DiffResponse(changes=changed, replaces=moved)
 
-    def Configure(
-        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ConfigureResponse:
+    def Configure(self, request: proto.ConfigureRequest, context: ServicerContext) -> proto.ConfigureResponse:
         config = from_struct(request.args)
         try:
             check_stack(config)
         except RefusedError as refusal:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
+            context.abort(StatusCode.FAILED_PRECONDITION, str(refusal))
         self._region = str(config.get("region", DEFAULT_REGION))
         tags = config.get("defaultTags", {})
         tags = json.loads(tags) if isinstance(tags, str) else tags
         self._default_tags = dict(tags.get("tags", {}))
-        return provider_pb2.ConfigureResponse(
+        return proto.ConfigureResponse(
             acceptSecrets=False, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
 
-    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        token = _token(request.urn)
+    def Check(self, request: proto.CheckRequest, context: ServicerContext) -> proto.CheckResponse:
         olds, news = from_struct(request.olds), from_struct(request.news)
-        news.pop(_DEFAULTS, None)
+        news.pop(DEFAULTS, None)
         try:
-            found = arguments.problems(token, news)
-            inputs = _with_defaults(resource_type(token), olds, news, request)
-            found += limits.problems(token, inputs)
-        except (arguments.UnknownTypeError, AutonamingError) as error:
+            row = _row(request.urn)
+            inputs = row.with_defaults(news, olds, request)
+            found = [*row.real.problems(news), *row.limit_problems(inputs)]
+        except (UnknownTypeError, AutonamingError) as error:
             inputs, found = news, [("", str(error))]
-        failures = [provider_pb2.CheckFailure(property=where, reason=reason) for where, reason in found]
-        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
+        failures = [proto.CheckFailure(property=where, reason=reason) for where, reason in found]
+        return proto.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
-    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+    def Diff(self, request: proto.DiffRequest, context: ServicerContext) -> proto.DiffResponse:
         old = from_struct(request.old_inputs) or from_struct(request.olds)
         new = from_struct(request.news)
         ignored = set(request.ignoreChanges)
-        token = _token(request.urn)
+        row = _row(request.urn)
         # What a program leaves out and AWS fills in stays as it is: an import reads more than a program states.
-        kept = arguments.computed_names(token) - new.keys()
+        kept = row.real.computed - new.keys()
         changed = sorted(
-            key
-            for key in (old.keys() | new.keys()) - {_DEFAULTS} - ignored - kept
-            if differ(old.get(key), new.get(key))
+            key for key in (old.keys() | new.keys()) - {DEFAULTS} - ignored - kept if differ(old.get(key), new.get(key))
         )
-        row = resource_type(token)
-        replaces = [key for key in changed if _replaces(key, row, new)]
-        kinds = provider_pb2.PropertyDiff
+        replaces = [key for key in changed if row.replaces(key, old, new)]
+        kinds = proto.PropertyDiff
         detailed = {key: kinds(kind=_kind(key, old, new, key in replaces), inputDiff=True) for key in changed}
         # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so.
-        name = row.name or ""
-        named = name in new and name not in new.get(_DEFAULTS, [])
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+        name = row.name.argument if row.name else ""
+        named = name in new and name not in new.get(DEFAULTS, [])
+        return proto.DiffResponse(
+            changes=proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE,
             diffs=changed,
             replaces=replaces,
             deleteBeforeReplace=bool(replaces) and named and not differ(old.get(name), new.get(name)),
@@ -155,184 +138,105 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
             hasDetailedDiff=True,
         )
 
-    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        token, inputs = _token(request.urn), from_struct(request.properties)
-        if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=to_struct(self._previewed(token, inputs, {})))
-        try:
-            identifier, outputs = self._made(token, request.urn, inputs, {})
-        except BackedError as error:
-            context.abort(grpc.StatusCode.INTERNAL, str(error))
-        return provider_pb2.CreateResponse(id=identifier, properties=to_struct(outputs))
+    def Create(self, request: proto.CreateRequest, context: ServicerContext) -> proto.CreateResponse:
+        resource = self._resource(request.urn, from_struct(request.properties))
+        identifier, outputs = self._applied(resource, context, preview=request.preview)
+        return proto.CreateResponse(id=identifier, properties=to_struct(outputs))
 
-    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        token, inputs, olds = _token(request.urn), from_struct(request.news), from_struct(request.olds)
-        if request.preview:
-            return provider_pb2.UpdateResponse(properties=to_struct(self._previewed(token, inputs, olds)))
-        try:
-            _, outputs = self._made(token, request.urn, inputs, olds)
-        except BackedError as error:
-            context.abort(grpc.StatusCode.INTERNAL, str(error))
-        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+    def Update(self, request: proto.UpdateRequest, context: ServicerContext) -> proto.UpdateResponse:
+        resource = self._resource(request.urn, from_struct(request.news), from_struct(request.olds))
+        _, outputs = self._applied(resource, context, preview=request.preview)
+        return proto.UpdateResponse(properties=to_struct(outputs))
 
-    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        token, state = _token(request.urn), from_struct(request.properties)
-        inputs = from_struct(request.inputs)
-        backed = BACKED.get(token)
-        if not state and (backed is None or imports.is_importable(token)):
-            return self._imported(request, token, context)
-        if backed is None:
-            return provider_pb2.ReadResponse(id=request.id, properties=to_struct(state), inputs=to_struct(inputs))
-        try:
-            found = backed.read(request.id, state)
-        except BackedError as error:
-            context.abort(grpc.StatusCode.INTERNAL, str(error))
-        if found is None:
-            return provider_pb2.ReadResponse(id="")
-        return provider_pb2.ReadResponse(
-            id=request.id, properties=to_struct({**state, **found}), inputs=to_struct(inputs)
-        )
-
-    def _imported(
-        self, request: provider_pb2.ReadRequest, token: str, context: grpc.ServicerContext
-    ) -> provider_pb2.ReadResponse:
-        """What is to be imported, or read by its id: no state of this stack's knows it."""
-        if not imports.is_importable(token):
+    def Read(self, request: proto.ReadRequest, context: ServicerContext) -> proto.ReadResponse:
+        row, state = _row(request.urn), from_struct(request.properties)
+        if not state and not row.find and not row.backed:
             context.abort(
-                grpc.StatusCode.NOT_FOUND,
-                f"{request.id} cannot be read: the laptop only records resources of type {token}, so nothing but the "
-                "state of the stack that made one knows it",
+                StatusCode.NOT_FOUND,
+                f"{request.id} cannot be read: the laptop only records resources of type {row.token}, so nothing but "
+                "the state of the stack that made one knows it",
             )
         try:
-            there = imports.found(token, request.id)
-            if there is None:
-                return provider_pb2.ReadResponse(id="")
-            identifier, given = there
-            given = {**_told_defaults(resource_type(token)), **given}
-            backed = BACKED.get(token)
-            if backed is not None:
-                found = backed.read(identifier, given)
-            else:
-                _, found = recorded.outputs(token, request.urn, given, resource_type(token), self._region)
-        except BackedError as error:
-            context.abort(grpc.StatusCode.INTERNAL, str(error))
+            if not state and row.find:
+                return self._imported(row, request)
+            found = row.backed.read(request.id, state) if row.backed else {}
+        except LaptopError as error:
+            context.abort(StatusCode.INTERNAL, str(error))
         if found is None:
-            return provider_pb2.ReadResponse(id="")
-        known = arguments.output_names(token)
-        whole = {"region": self._region, "tagsAll": self._all_tags(given), **given, **found}
-        shown = {key: value for key, value in whole.items() if key in known}
-        return provider_pb2.ReadResponse(id=identifier, properties=to_struct(shown), inputs=to_struct(given))
+            return proto.ReadResponse(id="")
+        return proto.ReadResponse(id=request.id, properties=to_struct({**state, **found}), inputs=request.inputs)
 
-    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        backed = BACKED.get(_token(request.urn))
-        if backed is not None:
+    def _imported(self, row: AwsType, request: proto.ReadRequest) -> proto.ReadResponse:
+        """What is to be imported, or read by its id: no state of this stack's knows it."""
+        there = row.find(request.id) if row.find else None
+        if there is None:
+            return proto.ReadResponse(id="")
+        identifier, given = there[0], {**row.default_answers(), **there[1]}
+        resource = self._resource(request.urn, given)
+        state = {"region": resource.region, **given}
+        found = row.backed.read(identifier, state) if row.backed else row.outputs(resource)
+        if found is None:
+            return proto.ReadResponse(id="")
+        outputs = self._outputs(resource, found)
+        return proto.ReadResponse(id=identifier, properties=to_struct(outputs), inputs=to_struct(given))
+
+    def Delete(self, request: proto.DeleteRequest, context: ServicerContext) -> empty_pb2.Empty:
+        row = _row(request.urn)
+        if row.backed:
             try:
-                backed.delete(request.id, from_struct(request.properties))
-            except BackedError as error:
-                context.abort(grpc.StatusCode.INTERNAL, str(error))
+                row.backed.delete(request.id, from_struct(request.properties))
+            except LaptopError as error:
+                context.abort(StatusCode.INTERNAL, str(error))
         return empty_pb2.Empty()
 
-    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+    def Invoke(self, request: proto.InvokeRequest, context: ServicerContext) -> proto.InvokeResponse:
         try:
             result = functions.call(request.tok, from_struct(request.args), self._region)
         except ValueError as error:
-            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=str(error))])
-        return provider_pb2.InvokeResponse(**{"return": to_struct(result)})
+            return proto.InvokeResponse(failures=[proto.CheckFailure(property="", reason=str(error))])
+        return proto.InvokeResponse(**{"return": to_struct(result)})
 
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Cancel(self, request: empty_pb2.Empty, context: ServicerContext) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
-    def _made(self, token: str, urn: str, inputs: Properties, olds: Properties) -> tuple[str, Properties]:
-        """Make or update a resource for real, or record it: (id, outputs)."""
-        given = {key: value for key, value in inputs.items() if key != _DEFAULTS}
-        region = str(given.get("region", self._region))
-        backed = BACKED.get(token)
-        if backed is None:
-            identifier, extra = recorded.outputs(token, urn, given, resource_type(token), region)
-        else:
-            identifier, extra = backed.apply(urn, given, olds, region)
-        known = arguments.output_names(token)
-        whole = {**given, "region": region, "tagsAll": self._all_tags(given), **extra}
-        return identifier, {key: value for key, value in whole.items() if key in known}
+    def _applied(self, resource: Resource, context: ServicerContext, *, preview: bool) -> tuple[str, Properties]:
+        """(id, outputs) of a resource that is shown, made for real, or recorded."""
+        if preview:
+            return "", self._previewed(resource)
+        row = resource.row
+        try:
+            identifier, found = row.backed.apply(resource) if row.backed else (row.id(resource), row.outputs(resource))
+        except LaptopError as error:
+            context.abort(StatusCode.INTERNAL, str(error))
+        return identifier, self._outputs(resource, found)
+
+    def _resource(self, urn: str, inputs: Properties, olds: Properties | None = None) -> Resource:
+        given = {key: value for key, value in inputs.items() if key != DEFAULTS}
+        return Resource(_row(urn), urn, given, region=str(given.get("region", self._region)), olds=olds or {})
+
+    def _outputs(self, resource: Resource, found: Properties) -> Properties:
+        tags = self._all_tags(resource.inputs)
+        whole = {**resource.inputs, "region": resource.region, "tagsAll": tags, **found}
+        return {key: value for key, value in whole.items() if key in resource.row.real.outputs}
 
     def _all_tags(self, inputs: Properties) -> dict[str, str]:
         return {**self._default_tags, **inputs.get("tags", {})}
 
-    def _previewed(self, token: str, inputs: Properties, olds: Properties) -> Properties:
+    def _previewed(self, resource: Resource) -> Properties:
         """Outputs as AWS's provider shows them at preview: inputs with unknowns promoted, what is computed unknown."""
-        shown = {key: promoted(value) for key, value in inputs.items() if key != _DEFAULTS}
-        if token == _LAMBDA and holds_unknown(inputs.get("environment")):
-            # terraform-provider-aws drops the whole block from the plan when a value in it is computed.
-            shown["environment"] = UNKNOWN
-        computed = {name: olds.get(name, UNKNOWN) for name in arguments.computed_names(token) if name not in shown}
+        row, inputs = resource.row, resource.inputs
+        whole = {key for key in row.unknown_as_a_whole if holds_unknown(inputs.get(key))}
+        shown = {key: UNKNOWN if key in whole else promoted(value) for key, value in inputs.items()}
+        computed = {name: resource.olds.get(name, UNKNOWN) for name in row.real.computed - shown.keys()}
         if "tagsAll" in computed and not holds_unknown(inputs.get("tags")):
             computed["tagsAll"] = self._all_tags(inputs)  # the real provider plans it
         return {**computed, **shown}
 
 
-def _with_defaults(
-    row: ResourceType, olds: Properties, news: Properties, request: provider_pb2.CheckRequest
-) -> Properties:
-    inputs, defaulted = dict(news), []
-    for block, values in row.nested_defaults.items():
-        if isinstance(inputs.get(block), dict):
-            inputs[block] = {**values, **inputs[block]}
-    for key, value in row.defaults.items():
-        if key not in inputs:
-            inputs[key] = value
-            defaulted.append(key)
-    if row.name and row.name not in inputs and f"{row.name}Prefix" not in inputs:
-        kept = olds.get(row.name) if row.name in olds.get(_DEFAULTS, []) else None
-        inputs[row.name] = kept or _automatic_name(row, request)
-        defaulted.append(row.name)
-    if defaulted:
-        inputs[_DEFAULTS] = sorted(defaulted)
-    return inputs
-
-
-def _told_defaults(row: ResourceType) -> Properties:
-    """What AWS answers of arguments that nobody ever gave."""
-    return imports.tellable(dict(row.defaults))
-
-
-def _automatic_name(row: ResourceType, request: provider_pb2.CheckRequest) -> str:
-    """`<logical name>-<7 hex digits>`, or what the project's `pulumi:autonaming` says.
-
-    Raises:
-        AutonamingError: it says that there is to be none, or one that AWS does not take.
-    """
-    wanted = request.autonaming
-    if request.HasField("autonaming") and wanted.mode == wanted.DISABLE:
-        raise AutonamingError(f"pulumi:autonaming is disabled, so {row.name} is required")
-    if request.HasField("autonaming") and wanted.proposed_name:
-        name = str(wanted.proposed_name)
-        if len(name) > row.name_length:
-            raise AutonamingError(
-                f'pulumi:autonaming makes {row.name} "{name}", which has {len(name)} characters; AWS takes '
-                f"{row.name_length}: shorten the pattern or state {row.name}"
-            )
-    else:
-        suffix = hashlib.sha256(request.randomSeed or request.urn.encode()).hexdigest()[:7]
-        logical = request.urn.rsplit("::", 1)[1]
-        name = f"{logical[: row.name_length - 8]}-{suffix}"
-    return name.lower() if row.lower else name
-
-
-def _replaces(key: str, row: ResourceType, new: Properties) -> bool:
-    """Whether a change of an argument replaces the resource."""
-    if key == "input" and new.get("lifecycleScope") == "CRUD":
-        return False  # an Invocation that follows changes is told of them instead
-    return key == "region" or key in row.force_new
-
-
 def _kind(key: str, old: Properties, new: Properties, replace: bool) -> Any:  # noqa: ANN401 - a protobuf enum value
-    kinds = provider_pb2.PropertyDiff
-    if key not in old:
-        return kinds.ADD_REPLACE if replace else kinds.ADD
-    if key not in new:
-        return kinds.DELETE_REPLACE if replace else kinds.DELETE
-    return kinds.UPDATE_REPLACE if replace else kinds.UPDATE
+    change = "ADD" if key not in old else "DELETE" if key not in new else "UPDATE"
+    return proto.PropertyDiff.Kind.Value(f"{change}_REPLACE" if replace else change)
 
 
-def _token(urn: str) -> str:
-    return urn.split("::")[2].rsplit("$", 1)[-1]
+def _row(urn: str) -> AwsType:
+    return aws_type(urn.split("::")[2].rsplit("$", 1)[-1])

@@ -4,10 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.provider import limits
-from local.provider.arguments import UnknownTypeError, arguments, computed_names, output_names, problems
+from local.provider.arguments import UnknownTypeError, real_type
+from local.provider.types import aws_type
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+FUNCTION = "aws:lambda/function:Function"
+PROXY = "aws:rds/proxy:Proxy"
+
+
+def problems(token: str, given: dict[str, Any]) -> list[tuple[str, str]]:
+    return real_type(token).problems(given)
 
 
 def test_an_argument_that_the_real_class_lacks_is_named_with_the_one_that_was_meant() -> None:
@@ -30,7 +37,7 @@ def test_an_unknown_value_is_a_value() -> None:
 @pytest.mark.parametrize("token", ["aws:rds/nothing:Nothing", "aws:nothing/x:X", "gcp:x/y:Z", ""])
 def test_a_type_that_pulumi_aws_lacks_is_refused(token: str) -> None:
     with pytest.raises(UnknownTypeError, match="is not a resource type"):
-        arguments(token)
+        real_type(token)
 
 
 @pytest.mark.parametrize(
@@ -47,11 +54,8 @@ def test_a_type_that_pulumi_aws_lacks_is_refused(token: str) -> None:
     ],
 )
 def test_every_type_of_the_real_package_is_known(token: str) -> None:
-    assert arguments(token).kinds
-    assert "arn" in output_names(token) or "id" in output_names(token) or output_names(token)
-
-
-FUNCTION = "aws:lambda/function:Function"
+    assert real_type(token).arguments.kinds
+    assert "arn" in real_type(token).outputs or "id" in real_type(token).outputs or real_type(token).outputs
 
 
 @pytest.mark.parametrize(
@@ -89,10 +93,10 @@ def test_a_secret_of_another_type_is_not_quoted() -> None:
 
 
 def test_only_what_aws_fills_in_is_computed() -> None:
-    proxy = computed_names("aws:rds/proxy:Proxy")
+    proxy = real_type("aws:rds/proxy:Proxy").computed
     assert {"arn", "endpoint", "idleClientTimeout", "tagsAll"} <= proxy
     assert not {"requireTls", "debugLogging", "tags"} & proxy
-    assert "environment" not in computed_names(FUNCTION)
+    assert "environment" not in real_type(FUNCTION).computed
 
 
 JSON = st.recursive(
@@ -101,8 +105,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 # Deferred: pulumi_aws loads its packages lazily, and other tests import them whole while tests are collected.
-PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments("aws:rds/proxy:Proxy").kinds)))
-FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(arguments(FUNCTION).kinds)))
+PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(real_type("aws:rds/proxy:Proxy").arguments.kinds)))
+FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(real_type(FUNCTION).arguments.kinds)))
 
 
 @settings(max_examples=150)
@@ -111,5 +115,5 @@ def test_no_input_of_whatever_shape_makes_the_check_fall_over(
     of_function: dict[str, Any], of_proxy: dict[str, Any]
 ) -> None:
     for token, inputs in ((FUNCTION, of_function), ("aws:rds/proxy:Proxy", of_proxy)):
-        for where, sentence in [*problems(token, inputs), *limits.problems(token, inputs)]:
+        for where, sentence in [*problems(token, inputs), *aws_type(token).limit_problems(inputs)]:
             assert where and sentence

@@ -12,11 +12,10 @@ from local.provider.remembered import folder, remembered
 ROOT = Path(__file__).resolve().parents[3]
 CHECK = """
 import sys
-from local.provider import arguments, limits
-found = [*arguments.problems("aws:rds/proxy:Proxy", {"name": "-x", "auths": [{"secretARN": "x"}]}),
-         *limits.problems("aws:rds/proxy:Proxy", {"name": "-x"})]
-print(found)
-print(sorted(arguments.computed_names("aws:rds/proxy:Proxy")))
+from local.provider.types import aws_type
+proxy = aws_type("aws:rds/proxy:Proxy")
+print([*proxy.real.problems({"name": "-x", "auths": [{"secretARN": "x"}]}), *proxy.limit_problems({"name": "-x"})])
+print(sorted(proxy.real.computed))
 print("loaded:", sorted({"pulumi_aws", "botocore"} & sys.modules.keys()))
 """
 

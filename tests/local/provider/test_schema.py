@@ -8,10 +8,11 @@ from unittest.mock import Mock
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.provider import arguments, functions
-from local.provider.resource_types import TYPES
+from local.provider import functions
+from local.provider.arguments import real_type
 from local.provider.schema import schema
 from local.provider.servicer import AwsServicer
+from local.provider.types import aws_types
 
 
 def references(value: Any) -> Iterator[str]:
@@ -30,8 +31,8 @@ def test_it_is_what_the_provider_answers_and_has_every_listed_type_and_function(
     request = provider_pb2.GetSchemaRequest()
     answered = json.loads(AwsServicer().GetSchema(request, Mock()).schema)
     assert answered == schema()
-    assert set(answered["resources"]) == set(TYPES)
-    assert set(answered["functions"]) == set(functions.TOKENS)
+    assert set(answered["resources"]) == set(aws_types())
+    assert set(answered["functions"]) == set(functions.FUNCTIONS)
 
 
 def test_every_reference_leads_to_a_type() -> None:
@@ -41,12 +42,12 @@ def test_every_reference_leads_to_a_type() -> None:
     assert all(schema()["types"].values())
 
 
-@pytest.mark.parametrize("token", sorted(TYPES))
+@pytest.mark.parametrize("token", sorted(aws_types()))
 def test_a_types_arguments_are_those_that_check_takes(token: str) -> None:
-    described, known = schema()["resources"][token], arguments.arguments(token)
-    assert described["inputProperties"].keys() == known.kinds.keys()
-    assert described["requiredInputs"] == sorted(known.required)
-    assert described["properties"].keys() == arguments.output_names(token)
+    described, real = schema()["resources"][token], real_type(token)
+    assert described["inputProperties"].keys() == real.arguments.kinds.keys()
+    assert described["requiredInputs"] == sorted(real.arguments.required)
+    assert described["properties"].keys() == real.outputs
     assert set(described["required"]) <= described["properties"].keys()
 
 

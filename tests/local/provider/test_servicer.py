@@ -3,13 +3,13 @@
 from typing import Any
 from unittest.mock import Mock
 
+import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.provider import recorded
 from local.provider.properties import differ, from_struct, promoted, to_struct
-from local.provider.resource_types import resource_type
 from local.provider.servicer import AwsServicer, RefusedError, check_stack
+from tests.local.provider.conftest import Laptop, read_by_id
 from toolchain.checkout import checkout_cache, checkout_root
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -228,36 +228,11 @@ def test_an_unknown_spreads_to_the_collection_that_holds_it() -> None:
 # --- recorded -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("token", "prefix"),
-    [
-        ("aws:ec2/vpc:Vpc", "vpc-"),
-        ("aws:ec2/subnet:Subnet", "subnet-"),
-        ("aws:ec2/securityGroup:SecurityGroup", "sg-"),
-        ("aws:ec2/vpcEndpoint:VpcEndpoint", "vpce-"),
-    ],
-)
-def test_recorded_ids_have_awss_shape_and_the_same_resource_gets_the_same_one(token: str, prefix: str) -> None:
-    made = [recorded.outputs(token, urn(token), {"tags": {}}, resource_type(token), "eu-west-1") for _ in range(2)]
-    assert made[0] == made[1]
-    assert made[0][0].startswith(prefix) and len(made[0][0]) == len(prefix) + 17
-    assert made[0][1]["arn"].startswith("arn:aws:ec2:eu-west-1:000000000000:")
-
-
 def test_a_composite_alarm_is_known_by_its_name_and_another_name_is_another_alarm() -> None:
     token = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
     made = create(token, {"alarmName": "bottleneck", "alarmRule": 'ALARM("full")'})
     assert made["arn"] == f"arn:aws:cloudwatch:{made['region']}:000000000000:alarm:bottleneck"
     assert list(diff(token, {"alarmName": "a"}, {"alarmName": "b"}).replaces) == ["alarmName"]
-
-
-def test_a_replacement_does_not_have_the_id_of_what_it_replaces() -> None:
-    token = "aws:ec2/vpc:Vpc"
-    old, new = (
-        recorded.outputs(token, urn(token), {"cidrBlock": cidr}, resource_type(token), "eu-west-1")[0]
-        for cidr in ("10.0.0.0/16", "10.1.0.0/16")
-    )
-    assert old != new
 
 
 def test_default_tags_and_a_resources_own_make_all_its_tags_at_preview_and_after(
@@ -290,7 +265,26 @@ def test_a_recorded_resource_that_no_state_knows_cannot_be_read() -> None:
     context.abort.side_effect = Aborted
     with pytest.raises(Aborted):
         AwsServicer().Read(provider_pb2.ReadRequest(id="vpc-1", urn=urn("aws:ec2/vpc:Vpc")), context)
-    assert "only records" in context.abort.call_args.args[1]
+    status, sentence = context.abort.call_args.args
+    assert status is grpc.StatusCode.NOT_FOUND and "only records resources of type aws:ec2/vpc:Vpc" in sentence
     state = to_struct({"cidrBlock": "10.0.0.0/16"})
     request = provider_pb2.ReadRequest(id="vpc-1", urn=urn("aws:ec2/vpc:Vpc"), properties=state)
     assert from_struct(AwsServicer().Read(request, context).properties) == {"cidrBlock": "10.0.0.0/16"}
+
+
+@pytest.mark.parametrize(
+    ("token", "import_id"),
+    [
+        ("aws:rds/instance:Instance", "other"),
+        ("aws:rds/proxy:Proxy", "other"),
+        ("aws:rds/parameterGroup:ParameterGroup", "other"),
+        ("aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup", "other"),
+        ("aws:rds/proxyTarget:ProxyTarget", "orders/default/RDS_INSTANCE/other"),
+        ("aws:rds/proxyTarget:ProxyTarget", "orders/default/TRACKED_CLUSTER/orders"),
+        ("aws:rds/proxyTarget:ProxyTarget", "orders/orders"),
+        ("aws:cloudwatch/logGroup:LogGroup", "/aws/rds/proxy/other"),
+        ("aws:cloudwatch/logGroup:LogGroup", "orders"),
+    ],
+)
+def test_what_is_not_there_is_not_found(laptop: Laptop, token: str, import_id: str) -> None:
+    assert read_by_id(token, import_id) == ("", {}, {})

@@ -2,11 +2,16 @@ from typing import Any
 
 import pytest
 
-from local.provider.limits import problems
+from local.provider.types import aws_type, aws_types
+from local.provider.types.limits import Matching, Modelled, OneOf, Range
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 GROUP = "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup"
 FUNCTION = "aws:lambda/function:Function"
+
+
+def problems(token: str, given: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(aws_type(token).limit_problems(given))
 
 
 def pool(**values: Any) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def pool(**values: Any) -> dict[str, Any]:
     ],
 )
 def test_what_aws_would_refuse_is_refused_with_its_limit(token: str, given: dict[str, Any], words: str) -> None:
-    assert any(words in sentence for _, sentence in problems(token, given)), list(problems(token, given))
+    assert any(words in sentence for _, sentence in problems(token, given)), problems(token, given)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +65,22 @@ def test_what_aws_would_refuse_is_refused_with_its_limit(token: str, given: dict
     ],
 )
 def test_what_aws_accepts_or_cannot_know_yet_is_accepted(token: str, given: dict[str, Any]) -> None:
-    assert list(problems(token, given)) == []
+    assert problems(token, given) == []
+
+
+def test_a_limit_holds_in_every_block_of_a_list_and_names_the_place() -> None:
+    given = {"auths": [{"weight": 1}, {"weight": 9}, {"weight": SENTINEL}, {}, SENTINEL]}
+    assert list(Range("auths.weight", 1, 5)(given)) == [("auths[1].weight", "auths[1].weight is 9; AWS takes 1 to 5")]
+    assert list(OneOf("auths.weight", (1, 2))(given)) == [("auths[1].weight", "auths[1].weight is 9; AWS takes 1, 2")]
+    named = {"auths": [{"name": "a"}, {"name": "B"}]}
+    found = list(Matching("auths.name", "[a-z]", "AWS takes one letter")(named))
+    assert found == [("auths[1].name", 'auths[1].name is "B"; AWS takes one letter')]
+
+
+@pytest.mark.parametrize("token", sorted(aws_types()))
+def test_every_limit_that_a_row_names_is_one_that_awss_model_has(token: str) -> None:
+    for limit in aws_types()[token].limits:
+        if isinstance(limit, Modelled):
+            arguments = aws_types()[token].real.arguments.kinds
+            assert limit.members.keys() <= arguments.keys()
+            assert list(limit(dict.fromkeys(limit.members, "a"))) is not None

@@ -1,0 +1,49 @@
+"""Roles, and what they allow: the proxy's gate asks for the policies of a function's role."""
+
+from ..identifiers import arn
+from ..properties import Properties
+from .limits import Modelled
+from .row import AwsType, Name, Resource
+from .supervised import Supervised
+
+
+class RolePolicy(Supervised):
+    """What the IAM gate allows a function's role."""
+
+    kind = "role-policy"
+
+    def apply(self, resource: Resource) -> tuple[str, Properties]:
+        role, name = resource.inputs["role"], f"{resource.inputs['role']}:{resource.name}"
+        spec = {"urn": resource.urn, "role": role, "policy": resource.inputs.get("policy")}
+        return name, self.put(name, spec, resource.region)
+
+
+def _role(resource: Resource) -> Properties:
+    return {
+        "arn": arn("iam", "", f"role{resource.inputs.get('path', '/')}{resource.name}"),
+        "uniqueId": "AROA" + resource.unique.upper()[:17],
+    }
+
+
+TYPES = (
+    AwsType(
+        "aws:iam/role:Role",
+        name=Name("name", 64),
+        replaced_by=("name", "namePrefix", "path"),
+        defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
+        limits=(Modelled("iam", "CreateRoleRequest", name="RoleName"),),
+        outputs=_role,
+    ),
+    AwsType(
+        "aws:iam/rolePolicy:RolePolicy",
+        name=Name("name", 128),
+        replaced_by=("name", "namePrefix", "role"),
+        limits=(Modelled("iam", "PutRolePolicyRequest", name="PolicyName"),),
+        backed=RolePolicy(),
+    ),
+    AwsType(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        replaced_by=("role", "policyArn"),
+        id=lambda attachment: f"{attachment.inputs.get('role')}/{attachment.inputs.get('policyArn')}",
+    ),
+)

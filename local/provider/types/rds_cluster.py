@@ -1,0 +1,67 @@
+"""Clusters and their instances: recorded only."""
+
+from ..identifiers import arn, digest, rds_domain
+from ..properties import Properties
+from .rds_instance import identifier_limit
+from .row import AwsType, Name, Resource
+
+
+def _port(resource: Resource) -> int:
+    return 3306 if "mysql" in str(resource.inputs.get("engine")) else 5432
+
+
+def _cluster(resource: Resource) -> Properties:
+    name, region = resource.name, resource.region
+    outputs: Properties = {
+        "arn": resource.arn("rds", f"cluster:{name}"),
+        "endpoint": f"{name}.{rds_domain(region, before='cluster-')}",
+        "readerEndpoint": f"{name}.{rds_domain(region, before='cluster-ro-')}",
+        "port": resource.inputs.get("port", _port(resource)),
+        "clusterResourceId": f"cluster-{resource.unique.upper()}",
+        "engineVersionActual": resource.inputs.get("engineVersion"),
+        "hostedZoneId": "Z1TTGA775OQIYO",
+    }
+    if resource.inputs.get("manageMasterUserPassword"):
+        secret = arn("secretsmanager", region, f"secret:rds!cluster-{digest(name, 'secret')}-AbCdEf")
+        outputs["masterUserSecrets"] = [{"secretArn": secret, "secretStatus": "active", "kmsKeyId": ""}]
+    return outputs
+
+
+def _instance(resource: Resource) -> Properties:
+    return {
+        "arn": resource.arn("rds", f"db:{resource.name}"),
+        "endpoint": f"{resource.name}.{rds_domain(resource.region)}",
+        "port": _port(resource),
+        "dbiResourceId": f"db-{resource.unique.upper()}",
+        "writer": resource.name.endswith("0"),
+    }
+
+
+TYPES = (
+    AwsType(
+        "aws:rds/cluster:Cluster",
+        name=Name("clusterIdentifier", 63, lower=True),
+        replaced_by=(
+            *("clusterIdentifier", "clusterIdentifierPrefix", "engine", "databaseName", "masterUsername"),
+            *("storageEncrypted", "dbSubnetGroupName", "snapshotIdentifier", "kmsKeyId"),
+        ),
+        defaults={"engineMode": "provisioned", "skipFinalSnapshot": False},
+        limits=(identifier_limit("clusterIdentifier"),),
+        outputs=_cluster,
+    ),
+    AwsType(
+        "aws:rds/clusterInstance:ClusterInstance",
+        name=Name("identifier", 63, lower=True),
+        replaced_by=("identifier", "identifierPrefix", "clusterIdentifier", "engine", "dbSubnetGroupName"),
+        defaults={"autoMinorVersionUpgrade": True, "promotionTier": 0},
+        limits=(identifier_limit("identifier"),),
+        outputs=_instance,
+    ),
+    AwsType(
+        "aws:rds/clusterParameterGroup:ClusterParameterGroup",
+        name=Name("name", 255, lower=True),
+        replaced_by=("name", "namePrefix", "family", "description"),
+        defaults={"description": "Managed by Pulumi"},
+        outputs=lambda group: {"arn": group.arn("rds", f"cluster-pg:{group.name}")},
+    ),
+)
