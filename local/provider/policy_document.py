@@ -7,12 +7,7 @@ from typing import Any
 from .identifiers import digest
 from .properties import Properties
 
-_LISTS = (
-    ("actions", "Action"),
-    ("notActions", "NotAction"),
-    ("resources", "Resource"),
-    ("notResources", "NotResource"),
-)
+_LISTS = ("actions", "notActions", "resources", "notResources")
 _MERGED = ("overrideJson", "overridePolicyDocuments", "sourceJson", "sourcePolicyDocuments")
 
 
@@ -45,9 +40,9 @@ def policy_document(args: Properties) -> Properties:
 def _statement(given: Properties) -> dict[str, Any]:
     statement: dict[str, Any] = {"Sid": given["sid"]} if given.get("sid") else {}
     statement["Effect"] = given.get("effect") or "Allow"
-    for argument, key in _LISTS:
+    for argument in _LISTS:
         if given.get(argument):
-            statement[key] = _one_or_all(given[argument])
+            statement[argument[0].upper() + argument[1:-1]] = _one_or_all(given[argument])  # notActions: NotAction
     for argument, key in (("principals", "Principal"), ("notPrincipals", "NotPrincipal")):
         if given.get(argument):
             statement[key] = _principals(given[argument])

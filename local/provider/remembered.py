@@ -29,15 +29,12 @@ def folder() -> Path:
     return cache_root() / "aws-facts" / seen.hexdigest()[:16]
 
 
-def remembered(key: str, read: Callable[[], Any], *, where: Path | None = None) -> Any:  # noqa: ANN401 - JSON
-    """What `read` says under `key`, from the disk when it was read before.
+def remembered(key: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON
+    """What `read` says, which must be JSON; from the disk when it was read under this key before.
 
-    Args:
-        key: names the fact.
-        read: reads it anew; must return JSON. What it raises is raised, and nothing is kept.
-        where: the folder of the facts; `folder()` unless given.
+    What it raises is raised, and nothing is kept.
     """
-    file = (where or folder()) / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    file = folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError):  # not there, or cut short by a machine that went down

@@ -115,17 +115,12 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: proto.DiffRequest, context: ServicerContext) -> proto.DiffResponse:
         old = from_struct(request.old_inputs) or from_struct(request.olds)
-        new = from_struct(request.news)
-        ignored = set(request.ignoreChanges)
-        row = _row(request.urn)
+        row, new = _row(request.urn), from_struct(request.news)
         # What a program leaves out and AWS fills in stays as it is: an import reads more than a program states.
-        kept = row.real.computed - new.keys()
-        changed = sorted(
-            key for key in (old.keys() | new.keys()) - {DEFAULTS} - ignored - kept if differ(old.get(key), new.get(key))
-        )
+        kept = (row.real.computed - new.keys()) | {DEFAULTS, *request.ignoreChanges}
+        changed = sorted(key for key in (old.keys() | new.keys()) - kept if differ(old.get(key), new.get(key)))
         replaces = [key for key in changed if row.replaces(key, old, new)]
-        kinds = proto.PropertyDiff
-        detailed = {key: kinds(kind=_kind(key, old, new, key in replaces), inputDiff=True) for key in changed}
+        detailed = {key: _detail(key, old, new, key in replaces) for key in changed}
         # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so.
         name = row.name.argument if row.name else ""
         named = name in new and name not in new.get(DEFAULTS, [])
@@ -233,9 +228,10 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return {**computed, **shown}
 
 
-def _kind(key: str, old: Properties, new: Properties, replace: bool) -> Any:  # noqa: ANN401 - a protobuf enum value
+def _detail(key: str, old: Properties, new: Properties, replace: bool) -> proto.PropertyDiff:
     change = "ADD" if key not in old else "DELETE" if key not in new else "UPDATE"
-    return proto.PropertyDiff.Kind.Value(f"{change}_REPLACE" if replace else change)
+    kind = proto.PropertyDiff.Kind.Value(f"{change}_REPLACE" if replace else change)
+    return proto.PropertyDiff(kind=kind, inputDiff=True)
 
 
 def _row(urn: str) -> AwsType:

@@ -18,13 +18,6 @@ class RolePolicy(Supervised):
         return name, self.put(name, spec, resource.region)
 
 
-def _role(resource: Resource) -> Properties:
-    return {
-        "arn": arn("iam", "", f"role{resource.inputs.get('path', '/')}{resource.name}"),
-        "uniqueId": "AROA" + resource.unique.upper()[:17],
-    }
-
-
 TYPES = (
     AwsType(
         "aws:iam/role:Role",
@@ -32,7 +25,10 @@ TYPES = (
         replaced_by=("name", "namePrefix", "path"),
         defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
         limits=(Modelled("iam", "CreateRoleRequest", name="RoleName"),),
-        outputs=_role,
+        outputs=lambda role: {
+            "arn": arn("iam", "", f"role{role.inputs.get('path', '/')}{role.name}"),
+            "uniqueId": "AROA" + role.unique.upper()[:17],
+        },
     ),
     AwsType(
         "aws:iam/rolePolicy:RolePolicy",

@@ -27,16 +27,6 @@ def _cluster(resource: Resource) -> Properties:
     return outputs
 
 
-def _instance(resource: Resource) -> Properties:
-    return {
-        "arn": resource.arn("rds", f"db:{resource.name}"),
-        "endpoint": f"{resource.name}.{rds_domain(resource.region)}",
-        "port": _port(resource),
-        "dbiResourceId": f"db-{resource.unique.upper()}",
-        "writer": resource.name.endswith("0"),
-    }
-
-
 TYPES = (
     AwsType(
         "aws:rds/cluster:Cluster",
@@ -55,7 +45,13 @@ TYPES = (
         replaced_by=("identifier", "identifierPrefix", "clusterIdentifier", "engine", "dbSubnetGroupName"),
         defaults={"autoMinorVersionUpgrade": True, "promotionTier": 0},
         limits=(identifier_limit("identifier"),),
-        outputs=_instance,
+        outputs=lambda instance: {
+            "arn": instance.arn("rds", f"db:{instance.name}"),
+            "endpoint": f"{instance.name}.{rds_domain(instance.region)}",
+            "port": _port(instance),
+            "dbiResourceId": f"db-{instance.unique.upper()}",
+            "writer": instance.name.endswith("0"),
+        },
     ),
     AwsType(
         "aws:rds/clusterParameterGroup:ClusterParameterGroup",

@@ -108,15 +108,6 @@ def _idle_connections(given: Properties) -> Iterator[Problem]:
             )
 
 
-def _endpoint(resource: Resource) -> Properties:
-    name = resource.inputs.get("dbProxyEndpointName")
-    return {
-        "arn": resource.arn("rds", f"db-proxy-endpoint:prx-endpoint-{resource.unique}"),
-        "endpoint": f"{name}.endpoint.{rds_domain(resource.region, before='proxy-')}",
-        "isDefault": False,
-    }
-
-
 TYPES = (
     AwsType(
         "aws:rds/proxy:Proxy",
@@ -155,6 +146,10 @@ TYPES = (
         defaults={"targetRole": "READ_WRITE"},
         limits=(Modelled("rds", "CreateDBProxyEndpointRequest", "dbProxyEndpointName", "dbProxyName", "targetRole"),),
         id=lambda endpoint: f"{endpoint.inputs.get('dbProxyName')}/{endpoint.inputs.get('dbProxyEndpointName')}",
-        outputs=_endpoint,
+        outputs=lambda endpoint: {
+            "arn": endpoint.arn("rds", f"db-proxy-endpoint:prx-endpoint-{endpoint.unique}"),
+            "endpoint": f"{endpoint.id.split('/')[1]}.endpoint.{rds_domain(endpoint.region, before='proxy-')}",
+            "isDefault": False,
+        },
     ),
 )

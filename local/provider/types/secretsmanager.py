@@ -46,10 +46,8 @@ class SecretVersion(Backed):
         secret = str(resource.inputs["secretId"])
         text = [resource.inputs[each] for each in ("secretString", "secretStringWo") if each in resource.inputs]
         if not text and "secretBinary" not in resource.inputs:
-            raise LaptopError(
-                f"the version of secret {secret} has no value; give it one of secretString, secretStringWo, "
-                "secretBinary"
-            )
+            wanted = "secretString, secretStringWo, secretBinary"
+            raise LaptopError(f"the version of secret {secret} has no value; give it one of {wanted}")
         binary = base64.b64decode(str(resource.inputs.get("secretBinary", "")))
         value = {"SecretString": str(text[0])} if text else {"SecretBinary": binary}
         with supervisor_errors():

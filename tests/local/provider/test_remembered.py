@@ -20,49 +20,57 @@ print("loaded:", sorted({"pulumi_aws", "botocore"} & sys.modules.keys()))
 """
 
 
+@pytest.fixture
+def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which facts are kept."""
+    monkeypatch.setattr("local.provider.remembered.folder", lambda: tmp_path)
+    return tmp_path
+
+
 def refused() -> Any:
     raise AssertionError("read again")
 
 
-def test_a_fact_is_read_once(tmp_path: Path) -> None:
-    fact = {"kinds": {"name": ["text"]}}
-    assert remembered("aws:x/y:Y", lambda: fact, where=tmp_path) == fact
-    assert remembered("aws:x/y:Y", refused, where=tmp_path) == fact
+def test_a_fact_is_read_once(facts: Path) -> None:
+    known = {"kinds": {"name": ["text"]}}
+    assert remembered("aws:x/y:Y", lambda: known) == known
+    assert remembered("aws:x/y:Y", refused) == known
 
 
-def test_facts_of_different_keys_are_kept_apart(tmp_path: Path) -> None:
-    remembered("a", lambda: 1, where=tmp_path)
-    assert remembered("b", lambda: 2, where=tmp_path) == 2
+def test_facts_of_different_keys_are_kept_apart(facts: Path) -> None:
+    remembered("a", lambda: 1)
+    assert remembered("b", lambda: 2) == 2
 
 
 @pytest.mark.parametrize("left", ["", "{", '{"kinds":'])
-def test_a_file_that_was_cut_short_is_written_anew(tmp_path: Path, left: str) -> None:
-    remembered("a", lambda: 1, where=tmp_path)
-    (file,) = tmp_path.iterdir()
+def test_a_file_that_was_cut_short_is_written_anew(facts: Path, left: str) -> None:
+    remembered("a", lambda: 1)
+    (file,) = facts.iterdir()
     file.write_text(left)
-    assert remembered("a", lambda: 2, where=tmp_path) == 2
-    assert remembered("a", refused, where=tmp_path) == 2
+    assert remembered("a", lambda: 2) == 2
+    assert remembered("a", refused) == 2
 
 
-def test_what_cannot_be_read_is_raised_and_not_kept(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_raised_and_not_kept(facts: Path) -> None:
     with pytest.raises(AssertionError):
-        remembered("a", refused, where=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        remembered("a", refused)
+    assert list(facts.iterdir()) == []
 
 
-def test_without_a_folder_to_write_to_it_still_answers(tmp_path: Path) -> None:
+def test_without_a_folder_to_write_to_it_still_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
-    assert remembered("a", lambda: 1, where=tmp_path / "file") == 1
+    monkeypatch.setattr("local.provider.remembered.folder", lambda: tmp_path / "file")
+    assert remembered("a", lambda: 1) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_nothing_behind(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert remembered("a", lambda: 1, where=tmp_path) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert remembered("a", lambda: 1) == 1
+    assert list(facts.iterdir()) == []
 
 
 @pytest.mark.parametrize("package", ["pulumi-aws", "botocore"])
