@@ -15,6 +15,6 @@ def arn(service: str, region: str, resource: str) -> str:
     return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
 
 
-def rds_domain(region: str, *, before: str = "") -> str:
+def rds_domain(region: str, *, prefix: str = "") -> str:
     """The end of an RDS endpoint: all endpoints of an account in a region have the same 12 characters in it."""
-    return f"{before}{digest('account', ACCOUNT, region, length=12)}.{region}.rds.amazonaws.com"
+    return f"{prefix}{digest('account', ACCOUNT, region, length=12)}.{region}.rds.amazonaws.com"

@@ -21,13 +21,13 @@ def _owned(kind: str, **more: str) -> Callable[[Resource], Properties]:
 
 def _vpc(vpc: Resource) -> Properties:
     own = {
-        "mainRouteTable": "rtb",
-        "defaultRouteTable": "rtb",
-        "defaultSecurityGroup": "sg",
-        "defaultNetworkAcl": "acl",
+        "mainRouteTableId": f"rtb-{vpc.unique}",
+        "defaultRouteTableId": f"rtb-{vpc.unique}",
+        "defaultSecurityGroupId": f"sg-{vpc.unique}",
+        "defaultNetworkAclId": f"acl-{vpc.unique}",
+        "dhcpOptionsId": f"dopt-{vpc.unique}",
     }
-    ids = {f"{each}Id": f"{prefix}-{vpc.unique}" for each, prefix in {**own, "dhcpOptions": "dopt"}.items()}
-    return _owned("vpc", **ids)(vpc)
+    return _owned("vpc", **own)(vpc)
 
 
 def _subnet(subnet: Resource) -> Properties:

@@ -14,8 +14,8 @@ def _cluster(resource: Resource) -> Properties:
     name, region = resource.name, resource.region
     outputs: Properties = {
         "arn": resource.arn("rds", f"cluster:{name}"),
-        "endpoint": f"{name}.{rds_domain(region, before='cluster-')}",
-        "readerEndpoint": f"{name}.{rds_domain(region, before='cluster-ro-')}",
+        "endpoint": f"{name}.{rds_domain(region, prefix='cluster-')}",
+        "readerEndpoint": f"{name}.{rds_domain(region, prefix='cluster-ro-')}",
         "port": resource.inputs.get("port", _port(resource)),
         "clusterResourceId": f"cluster-{resource.unique.upper()}",
         "engineVersionActual": resource.inputs.get("engineVersion"),

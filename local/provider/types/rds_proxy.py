@@ -57,15 +57,13 @@ class TargetGroup(Supervised):
 
     @classmethod
     def find(cls, import_id: str) -> Found | None:
-        if SupervisorClient.ensure().get("proxy", import_id) is None:
+        supervisor = SupervisorClient.ensure()
+        if supervisor.get(Proxy.kind, import_id) is None:
             return None
-        pool = SupervisorClient.ensure().spec(cls.kind, import_id)
+        pool = supervisor.spec(cls.kind, import_id)
         if pool is None:
-            pool = {}
-            SupervisorClient.ensure().put(
-                cls.kind, import_id, pool
-            )  # AWS makes it with the proxy, the laptop when it is first asked for
-        return import_id, {"dbProxyName": import_id, "connectionPoolConfig": {**_POOL, **pool}}
+            supervisor.put(cls.kind, import_id, {})  # AWS makes it with the proxy, the laptop when it is asked for
+        return import_id, {"dbProxyName": import_id, "connectionPoolConfig": {**_POOL, **(pool or {})}}
 
 
 class ProxyTarget(Supervised):
@@ -148,7 +146,7 @@ TYPES = (
         id=lambda endpoint: f"{endpoint.inputs.get('dbProxyName')}/{endpoint.inputs.get('dbProxyEndpointName')}",
         outputs=lambda endpoint: {
             "arn": endpoint.arn("rds", f"db-proxy-endpoint:prx-endpoint-{endpoint.unique}"),
-            "endpoint": f"{endpoint.id.split('/')[1]}.endpoint.{rds_domain(endpoint.region, before='proxy-')}",
+            "endpoint": f"{endpoint.id.split('/')[1]}.endpoint.{rds_domain(endpoint.region, prefix='proxy-')}",
             "isDefault": False,
         },
     ),

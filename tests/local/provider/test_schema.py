@@ -77,3 +77,10 @@ def test_a_function_takes_the_real_ones_parameters_and_gives_what_is_answered() 
     assert {"excludeZoneIds", "state", "filters"} <= zones["inputs"]["properties"].keys()
     assert "opts" not in zones["inputs"]["properties"]
     assert zones["outputs"]["properties"]["names"] == {"type": "array", "items": {"type": "string"}}
+
+
+def test_the_provider_takes_what_the_real_ones_class_takes_and_nothing_else() -> None:
+    taken = schema()["provider"]["inputProperties"]
+    assert taken == schema()["config"]["variables"]
+    assert {"region", "allowedAccountIds", "defaultTags"} <= taken.keys()
+    assert not {"Self", "self", "_Self"} & taken.keys()
