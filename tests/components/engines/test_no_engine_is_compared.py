@@ -29,14 +29,14 @@ def is_engine(node: ast.AST) -> bool:
     match node:
         case ast.Attribute(value=ast.Name(id="Engine")) | ast.Name(id="engine") | ast.Attribute(attr="engine"):
             return True
-        case ast.Constant(value=str(text)) | ast.Subscript(slice=ast.Constant(value=str(text))):
-            return text in NAMES or (text == "engine" and isinstance(node, ast.Subscript))
-        case ast.Attribute(attr="value", value=inner):
-            return is_engine(inner)
-        case ast.Call(func=ast.Name(id="Engine" | "str"), args=[*inners]):
-            return isinstance(node.func, ast.Name) and (node.func.id == "Engine" or any(map(is_engine, inners)))
+        case ast.Call(func=ast.Name(id="Engine")) | ast.Subscript(slice=ast.Constant(value="engine")):
+            return True
         case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value="engine"), *_]):
             return True
+        case ast.Constant(value=text):
+            return text in NAMES
+        case ast.Attribute(attr="value", value=inner) | ast.Call(func=ast.Name(id="str"), args=[inner]):
+            return is_engine(inner)
         case ast.Tuple(elts=inners) | ast.List(elts=inners) | ast.Set(elts=inners):
             return any(map(is_engine, inners))
     return False
