@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lambda_rds_proxy.engines import ENGINES, Engine
 from lambda_rds_proxy.function.package import PackageError, build_package, this_machine
 
 from ...supervisor.errors import LaptopError
@@ -10,7 +11,7 @@ from ..properties import Properties
 from .row import AwsType, Name, Resource
 from .supervised import Supervised
 
-_APPLICATION = "SecretsManagerRDSPostgreSQLRotationSingleUser"
+_APPLICATION = ENGINES[Engine.POSTGRESQL].rotation_application
 _FUNCTION = Path(__file__).parents[2] / "rotation_function"
 
 
@@ -28,7 +29,7 @@ class RotationApplication(Supervised):
                 f"parameter functionName, and this is {application}; leave it (rotationDays) out on the local stack"
             )
         try:
-            package = build_package(_FUNCTION, target=this_machine())
+            package = build_package(_FUNCTION, target=this_machine(), engine=Engine.POSTGRESQL)
         except PackageError as error:
             raise LaptopError(str(error)) from None
         spec = {
