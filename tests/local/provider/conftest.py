@@ -98,6 +98,12 @@ def laptop(monkeypatch: pytest.MonkeyPatch) -> Laptop:
     return made
 
 
+def recorded(token: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(id, outputs) of a resource that is only recorded."""
+    resource = Resource(aws_type(token), URN, inputs, region="eu-west-1")
+    return resource.id, resource.row.outputs(resource)
+
+
 def apply(token: str, inputs: dict[str, Any], olds: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     """(id, outputs) of a resource that is made for real."""
     row = aws_type(token)

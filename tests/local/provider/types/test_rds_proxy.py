@@ -1,9 +1,11 @@
 """What the supervisor is asked for a proxy, and how proxies that no state knows are found with all that is theirs."""
 
+import re
+
 import pytest
 
 from local.supervisor.errors import LaptopError
-from tests.local.provider.conftest import PROXY_FACTS, Laptop, Recorder, apply, read, read_by_id
+from tests.local.provider.conftest import PROXY_FACTS, Laptop, Recorder, apply, read, read_by_id, recorded
 
 PROXY = "aws:rds/proxy:Proxy"
 
@@ -55,3 +57,10 @@ def test_a_proxy_in_front_of_a_cluster_is_refused_with_the_reason(recorder: Reco
     with pytest.raises(LaptopError, match="proxy orders cannot stand in front of a cluster: clusters are recorded"):
         apply("aws:rds/proxyTarget:ProxyTarget", {"dbProxyName": "orders", "dbClusterIdentifier": "orders"})
     assert recorder.calls == []
+
+
+def test_a_reader_endpoint_has_awss_shape_and_is_known_by_its_proxy_and_its_name() -> None:
+    given = {"dbProxyName": "orders", "dbProxyEndpointName": "orders-ro", "targetRole": "READ_ONLY"}
+    identifier, outputs = recorded("aws:rds/proxyEndpoint:ProxyEndpoint", given)
+    assert identifier == "orders/orders-ro"
+    assert re.fullmatch(r"orders-ro\.endpoint\.proxy-\w{12}\.eu-west-1\.rds\.amazonaws\.com", outputs["endpoint"])

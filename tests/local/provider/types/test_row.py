@@ -1,20 +1,10 @@
 """What a row does with what it says: ids, defaults, replacements."""
 
-from typing import Any
-
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local.provider.types import aws_type
-from local.provider.types.row import AwsType, Name, Resource, When
-
-URN = "urn:pulumi:dev::shop::aws:x/y:Y::thing"
-
-
-def recorded(token: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(id, outputs) of a resource that is only recorded."""
-    resource = Resource(aws_type(token), URN, inputs, region="eu-west-1")
-    return resource.id, resource.row.outputs(resource)
+from local.provider.types.row import AwsType, Name, When
+from tests.local.provider.conftest import URN, recorded
 
 
 @pytest.mark.parametrize(
