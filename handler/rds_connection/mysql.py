@@ -19,8 +19,8 @@ from pymysql.cursors import Cursor
 from pymysql.protocol import MysqlPacket
 
 from .addresses import shares
-from .credentials import Login
-from .errors import OutOfTimeError, RdsConnectionError
+from .credentials import Login, check_sendable
+from .errors import ConfigurationError, OutOfTimeError, RdsConnectionError
 from .failures import Failure
 from .settings import Settings
 
@@ -288,7 +288,9 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     Raises:
         OSError: the name does not resolve.
         pymysql.OperationalError: with the last address's reason, when none of them let us in.
+        ConfigurationError: a value cannot be sent to a server, or the certificates cannot be read.
     """
+    check_sendable(settings, login)
     for address, share in shares(settings.host, settings.port, seconds):
         conn = Connection(
             host=settings.host,
@@ -325,8 +327,10 @@ def _socket(address: str, port: int, seconds: float) -> socket.socket:
 def _verified(bundle: str) -> ssl.SSLContext:
     """TLS that verifies authority and name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(bundle)
-    return context
+    with suppress(OSError):  # ssl.SSLError is one too
+        context.load_verify_locations(bundle)
+        return context
+    raise ConfigurationError("DB_SSL_ROOT_CERT is not a file with certificates in PEM format")
 
 
 def connect_failure(error: Exception) -> Failure:

@@ -17,7 +17,7 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from .addresses import shares
-from .credentials import Login
+from .credentials import Login, check_sendable
 from .errors import OutOfTimeError
 from .failures import Failure
 from .settings import Settings
@@ -180,7 +180,9 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     Raises:
         OSError: the name does not resolve.
         psycopg.OperationalError: with the last address's reason, when none of them let us in.
+        ConfigurationError: a value cannot be sent to a server.
     """
+    check_sendable(settings, login)
     for address, share in shares(settings.host, settings.port, seconds):
         try:
             pgconn = waiting.wait_conn(
@@ -202,7 +204,8 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
 
 def _conninfo(settings: Settings, login: Login, address: str) -> str:
     # Of startup parameters a proxy takes only user, database, application_name and a few more; `options` above all
-    # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine.
+    # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine: what
+    # libpq would otherwise take from PGSSL… and PGGSSENCMODE, and last, for of an option given twice the last counts.
     return make_conninfo(
         host=settings.host,
         hostaddr=address,
@@ -212,9 +215,10 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         password=login.password,
         application_name=settings.function_name or "rds_connection",
         options="",
+        gssencmode="disable",
         sslmode="verify-full",
         sslrootcert=settings.ssl_root_cert,
-        gssencmode="disable",
+        ssl_min_protocol_version="TLSv1.2",
     )
 
 

@@ -87,7 +87,7 @@ def test_mysql_has_a_port_of_its_own() -> None:
     given = {"DB_HOST": "h", "DB_NAME": "n", "DB_USER": "u", "DB_PASSWORD": "p"}
     assert Settings.from_environment({**given, "DB_ENGINE": "mysql"}).port == 3306
     assert Settings.from_environment(given).port == 5432
-    with pytest.raises(ConfigurationError, match=r'^[^;]*DB_ENGINE is "oracle"; it must be one of postgresql, mysql$'):
+    with pytest.raises(ConfigurationError, match=r"^[^;]*DB_ENGINE is not one of postgresql, mysql$"):
         Settings.from_environment({**given, "DB_ENGINE": "oracle"})
 
 
