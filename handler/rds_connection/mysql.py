@@ -20,6 +20,7 @@ from pymysql.protocol import MysqlPacket
 
 from .addresses import shares
 from .credentials import Login, check_sendable
+from .deferred import Block
 from .errors import ConfigurationError, OutOfTimeError, RdsConnectionError
 from .failures import Failure
 from .settings import Settings
@@ -127,9 +128,12 @@ class Connection(_PyMySQL):
         cursor.execute(query, args)
         return cursor
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Block[None]:
         """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return Block(self._transaction())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         depth, name = self._depth, f"rds_connection_{self._depth}"
         if depth == 0:
             self._statement_failed = False

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow, tuple_row
 
 from .addresses import shares
 from .credentials import Login, check_sendable
+from .deferred import Block
 from .errors import OutOfTimeError
 from .failures import Failure
 from .settings import Settings
@@ -118,6 +119,12 @@ class Connection(psycopg.Connection[TupleRow]):
             self.query_seconds += _now() - began
             if self.pgconn.transaction_status == _IDLE:
                 self.transactions_ended += 1
+
+    def transaction(  # type: ignore[override] # as psycopg's, but for `with` alone
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Block[psycopg.Transaction]:
+        """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return Block(super().transaction(savepoint_name, force_rollback))
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""
