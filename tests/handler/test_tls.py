@@ -63,10 +63,9 @@ def settings(engine: str, server: TokenServer, **changed: Any) -> Settings:
     return Settings(**values)
 
 
-@pytest.mark.parametrize("key", ["username", "password"])
-def test_a_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
-    liar: tuple[str, TokenServer], monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
+@pytest.fixture
+def variables(liar: tuple[str, TokenServer], monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment of a function that connects to the liar with a password; no connection is left from before."""
     engine, server = liar
     for name in [name for name in os.environ if name.startswith(("DB_", "AWS_", "PG"))]:
         monkeypatch.delenv(name)
@@ -74,16 +73,56 @@ def test_a_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
         "AWS_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "word",
+        "AWS_LAMBDA_FUNCTION_NAME": "orders-api",
         "DB_ENGINE": engine,
         "DB_HOST": server.address,
         "DB_NAME": "app_db",
         "DB_USER": "app",
-        "DB_AUTH": "secret",
-        "DB_SECRET_ARN": "orders/app",
+        "DB_PASSWORD": "hidden-word",
         "DB_SSL_ROOT_CERT": server.bundle,
     }.items():
         monkeypatch.setenv(name, value)
     rds_connection.close()
+    yield monkeypatch
+    rds_connection.close()
+
+
+def test_a_refused_connection_shows_no_password_in_error_log_or_metrics(
+    liar: tuple[str, TokenServer],
+    variables: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(NoConnectionError) as raised:
+        connection().__enter__()
+    assert raised.value.__context__ is raised.value.__cause__ is None
+    told = everything_shown(raised.value) + caplog.text + "".join(capsys.readouterr())
+    assert '"Outcome":"refused"' in told
+    assert "hidden-word" not in told
+    assert liar[1].shown == []
+
+
+@pytest.mark.parametrize("name", ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_ENGINE", "DB_AUTH", "DB_SECRET_ARN"])
+def test_a_password_in_the_wrong_variable_is_in_no_error_log_or_metrics(
+    variables: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    variables.setenv(name, "postgresql://app:hidden-word@orders.example.com/app_db")
+    with pytest.raises(ConfigurationError, match=name) as raised:
+        connection().__enter__()
+    told = everything_shown(raised.value) + caplog.text + "".join(capsys.readouterr())
+    assert '"Outcome":"configuration"' in told
+    assert "hidden-word" not in told
+
+
+@pytest.mark.parametrize("key", ["username", "password"])
+def test_a_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
+    liar: tuple[str, TokenServer], variables: pytest.MonkeyPatch, key: str
+) -> None:
+    variables.setenv("DB_AUTH", "secret")
+    variables.setenv("DB_SECRET_ARN", "orders/app")
     with mock_aws():
         manager = boto3.client("secretsmanager", region_name="eu-west-1")
         manager.create_secret(Name="orders/app")
@@ -93,8 +132,7 @@ def test_a_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
             with pytest.raises(NoConnectionError, match='is not JSON with "username" and "password"') as raised:
                 connection().__enter__()
             assert "hidden" not in everything_shown(raised.value)
-    rds_connection.close()
-    assert server.shown == []
+    assert liar[1].shown == []
 
 
 @pytest.mark.parametrize("field", ["user", "password", "database", "function_name", "ssl_root_cert", "host"])

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, example, given
 from moto import mock_aws
 
-from lambda_rds_proxy.user.admin_function.database_admin import server as admin
 from lambda_rds_proxy.user.admin_function.database_admin.app import _ensure_secret, driver, handler
 from lambda_rds_proxy.user.admin_function.database_admin.server import (
     AdminError,
@@ -19,9 +18,7 @@ from lambda_rds_proxy.user.admin_function.database_admin.server import (
     DatabaseRefusedError,
     Server,
     is_host,
-    is_sendable,
 )
-from rds_connection import addresses, settings
 from tests.handler.clear_password import TokenServer, listening, listening_postgresql
 from tests.handler.cloud import Context
 from tests.handler.shown import everything_shown
@@ -174,10 +171,3 @@ def test_a_bundle_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     server = Server(host="127.0.0.1", port=9, database="app_db", bundle=str(tmp_path / "ca.pem"))
     with pytest.raises(AdminError, match="DB_SSL_ROOT_CERT"), driver("mysql").session(server, "app", "word", 5):
         pass
-
-
-@given(TEXTS)
-def test_the_handler_and_the_admin_function_refuse_the_same_values(text: str) -> None:
-    assert is_sendable(text) == settings.is_sendable(text)
-    assert is_host(text) == addresses.is_host(text)
-    assert admin._NAME.pattern == addresses._NAME.pattern
