@@ -331,6 +331,7 @@ def _socket(address: str, port: int, seconds: float) -> socket.socket:
 def _verified(bundle: str) -> ssl.SSLContext:
     """TLS that verifies authority and name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     with suppress(OSError):  # ssl.SSLError is one too
         context.load_verify_locations(bundle)
         return context
