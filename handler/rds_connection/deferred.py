@@ -10,8 +10,6 @@ from typing import Generic, NoReturn, TypeVar
 
 _T = TypeVar("_T")
 _BLOCKS = (contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager)
-# Looked for first, for a look at the abstract classes takes longer.
-_FINISHED = frozenset((type(None), bool, int, float, str, bytes, tuple, list, dict, set))
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Coroutine, "a coroutine"),
     (AsyncGenerator, "an async generator"),
@@ -51,9 +49,7 @@ def refuse_unfinished(result: object, function: object) -> None:
     Raises:
         TypeError: with the function's name and the way out.
     """
-    if type(result) in _FINISHED:
-        return
-    kind = next((words for kinds, words in _KINDS if isinstance(result, kinds)), None)
+    kind = _kind(type(result))  # type: ignore[arg-type] # every type is hashable
     if kind is None:
         return
     # Unended, a coroutine warns that nobody waited for it, and a task runs when nobody expects it any more.
@@ -65,6 +61,11 @@ def refuse_unfinished(result: object, function: object) -> None:
         f"{name_of(function)} returned {kind}, which would run after the commit of its @transaction, so it was rolled "
         "back; return the result itself, such as a list"
     )
+
+
+@functools.lru_cache(128)  # a look at abstract classes takes microseconds, and an environment returns few types
+def _kind(result: type) -> str | None:
+    return next((words for kinds, words in _KINDS if issubclass(result, kinds)), None)
 
 
 def name_of(function: object) -> str:
