@@ -269,12 +269,6 @@ def test_every_policy_that_a_module_of_rules_declares_is_in_the_pack() -> None:
     assert sorted(declared) == sorted(policy.name for policy in build()["policies"])
 
 
-@pytest.mark.parametrize("module", sorted({rule.judge.__module__ for rule in RULES}))
-def test_a_rule_can_be_imported_without_pulumis_sdk(module: str) -> None:
-    program = f"import sys; sys.modules |= {{'pulumi': None, 'pulumi_policy': None}}; import {module}"
-    subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(ROOT / "policies")}, check=True, timeout=30)
-
-
 def test_importing_the_pack_prints_nothing_and_starts_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import rds_proxy_guard.pack"],
@@ -285,9 +279,3 @@ def test_importing_the_pack_prints_nothing_and_starts_nothing() -> None:
         timeout=30,
     )
     assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_the_pack_imports_nothing_from_the_repository() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        for room in ("components", "lambda_rds_proxy", "local", "toolchain", "handler", "rds_connection", "ops"):
-            assert f"import {room}" not in path.read_text() and f"from {room}" not in path.read_text()
