@@ -33,12 +33,14 @@ class Surroundings:
         clients_reach_proxy: whether some rule of the proxy's groups admits a group or network at its port.
         proxy_reaches_database: whether the database's groups admit the proxy's.
         secret_readable: whether the proxy's role may read the secret.
+        not_seen: what of this could not be seen, and why.
     """
 
     free_addresses: tuple[tuple[str, int], ...] = ()
     clients_reach_proxy: bool | None = None
     proxy_reaches_database: bool | None = None
     secret_readable: bool | None = None
+    not_seen: tuple[str, ...] = ()
 
 
 def drift(configured: Settings, running: Settings, around: Surroundings | None = None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from lambda_rds_proxy.proxy import connection_pool
 from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
-from ops.doctor.cloudwatch import RESERVED
+from ops.aws.cloudwatch import RESERVED
 from rds_connection import Settings
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line

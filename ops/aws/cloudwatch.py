@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .evidence import Evidence, FunctionEvidence
+from ops.doctor.evidence import Evidence, FunctionEvidence
 
 PERIOD_SECONDS = 60
 # PostgreSQL on RDS: 3 superuser_reserved_connections, 2 for rds_superuser and 4 of rds.rds_reserved_connections.
@@ -40,7 +40,7 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a proxy stands before: its metrics' dimension, its state and AWS's reason code."""
+    """The database behind a proxy: its metrics' dimension, its state and AWS's reason code."""
 
     dimension: str
     identifier: str
