@@ -7,9 +7,8 @@ from collections import UserDict
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from .errors import OpsError
+from .errors import Commands
 
 _MODULES = {
     "capacity": "ops.capacity.command",
@@ -22,37 +21,29 @@ _MODULES = {
     "survey": "ops.survey.command",
     "watch": "ops.watch.command",
 }
-_SETTINGS: dict[str, Any] = {"rich_markup_mode": "markdown", "no_args_is_help": True}
 
 
-class _Commands(UserDict[str, Any]):
+class _Modules(UserDict[str, Any]):
     """Commands by name. A module is loaded when its command is asked for, so none needs what another one needs."""
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the type of Typer's commands is private
-        alone = typer.Typer(**_SETTINGS | {"no_args_is_help": False}, add_completion=False)
+        alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
         alone.command(name)(getattr(importlib.import_module(self.data[name]), name))
         return typer.main.get_command(alone)
 
 
-class _Program(TyperGroup):
-    """All commands; what ends one is told in a line, which is neither boxed nor broken, with its exit status."""
-
+class _Program(Commands):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(**settings)
-        self.commands = _Commands(_MODULES)
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the type of Typer's context is private
-        try:
-            return super().invoke(ctx)
-        except OpsError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
+        self.commands = _Modules(_MODULES)
 
 
 app = typer.Typer(
     cls=_Program,
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="markdown",
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
-    **_SETTINGS,
 )
 app.callback()(lambda: None)  # what makes it a group
 
