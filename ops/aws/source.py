@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from ops.doctor.drift import Settings, Surroundings
+from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence
 from ops.stack_outputs import StackError, stack_outputs, stack_proxies
 
@@ -89,17 +89,15 @@ class CloudWatchSource:
 
     def settings(self) -> Settings:
         """What runs, as RDS describes it."""
-        if self._proxy.get("DefaultAuthScheme") == "IAM_AUTH":
-            auth = "iam-end-to-end"
-        else:
-            auths = self._proxy.get("Auth") or []
-            auth = "iam" if any(each.get("IAMAuth") == "REQUIRED" for each in auths) else "secret"
         return Settings(
             max_connections_percent=self._pool.get("MaxConnectionsPercent"),
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
             idle_client_timeout=self._proxy.get("IdleClientTimeout"),
             require_tls=self._proxy.get("RequireTLS"),
-            auth=auth,
+            auth=auth_of(
+                default_scheme=self._proxy.get("DefaultAuthScheme"),
+                iam_auths=[str(each.get("IAMAuth")) for each in self._proxy.get("Auth") or []],
+            ),
         )
 
     def surroundings(self) -> Surroundings:

@@ -5,7 +5,7 @@ from typing import Any
 from ops.stack_outputs import StackError, stack_configuration
 from toolchain.checkout import checkout_root
 
-from .drift import Settings
+from .drift import Settings, joined
 
 _PROJECT = "lambda-rds-proxy"
 
@@ -38,5 +38,5 @@ def wanted(document: dict[str, Any]) -> Settings:
         borrow_timeout=parsed.pool.connection_borrow_timeout,
         idle_client_timeout=parsed.pool.idle_client_timeout,
         require_tls=True,  # no key: DatabaseProxy always asks for it
-        auth=parsed.auth.value,
+        auth=joined([parsed.auth.value, *(user.auth.value for user in parsed.users)]),
     )

@@ -12,7 +12,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from local.supervisor.postgres import Postgres, PostgresSettings
-from ops.doctor.drift import Settings, Surroundings
+from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
 from ops.doctor.source import LAPTOP_STACK, CannotLookError
 from ops.stack_outputs import StackError, stack_outputs
@@ -77,10 +77,11 @@ class LaptopSource:
             # Who names none of the proxies may have been meant for this one.
             if not each["identifier"].endswith(_ADMIN_FUNCTION) and each.get("databaseHost") not in self._others
         ]
-        self._own_login = self._spec.get("defaultAuthScheme") == "IAM_AUTH"
-        self._gated = self._own_login or any(
-            each.get("iamAuth") == "REQUIRED" for each in self._spec.get("auths") or []
+        self._auth = auth_of(
+            default_scheme=self._spec.get("defaultAuthScheme"),
+            iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
+        self._gated = self._auth not in (None, "secret")
         self._sampler = LaptopSampler(name, self._pooler(), self._postgres(instance))
 
     def _pooler(self) -> PgBouncer:
@@ -192,13 +193,12 @@ class LaptopSource:
         # Several percents round down to one number of connections: if it is the asked one's, that is what runs.
         if not percent or max(1, self._max_connections * percent // 100) != ceiling:
             percent = -(-ceiling * 100 // self._max_connections)
-        auth = "iam-end-to-end" if self._own_login else "iam" if self._gated else "secret"
         return Settings(
             max_connections_percent=percent,
             borrow_timeout=round(float(running["query_wait_timeout"])),
             idle_client_timeout=round(float(running["client_idle_timeout"])),
             require_tls=self._gated or running["client_tls_sslmode"] in ("require", "verify-ca", "verify-full"),
-            auth=auth if self._own_login or self._spec.get("auths") else None,
+            auth=self._auth,
         )
 
     def surroundings(self) -> Surroundings:

@@ -201,6 +201,13 @@ def test_settings_are_those_that_run(cloud: dict[str, str]) -> None:
     )
 
 
+def test_users_who_log_in_in_several_ways_are_all_told(cloud: dict[str, str]) -> None:
+    looked_at = CloudWatchSource(OUTPUTS)
+    auths = [{"IAMAuth": "DISABLED"}, {"IAMAuth": "REQUIRED"}]
+    looked_at._proxy = {**looked_at._proxy, "DefaultAuthScheme": "IAM_AUTH", "Auth": auths}
+    assert looked_at.settings().auth == "iam, iam-end-to-end, secret"
+
+
 def test_addresses_rules_and_the_secret_are_looked_at(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
     role_may("allowed")
     found = CloudWatchSource(OUTPUTS).surroundings()
@@ -247,6 +254,15 @@ def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
     assert found == Surroundings(not_seen=found.not_seen)
     assert len(found.not_seen) == 3
     assert all(each.endswith("not seen: AccessDenied") for each in found.not_seen)
+
+
+def test_without_the_database_the_rest_is_seen(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
+    role_may("allowed")
+    looked_at = CloudWatchSource({**OUTPUTS, "databaseEndpoint": "gone.abc.eu-west-1.rds.amazonaws.com"})
+    found = looked_at.surroundings()
+    assert found.not_seen == ("the database gone not seen: DBInstanceNotFound",)
+    assert found.proxy_reaches_database is None
+    assert len(found.free_addresses) == 2 and found.clients_reach_proxy and found.secret_readable
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ def test_what_is_not_said_is_the_programs_default() -> None:
     )
 
 
+def test_the_auth_is_that_of_all_users_each_way_once() -> None:
+    users = '[{"name": "reporting", "auth": "secret"}, {"name": "batch", "auth": "iam"}]'
+    document = {"lambda-rds-proxy:auth": {"value": "iam"}, "lambda-rds-proxy:users": {"value": users}}
+    assert wanted(document).auth == "iam, secret"
+
+
 def test_a_configuration_that_is_wrong_names_every_problem() -> None:
     with pytest.raises(StackError, match=r"maxConnectionsPercent is .*; borrowTimeout is "):
         wanted(

@@ -272,6 +272,20 @@ def test_a_role_that_may_not_connect(root: Path) -> None:
     assert cause is Cause.LOGIN_REFUSED, why
 
 
+def test_a_proxy_without_any_secret_is_seen_behind_its_gate(root: Path) -> None:
+    pool(root)
+    spec = {"engineFamily": "POSTGRESQL", "requireTls": True, "defaultAuthScheme": "IAM_AUTH"}
+    supervisor = SupervisorClient.ensure(root)
+    supervisor.put("proxy", "orders", {**spec, "roleArn": "arn:aws:iam::000000000000:role/orders-proxy"})
+    try:
+        cause, why = told(root, 0.5)
+        settings = next(sources(root=root)).settings()
+    finally:
+        let_in(root, iam="DISABLED")
+    assert cause is Cause.IDLE, why
+    assert (settings.auth, settings.require_tls) == ("iam-end-to-end", True)
+
+
 def test_failures_without_proof_that_the_proxy_shares_are_not_explained(root: Path) -> None:
     pool(root)
     with Load(root, "compute", 1, 0.0):
