@@ -1,4 +1,4 @@
-"""What `pulumi` says of a stack: its outputs, its proxies, its configuration."""
+"""What `pulumi` says of a stack: its outputs, its proxies, its configuration. A StackError says why it says nothing."""
 
 import json
 import subprocess
@@ -16,31 +16,19 @@ class StackError(OpsError):
 
 
 def stack_outputs(stack: str) -> dict[str, Any]:
-    """The outputs by name, without secrets.
-
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
+    """The outputs by name, without secrets."""
     return _pulumi(stack, "stack", "output", "--json")
 
 
 def stack_proxies(stack: str) -> dict[str, str]:
-    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted.
-
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
+    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
     resources = (_pulumi(stack, "stack", "export").get("deployment") or {}).get("resources") or []
     found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
 
 
 def stack_configuration(stack: str) -> dict[str, Any]:
-    """What is configured, as `pulumi config --json` prints it; secrets have no value.
-
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
+    """What is configured, as `pulumi config --json` prints it; secrets have no value."""
     return _pulumi(stack, "config", "--json")
 
 

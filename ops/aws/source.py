@@ -74,8 +74,8 @@ class CloudWatchSource:
                     for result in page["MetricDataResults"]:
                         series.setdefault(result["Id"], []).extend(result["Values"])
         # The budget is of the stack's own database; of another one RDS does not say the number.
-        budget = (self._outputs.get("connectionBudget") if self._same_database() else None) or {}
-        limit = budget.get("maxConnections")
+        is_own = target.identifier == str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
+        limit = ((self._outputs.get("connectionBudget") if is_own else None) or {}).get("maxConnections")
         return evidence(
             series,
             minutes=self._minutes,
@@ -120,9 +120,6 @@ class CloudWatchSource:
             state=worst.get("State") if self._targets else "UNUSED",
             reason=worst.get("Reason"),
         )
-
-    def _same_database(self) -> bool:
-        return self._database()[1] == str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
 
     def _database(self) -> tuple[str, str]:
         """The dimension and the name of the database: of the stack's outputs, or of another proxy's targets."""

@@ -20,6 +20,7 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
         target: the database behind it.
         proxy_port: where clients come in.
     """
+    seen: dict[str, Any] = {}
     not_seen: list[str] = []
 
     @contextlib.contextmanager
@@ -29,24 +30,21 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
         except AwsErrors as error:
             not_seen.append(f"{what} not seen: {reason(error)}")
 
-    free: tuple[tuple[str, int], ...] = ()
-    clients: bool | None = None
-    reaches: bool | None = None
-    readable: bool | None = None
     database: dict[str, Any] = {}
     ec2 = boto3.client("ec2")
     with looking_at("free addresses"):
         subnets = ec2.describe_subnets(SubnetIds=proxy["VpcSubnetIds"])["Subnets"]
-        free = tuple((each["SubnetId"], each["AvailableIpAddressCount"]) for each in subnets)
+        seen["free_addresses"] = tuple((each["SubnetId"], each["AvailableIpAddressCount"]) for each in subnets)
     with looking_at(f"the database {target.identifier}"):
         database = _database(target)
     own = set(proxy.get("VpcSecurityGroupIds") or [])
     others = {each["VpcSecurityGroupId"] for each in database.get("VpcSecurityGroups") or []}
     with looking_at("security groups"):
         found = ec2.describe_security_groups(GroupIds=sorted(own | others))["SecurityGroups"]
-        clients = admits([each for each in found if each["GroupId"] in own], proxy_port)
+        seen["clients_reach_proxy"] = admits([each for each in found if each["GroupId"] in own], proxy_port)
         if database:
-            reaches = admits([each for each in found if each["GroupId"] in others], _port(database), own)
+            behind = [each for each in found if each["GroupId"] in others]
+            seen["proxy_reaches_database"] = admits(behind, _port(database), own)
     secrets = [each["SecretArn"] for each in proxy.get("Auth") or [] if each.get("SecretArn")]
     if secrets:
         with looking_at("whether the proxy may read its secret"):
@@ -55,21 +53,14 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
                 ActionNames=["secretsmanager:GetSecretValue"],
                 ResourceArns=secrets,
             )
-            readable = all(each["EvalDecision"] == "allowed" for each in answer["EvaluationResults"])
-    return Surroundings(
-        free_addresses=free,
-        clients_reach_proxy=clients,
-        proxy_reaches_database=reaches,
-        secret_readable=readable,
-        not_seen=tuple(not_seen),
-    )
+            seen["secret_readable"] = all(each["EvalDecision"] == "allowed" for each in answer["EvaluationResults"])
+    return Surroundings(**seen, not_seen=tuple(not_seen))
 
 
 def _database(target: Target) -> dict[str, Any]:
     rds = boto3.client("rds")
     if target.dimension == "DBClusterIdentifier":
-        clusters = rds.describe_db_clusters(DBClusterIdentifier=target.identifier)["DBClusters"]
-        return dict(clusters[0])
+        return dict(rds.describe_db_clusters(DBClusterIdentifier=target.identifier)["DBClusters"][0])
     return dict(rds.describe_db_instances(DBInstanceIdentifier=target.identifier)["DBInstances"][0])
 
 

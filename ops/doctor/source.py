@@ -21,9 +21,11 @@ class CannotLookError(OpsError):
 class Source(Protocol):
     """One proxy of a stack at some place, with its database and its functions.
 
+    What a place does not show is None in the answers; what nobody can do without is a CannotLookError.
+
     Attributes:
         name: the proxy's.
-        pause: seconds after a look before which another one shows nothing new.
+        pause: seconds after which another look shows something new.
     """
 
     name: str
@@ -34,21 +36,13 @@ class Source(Protocol):
         """Whether the stack's configuration is that of this proxy: it knows one, whatever others a program adds."""
 
     def look(self) -> Evidence:
-        """What is seen now, or was until now.
-
-        Raises:
-            CannotLookError: something that has to be seen is not shown.
-        """
+        """What is seen from now on, or was until now."""
 
     def settings(self) -> Settings:
-        """What runs.
-
-        Raises:
-            CannotLookError: it is not shown.
-        """
+        """What runs."""
 
     def surroundings(self) -> Surroundings:
-        """What the proxy needs around it, as far as it is shown."""
+        """What the proxy needs around it."""
 
 
 def sources(stack: str | None, *, proxy: str | None = None, seconds: float | None = None) -> Iterator[Source]:

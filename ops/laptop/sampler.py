@@ -19,12 +19,11 @@ SELECT count(*),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND xact_start IS NOT NULL),
        coalesce(max(extract(epoch FROM clock_timestamp() - state_change))
-                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float
+                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float,
+       -- PostgreSQL 16 added the second of these; RDS 15 has one of its own, and the laptop neither.
+       (SELECT sum(setting::int)::int FROM pg_settings
+        WHERE name IN ('superuser_reserved_connections', 'reserved_connections'))
 FROM pg_stat_activity WHERE backend_type = 'client backend'
-"""
-# PostgreSQL 16 added `reserved_connections`; RDS 15 has one of its own, and the laptop neither.
-_RESERVED = """
-SELECT sum(setting::int)::int FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
 """
 
 
@@ -34,7 +33,11 @@ class ProxyDownError(CannotLookError):
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """How many there were at one time; of the database None while it does not let us in."""
+    """How many there were at one time; of the database None while it does not let us in.
+
+    Attributes:
+        reserved: connections that the database keeps for superusers.
+    """
 
     clients: int
     waiting: int
@@ -44,6 +47,7 @@ class Sample:
     active: int | None = None
     in_transaction: int | None = None
     idle_in_transaction_seconds: float | None = None
+    reserved: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,6 @@ class Samples:
 
     Attributes:
         transactions: how many ended.
-        reserved: connections that the database keeps for superusers; 0 while it does not let us in.
         had_clients: whether clients were there at the beginning.
         opened: how many clients were seen that were not there before.
     """
@@ -60,7 +63,6 @@ class Samples:
     seconds: float
     taken: tuple[Sample, ...]
     transactions: int
-    reserved: int
     had_clients: bool
     opened: int
 
@@ -113,7 +115,6 @@ class LaptopSampler:
         transactions, began = self._transactions(), time.monotonic()
         taken: list[Sample] = []
         opened: set[tuple[object, ...]] = set()
-        reserved = 0
         with contextlib.ExitStack() as stack:
             watcher: psycopg.Connection[Any] | None = None
             while time.monotonic() - began < seconds or not taken:
@@ -122,7 +123,6 @@ class LaptopSampler:
                 clients = self.show("CLIENTS")
                 opened |= {_client(row) for row in clients} - known
                 try:
-                    reserved = reserved or _reserved(watcher)
                     taken.append(self._sample(len(clients), watcher))
                 except psycopg.Error:
                     watcher = None
@@ -132,7 +132,6 @@ class LaptopSampler:
             seconds=time.monotonic() - began,
             taken=tuple(taken),
             transactions=self._transactions() - transactions,
-            reserved=reserved,
             had_clients=bool(known),
             opened=len(opened),
         )
@@ -145,7 +144,7 @@ class LaptopSampler:
 
         users = sorted({str(row["user"]) for row in pools})
         row = watcher.execute(_ACTIVITY, {"users": users}).fetchone() if watcher else None
-        sessions, active, in_transaction, idle = row or (None, None, None, None)
+        sessions, active, in_transaction, idle, reserved = row or (None,) * 5
         return Sample(
             clients=clients,
             waiting=total("cl_waiting"),
@@ -155,6 +154,7 @@ class LaptopSampler:
             active=active,
             in_transaction=in_transaction,
             idle_in_transaction_seconds=idle,
+            reserved=reserved,
         )
 
     def _watcher(self, stack: contextlib.ExitStack) -> "psycopg.Connection[Any] | None":
@@ -169,8 +169,3 @@ class LaptopSampler:
 
 def _client(row: dict[str, object]) -> tuple[object, ...]:
     return row["addr"], row["port"], row["connect_time"]
-
-
-def _reserved(watcher: "psycopg.Connection[Any] | None") -> int:
-    row = watcher.execute(_RESERVED).fetchone() if watcher else None
-    return int(row[0]) if row else 0

@@ -66,10 +66,10 @@ class LaptopSource:
         self._others = {each["facts"]["endpoint"] for each in _of_kind(resources, "proxy") if each is not self._proxy}
         groups = [each["spec"] for each in _of_kind(resources, "target-group") if each["identifier"] == name]
         self._asked_percent = groups[0].get("maxConnectionsPercent") if groups else None
-        behind = {each["spec"]["dbInstanceIdentifier"] for each in self._targets(resources)}
+        targets = {each["spec"]["dbInstanceIdentifier"] for each in self._targets(resources)}
         instances = _of_kind(resources, "instance")
         # A proxy without a target is looked at beside the database that it should have.
-        instance = next((each for each in instances if each["identifier"] in behind), instances[0])
+        instance = next((each for each in instances if each["identifier"] in targets), instances[0])
         self._max_connections = int(instance["facts"]["maxConnections"])
         self._functions = [
             each
@@ -82,26 +82,21 @@ class LaptopSource:
             iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
         self._gated = self._auth not in (None, "secret")
-        self._sampler = LaptopSampler(name, self._pooler(), self._postgres(instance))
-
-    def _pooler(self) -> PgBouncer:
-        facts = self._facts
-        settings = PgBouncerSettings(name=facts["endpoint"], address=facts["ip"], port=facts["port"], gated=self._gated)
-        return PgBouncer(self._folder, settings, Authority(self._state / "authority"))
-
-    def _postgres(self, instance: dict[str, Any]) -> Postgres:
-        facts = instance["facts"]
-        settings = PostgresSettings(
-            name=facts["address"],
-            address=facts["ip"],
-            port=facts["port"],
+        authority, own, behind = Authority(state / "authority"), self._facts, instance["facts"]
+        pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
+        postgres = PostgresSettings(
+            name=behind["address"],
+            address=behind["ip"],
+            port=behind["port"],
             database="postgres",
             username="",
             password="",
-            max_connections=facts["maxConnections"],
+            max_connections=self._max_connections,
         )
-        return Postgres(
-            self._state / "instances" / instance["identifier"], settings, Authority(self._state / "authority")
+        self._sampler = LaptopSampler(
+            name,
+            PgBouncer(self._folder, pooler, authority),
+            Postgres(state / "instances" / instance["identifier"], postgres, authority),
         )
 
     @property
@@ -156,7 +151,7 @@ class LaptopSource:
             target_state=state,
             target_reason=reason or None,
             max_connections=self._max_connections,
-            reserved_connections=samples.reserved,
+            reserved_connections=samples.peak(lambda each: each.reserved) or 0,
             database_sessions=samples.peak(lambda each: each.sessions),
             allowed=max(1, self._max_connections * (settings.max_connections_percent or 100) // 100),
             connections=samples.peak(lambda each: each.connections),

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,21 @@ _HEAVY = ("local", "boto3", "psycopg", "pulumi")
 
 
 @pytest.mark.parametrize(
-    "module", ["ops.doctor.command", "ops.doctor.table", "ops.watch.command", "ops.capacity.command"]
+    ("module", "unwanted"),
+    [
+        # What is configured is read when there is something to compare it with.
+        ("ops.doctor.command", (*_HEAVY, "lambda_rds_proxy")),
+        ("ops.watch.command", (*_HEAVY, "lambda_rds_proxy")),
+        ("ops.capacity.command", _HEAVY),
+        ("ops.__main__", (*_HEAVY, "lambda_rds_proxy")),
+    ],
 )
-def test_what_judges_loads_no_place(module: str) -> None:
-    told = f"import sys, {module}; print([each for each in {_HEAVY} if each in sys.modules])"
+def test_what_judges_loads_no_place(module: str, unwanted: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print([each for each in {unwanted} if each in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = ['.', 'components']; {told}"],
+        [sys.executable, "-c", code],
         cwd=_ROOT,
+        env={**os.environ, "PYTHONPATH": f"{_ROOT}:{_ROOT / 'components'}"},
         capture_output=True,
         text=True,
         check=True,

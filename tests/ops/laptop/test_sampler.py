@@ -49,7 +49,7 @@ def sample(**numbers: Any) -> Sample:
 
 
 def samples(*taken: Sample, **numbers: Any) -> Samples:
-    chosen = {"seconds": 2.0, "transactions": 0, "reserved": 3, "had_clients": False, "opened": 0, **numbers}
+    chosen = {"seconds": 2.0, "transactions": 0, "had_clients": False, "opened": 0, **numbers}
     return Samples(taken=taken or (sample(),), **chosen)
 
 
@@ -108,7 +108,6 @@ def test_a_database_that_lets_nobody_in_is_not_seen_and_the_pooler_still_is() ->
     pooler = _Pooler(CLIENTS=[[client(1)]], POOLS=[[pool(sv_active=1)]], STATS=[[]])
     seen = sampler(pooler).take(0)
     assert seen.taken == (sample(clients=1, connections=1, borrowed=1),)
-    assert seen.reserved == 0
 
 
 def test_a_pooler_that_does_not_answer_is_named() -> None:
