@@ -53,7 +53,6 @@ class Cloud:
     def restore(self) -> None:
         """Bring back everything that was there when the last supervisor ended; what fails is kept in `problems`."""
         with self._lock:
-            self._account.write_hosts()
             self._instances.forget_secrets_of_nobody()
             for kind in ("instance", "proxy", "function"):
                 for resource in self._state.all(kind):
@@ -61,7 +60,7 @@ class Cloud:
                         self._make(resource)
                     except (LaptopError, OSError) as error:
                         self.problems.append(f"{kind} {resource.identifier}: {error}")
-            self._admit_roles()
+            self._settle()
             self.rotation.resume()
 
     @property
@@ -102,7 +101,7 @@ class Cloud:
                     self._drop(resource)
                 raise
             self._state.put(resource)
-            self._settle(resource)
+            self._settle()
             return resource.facts
 
     def delete(self, kind: str, identifier: str) -> None:
@@ -118,10 +117,7 @@ class Cloud:
                 for target in self._state.all("target"):
                     if target.spec["proxyName"] == identifier:
                         self._state.remove("target", target.identifier)
-            if kind in ("target", "target-group"):
-                self._proxies.refresh(resource.spec["proxyName"] if kind == "target" else identifier)
-            self._account.write_hosts()
-            self._settle_grants(kind)
+            self._settle()
 
     def stop(self) -> None:
         """End every process; nothing is forgotten."""
@@ -153,35 +149,18 @@ class Cloud:
         if resource.kind == "instance":
             self._instances.drop(resource)
 
-    def _settle(self, resource: Resource) -> None:
-        """What a stored resource means for others."""
+    def _settle(self) -> None:
+        """Bring all that runs to what is stored now; whoever knows it already is told nothing.
+
+        It does not ask what has changed: a change that some server must hear of cannot be left out.
+        """
         self._account.write_hosts()
-        if resource.kind == "target-group":
-            self._proxies.refresh(resource.identifier)
-        if resource.kind == "target":
-            self._proxies.refresh(resource.spec["proxyName"])
-        if resource.kind == "instance":
-            for target in self._state.all("target"):
-                if target.spec["dbInstanceIdentifier"] == resource.identifier:
-                    self._proxies.refresh(target.spec["proxyName"])
-        self._settle_grants(resource.kind)
-
-    def _settle_grants(self, kind: str) -> None:
-        """What a change means for who may log in where."""
-        if kind == "role-policy":
-            self._proxies.refresh_all()
-        if kind in ("role-policy", "function"):
-            self._proxies.refresh_gates()
-        if kind in ("role-policy", "instance", "proxy", "target"):
-            self._admit_roles()
-
-    def _admit_roles(self) -> None:
-        """Tell each database which proxies' roles may log in as whom."""
         self._instances.admit(self._logins.roles())
+        self._proxies.settle()
 
     def _secrets_changed(self) -> None:
         with self._lock:
-            self._proxies.refresh_all()
+            self._settle()
 
     def _status(self, resource: Resource) -> str:
         match resource.kind:

@@ -83,9 +83,8 @@ class Gate:
         with contextlib.ExitStack() as closing:
             closing.callback(lambda: _close(client))
             try:
-                client = yield from self._encrypted(client)
-                startup = yield from _packet(client)
-                by_token = self._is_by_token(startup)
+                client, startup = yield from self._begin(client)
+                by_token = self._is_by_token(startup, encrypted=isinstance(client, ssl.SSLSocket))
                 if by_token:
                     yield from self._check(client, _user(startup))
                 pooler = closing.enter_context(socket.socket(socket.AF_UNIX if by_token else socket.AF_INET))
@@ -100,26 +99,32 @@ class Gate:
             closing.pop_all()
             self._relay.add(client, pooler)
 
-    def _encrypted(self, client: socket.socket) -> Generator[tuple[int, int], None, ssl.SSLSocket]:
+    def _begin(self, client: socket.socket) -> Generator[tuple[int, int], None, tuple[socket.socket, bytes]]:
+        """The client, under TLS if it asks for it, and its startup packet."""
         packet = yield from _packet(client)
         while _code(packet) == _GSS_REQUEST:
             client.sendall(b"N")
             packet = yield from _packet(client)
         if _code(packet) != _SSL_REQUEST:
-            raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
+            return client, packet
         client.sendall(b"S")
         encrypted = self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         yield from _patiently(encrypted, encrypted.do_handshake)
-        return encrypted
+        startup = yield from _packet(encrypted)
+        return encrypted, startup
 
-    def _is_by_token(self, startup: bytes) -> bool:
+    def _is_by_token(self, startup: bytes, *, encrypted: bool) -> bool:
         """Whether this user logs in with a token; else PgBouncer, which is asked next, checks the password."""
         if _code(startup) == _CANCEL_REQUEST:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         user = _user(startup)
         if user in self.settings["token_users"]:
+            if not encrypted:
+                raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
             return True
         if user in self.settings["password_users"]:
+            if self.settings["require_tls"] and not encrypted:
+                raise Refusal("28000", "This RDS Proxy requires TLS connections.")
             return False
         raise Refusal("28000", f"This RDS proxy has no credentials for the role {user}.")
 

@@ -24,6 +24,7 @@ class IamGate:
         self._authority = authority
         self._file = folder / "gate.json"
         self._address = ("", 0)
+        self._told: dict[str, Any] = {}
         self._server = Server(
             f"IAM gate {folder.name}",
             [sys.executable, "-m", "local.supervisor.iam_gate", str(self._file)],
@@ -50,8 +51,8 @@ class IamGate:
 
     def change(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
         """Take other users or grants; clients that are in stay in."""
-        self._write(pooler, door, principals)
-        self._server.signal(signal.SIGHUP)
+        if self._write(pooler, door, principals):
+            self._server.signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End it."""
@@ -62,7 +63,8 @@ class IamGate:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+    def _write(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> bool:
+        """Write down what it is to know: whether that is news."""
         settings = {
             "address": pooler.address,
             "port": pooler.port,
@@ -70,16 +72,21 @@ class IamGate:
             "pooler_folder": str(self._socket),
             "certificate": str(self._folder / "server.pem"),
             "key": str(self._folder / "server.key"),
+            "require_tls": pooler.require_tls,
             "door": door,
             "principals": principals,
             "token_users": sorted(pooler.token_users),
             "password_users": sorted(pooler.users.keys() - pooler.token_users),
         }
+        if settings == self._told:
+            return False
         aside = self._folder / "gate.json.new"
         aside.unlink(missing_ok=True)
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(settings))
         aside.replace(self._file)
+        self._told = settings
+        return True
 
     def _answers(self) -> bool:
         try:

@@ -124,6 +124,8 @@ class PgBouncer:
 
     def change(self, settings: PgBouncerSettings) -> None:
         """Take other settings without losing the endpoint or a client connection; name, address and port must stay."""
+        if settings == self.settings:
+            return
         if settings.target != self.settings.target or settings.init_query != self.settings.init_query:
             self._name_databases()
         self.settings = settings
@@ -155,8 +157,11 @@ class PgBouncer:
     def _apply(self) -> None:
         """Write the configuration, and have it read before we go on."""
         self._write()
-        with contextlib.suppress(psycopg.OperationalError), self._console() as console:
-            console.execute("RELOAD")  # one that is just restarted reads it anyway
+        try:
+            with self._console() as console:
+                console.execute("RELOAD")
+        except psycopg.OperationalError:
+            self.server.signal(signal.SIGHUP)  # too busy to answer; one that is just restarted reads it anyway
 
     def _console(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(

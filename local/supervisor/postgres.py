@@ -152,6 +152,7 @@ class Postgres:
         if status:
             shutil.rmtree(self._data, ignore_errors=True)
             raise LaptopError(f"initdb failed in {self._folder}: {reason(output) or 'no output'}")
+        self._write("pg_ident.conf", "")  # else `admit` has the say, also when the server is started again
 
     def _configure(self) -> None:
         settings = self.settings
@@ -177,7 +178,6 @@ class Postgres:
             "pg_hba.conf",
             f"hostssl all +rds_iam 127.0.0.0/8 {iam}\nhostssl all all 127.0.0.0/8 scram-sha-256\n",
         )
-        self._write("pg_ident.conf", "")
 
     def _write(self, name: str, text: str) -> None:
         path = self._data / name

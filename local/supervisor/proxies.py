@@ -47,19 +47,15 @@ class Proxies:
         facts["port"] = POSTGRES_PORT
         settings = self._settings(resource)
         running = self._poolers.get(name)
-        if running is not None and running.settings.gated != settings.gated:
-            self.drop(name)
-            running = None
         if running is None:
-            pooler = PgBouncer(account.folder / "proxies" / name, settings, account.authority)
-            pooler.start()
-            self._poolers[name] = pooler
-        elif running.settings != settings:
-            running.change(settings)
-        if settings.gated and name not in self._gates:
-            gate = IamGate(account.folder / "gates" / name, account.folder / "proxies" / name, account.authority)
-            gate.start(settings, self._door(resource), self._credentials.principals(self._state))
-            self._gates[name] = gate
+            self._start(resource, settings)
+        elif running.settings.gated != settings.gated:
+            self.drop(name)
+            try:
+                self._start(resource, settings)
+            except (LaptopError, OSError):
+                self._start(resource, running.settings)  # a change that fails must not cost the proxy
+                raise
 
     def make_target_group(self, resource: Resource) -> None:
         """Fill in the facts of a proxy's one target group, whose spec is its connection pool configuration.
@@ -79,41 +75,30 @@ class Proxies:
         """
         proxy, instance = resource.spec["proxyName"], resource.spec["dbInstanceIdentifier"]
         self._require("proxy", proxy)
-        found = self._require("instance", instance)
+        self._require("instance", instance)
         for other in self._state.all("target"):
             if other.spec["proxyName"] == proxy and other.identifier != resource.identifier:
                 raise LaptopError(
                     f"DBProxyTargetAlreadyRegistered: {proxy} has the target {other.spec['dbInstanceIdentifier']}"
                 )
         resource.facts.update(
-            endpoint=found.facts["address"],
-            port=found.facts["port"],
+            **self._address(instance),
             rdsResourceId=instance,
             targetArn=self._account.arn("rds", f"db:{instance}"),
             type="RDS_INSTANCE",
         )
 
-    def refresh(self, name: str) -> None:
-        """Bring a running proxy to what target group, target, secrets and policies say now."""
-        resource, running = self._state.get("proxy", name), self._poolers.get(name)
-        if resource is not None and running is not None:
-            settings = self._settings(resource)
-            if settings != running.settings:
-                running.change(settings)
-                self.refresh_gates()
-
-    def refresh_all(self) -> None:
-        """Bring every running proxy to what is said of it now."""
-        for name in list(self._poolers):
-            self.refresh(name)
-
-    def refresh_gates(self) -> None:
-        """Tell every gate who may log in now."""
+    def settle(self) -> None:
+        """Bring every running pooler and gate to what specifications, secrets and policies say now."""
+        for target in self._state.all("target"):
+            target.facts.update(self._address(target.spec["dbInstanceIdentifier"]))
         principals = self._credentials.principals(self._state)
-        for name, gate in self._gates.items():
-            resource = self._state.get("proxy", name)
-            if resource is not None:
-                gate.change(self._poolers[name].settings, self._door(resource), principals)
+        for resource in self._state.all("proxy"):
+            pooler, gate = self._poolers.get(resource.identifier), self._gates.get(resource.identifier)
+            if pooler is not None:
+                pooler.change(self._settings(resource))
+                if gate is not None:
+                    gate.change(pooler.settings, self._door(resource), principals)
 
     def drop(self, name: str) -> None:
         """End a proxy and remove its files; it may be half made."""
@@ -157,6 +142,18 @@ class Proxies:
         for pooler in self._poolers.values():
             pooler.stop()
 
+    def _start(self, resource: Resource, settings: PgBouncerSettings) -> None:
+        name, folder, authority = resource.identifier, self._account.folder, self._account.authority
+        try:
+            self._poolers[name] = PgBouncer(folder / "proxies" / name, settings, authority)
+            self._poolers[name].start()
+            if settings.gated:
+                self._gates[name] = IamGate(folder / "gates" / name, folder / "proxies" / name, authority)
+                self._gates[name].start(settings, self._door(resource), self._credentials.principals(self._state))
+        except BaseException:
+            self.drop(name)
+            raise
+
     def _settings(self, resource: Resource) -> PgBouncerSettings:
         name, spec, facts = resource.identifier, resource.spec, resource.facts
         group = self._state.get("target-group", name)
@@ -185,6 +182,11 @@ class Proxies:
             facts = instance.facts
             return Target(address=facts["ip"], port=facts["port"], max_connections=facts["maxConnections"])
         return None
+
+    def _address(self, instance: str) -> dict[str, Any]:
+        """The facts of a target that are its instance's; none when that is gone."""
+        found = self._state.get("instance", instance)
+        return {} if found is None else {"endpoint": found.facts["address"], "port": found.facts["port"]}
 
     def _door(self, resource: Resource) -> dict[str, Any]:
         """What an IAM token must be signed for, and the ARN that a grant must name."""
