@@ -1,4 +1,4 @@
-"""The door of an `iam` proxy: ends TLS, checks the client's token, and relays to PgBouncer.
+"""The IAM gate in front of a pooler: ends TLS, checks the client's token, and relays to PgBouncer.
 
 No pooler takes an IAM token of more than a kilobyte as a password. Users with a password of their own on the same proxy
 prove it to PgBouncer itself, through the gate. `python -m local.supervisor.iam_gate FILE` serves one proxy; SIGHUP
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .iam_statements import unsure
-from .iam_tokens import CONNECT, Door, Principal, refusal
+from .iam_tokens import CONNECT, Principal, TokenAudience, refusal
 from .reactor import READ, WRITE, Conversation, Reactor
 from .relay import Relay
 
@@ -57,7 +57,7 @@ class Gate:
     def read(self) -> None:
         """Take the settings from the file."""
         self.settings: dict[str, Any] = json.loads(self._file.read_text())
-        self._door = Door(**self.settings["door"])
+        self._audience = TokenAudience(**self.settings["audience"])
         self._principals = {key: Principal(**each) for key, each in self.settings["principals"].items()}
         for key, principal in self._principals.items():
             for sentence in unsure(principal.statements, action=CONNECT):
@@ -132,7 +132,7 @@ class Gate:
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
         password = yield from _message(client, b"p")
         token = password.rstrip(b"\0").decode(errors="replace")
-        reason = refusal(token, user, self._door, self._principals)
+        reason = refusal(token, user, self._audience, self._principals)
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
 
