@@ -6,7 +6,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 
-from lambda_rds_proxy.engines.instance_classes import max_connections
+from lambda_rds_proxy.engines import ENGINES, Engine
 
 from ..account import Account
 from ..errors import LaptopError
@@ -16,7 +16,8 @@ from ..secrets_manager import SecretsManager
 from ..state import Resource
 from .kind import Kind
 
-POSTGRES_PORT = 5432
+_FACTS = ENGINES[Engine.POSTGRESQL]
+POSTGRES_PORT = _FACTS.port
 _HOSTED_ZONE = "Z29XKXDKYMONMX"  # RDS's own zone in eu-west-1
 _MASTER_SECRET = "rds!db-"  # noqa: S105 - how RDS names the secrets that it manages
 
@@ -54,8 +55,7 @@ class Instances(Kind):
         facts["hostedZoneId"] = _HOSTED_ZONE
         facts["availabilityZone"] = f"{account.region}a"
         facts["maxConnections"] = int(
-            parameters.get("max_connections")
-            or max_connections(engine="postgresql", instance_class=str(spec.get("instanceClass")))
+            parameters.get("max_connections") or _FACTS.instance.max_connections(str(spec.get("instanceClass")))
         )
         self._run(name, self._settings(resource, parameters))
         facts["engineVersionActual"] = self.servers[name].version
