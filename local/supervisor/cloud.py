@@ -22,9 +22,6 @@ from .secret_rotation import SecretRotation
 from .secrets_manager import SecretsManager
 from .state import Resource, State
 
-Spec = dict[str, Any]
-Facts = dict[str, Any]
-
 
 class Cloud:
     """Everything one checkout's supervisor runs. All changes go through `put` and `delete`, one at a time.
@@ -97,7 +94,7 @@ class Cloud:
             shown = {} if found is None else _shown(found)
             return {"spec": shown.get("spec"), "facts": shown.get("facts")}
 
-    def put(self, kind: str, identifier: str, spec: Spec) -> Facts:
+    def put(self, kind: str, identifier: str, spec: dict[str, Any]) -> dict[str, Any]:
         """Make a resource, or bring it to another specification; what exists already is adopted."""
         if kind not in self._kinds:
             raise LaptopError(f'the laptop has no resources of kind "{kind}"')

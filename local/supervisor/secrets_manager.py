@@ -46,7 +46,7 @@ class SecretsManager:
 
     def request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one request of the Secrets Manager API: (status, headers, body)."""
-        if _action(headers).startswith(_READ_ONLY):
+        if headers.get("X-Amz-Target", "").rsplit(".", 1)[-1].startswith(_READ_ONLY):
             with self._told:
                 # Nobody is to be handed a password that the proxies do not take yet.
                 self._told.wait_for(lambda: not self._untold, timeout=_TELLING_SECONDS)
@@ -130,7 +130,3 @@ class SecretsManager:
 
     def _save(self) -> None:
         write_private(self._file, pickle.dumps(dict(self._store)))
-
-
-def _action(headers: Mapping[str, str]) -> str:
-    return headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]

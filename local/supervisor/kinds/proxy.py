@@ -54,15 +54,14 @@ class Proxies(Kind):
             try:
                 self._start(resource, settings)
             except (LaptopError, OSError):
+                self.drop(resource)
                 self._start(resource, running.settings)  # a change that fails must not cost the proxy
                 raise
 
     def drop(self, resource: Resource) -> None:
         """End a proxy and remove its files; it may be half made."""
         name, folder = resource.identifier, self._account.folder
-        for running in (self._gates.pop(name, None), self.poolers.pop(name, None)):
-            if running is not None:
-                running.stop()
+        self._end(name)
         for files in (folder / "gates" / name, folder / "proxies" / name):
             shutil.rmtree(files, ignore_errors=True)
 
@@ -99,8 +98,13 @@ class Proxies(Kind):
                 self._gates[name] = gate
                 gate.start(settings, self._credentials.principals(self._state))
         except BaseException:
-            self.drop(resource)
+            self._end(name)  # its logs stay, for they say why
             raise
+
+    def _end(self, name: str) -> None:
+        for running in (self._gates.pop(name, None), self.poolers.pop(name, None)):
+            if running is not None:
+                running.stop()
 
     def _settings(self, resource: Resource) -> PgBouncerSettings:
         name, spec, facts = resource.identifier, resource.spec, resource.facts
