@@ -123,7 +123,7 @@ class Proxies(Kind):
             connection_borrow_timeout=120 if borrow is None else int(borrow),
             init_query=pool.get("initQuery"),
             target=self._target(name),
-            users={**dict.fromkeys(logins.own, ""), **logins.passwords},
+            users={**dict.fromkeys(sorted(logins.own), ""), **logins.passwords},
             gated=iam or spec.get("defaultAuthScheme") == "IAM_AUTH",
             token_users=logins.token_users,
             role=logins.role if logins.own else None,
