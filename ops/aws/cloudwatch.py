@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambda_rds_proxy.engines import ENGINES
-
-from .evidence import Evidence, FunctionEvidence
+from ops.doctor.evidence import Evidence, FunctionEvidence
 
 PERIOD_SECONDS = 60
 # By the family of a proxy, which may be of an engine that is none of ours.
@@ -41,7 +40,7 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a proxy stands before: its metrics' dimension, its state and AWS's reason code."""
+    """The database behind a proxy: its metrics' dimension, its state and AWS's reason code."""
 
     dimension: str
     identifier: str
