@@ -24,8 +24,9 @@ from toolchain.remains import end_processes
 
 from .cloud import Cloud
 from .errors import LaptopError
+from .file_lock import held
 from .gateway import Gateway
-from .locks import held
+from .private_file import write_private
 from .processes import free_of_others
 from .running_code import birth, code_digest
 
@@ -97,8 +98,8 @@ def _wait(cloud: Cloud, ended: threading.Event) -> None:
 
 def _lift_limits() -> None:
     """Allow as many open files as we may: a pooler holds a file for each of thousands of clients."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def _remove(folder: Path) -> None:
@@ -110,11 +111,7 @@ def _remove(folder: Path) -> None:
 
 def _introduce(folder: Path, url: str, token: str, code: str) -> None:
     card = {"pid": os.getpid(), "born": birth(os.getpid()), "code": code, "url": url, "token": token}
-    aside = folder / "supervisor.json.new"
-    aside.unlink(missing_ok=True)
-    aside.touch(mode=0o600)
-    aside.write_text(json.dumps(card))
-    aside.replace(folder / "supervisor.json")
+    write_private(folder / "supervisor.json", json.dumps(card))
 
 
 if __name__ == "__main__":

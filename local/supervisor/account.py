@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Authority
+from .private_file import write_private
 from .secrets_manager import ACCOUNT
 from .state import State
 
@@ -45,6 +46,4 @@ class Account:
         lines = []
         for kind, name in (("instance", "address"), ("proxy", "endpoint")):
             lines += [f"{each.facts['ip']} {each.facts[name]}\n" for each in self.state.all(kind) if "ip" in each.facts]
-        aside = self.hosts.with_suffix(".new")
-        aside.write_text("127.0.0.1 localhost\n" + "".join(lines))
-        aside.replace(self.hosts)
+        write_private(self.hosts, "127.0.0.1 localhost\n" + "".join(lines))

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from .private_file import write_private
+
 _YEARS = datetime.timedelta(days=3650)
 
 
@@ -34,7 +36,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        _write_private(key_file, _pem(self._key))
+        write_private(key_file, _pem(self._key))
         self.bundle.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, folder: Path, *, name: str, address: str) -> tuple[Path, Path]:
@@ -62,7 +64,7 @@ class Authority:
         )
         certificate_file, key_file = folder / f"{kind}.pem", folder / f"{kind}.key"
         certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        _write_private(key_file, _pem(key))
+        write_private(key_file, _pem(key))
         return certificate_file, key_file
 
 
@@ -85,16 +87,12 @@ def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurve
 
 
 def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
     return x509.KeyUsage(
         digital_signature=not sign_certificates,
         key_cert_sign=sign_certificates,
         crl_sign=sign_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
+        **dict.fromkeys((*others, "encipher_only", "decipher_only"), False),
     )
 
 
@@ -102,9 +100,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)

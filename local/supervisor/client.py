@@ -17,7 +17,7 @@ import psutil
 from toolchain.checkout import checkout_root, laptop_state
 
 from .errors import LaptopError
-from .locks import held
+from .file_lock import held
 from .running_code import birth, code_digest
 
 _START_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""The resources of the laptop cloud: remembered, changed one at a time, and how kinds affect each other."""
+"""The resources of the laptop cloud: remembered, and changed one at a time."""
 
 import threading
 from collections.abc import Callable
@@ -9,16 +9,18 @@ from .account import Account
 from .certificates import Authority
 from .credentials import Credentials
 from .errors import LaptopError
-from .functions import Functions
-from .instances import Instances
-from .proxies import Proxies
+from .kinds.function import Functions
+from .kinds.instance import Instances
+from .kinds.kind import Kind
+from .kinds.parameter_group import ParameterGroups
+from .kinds.proxy import Proxies
+from .kinds.role_policy import RolePolicies
+from .kinds.target import Targets
+from .kinds.target_group import TargetGroups
 from .proxy_logins import ProxyLogins
 from .secret_rotation import SecretRotation
 from .secrets_manager import SecretsManager
 from .state import Resource, State
-
-Spec = dict[str, Any]
-Facts = dict[str, Any]
 
 
 class Cloud:
@@ -32,7 +34,7 @@ class Cloud:
     ) -> None:
         self._lock = threading.RLock()
         self._state = State(folder / "resources.json")
-        self._account = Account(
+        self._account = account = Account(
             folder=folder,
             state=self._state,
             authority=Authority(folder / "authority"),
@@ -42,26 +44,35 @@ class Cloud:
         )
         credentials = Credentials(folder / "credentials.key")
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
-        self._logins = ProxyLogins(self._state, self.secrets.value, region=region)
-        self._instances = Instances(self._account, self.secrets)
-        self._proxies = Proxies(self._account, self._instances, logins=self._logins, credentials=credentials)
-        self.functions = Functions(self._account, credentials, gateway=gateway, libraries=libraries)
+        logins = ProxyLogins(self._state, self.secrets.value, region=region)
+        self._instances = Instances(account, self.secrets, logins)
+        proxies = Proxies(account, logins, credentials)
+        self.functions = Functions(account, credentials, gateway=gateway, libraries=libraries)
+        # In the order in which they can be brought back, and are told of changes.
+        kinds: tuple[Kind, ...] = (
+            ParameterGroups(),
+            RolePolicies(),
+            self._instances,
+            proxies,
+            TargetGroups(account),
+            Targets(account, self._instances, proxies),
+            self.functions,
+        )
+        self._kinds = {kind.name: kind for kind in kinds}
         self.rotation = SecretRotation(self.secrets, self.functions.succeeds, self.functions.exists)
         self.problems: list[str] = []
 
-    # Kinds in the order in which they can be brought back.
     def restore(self) -> None:
         """Bring back everything that was there when the last supervisor ended; what fails is kept in `problems`."""
         with self._lock:
-            self._account.write_hosts()
             self._instances.forget_secrets_of_nobody()
-            for kind in ("instance", "proxy", "function"):
-                for resource in self._state.all(kind):
+            for name, kind in self._kinds.items():
+                for resource in self._state.all(name) if kind.runs else ():
                     try:
-                        self._make(resource)
+                        kind.make(resource)
                     except (LaptopError, OSError) as error:
-                        self.problems.append(f"{kind} {resource.identifier}: {error}")
-            self._admit_roles()
+                        self.problems.append(f"{name} {resource.identifier}: {error}")
+            self._settle()
             self.rotation.resume()
 
     @property
@@ -72,16 +83,9 @@ class Cloud:
     def resources(self) -> list[dict[str, Any]]:
         """Every resource with its status."""
         with self._lock:
-            found = self._state.all()
+            found = [(each, self._kinds[each.kind]) for each in self._state.all()]
         # Asks servers: others go on.
-        return [
-            {
-                **_shown(each),
-                "status": self._status(each),
-                **(self.functions.numbers(each.identifier) if each.kind == "function" else {}),
-            }
-            for each in found
-        ]
+        return [{**_shown(each), "status": kind.status(each), **kind.shown(each)} for each, kind in found]
 
     def describe(self, kind: str, identifier: str) -> dict[str, Any]:
         """What was asked for and the facts of a resource, both None when there is none; nothing secret is in it."""
@@ -90,108 +94,46 @@ class Cloud:
             shown = {} if found is None else _shown(found)
             return {"spec": shown.get("spec"), "facts": shown.get("facts")}
 
-    def put(self, kind: str, identifier: str, spec: Spec) -> Facts:
+    def put(self, kind: str, identifier: str, spec: dict[str, Any]) -> dict[str, Any]:
         """Make a resource, or bring it to another specification; what exists already is adopted."""
+        if kind not in self._kinds:
+            raise LaptopError(f'the laptop has no resources of kind "{kind}"')
         with self._lock:
             known = self._state.get(kind, identifier)
             resource = Resource(kind, identifier, spec, dict(known.facts) if known else {})
             try:
-                self._make(resource)
+                self._kinds[kind].make(resource)
             except BaseException:
                 if known is None:
-                    self._drop(resource)
+                    self._kinds[kind].drop(resource)
                 raise
             self._state.put(resource)
-            self._settle(resource)
+            self._settle()
             return resource.facts
 
     def delete(self, kind: str, identifier: str) -> None:
         """Remove a resource; what is gone already is fine."""
         with self._lock:
             resource = self._state.get(kind, identifier)
-            if resource is None:
-                return
-            self._drop(resource)
-            self._state.remove(kind, identifier)
-            if kind == "proxy":
-                self._state.remove("target-group", identifier)
-                for target in self._state.all("target"):
-                    if target.spec["proxyName"] == identifier:
-                        self._state.remove("target", target.identifier)
-            if kind in ("target", "target-group"):
-                self._proxies.refresh(resource.spec["proxyName"] if kind == "target" else identifier)
-            self._account.write_hosts()
-            self._settle_grants(kind)
+            if resource is not None:
+                self._kinds[kind].drop(resource)
+                self._state.remove(kind, identifier)
+                self._settle()
 
     def stop(self) -> None:
-        """End every process; nothing is forgotten."""
+        """End every process, those first that came last; nothing is forgotten."""
         with self._lock:
-            self.functions.stop()
-            self._proxies.stop()
-            self._instances.stop()
+            for kind in reversed(self._kinds.values()):
+                kind.stop()
 
-    def _make(self, resource: Resource) -> None:
-        makers: dict[str, Callable[[Resource], None]] = {
-            "parameter-group": lambda _: None,  # read by the instances that name it
-            "role-policy": lambda _: None,  # read by the IAM gates
-            "instance": self._instances.make,
-            "proxy": self._proxies.make,
-            "target-group": self._proxies.make_target_group,
-            "target": self._proxies.make_target,
-            "function": self.functions.make,
-        }
-        if resource.kind not in makers:
-            raise LaptopError(f'the laptop has no resources of kind "{resource.kind}"')
-        makers[resource.kind](resource)
-
-    def _drop(self, resource: Resource) -> None:
-        """End what a resource runs and remove its files; it may be half made."""
-        if resource.kind == "function":
-            self.functions.drop(resource.identifier)
-        if resource.kind == "proxy":
-            self._proxies.drop(resource.identifier)
-        if resource.kind == "instance":
-            self._instances.drop(resource)
-
-    def _settle(self, resource: Resource) -> None:
-        """What a stored resource means for others."""
+    def _settle(self) -> None:
         self._account.write_hosts()
-        if resource.kind == "target-group":
-            self._proxies.refresh(resource.identifier)
-        if resource.kind == "target":
-            self._proxies.refresh(resource.spec["proxyName"])
-        if resource.kind == "instance":
-            for target in self._state.all("target"):
-                if target.spec["dbInstanceIdentifier"] == resource.identifier:
-                    self._proxies.refresh(target.spec["proxyName"])
-        self._settle_grants(resource.kind)
-
-    def _settle_grants(self, kind: str) -> None:
-        """What a change means for who may log in where."""
-        if kind == "role-policy":
-            self._proxies.refresh_all()
-        if kind in ("role-policy", "function"):
-            self._proxies.refresh_gates()
-        if kind in ("role-policy", "instance", "proxy", "target"):
-            self._admit_roles()
-
-    def _admit_roles(self) -> None:
-        """Tell each database which proxies' roles may log in as whom."""
-        self._instances.admit(self._logins.roles())
+        for kind in self._kinds.values():
+            kind.settle()
 
     def _secrets_changed(self) -> None:
         with self._lock:
-            self._proxies.refresh_all()
-
-    def _status(self, resource: Resource) -> str:
-        match resource.kind:
-            case "instance":
-                return self._instances.status(resource.identifier)
-            case "proxy":
-                return self._proxies.status(resource.identifier)
-            case "target":
-                return self._proxies.target_status(resource)
-        return "available"
+            self._settle()
 
 
 def _shown(resource: Resource) -> dict[str, Any]:

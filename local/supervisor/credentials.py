@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-import json
 import secrets
 from pathlib import Path
 from typing import Any
 
+from .kinds.role_policy import role_name, role_statements
+from .private_file import write_private
 from .state import State
 
 # The shell of `make env` signs as this one: its user is the machine's own, and may do everything.
@@ -19,8 +20,7 @@ class Credentials:
 
     def __init__(self, file: Path) -> None:
         if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_hex(32))
+            write_private(file, secrets.token_hex(32))
         self._key = bytes.fromhex(file.read_text())
 
     def access_key(self, function: str) -> str:
@@ -40,26 +40,3 @@ class Credentials:
                 "statements": role_statements(state, role_name(function.spec.get("role"))),
             }
         return found
-
-
-def role_name(arn: object) -> str:
-    """The name of a role from its ARN, whatever its path."""
-    return str(arn).rsplit("/", 1)[-1]
-
-
-def role_statements(state: State, role: str) -> list[dict[str, Any]]:
-    """The statements of all policies of a role."""
-    return [
-        statement
-        for policy in state.all("role-policy")
-        if policy.spec["role"] == role
-        for statement in _statements(policy.spec.get("policy"))
-    ]
-
-
-def _statements(policy: object) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(str(policy)).get("Statement", [])
-    except (ValueError, AttributeError):
-        return []
-    return found if isinstance(found, list) else [found]

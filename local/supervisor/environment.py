@@ -25,14 +25,14 @@ from toolchain.checkout import LAPTOP_MARK
 from .function_log import EnvironmentLog
 from .processes import kill_group, plain_environment, start
 from .runtime_api import Invocation, RuntimeApi
+from .secrets_manager import ACCOUNT
 
 # Without a reserved concurrency AWS would start up to 1000; a laptop stops here and says so.
-MOST_ENVIRONMENTS = 50
+ENVIRONMENT_LIMIT = 50
 # What Lambda gives a function to load its module.
 INIT_SECONDS = 10.0
 # From an answer to the request for the next invocation: the client does nothing in between.
 _POLL_SECONDS = 2.0
-_ACCOUNT = "000000000000"
 # An end that the runtime did not report: the process is gone.
 _SANDBOX = "Sandbox"
 
@@ -54,7 +54,7 @@ class FunctionSpec:
     @property
     def limit(self) -> int:
         """How many environments may run at once."""
-        return MOST_ENVIRONMENTS if self.reserved_concurrency is None else self.reserved_concurrency
+        return ENVIRONMENT_LIMIT if self.reserved_concurrency is None else self.reserved_concurrency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +66,15 @@ class Answer:
     log: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
 class Runtime:
     """How environments are started: the interpreter, AWS's runtime client, and what the laptop adds for them."""
 
-    def __init__(self, *, libraries: Path, address: str, gateway: str, region: str, extra: Mapping[str, str]) -> None:
-        self.address = address
-        self._libraries = libraries
-        self._gateway = gateway
-        self.region = region
-        self._extra = extra
+    libraries: Path
+    address: str
+    gateway: str
+    region: str
+    extra: Mapping[str, str]
 
     def command(self, handler: str) -> list[str]:
         """The process of one environment: no site-packages, so that only package and runtime can be imported."""
@@ -87,7 +87,7 @@ class Runtime:
         return {
             **kept,
             "HOME": "/nonexistent",
-            "PYTHONPATH": str(self._libraries),
+            "PYTHONPATH": str(self.libraries),
             "PYTHONUNBUFFERED": "1",
             "TZ": ":UTC",
             "LAMBDA_TASK_ROOT": str(spec.code),
@@ -104,11 +104,11 @@ class Runtime:
             # Each function's own, as a role's are: the IAM gate looks up what its role may do.
             "AWS_ACCESS_KEY_ID": spec.access_key,
             "AWS_SECRET_ACCESS_KEY": spec.secret_key,
-            "AWS_ENDPOINT_URL": self._gateway,
+            "AWS_ENDPOINT_URL": self.gateway,
             "AWS_EC2_METADATA_DISABLED": "true",
             "_HANDLER": spec.handler,
             **spec.environment,
-            **self._extra,
+            **self.extra,
         }
 
 
@@ -128,7 +128,7 @@ class Environment:
         self._init_seconds: float | None = None
         self._peak_megabytes: int | None = None
         self._region = runtime.region
-        self._api = RuntimeApi(runtime.address, self)
+        self._api = RuntimeApi(runtime.address, self._next_invocation, self._answered)
         self._process = start(
             runtime.command(spec.handler),
             environment=runtime.environment(spec, self._api.endpoint),
@@ -158,7 +158,7 @@ class Environment:
             request_id=str(uuid.uuid4()),
             payload=payload,
             deadline=int(time.time() * 1000) + self.spec.timeout * 1000,
-            arn=f"arn:aws:lambda:{self._region}:{_ACCOUNT}:function:{self.spec.name}",
+            arn=f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{self.spec.name}",
         )
         self._current = request
         self._waiting.clear()
@@ -166,7 +166,7 @@ class Environment:
         begun = time.monotonic()
         with self._freezing:
             self._next.put(request)
-            self.thaw()
+            self._signal(signal.SIGCONT)
         body, error = self._wait_for_answer(request)
         seconds = time.monotonic() - begun
         if error != _SANDBOX:
@@ -175,14 +175,14 @@ class Environment:
         self._log.add(self._report(request, seconds, cold=cold))
         return Answer(payload=body, error="Unhandled" if error else None, log=self._log.tail())
 
-    def next_invocation(self, gone: Callable[[], bool]) -> Invocation | None:
+    def _next_invocation(self, gone: Callable[[], bool]) -> Invocation | None:
         """What the Runtime API answers to `next`: blocks, frozen, until there is something to do."""
         self.idle_since = time.monotonic()
         if self._init_seconds is None:
             self._init_seconds = time.monotonic() - self._started
         with self._freezing:
             if self._next.empty():
-                self.freeze()
+                self._signal(signal.SIGSTOP)  # as Lambda does between invocations
         self._waiting.set()
         while self.alive and not gone():
             try:
@@ -191,23 +191,10 @@ class Environment:
                 continue
         return None
 
-    def answer(self, request_id: str | None, body: bytes, error: str | None) -> bool:
-        """Take an answer from the Runtime API, or an init error; False when nobody waits for it any more."""
-        if request_id is None:
-            self._answers.put((body, "Init"))
-            return True
-        if self._current is None or self._current.request_id != request_id:
-            return False
-        self._answers.put((body, error))
-        return True
-
-    def freeze(self) -> None:
-        """Stop the process, as Lambda does between invocations."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
+    def _answered(self, request_id: str | None, body: bytes, error: str | None) -> None:
+        """Take an answer from the Runtime API, or an init error, unless nobody waits for it any more."""
+        if request_id is None or (self._current is not None and self._current.request_id == request_id):
+            self._answers.put((body, error))
 
     def end(self) -> None:
         """Kill it: Lambda gives functions without extensions no time either."""

@@ -1,18 +1,18 @@
 """The laptop's AWS endpoint: Lambda's Invoke API, Secrets Manager, and the supervisor's control API."""
 
+# ruff: noqa: N802 - the library's names
 import base64
 import json
 import re
 import secrets
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import ThreadingHTTPServer
 from urllib.parse import unquote
 
 from .cloud import Cloud
-from .environment import Answer
+from .environment_pool import ThrottledError
 from .errors import LaptopError
-from .function import ThrottledError
+from .http_handler import Handler
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -34,11 +34,7 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Headers and body in one segment: two would wait for a delayed ACK, 40 ms each.
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(Handler):
     server: Gateway
 
     def do_GET(self) -> None:
@@ -54,16 +50,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._aws_error(404, "ResourceNotFoundException", f"the laptop does not answer GET {self.path}")
 
     def do_POST(self) -> None:
-        body = self._body()
+        body = self.body()
         invoke = _INVOKE.fullmatch(self.path.split("?")[0])
         if invoke:
             self._invoke(unquote(invoke["name"]), body)
         elif self.path.startswith(CONTROL):
             self._control("POST", body)
         elif self.headers.get("X-Amz-Target") == "secretsmanager.RotateSecret":
-            self._send(*self.server.cloud.rotation.request(body))
+            self.send(*self.server.cloud.rotation.request(body))
         elif self.headers.get("X-Amz-Target", "").startswith("secretsmanager."):
-            self._send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
+            self.send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
             self._end_when_empty()
         else:
             self._aws_error(
@@ -71,13 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def do_PUT(self) -> None:
-        self._control("PUT", self._body())
+        self._control("PUT", self.body())
 
     def do_DELETE(self) -> None:
         self._control("DELETE")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the library's names
-        """Silent: request lines would hide what matters in the log."""
 
     def _configuration(self, name: str) -> None:
         found = self.server.cloud.functions.configuration(name)
@@ -92,28 +85,25 @@ class _Handler(BaseHTTPRequestHandler):
             self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
             return
         if kind == "DryRun":
-            self._send(204, {}, b"")
+            self.send(204, {}, b"")
             return
         if kind == "Event":
             threading.Thread(
                 target=self.server.cloud.functions.invoke_later, args=(name, body or b"{}"), daemon=True
             ).start()
-            self._send(202, {}, b"")
+            self.send(202, {}, b"")
             return
         try:
             answer = self.server.cloud.functions.invoke(name, body or b"{}")
         except ThrottledError as error:
             self._aws_error(429, "TooManyRequestsException", f"Rate Exceeded: {error}", user=True)
             return
-        self._send(200, self._invoke_headers(answer), answer.payload)
-
-    def _invoke_headers(self, answer: Answer) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
         if answer.error:
             headers["X-Amz-Function-Error"] = answer.error
         if self.headers.get("X-Amz-Log-Type") == "Tail":
             headers["X-Amz-Log-Result"] = base64.b64encode(answer.log).decode()
-        return headers
+        self.send(200, headers, answer.payload)
 
     def _control(self, method: str, body: bytes = b"") -> None:
         if not secrets.compare_digest(
@@ -155,21 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.server.ended.set()
 
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
     def _aws_error(self, status: int, kind: str, message: str, *, user: bool = False) -> None:
         body = json.dumps({"Type": "User" if user else "Service", "Message": message, "message": message}).encode()
-        self._send(status, {"Content-Type": "application/json", "x-amzn-ErrorType": kind}, body)
+        self.send(status, {"Content-Type": "application/json", "x-amzn-ErrorType": kind}, body)
 
     def _json(self, status: int, value: object) -> None:
-        self._send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
-
-    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+        self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())

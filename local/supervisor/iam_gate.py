@@ -1,4 +1,4 @@
-"""The door of an `iam` proxy: ends TLS, checks the client's token, and relays to PgBouncer.
+"""The IAM gate in front of a pooler: ends TLS, checks the client's token, and relays to PgBouncer.
 
 No pooler takes an IAM token of more than a kilobyte as a password. Users with a password of their own on the same proxy
 prove it to PgBouncer itself, through the gate. `python -m local.supervisor.iam_gate FILE` serves one proxy; SIGHUP
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .iam_statements import unsure
-from .iam_tokens import CONNECT, Door, Principal, refusal
+from .iam_tokens import CONNECT, Principal, TokenAudience, refusal
 from .reactor import READ, WRITE, Conversation, Reactor
 from .relay import Relay
 
@@ -57,7 +57,7 @@ class Gate:
     def read(self) -> None:
         """Take the settings from the file."""
         self.settings: dict[str, Any] = json.loads(self._file.read_text())
-        self._door = Door(**self.settings["door"])
+        self._audience = TokenAudience(**self.settings["audience"])
         self._principals = {key: Principal(**each) for key, each in self.settings["principals"].items()}
         for key, principal in self._principals.items():
             for sentence in unsure(principal.statements, action=CONNECT):
@@ -83,9 +83,8 @@ class Gate:
         with contextlib.ExitStack() as closing:
             closing.callback(lambda: _close(client))
             try:
-                client = yield from self._encrypted(client)
-                startup = yield from _packet(client)
-                by_token = self._is_by_token(startup)
+                client, startup = yield from self._begin(client)
+                by_token = self._is_by_token(startup, encrypted=isinstance(client, ssl.SSLSocket))
                 if by_token:
                     yield from self._check(client, _user(startup))
                 pooler = closing.enter_context(socket.socket(socket.AF_UNIX if by_token else socket.AF_INET))
@@ -100,26 +99,32 @@ class Gate:
             closing.pop_all()
             self._relay.add(client, pooler)
 
-    def _encrypted(self, client: socket.socket) -> Generator[tuple[int, int], None, ssl.SSLSocket]:
+    def _begin(self, client: socket.socket) -> Generator[tuple[int, int], None, tuple[socket.socket, bytes]]:
+        """The client, under TLS if it asks for it, and its startup packet."""
         packet = yield from _packet(client)
         while _code(packet) == _GSS_REQUEST:
             client.sendall(b"N")
             packet = yield from _packet(client)
         if _code(packet) != _SSL_REQUEST:
-            raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
+            return client, packet
         client.sendall(b"S")
         encrypted = self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         yield from _patiently(encrypted, encrypted.do_handshake)
-        return encrypted
+        startup = yield from _packet(encrypted)
+        return encrypted, startup
 
-    def _is_by_token(self, startup: bytes) -> bool:
+    def _is_by_token(self, startup: bytes, *, encrypted: bool) -> bool:
         """Whether this user logs in with a token; else PgBouncer, which is asked next, checks the password."""
         if _code(startup) == _CANCEL_REQUEST:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         user = _user(startup)
         if user in self.settings["token_users"]:
+            if not encrypted:
+                raise Refusal("28000", "IAM authentication is allowed only with SSL connections.")
             return True
         if user in self.settings["password_users"]:
+            if self.settings["require_tls"] and not encrypted:
+                raise Refusal("28000", "This RDS Proxy requires TLS connections.")
             return False
         raise Refusal("28000", f"This RDS proxy has no credentials for the role {user}.")
 
@@ -127,7 +132,7 @@ class Gate:
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
         password = yield from _message(client, b"p")
         token = password.rstrip(b"\0").decode(errors="replace")
-        reason = refusal(token, user, self._door, self._principals)
+        reason = refusal(token, user, self._audience, self._principals)
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
 

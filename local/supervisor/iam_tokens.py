@@ -31,7 +31,7 @@ class Principal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class TokenAudience:
     """What a token must be for: the proxy's host name, port and region, and how its users are called in policies."""
 
     host: str
@@ -42,7 +42,11 @@ class Door:
 
 
 def refusal(
-    token: str, user: str, door: Door, principals: Mapping[str, Principal], now: datetime | None = None
+    token: str,
+    user: str,
+    audience: TokenAudience,
+    principals: Mapping[str, Principal],
+    now: datetime | None = None,
 ) -> str | None:
     """Why a token does not let `user` in, or None when it does. The text holds nothing of the token."""
     address, separator, query = token.partition("/?")
@@ -50,14 +54,14 @@ def refusal(
     given = dict(fields)
     if not separator or len(given) != len(fields) or given.get("Action") != "connect":
         return "this is no IAM token"
-    if address.lower() != f"{door.host}:{door.port}".lower():
-        return f"the token is for another host than {door.host}:{door.port}"
+    if address.lower() != f"{audience.host}:{audience.port}".lower():
+        return f"the token is for another host than {audience.host}:{audience.port}"
     if given.get("DBUser") != user:
         return f"the token is for another user than {user}"
     access_key, _, scope = given.get("X-Amz-Credential", "").partition("/")
     time = given.get("X-Amz-Date", "")
-    if scope != f"{time[:8]}/{door.region}/rds-db/aws4_request" or given.get("X-Amz-Algorithm") != _ALGORITHM:
-        return f"the token is not signed for rds-db in {door.region}"
+    if scope != f"{time[:8]}/{audience.region}/rds-db/aws4_request" or given.get("X-Amz-Algorithm") != _ALGORITHM:
+        return f"the token is not signed for rds-db in {audience.region}"
     principal = principals.get(access_key)
     if principal is None:
         return "the token is signed by nobody known here"
@@ -69,13 +73,13 @@ def refusal(
         seconds = int(given.get("X-Amz-Expires", "0"))
     except ValueError:
         return "the token has no valid time"
-    moment = now or datetime.now(UTC)
-    if signed > moment + _CLOCKS_APART:
+    now = now or datetime.now(UTC)
+    if signed > now + _CLOCKS_APART:
         return "the token is from the future"
-    if (moment - signed).total_seconds() > min(seconds, _LIFETIME_SECONDS):
+    if (now - signed).total_seconds() > min(seconds, _LIFETIME_SECONDS):
         return "the token is expired"
-    if not is_allowed(principal.statements, action=CONNECT, resource=door.arn_prefix + user):
-        return f"the signer has no rds-db:connect on {door.arn_prefix}{user}"
+    if not is_allowed(principal.statements, action=CONNECT, resource=audience.arn_prefix + user):
+        return f"the signer has no rds-db:connect on {audience.arn_prefix}{user}"
     return None
 
 

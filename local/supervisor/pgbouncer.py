@@ -17,6 +17,7 @@ import psycopg
 
 from .certificates import Authority
 from .errors import LaptopError
+from .private_file import write_private
 from .processes import Server, free_of_others, give_to_servers
 
 PRIVATE_PORT = 6432
@@ -60,13 +61,13 @@ class PgBouncerSettings:
     target: Target | None = None
     users: dict[str, str] = field(default_factory=dict, repr=False)
     gated: bool = False
-    """Whether an IAM gate stands before it: it ends TLS and checks tokens, and PgBouncer has a private port."""
+    """Whether an IAM gate stands in front of it: it ends TLS and checks tokens, and PgBouncer has a private port."""
     token_users: frozenset[str] = frozenset()
     """Those of its users whom the gate lets in with a token, and with nothing else."""
     role: str | None = None
     """The role it logs in to the database as, with a certificate of that name; none with secrets alone."""
-    most_clients: int = 10_000
-    """Client connections at most: more than any storm here. RDS's own limit is not published."""
+    client_limit: int = 10_000
+    """How many client connections it takes: more than any storm here. RDS's own limit is not published."""
 
     @property
     def own_port(self) -> int:
@@ -110,8 +111,7 @@ class PgBouncer:
         give_to_servers(self._folder)
         free_of_others(self.settings.address, self.settings.own_port)
         if not self._admin_password_file.exists():
-            self._admin_password_file.touch(mode=0o600)
-            self._admin_password_file.write_text(secrets.token_urlsafe(24))
+            write_private(self._admin_password_file, secrets.token_urlsafe(24))
         private = self._folder / PRIVATE_FOLDER
         private.mkdir(mode=0o700, exist_ok=True)
         give_to_servers(private)
@@ -124,6 +124,8 @@ class PgBouncer:
 
     def change(self, settings: PgBouncerSettings) -> None:
         """Take other settings without losing the endpoint or a client connection; name, address and port must stay."""
+        if settings == self.settings:
+            return
         if settings.target != self.settings.target or settings.init_query != self.settings.init_query:
             self._name_databases()
         self.settings = settings
@@ -132,11 +134,6 @@ class PgBouncer:
     def stop(self) -> None:
         """End it."""
         self.server.stop()
-
-    def delete(self) -> None:
-        """End it and remove its files."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def show(self, what: str) -> list[dict[str, object]]:
         """Rows of PgBouncer's admin console, such as `show("POOLS")`."""
@@ -155,8 +152,11 @@ class PgBouncer:
     def _apply(self) -> None:
         """Write the configuration, and have it read before we go on."""
         self._write()
-        with contextlib.suppress(psycopg.OperationalError), self._console() as console:
-            console.execute("RELOAD")  # one that is just restarted reads it anyway
+        try:
+            with self._console() as console:
+                console.execute("RELOAD")
+        except psycopg.OperationalError:
+            self.server.signal(signal.SIGHUP)  # too busy to answer; one that is just restarted reads it anyway
 
     def _console(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(
@@ -175,20 +175,29 @@ class PgBouncer:
     def _write(self) -> None:
         settings = self.settings
         users = {**settings.users, ADMIN_USER: self._admin_password_file.read_text()}
-        self._private("userlist.txt", "".join(f"{_quoted(name)} {_quoted(word)}\n" for name, word in users.items()))
-        self._private("hba.conf", self._logins())
+        files = {
+            "userlist.txt": "".join(f"{_quoted(name)} {_quoted(word)}\n" for name, word in users.items()),
+            "hba.conf": self._logins(),
+            "pgbouncer.ini": self._text(),
+        }
         if settings.role is not None:
             give_to_servers(*self._authority.issue_client(self._folder, name=settings.role))
-        self._private("pgbouncer.ini", self._text())
+        for name, text in files.items():
+            write_private(self._folder / name, text, of_servers=True)
 
     def _text(self) -> str:
-        settings, target = self.settings, self.settings.target
+        settings, target, folder = self.settings, self.settings.target, self._folder
         # Without a target: a port where nobody listens. PgBouncer would keep a `*` that is merely left out.
         where = f"host={target.address} port={target.port}" if target else f"host={settings.address} port=1"
         if settings.init_query:
             one_line = re.sub(r"[\r\n]+", " ", settings.init_query).replace("'", "''")
             where += f" connect_query='{one_line}'"
         databases = "".join(f"{name} = {where}\n" for name in [*self._databases, "*"])
+        client_tls = {
+            "client_tls_sslmode": "require" if settings.require_tls else "allow",
+            "client_tls_cert_file": folder / "server.pem",
+            "client_tls_key_file": folder / "server.key",
+        }
         values = {
             "listen_addr": settings.address,
             "listen_port": settings.own_port,
@@ -197,8 +206,8 @@ class PgBouncer:
             "unix_socket_mode": "0700",
             "listen_backlog": _BACKLOG,
             "auth_type": "hba",
-            "auth_hba_file": self._folder / "hba.conf",
-            "auth_file": self._folder / "userlist.txt",
+            "auth_hba_file": folder / "hba.conf",
+            "auth_file": folder / "userlist.txt",
             "admin_users": ADMIN_USER,
             "pool_mode": "transaction",
             "max_db_connections": settings.ceiling,
@@ -208,11 +217,12 @@ class PgBouncer:
             "client_idle_timeout": settings.idle_client_timeout,
             # 0 means "at once" to RDS and "for ever" to PgBouncer: the shortest time it can tell from that.
             "query_wait_timeout": settings.connection_borrow_timeout or _AT_ONCE_SECONDS,
-            "max_client_conn": settings.most_clients,
-            **({} if settings.gated else self._client_tls()),
+            "max_client_conn": settings.client_limit,
+            **({} if settings.gated else client_tls),
             "server_tls_sslmode": "verify-full",
-            "server_tls_ca_file": self._folder / "ca.pem",
-            **(self._server_certificate() if settings.role is not None else {}),
+            "server_tls_ca_file": folder / "ca.pem",
+            "server_tls_cert_file": folder / "client.pem" if settings.role else "",
+            "server_tls_key_file": folder / "client.key" if settings.role else "",
             "server_login_retry": 1,
             "tcp_keepalive": 1,
             "log_connections": 0,
@@ -229,27 +239,6 @@ class PgBouncer:
         ]
         lines += ["host all all 127.0.0.0/8 scram-sha-256"]
         return "".join(f"{line}\n" for line in lines)
-
-    def _server_certificate(self) -> dict[str, object]:
-        return {
-            "server_tls_cert_file": self._folder / "client.pem",
-            "server_tls_key_file": self._folder / "client.key",
-        }
-
-    def _client_tls(self) -> dict[str, object]:
-        return {
-            "client_tls_sslmode": "require" if self.settings.require_tls else "allow",
-            "client_tls_cert_file": self._folder / "server.pem",
-            "client_tls_key_file": self._folder / "server.key",
-        }
-
-    def _private(self, name: str, text: str) -> None:
-        aside = self._folder / f"{name}.new"
-        aside.unlink(missing_ok=True)
-        aside.touch(mode=0o600)
-        aside.write_text(text)
-        give_to_servers(aside)
-        aside.replace(self._folder / name)
 
     def _answers(self) -> bool:
         try:

@@ -1,6 +1,5 @@
 """One PostgreSQL server that stands in for an RDS instance: TLS only, RDS's roles, a master without superuser."""
 
-import os
 import secrets
 import shutil
 import signal
@@ -16,7 +15,8 @@ from toolchain.servers import OLDEST_POSTGRESQL, postgresql_folder
 
 from .certificates import Authority
 from .errors import LaptopError
-from .processes import Server, free_of_others, give_to_servers, run, server_account
+from .private_file import write_private
+from .processes import Server, free_of_others, give_to_servers, run
 
 _SUPERUSER = "rdsadmin"
 # Roles that every RDS for PostgreSQL has: User Guide, "Understanding the rds_superuser role".
@@ -113,11 +113,6 @@ class Postgres:
         """End it; its data stays."""
         self.server.stop()
 
-    def delete(self) -> None:
-        """End it and remove its data."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """A connection as the superuser, for the supervisor and for tests."""
         return psycopg.connect(
@@ -141,10 +136,7 @@ class Postgres:
     def _make_cluster(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # of an initdb that was killed
         password = secrets.token_urlsafe(24)
-        self._password_file.unlink(missing_ok=True)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(password)
-        give_to_servers(self._password_file)
+        write_private(self._password_file, password, of_servers=True)
         command = [str(binaries() / "initdb"), "--pgdata", str(self._data), "--username", _SUPERUSER]
         command += ["--pwfile", str(self._password_file), "--auth", "scram-sha-256", "--encoding", "UTF8"]
         command += ["--locale", "C.UTF-8", "--no-sync"]
@@ -152,6 +144,7 @@ class Postgres:
         if status:
             shutil.rmtree(self._data, ignore_errors=True)
             raise LaptopError(f"initdb failed in {self._folder}: {reason(output) or 'no output'}")
+        self._write("pg_ident.conf", "")  # else `admit` has the say, also when the server is started again
 
     def _configure(self) -> None:
         settings = self.settings
@@ -177,14 +170,11 @@ class Postgres:
             "pg_hba.conf",
             f"hostssl all +rds_iam 127.0.0.0/8 {iam}\nhostssl all all 127.0.0.0/8 scram-sha-256\n",
         )
-        self._write("pg_ident.conf", "")
 
     def _write(self, name: str, text: str) -> None:
         path = self._data / name
         path.write_text(text)
-        account = server_account()
-        if account is not None:
-            os.chown(path, account.pw_uid, account.pw_gid)
+        give_to_servers(path)
 
     def _answers(self) -> bool:
         try:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,32 +121,24 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
+@dataclass(eq=False)
 class Server:
     """A server process that is restarted whenever it dies, until it is stopped."""
 
-    def __init__(
-        self,
-        name: str,
-        command: list[str],
-        *,
-        folder: Path,
-        log: Path,
-        ready: Callable[[], bool],
-        stop_signal: int,
-        environment: Mapping[str, str] | None = None,
-        as_server: bool = True,
-    ) -> None:
-        self.name = name
-        self._environment = {**plain_environment(), **(environment or {})}
-        self._as_server = as_server
-        self._command = command
-        self._folder = folder
-        self._log = log
-        self._ready = ready
-        self._stop_signal = stop_signal
+    name: str
+    command: list[str]
+    _: KW_ONLY
+    folder: Path
+    log: Path
+    ready: Callable[[], bool]
+    stop_signal: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside those of `plain_environment`."""
+    as_server: bool = True
+
+    def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
-        self._restarts = 0
         self._log_start = 0
         self._lock = threading.RLock()
         self._watcher: threading.Thread | None = None
@@ -161,11 +154,6 @@ class Server:
         """RDS's word: available while it runs, else restarting."""
         return "available" if self.pid else "restarting"
 
-    @property
-    def restarts(self) -> int:
-        """How often it died and was started again."""
-        return self._restarts
-
     def start(self, *, seconds: float = 20.0) -> None:
         """Start it and wait until it answers.
 
@@ -175,7 +163,7 @@ class Server:
         self._stopping.clear()
         self._launch()
         deadline = time.monotonic() + seconds
-        while not self._ready():
+        while not self.ready():
             if self.pid is None or time.monotonic() > deadline:
                 what = "ended" if self.pid is None else f"did not answer within {seconds:.0f} s"
                 self.stop()
@@ -192,12 +180,12 @@ class Server:
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(self._stop_signal)
+            process.send_signal(self.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
         kill_group(process.pid)
         process.wait()
-        end_processes(self._folder)
+        end_processes(self.folder)
         if self._watcher is not None:
             self._watcher.join()  # it would take a server that is started at once for the one that died
 
@@ -210,7 +198,7 @@ class Server:
     def log_tail(self) -> str:
         """Why it ended, from what it has said since it was last started, as one line."""
         try:
-            with self._log.open(errors="replace") as log:
+            with self.log.open(errors="replace") as log:
                 log.seek(self._log_start)
                 return reason(log.read()) or "its log is empty"
         except OSError:
@@ -218,15 +206,15 @@ class Server:
 
     def _launch(self) -> None:
         with self._lock:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("ab") as log:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = start(
-                    self._command,
-                    environment=self._environment,
-                    folder=self._folder,
+                    self.command,
+                    environment={**plain_environment(), **self.environment},
+                    folder=self.folder,
                     output=log,
-                    as_server=self._as_server,
+                    as_server=self.as_server,
                 )
 
     def _watch(self) -> None:
@@ -237,7 +225,7 @@ class Server:
             started = time.monotonic()
             process.wait()
             kill_group(process.pid)  # what it left behind would hold its port or data
-            end_processes(self._folder)
+            end_processes(self.folder)
             if self._stopping.is_set():
                 return
             # One that keeps dying is tried ever more slowly; one that ran well is tried at once.
@@ -249,7 +237,6 @@ class Server:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                self._restarts += 1
                 self._launch()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .credentials import role_name, role_statements
 from .iam_tokens import connectable
+from .kinds.role_policy import role_name, role_statements
 from .secrets_manager import ACCOUNT
 from .state import Resource, State
 

@@ -4,14 +4,16 @@ AWS's client takes `host:port` and nothing more (it reports init errors through 
 what tells environments apart.
 """
 
+# ruff: noqa: N802 - the library's names
 import re
 import select
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from http.server import ThreadingHTTPServer
+
+from .http_handler import Handler
 
 _PREFIX = "/2018-06-01/runtime/"
 _ANSWER = re.compile(re.escape(_PREFIX) + r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
@@ -27,14 +29,10 @@ class Invocation:
     arn: str
 
 
-class Worker(Protocol):
-    """What the API needs of an environment."""
-
-    def next_invocation(self, gone: Callable[[], bool]) -> Invocation | None:
-        """Block until there is something to do; None when there never will be."""
-
-    def answer(self, request_id: str | None, body: bytes, error: str | None) -> bool:
-        """Take an answer, or (without request id) an init error; whether somebody waits for it."""
+Next = Callable[[Callable[[], bool]], Invocation | None]
+"""Blocks until there is something to do; None when there never will be, such as when the client is gone."""
+Answered = Callable[[str | None, bytes, str | None], None]
+"""Takes an answer to a request by its id, or (without id) an init error: body and kind of error."""
 
 
 class RuntimeApi(ThreadingHTTPServer):
@@ -42,8 +40,9 @@ class RuntimeApi(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: str, worker: Worker) -> None:
-        self.worker = worker
+    def __init__(self, address: str, next_invocation: Next, answered: Answered) -> None:
+        self.next_invocation = next_invocation
+        self.answered = answered
         super().__init__((address, 0), _Handler)
         self.endpoint = f"{address}:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
@@ -54,18 +53,14 @@ class RuntimeApi(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Headers and body in one segment: two would wait for a delayed ACK, 40 ms each.
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(Handler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
         if self.path != f"{_PREFIX}invocation/next":
-            self._send(404, {}, b"")
+            self.send(404, {}, b"")
             return
-        invocation = self.server.worker.next_invocation(self._client_is_gone)
+        invocation = self.server.next_invocation(self._client_is_gone)
         if invocation is None:
             self.close_connection = True
             return
@@ -76,19 +71,16 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Invoked-Function-Arn": invocation.arn,
             "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0",
         }
-        self._send(200, headers, invocation.payload)
+        self.send(200, headers, invocation.payload)
 
     def do_POST(self) -> None:
-        body = self._body()
+        body = self.body()
         answer = _ANSWER.fullmatch(self.path)
         if self.path == f"{_PREFIX}init/error":
-            self.server.worker.answer(None, body, "Init")
+            self.server.answered(None, body, "Init")
         elif answer:
-            self.server.worker.answer(answer["id"], body, "Function" if answer["kind"] == "error" else None)
-        self._send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the library's names
-        """Silent: a function's log is its own."""
+            self.server.answered(answer["id"], body, "Function" if answer["kind"] == "error" else None)
+        self.send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')
 
     def _client_is_gone(self) -> bool:
         waiting = select.poll()  # select() knows no file number above 1023
@@ -100,21 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return True
 
-    def _body(self) -> bytes:
+    def body(self) -> bytes:
+        """What the client sent, in one piece or chunked."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return super().body()
         chunks = []
         while size := int(self.rfile.readline().split(b";")[0], 16):
             chunks.append(self.rfile.read(size))
             self.rfile.readline()
         self.rfile.readline()
         return b"".join(chunks)
-
-    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()

@@ -10,8 +10,9 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
+
+from .secrets_manager import SecretsManager
 
 # AWS tries "multiple times" and does not say how often, nor when.
 _PAUSES_SECONDS = (1.0, 3.0)
@@ -20,16 +21,6 @@ _DAY_SECONDS = 86_400
 
 Response = tuple[int, dict[str, str], bytes]
 """Status, headers, body."""
-
-
-class Secrets(Protocol):
-    """Where the secrets are kept."""
-
-    def editing(self, secret_id: str) -> AbstractContextManager[Any]:
-        """The record of a secret by name or ARN, None if there is none; what is changed in it is kept."""
-
-    def arns(self, *, prefix: str) -> list[str]:
-        """The ARNs of all secrets."""
 
 
 class RefusedError(Exception):
@@ -46,7 +37,9 @@ class SecretRotation:
     `run` raises KeyError when there is no such function.
     """
 
-    def __init__(self, secrets: Secrets, run: Callable[[str, bytes], bool], exists: Callable[[str], bool]) -> None:
+    def __init__(
+        self, secrets: SecretsManager, run: Callable[[str, bytes], bool], exists: Callable[[str], bool]
+    ) -> None:
         self._secrets = secrets
         self._run = run
         self._exists = exists

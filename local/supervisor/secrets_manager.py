@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LaptopError
+from .private_file import write_private
 
 ACCOUNT = "000000000000"
 # moto reads it when it is first imported.
@@ -33,7 +34,8 @@ class SecretsManager:
         self._lock = threading.RLock()
         self._told = threading.Condition(self._lock)
         self._untold = 0
-        self._store: Any = secretsmanager_backends[ACCOUNT][region].secrets
+        self._backend = secretsmanager_backends[ACCOUNT][region]
+        self._store: Any = self._backend.secrets
         self._client = werkzeug.test.Client(create_backend_app("secretsmanager"), use_cookies=False)
         if file.exists():
             try:
@@ -44,17 +46,21 @@ class SecretsManager:
 
     def request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one request of the Secrets Manager API: (status, headers, body)."""
-        if _action(headers).startswith(_READ_ONLY):
+        if headers.get("X-Amz-Target", "").rsplit(".", 1)[-1].startswith(_READ_ONLY):
             with self._told:
                 # Nobody is to be handed a password that the proxies do not take yet.
                 self._told.wait_for(lambda: not self._untold, timeout=_TELLING_SECONDS)
                 return self._answer(headers, body)
-        return self._change(headers, body)
-
-    def _change(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        with self._lock:
+        with self._changing():
             answer = self._answer(headers, body)
             self._follow_current(str(json.loads(body).get("SecretId")))
+        return answer
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep what the block changes, and tell of it."""
+        with self._lock:
+            yield
             self._save()
             self._untold += 1
         # Without our lock: whoever is told reads the values, under a lock of his own.
@@ -64,7 +70,6 @@ class SecretsManager:
             with self._told:
                 self._untold -= 1
                 self._told.notify_all()
-        return answer
 
     def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         response = self._client.post("/", headers=list(headers.items()), data=body)
@@ -109,46 +114,19 @@ class SecretsManager:
 
     def create(self, name: str, value: str, *, description: str) -> str:
         """Make a secret on behalf of a service, as RDS does for its master users: its ARN."""
-        body = json.dumps(
-            {
-                "Name": name,
-                "SecretString": value,
-                "Description": description,
-                "ClientRequestToken": os.urandom(16).hex(),
-            }
-        )
-        status, _, answer = self._change(_signed("CreateSecret"), body.encode())
-        if status != 200:
-            raise LaptopError(f"the secret {name} could not be made: {answer.decode(errors='replace')}")
-        arn: str = json.loads(answer)["ARN"]
-        return arn
+        with self._changing():
+            version = os.urandom(16).hex()
+            made = self._backend.create_secret(name, value, None, description, [], None, version, [], False)
+        return str(json.loads(made)["ARN"])
 
     def delete(self, secret_id: str) -> None:
         """Remove a secret at once."""
-        body = json.dumps({"SecretId": secret_id, "ForceDeleteWithoutRecovery": True})
-        self._change(_signed("DeleteSecret"), body.encode())
+        with self._changing():
+            self._backend.delete_secret(secret_id, None, force_delete_without_recovery=True)
 
     def __len__(self) -> int:
         with self._lock:
             return sum(1 for secret in self._store.values() if not secret.is_deleted())
 
     def _save(self) -> None:
-        aside = self._file.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        aside.touch(mode=0o600)
-        aside.write_bytes(pickle.dumps(dict(self._store)))
-        aside.replace(self._file)
-
-
-def _action(headers: Mapping[str, str]) -> str:
-    return headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]
-
-
-def _signed(action: str) -> dict[str, str]:
-    scope = "laptop/20260101/eu-west-1/secretsmanager/aws4_request"
-    return {
-        "X-Amz-Target": f"secretsmanager.{action}",
-        "Content-Type": "application/x-amz-json-1.1",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-        "Host": "secretsmanager.eu-west-1.amazonaws.com",
-    }
+        write_private(self._file, pickle.dumps(dict(self._store)))

@@ -1,12 +1,12 @@
 """What the supervisor must remember: resources and addresses, in one file, replaced as a whole."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import LaptopError
+from .private_file import write_private
 
 FIRST_ADDRESS = 10
 LAST_ADDRESS = 250
@@ -42,6 +42,17 @@ class State:
         """A resource, or None."""
         return self._resources.get((kind, identifier))
 
+    def require(self, kind: str, identifier: str, *, called: str) -> Resource:
+        """A resource that another one names, `called` so by AWS.
+
+        Raises:
+            LaptopError: there is none.
+        """
+        found = self.get(kind, identifier)
+        if found is None:
+            raise LaptopError(f"{called} {identifier} not found")
+        return found
+
     def all(self, kind: str | None = None) -> list[Resource]:
         """All resources (of a kind), in the order in which they were first made."""
         return [each for each in self._resources.values() if kind in (None, each.kind)]
@@ -73,11 +84,5 @@ class State:
         return self._addresses[key]
 
     def _save(self) -> None:
-        aside = self._file.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump(
-                {"addresses": self._addresses, "resources": [vars(each) for each in self._resources.values()]}, stream
-            )
-        aside.replace(self._file)
+        resources = [vars(each) for each in self._resources.values()]
+        write_private(self._file, json.dumps({"addresses": self._addresses, "resources": resources}))

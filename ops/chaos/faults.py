@@ -110,12 +110,12 @@ def _database_connections_held(stand: Stand, load: Load) -> Iterator[Met]:
 
 @contextmanager
 def _client_connections_taken(stand: Stand, load: Load) -> Iterator[Met]:
-    usual, began = stand.pooler.settings.most_clients, time.monotonic()
-    stand.change_pooler(most_clients=1)
+    usual, began = stand.pooler.settings.client_limit, time.monotonic()
+    stand.change_pooler(client_limit=1)
     try:
         yield lambda: load.since(began)
     finally:
-        stand.change_pooler(most_clients=usual)
+        stand.change_pooler(client_limit=usual)
 
 
 @contextmanager

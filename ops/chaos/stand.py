@@ -23,7 +23,8 @@ from psycopg import sql
 
 from local.supervisor.certificates import Authority
 from local.supervisor.errors import LaptopError
-from local.supervisor.iam_proxy import IamGate
+from local.supervisor.iam_gate_process import IamGateProcess
+from local.supervisor.iam_tokens import TokenAudience
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
 
@@ -139,15 +140,14 @@ class Secret:
 
 @dataclass(frozen=True)
 class Gate:
-    """The IAM gate before the pooler, and who may pass."""
+    """The IAM gate in front of the pooler, and who may pass."""
 
-    gate: IamGate
-    door: dict[str, Any]
+    gate: IamGateProcess
     principals: dict[str, Any] = field(repr=False)
 
     def refresh(self, settings: PgBouncerSettings) -> None:
         """Take the pooler's users and passwords."""
-        self.gate.change(settings, self.door, self.principals)
+        self.gate.change(settings, self.principals)
 
 
 @contextmanager
@@ -261,14 +261,13 @@ def _gate(
     variables |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     prefix = f"arn:aws:rds-db:{_REGION}:000000000000:dbuser:prx-chaos/"
     # A token is for the host that the client connects to: the wire.
-    door = {"host": address, "port": _PORT, "region": _REGION, "arn_prefix": prefix}
+    audience = TokenAudience(host=address, port=_PORT, region=_REGION, arn_prefix=prefix)
     statement = {"Effect": "Allow", "Action": "rds-db:connect", "Resource": prefix + USER}
     gate = Gate(
-        IamGate(folder / "gate", folder / "pooler", authority),
-        door,
+        IamGateProcess(folder / "gate", folder / "pooler", authority, audience),
         {access_key: {"secret": secret_key, "statements": [statement]}},
     )
-    gate.gate.start(settings, gate.door, gate.principals)
+    gate.gate.start(settings, gate.principals)
     return gate
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from local.supervisor.locks import held
+from local.supervisor.file_lock import held
 from toolchain.checkout import cache_root, checkout_cache, laptop_state
 from toolchain.remains import remove_remains
 from toolchain.shell import laptop_environment, prepare

@@ -323,6 +323,14 @@ def test_a_replaced_proxy_has_its_pool_and_target_again_and_functions_reach_it(u
     assert up.invoke()["body"]["ok"] is True
 
 
+def test_a_user_with_a_secret_comes_to_a_running_stack_and_goes_again(up: Checkout) -> None:
+    # Alone: with a function of its own comes a policy, of which the gate would hear in any case.
+    for users in ([{"name": "reporting", "auth": "secret"}], []):
+        done = configured(up, auth="iam", users=users)
+        assert done.returncode == 0, done.stdout
+        assert up.invoke()["body"]["ok"] is True
+
+
 def test_two_functions_share_the_proxy_as_users_with_their_own_ways_to_log_in(up: Checkout) -> None:
     # It connects anew for each invocation, so that every rotation meets logins.
     shutil.copytree(up.root / "handler", up.root / "connecting")

@@ -278,7 +278,7 @@ def test_a_borrow_timeout_is_told_as_the_proxy_says_it(cloud: Cloud) -> None:
 
 
 def test_no_client_connection_left_is_waited_for_once(cloud: Cloud) -> None:
-    with cloud.pooling(most_clients=1), cloud.connect() as only:
+    with cloud.pooling(client_limit=1), cloud.connect() as only:
         leaving = threading.Timer(0.1, only.close)
         leaving.start()
         with connection() as conn:
@@ -288,7 +288,7 @@ def test_no_client_connection_left_is_waited_for_once(cloud: Cloud) -> None:
 
 def test_no_client_connection_left_is_told(cloud: Cloud) -> None:
     with (
-        cloud.pooling(most_clients=1),
+        cloud.pooling(client_limit=1),
         cloud.connect(),
         pytest.raises(NoConnectionError, match="no more connections allowed"),
         connection(),

@@ -1,4 +1,4 @@
-"""An `iam` proxy of the laptop: tokens are checked at its door, passwords refused."""
+"""An `iam` proxy of the laptop: tokens are checked by its gate, passwords refused."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def proxy(root: Path) -> dict[str, Any]:
-    """A proxy that demands IAM before a database with the user `app`."""
+    """A proxy that demands IAM in front of a database with the user `app`."""
     return put_orders(root, iam="REQUIRED")
 
 

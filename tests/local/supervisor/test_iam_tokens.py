@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.supervisor.iam_tokens import Door, Principal, connectable, refusal
+from local.supervisor.iam_tokens import Principal, TokenAudience, connectable, refusal
 from rds_connection.iam_token import AwsCredentials, auth_token
 
 HOST = "orders.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com"
 ARN = "arn:aws:rds-db:eu-west-1:000000000000:dbuser:prx-0123456789abcdef0/"
-DOOR = Door(host=HOST, port=5432, region="eu-west-1", arn_prefix=ARN)
+AUDIENCE = TokenAudience(host=HOST, port=5432, region="eu-west-1", arn_prefix=ARN)
 CONNECT = {"Effect": "Allow", "Action": ["rds-db:connect"], "Resource": f"{ARN}app"}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def token(**changes: Any) -> str:
 
 def refused(text: str, *, user: str = "app", statements: Any = (CONNECT,), later: int = 0) -> str | None:
     principals = {"AKID": Principal(secret="not-a-real-one", statements=statements)}
-    return refusal(text, user, DOOR, principals, NOW + timedelta(seconds=later))
+    return refusal(text, user, AUDIENCE, principals, NOW + timedelta(seconds=later))
 
 
 def test_a_token_of_a_role_with_the_grant_is_let_in() -> None:
@@ -44,7 +44,7 @@ def test_a_token_of_botocore_is_let_in() -> None:
     )
     made = client.generate_db_auth_token(DBHostname=HOST, Port=5432, DBUsername="app")
     principals = {"AKID": Principal(secret="not-a-real-one", statements=[CONNECT])}
-    assert refusal(made, "app", DOOR, principals) is None
+    assert refusal(made, "app", AUDIENCE, principals) is None
 
 
 @pytest.mark.parametrize(

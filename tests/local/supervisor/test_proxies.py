@@ -28,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def made(root: Path) -> dict[str, Any]:
-    """A proxy that checks passwords, before a database with the user `app`."""
+    """A proxy that checks passwords, in front of a database with the user `app`."""
     return put_orders(root, iam="DISABLED")
 
 

@@ -40,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def proxy(root: Path) -> dict[str, Any]:
-    """A proxy that checks passwords, before a database with the user `app`, whose secret it reads."""
+    """A proxy that checks passwords, in front of a database with the user `app`, whose secret it reads."""
     return put_orders(root, iam="DISABLED")
 
 

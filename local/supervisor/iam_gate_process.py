@@ -1,28 +1,35 @@
 """The process of an IAM gate: started, told of changes, ended."""
 
 import json
-import shutil
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .certificates import Authority
+from .iam_tokens import TokenAudience
 from .pgbouncer import PRIVATE_FOLDER, PgBouncerSettings
+from .private_file import write_private
 from .processes import Server, free_of_others
 
 _ROOT = Path(__file__).resolve().parents[2]
 
+Principals = Mapping[str, dict[str, Any]]
+"""Access key → secret key and policy statements of who signs with it."""
 
-class IamGate:
-    """The gate before one pooler, in `folder`; the pooler's files are in `pooler_folder`."""
 
-    def __init__(self, folder: Path, pooler_folder: Path, authority: Authority) -> None:
+class IamGateProcess:
+    """The gate in front of one pooler, in `folder`; the pooler's files are in `pooler_folder`."""
+
+    def __init__(self, folder: Path, pooler_folder: Path, authority: Authority, audience: TokenAudience) -> None:
         self._folder = folder
         self._socket = pooler_folder / PRIVATE_FOLDER
         self._authority = authority
+        self._audience = audience
         self._file = folder / "gate.json"
+        self._told: dict[str, Any] = {}
         self._address = ("", 0)
         self._server = Server(
             f"IAM gate {folder.name}",
@@ -35,7 +42,7 @@ class IamGate:
             as_server=False,
         )
 
-    def start(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+    def start(self, pooler: PgBouncerSettings, principals: Principals) -> None:
         """Start it at the proxy's own address.
 
         Raises:
@@ -45,24 +52,20 @@ class IamGate:
         self._address = (pooler.address, pooler.port)
         free_of_others(*self._address)
         self._authority.issue(self._folder, name=pooler.name, address=pooler.address)
-        self._write(pooler, door, principals)
+        self._write(pooler, principals)
         self._server.start()
 
-    def change(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+    def change(self, pooler: PgBouncerSettings, principals: Principals) -> None:
         """Take other users or grants; clients that are in stay in."""
-        self._write(pooler, door, principals)
-        self._server.signal(signal.SIGHUP)
+        if self._write(pooler, principals):
+            self._server.signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End it."""
         self._server.stop()
 
-    def delete(self) -> None:
-        """End it and remove its files."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _write(self, pooler: PgBouncerSettings, door: dict[str, Any], principals: dict[str, Any]) -> None:
+    def _write(self, pooler: PgBouncerSettings, principals: Principals) -> bool:
+        """Write down what it is to know: whether that is news."""
         settings = {
             "address": pooler.address,
             "port": pooler.port,
@@ -70,16 +73,17 @@ class IamGate:
             "pooler_folder": str(self._socket),
             "certificate": str(self._folder / "server.pem"),
             "key": str(self._folder / "server.key"),
-            "door": door,
+            "require_tls": pooler.require_tls,
+            "audience": vars(self._audience),
             "principals": principals,
             "token_users": sorted(pooler.token_users),
             "password_users": sorted(pooler.users.keys() - pooler.token_users),
         }
-        aside = self._folder / "gate.json.new"
-        aside.unlink(missing_ok=True)
-        aside.touch(mode=0o600)
-        aside.write_text(json.dumps(settings))
-        aside.replace(self._file)
+        if settings == self._told:
+            return False
+        write_private(self._file, json.dumps(settings))
+        self._told = settings
+        return True
 
     def _answers(self) -> bool:
         try:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from lambda_rds_proxy.engines import ENGINES, Engine
 
-from .account import Account
-from .errors import LaptopError
-from .postgres import Postgres, PostgresSettings
-from .secrets_manager import SecretsManager
-from .state import Resource
+from ..account import Account
+from ..errors import LaptopError
+from ..postgres import Postgres, PostgresSettings
+from ..proxy_logins import ProxyLogins
+from ..secrets_manager import SecretsManager
+from ..state import Resource
+from .kind import Kind
 
 _FACTS = ENGINES[Engine.POSTGRESQL]
 POSTGRES_PORT = _FACTS.port
@@ -20,13 +22,17 @@ _HOSTED_ZONE = "Z29XKXDKYMONMX"  # RDS's own zone in eu-west-1
 _MASTER_SECRET = "rds!db-"  # noqa: S105 - how RDS names the secrets that it manages
 
 
-class Instances:
-    """The servers of all instances, by identifier."""
+class Instances(Kind):
+    """The `servers` of all instances, by identifier; there is none where it could not be started."""
 
-    def __init__(self, account: Account, secrets_manager: SecretsManager) -> None:
+    name = "instance"
+    runs = True
+
+    def __init__(self, account: Account, secrets_manager: SecretsManager, logins: ProxyLogins) -> None:
         self._account = account
         self._secrets = secrets_manager
-        self._servers: dict[str, Postgres] = {}
+        self._logins = logins
+        self.servers: dict[str, Postgres] = {}
 
     def make(self, resource: Resource) -> None:
         """Start an instance, or again with other settings; fills in its facts.
@@ -52,31 +58,28 @@ class Instances:
             parameters.get("max_connections") or _FACTS.instance.max_connections(str(spec.get("instanceClass")))
         )
         self._run(name, self._settings(resource, parameters))
-        facts["engineVersionActual"] = self._servers[name].version
+        facts["engineVersionActual"] = self.servers[name].version
 
     def drop(self, resource: Resource) -> None:
         """End an instance and remove its files and its master user's secret; it may be half made."""
         name = resource.identifier
-        running = self._servers.pop(name, None)
+        running = self.servers.pop(name, None)
         if running is not None:
-            running.delete()
+            running.stop()
         shutil.rmtree(self._account.folder / "instances" / name, ignore_errors=True)
         if resource.facts.get("masterSecretArn"):
             self._secrets.delete(resource.facts["masterSecretArn"])
 
-    def get(self, name: str) -> Postgres | None:
-        """The server of an instance, or None when none could be started."""
-        return self._servers.get(name)
-
-    def status(self, name: str) -> str:
-        """RDS's word for an instance: failed when its server could not be started, else that of the server."""
-        running = self.get(name)
-        return "failed" if running is None else running.server.status
-
-    def admit(self, roles: Mapping[str, Mapping[str, frozenset[str]]]) -> None:
-        """Tell each database which proxies' roles may log in as whom: instance → role → users."""
-        for name, database in self._servers.items():
+    def settle(self) -> None:
+        """Let each database know which proxies' roles may log in as whom."""
+        roles = self._logins.roles()
+        for name, database in self.servers.items():
             database.admit(roles.get(name, {}))
+
+    def status(self, resource: Resource) -> str:
+        """RDS's word for an instance: failed when its server could not be started, else that of the server."""
+        running = self.servers.get(resource.identifier)
+        return "failed" if running is None else running.server.status
 
     def forget_secrets_of_nobody(self) -> None:
         """A supervisor that was killed while it made an instance leaves the secret of a master user that never was."""
@@ -87,11 +90,11 @@ class Instances:
 
     def stop(self) -> None:
         """End every server; nothing is forgotten."""
-        for instance in self._servers.values():
+        for instance in self.servers.values():
             instance.stop()
 
     def _run(self, name: str, settings: PostgresSettings) -> None:
-        running = self._servers.get(name)
+        running = self.servers.get(name)
         if running is not None and running.settings == settings:
             return
         instance = Postgres(self._account.folder / "instances" / name, settings, self._account.authority)
@@ -103,7 +106,7 @@ class Instances:
             if running is not None:
                 running.start()  # with its old settings: a change that fails must not cost the database
             raise
-        self._servers[name] = instance
+        self.servers[name] = instance
 
     def _settings(self, resource: Resource, parameters: Mapping[str, str]) -> PostgresSettings:
         spec, facts = resource.spec, resource.facts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.supervisor.locks import held
+from local.supervisor.file_lock import held
 
 
 def test_a_folder_that_others_remove_again_and_again_is_made_again(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_second_holder_is_told_no(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_an_error_and_no_endless_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.supervisor.locks._REMOVED_SECONDS", 0.1)
+    monkeypatch.setattr("local.supervisor.file_lock._REMOVED_SECONDS", 0.1)
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing" / "folder")
     with pytest.raises(OSError), held(tmp_path / "nowhere" / "lock", seconds=0.1):
         pass

@@ -1,15 +1,10 @@
-"""One Lambda function: its package, and environments on demand up to the reserved concurrency or a stated limit."""
+"""The execution environments of one Lambda function: on demand, up to the reserved concurrency or a stated limit."""
 
-import base64
-import hashlib
-import shutil
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 from .environment import Answer, Environment, FunctionSpec, Runtime
-from .errors import LaptopError
 
 _IDLE_SECONDS = 600.0
 
@@ -18,8 +13,8 @@ class ThrottledError(RuntimeError):
     """All environments are busy and no more may be started."""
 
 
-class Function:
-    """One function and its environments."""
+class EnvironmentPool:
+    """One function's environments."""
 
     def __init__(self, spec: FunctionSpec, folder: Path, runtime: Runtime) -> None:
         self.spec = spec
@@ -41,11 +36,6 @@ class Function:
             return environment.invoke(payload)
         finally:
             self._give_back(environment)
-
-    def environments(self) -> list[Environment]:
-        """All environments, idle ones last."""
-        with self._lock:
-            return [*self._busy, *self._idle]
 
     @property
     def throttled(self) -> int:
@@ -96,22 +86,3 @@ class Function:
                 self._idle.append(environment)
                 return
         environment.end()
-
-
-def unpack(source: Path, folder: Path) -> tuple[Path, str, int]:
-    """Unpack a zip once per content under `folder`: (where, base64 SHA-256 as Lambda gives it, bytes of the zip)."""
-    if source.is_dir():
-        raise LaptopError(f"the code of a function is {source}, a folder; the laptop takes a zip, as Lambda does")
-    if not source.is_file():
-        raise LaptopError(f"the package {source} does not exist; run `pulumi up` again, which builds it")
-    content = source.read_bytes()
-    digest = hashlib.sha256(content)
-    target = folder / digest.hexdigest()[:16]
-    if not target.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f"{target.name}.part"
-        shutil.rmtree(aside, ignore_errors=True)
-        with zipfile.ZipFile(source) as archive:
-            archive.extractall(aside)
-        aside.rename(target)
-    return target, base64.b64encode(digest.digest()).decode(), len(content)

@@ -1,28 +1,35 @@
 """The Lambda functions: packages kept and unpacked, configurations, and invocations by name or ARN."""
 
+import base64
+import hashlib
 import platform
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .account import Account
-from .credentials import Credentials
-from .environment import Answer, FunctionSpec, Runtime
-from .errors import LaptopError
-from .function import Function, ThrottledError, unpack
-from .state import Resource
+from ..account import Account
+from ..credentials import Credentials
+from ..environment import Answer, FunctionSpec, Runtime
+from ..environment_pool import EnvironmentPool, ThrottledError
+from ..errors import LaptopError
+from ..state import Resource
+from .kind import Kind
 
 # How long Lambda keeps an event that it cannot deliver.
 _EVENT_SECONDS = 6 * 3600.0
 
 
-class Functions:
+class Functions(Kind):
     """All functions, found by name or ARN; without the cloud's lock, so that they run while an instance is made.
 
     `gateway` is the URL at which they find AWS, `libraries` gives the folder of AWS's runtime client.
     """
+
+    name = "function"
+    runs = True
 
     def __init__(
         self, account: Account, credentials: Credentials, *, gateway: str, libraries: Callable[[], Path]
@@ -31,7 +38,7 @@ class Functions:
         self._credentials = credentials
         self._gateway = gateway
         self._libraries = libraries
-        self._functions: dict[str, Function] = {}
+        self._functions: dict[str, EnvironmentPool] = {}
 
     def make(self, resource: Resource) -> None:
         """Make a function, or bring it to another package or configuration; fills in its facts.
@@ -46,7 +53,7 @@ class Functions:
         if package.is_file() and package != kept:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(package, kept)  # the user's copy may go; ours brings the function back after a reboot
-        code, code_sha256, size = unpack(kept if kept.exists() else package, folder)
+        code, code_sha256, size = _unpack(kept if kept.exists() else package, folder)
         spec = self._spec(resource, code)
         arn = account.arn("lambda", f"function:{name}")
         resource.facts.update(
@@ -62,10 +69,11 @@ class Functions:
         if known is not None:
             known.retire(spec)
         else:
-            self._functions[name] = Function(spec, folder, self._runtime())
+            self._functions[name] = EnvironmentPool(spec, folder, self._runtime())
 
-    def drop(self, name: str) -> None:
+    def drop(self, resource: Resource) -> None:
         """End a function and remove its files; it may be half made."""
+        name = resource.identifier
         if name in self._functions:
             self._functions.pop(name).retire()
         shutil.rmtree(self._account.folder / "functions" / name, ignore_errors=True)
@@ -127,9 +135,9 @@ class Functions:
             "State": "Active",
         }
 
-    def numbers(self, name: str) -> dict[str, Any]:
-        """What tools show of a function: `throttles` and `databaseHost`; nothing when there is no such function."""
-        function = self._functions.get(name)
+    def shown(self, resource: Resource) -> dict[str, Any]:
+        """What tools are shown of a function: `throttles` and `databaseHost`; nothing of one that was not restored."""
+        function = self._functions.get(resource.identifier)
         if function is None:
             return {}
         # The rest of the environment is nobody's business.
@@ -178,6 +186,25 @@ class Functions:
 def bare_name(function: str) -> str:
     """The name of a function that is given by name or ARN, with or without a qualifier."""
     return function.split(":function:")[-1].split(":")[0]
+
+
+def _unpack(source: Path, folder: Path) -> tuple[Path, str, int]:
+    """Unpack a zip once per content under `folder`: (where, base64 SHA-256 as Lambda gives it, bytes of the zip)."""
+    if source.is_dir():
+        raise LaptopError(f"the code of a function is {source}, a folder; the laptop takes a zip, as Lambda does")
+    if not source.is_file():
+        raise LaptopError(f"the package {source} does not exist; run `pulumi up` again, which builds it")
+    content = source.read_bytes()
+    digest = hashlib.sha256(content)
+    target = folder / digest.hexdigest()[:16]
+    if not target.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / f"{target.name}.part"
+        shutil.rmtree(aside, ignore_errors=True)
+        with zipfile.ZipFile(source) as archive:
+            archive.extractall(aside)
+        aside.rename(target)
+    return target, base64.b64encode(digest.digest()).decode(), len(content)
 
 
 def _nss_wrapper() -> str:

@@ -1,0 +1,1 @@
+"""The kinds of resources that the laptop cloud runs, one per module."""
