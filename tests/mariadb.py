@@ -109,7 +109,7 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 def running() -> Iterator[MariaDB]:
     """The server, for the length of a block, with a master user that is no superuser and the application's user."""
     binary = mariadbd()
-    assert binary is not None, "MariaDB is not installed; run `make setup`"
+    assert binary is not None, "MariaDB is not installed; run `make setup-tests`"
     folder = Path(tempfile.mkdtemp(prefix="lambda-rds-proxy-mariadb-"))
     folder.chmod(0o755)  # the server runs as another account when the tests run as root
     address, administrator = free_address(), secrets.token_urlsafe(24)
