@@ -23,7 +23,21 @@ def is_running(pid: int) -> bool:
     return any(lives(each) for each in tree(pid)[:1])
 
 
-def name(process: psutil.Process) -> str:
+def running(word: str) -> list[psutil.Process]:
+    """Every process with this text, such as a file of its own, in its command line."""
+    found = psutil.process_iter(["cmdline"])
+    return [each for each in found if any(word in part for part in each.info["cmdline"] or [])]
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """What a process has started itself; nothing when it is gone."""
+    try:
+        return psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def program(process: psutil.Process) -> str:
     """Its program's name; empty when it is gone."""
     try:
         return process.name()

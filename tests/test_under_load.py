@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import kill, name, tree, wait_for_the_end
+from tests.processes import kill, program, tree, wait_for_the_end
 from tests.under_load import Run, main, table
 from tests.waiting import LIMIT_SECONDS, until
 
@@ -39,7 +39,7 @@ def busy(pid: int) -> list[psutil.Process]:
     found = []
     for each in tree(pid):
         try:
-            found += [each] if BUSY in each.cmdline() and name(each) != "setpriv" else []
+            found += [each] if BUSY in each.cmdline() and program(each) != "setpriv" else []
         except psutil.NoSuchProcess:
             continue
     return found

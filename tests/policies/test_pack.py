@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rds_proxy_guard.pack import build
 from tests.policies.analyzed import SENTINEL, Resource, analyze, messages, policies, secret
 from tests.policies.resources import DIRECT, PROXIED, database, function, group, proxy, target
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 # --- a host that is known -------------------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ def test_importing_the_pack_prints_nothing_and_starts_nothing() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=LIMIT_SECONDS,
     )
     assert (done.stdout, done.stderr) == ("", "")
 
