@@ -20,7 +20,7 @@ from toolchain.remains import remove_remains
 from toolchain.shell import laptop_environment, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 5 * LIMIT_SECONDS  # an `up` is a few minutes when others have the processors
+_SECONDS = 3 * LIMIT_SECONDS  # an `up` is a few minutes when others have the processors
 
 
 @dataclass(frozen=True)

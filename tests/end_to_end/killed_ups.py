@@ -29,7 +29,7 @@ from tests.waiting import LIMIT_SECONDS, until
 ENGINE, RUN, MACHINE = "pulumi", "the run", "everything"
 NOTHING, CHANGE = "from nothing", "a change"
 _UP = ("python", "-m", "local", "up")
-_END_SECONDS = 5 * LIMIT_SECONDS
+_END_SECONDS = 3 * LIMIT_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from rds_connection import Connection, NoConnectionError, OutOfTimeError, connection, transaction
 from rds_connection.credentials import Credentials, Login
+from tests.waiting import LIMIT_SECONDS
 
 from .cloud import APPLICATION, Cloud, Context, until
 
@@ -50,6 +51,16 @@ def other() -> Iterator[ThreadPoolExecutor]:
     """A second thread, for an invocation that something happens to."""
     with ThreadPoolExecutor(1) as executor:
         yield executor
+
+
+@pytest.fixture
+def pooler_is_back_at_the_retry(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler's pause lasts until the pooler answers: on a busy machine its restart takes longer than the pause."""
+
+    def pause(_seconds: float) -> None:
+        until(lambda: cloud.pooler.show("VERSION"))
+
+    monkeypatch.setattr("rds_connection.invocation.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
 
 
 class Writer:
@@ -104,13 +115,14 @@ def test_a_block_whose_connection_is_lost_in_a_statement_is_not_repeated(
     cloud.until_running("INSERT INTO numbered")
     cloud.terminate_backends()
     with pytest.raises(psycopg.OperationalError):
-        running.result(10)
+        running.result(LIMIT_SECONDS)
     assert rows() == []
     with connection() as conn:
         conn.execute("INSERT INTO numbered VALUES (2)")
     assert rows() == [2]
 
 
+@pytest.mark.usefixtures("pooler_is_back_at_the_retry")
 @pytest.mark.parametrize("fault", ["backend", "pooler"])
 def test_a_transaction_that_is_lost_before_commit_runs_once_more(
     cloud: Cloud, rows: Callable[[], list[int]], other: ThreadPoolExecutor, fault: str
@@ -119,7 +131,7 @@ def test_a_transaction_that_is_lost_before_commit_runs_once_more(
     running = other.submit(writer.write, 1)
     cloud.until_running("SELECT pg_sleep(10)")
     cloud.terminate_backends() if fault == "backend" else cloud.kill_pooler()
-    assert running.result(10) == 1
+    assert running.result(LIMIT_SECONDS) == 1
     assert writer.runs == 2
     assert rows() == [1]
 
@@ -148,7 +160,7 @@ def test_a_commit_that_is_refused_is_not_repeated(
     cloud.until_running("COMMIT")
     cloud.terminate_backends()
     with pytest.raises(psycopg.errors.TransactionResolutionUnknown, match="may be committed or not"):
-        running.result(10)
+        running.result(LIMIT_SECONDS)
     assert writer.runs == 1
     assert rows() == []
 
@@ -170,7 +182,7 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated_though_it_took_effect(
     cloud.until_running("COMMIT")
     cloud.kill_pooler()
     with pytest.raises(psycopg.errors.TransactionResolutionUnknown, match="may be committed or not"):
-        running.result(10)
+        running.result(LIMIT_SECONDS)
     assert writer.runs == 1
     until(lambda: rows() == [1])
 
@@ -223,6 +235,7 @@ def test_an_error_of_the_application_is_not_repeated(cloud: Cloud, rows: Callabl
     assert rows() == []
 
 
+@pytest.mark.usefixtures("pooler_is_back_at_the_retry")
 def test_a_restarted_pooler_is_waited_for_once(cloud: Cloud, rows: Callable[[], list[int]]) -> None:
     warm()
     cloud.pooler.stop()
