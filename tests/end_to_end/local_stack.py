@@ -35,6 +35,11 @@ class LocalStack:
         assert not fault, fault
         self._seen = (changed, self._look())
 
+    def bring_up(self) -> None:
+        """Up in whatever form, for who ends it."""
+        if self._seen is None or SupervisorClient.running(self.checkout.root) is None:
+            self.bring_to({})
+
     def _up(self, changed: Mapping[str, Any]) -> str:
         """What is wrong afterwards; empty when it is as the first time in this form."""
         text = self._committed

@@ -376,17 +376,21 @@ def test_with_iam_on_both_sides_the_database_takes_the_proxys_role_and_no_passwo
     assert len(passwords(up)) == 1
 
 
-def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(up: Checkout) -> None:
-    project = up.root / "tests" / "end_to_end" / "programs" / "direct"
+def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(
+    checkout: Checkout,
+) -> None:
+    project = checkout.root / "tests" / "end_to_end" / "programs" / "direct"
     keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
     (project / "Pulumi.direct-up.yaml").write_text(json.dumps({"config": keys}))
-    up.pulumi("stack", "init", "direct-up", "--no-select", project=project)
-    pack = str(up.root / "policies")
+    checkout.pulumi("stack", "init", "direct-up", "--no-select", project=project)
+    pack = str(checkout.root / "policies")
     try:
-        done = up.pulumi("up", "--yes", "--skip-preview", "-s", "direct-up", "--policy-pack", pack, project=project)
-        state = json.loads(up.pulumi("stack", "export", "-s", "direct-up", project=project).stdout)
+        done = checkout.pulumi(
+            "up", "--yes", "--skip-preview", "-s", "direct-up", "--policy-pack", pack, project=project
+        )
+        state = json.loads(checkout.pulumi("stack", "export", "-s", "direct-up", project=project).stdout)
     finally:
-        destroyed = up.pulumi("destroy", "--yes", "--skip-preview", "-s", "direct-up", project=project)
+        destroyed = checkout.pulumi("destroy", "--yes", "--skip-preview", "-s", "direct-up", project=project)
     assert done.returncode != 0
     assert "lambda-uses-rds-proxy" in done.stdout and "DB_HOST" in done.stdout
     types = {each["type"] for each in state["deployment"]["resources"]}
@@ -395,8 +399,9 @@ def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_befor
     assert destroyed.returncode == 0, destroyed.stdout
 
 
-def test_destroy_leaves_no_process_no_port_and_no_file(up: Checkout) -> None:
-    state = up.state
+def test_destroy_leaves_no_process_no_port_and_no_file(local_stack: LocalStack) -> None:
+    local_stack.bring_up()
+    up, state = local_stack.checkout, local_stack.checkout.state
     done = up.run("python", "-m", "local", "down")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not state.exists()
