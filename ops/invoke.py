@@ -10,7 +10,7 @@ import botocore.config
 import typer
 from rich.console import Console
 
-from .aws_errors import AwsErrors, reason
+from .aws.errors import AwsErrors, reason
 from .stack_outputs import StackError, stack_outputs
 
 # Lambda's longest timeout is 900 s.

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from local.supervisor.errors import LaptopError
-from ops.doctor.laptop import LaptopPatient
+from ops.laptop.source import LaptopSource, sources
 from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import checkout_root, laptop_state
 
@@ -35,15 +33,11 @@ def dashboard(
     clients: Annotated[int, typer.Option(min=0, max=100, help="Clients that invoke the functions, at the end.")] = 15,
 ) -> None:
     """The CloudWatch dashboard of the laptop stack as an SVG picture, each widget from the laptop's own numbers."""
-    try:
-        body, log_metrics = _declared()
-        functions = sorted((stack_outputs("local").get("functions") or {}).values())
-        patient = LaptopPatient.find()
-        with invocations(functions, clients=clients, seconds=seconds):
-            looks = _looks(patient, functions, seconds)
-    except (LaptopError, StackError) as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", soft_wrap=True, markup=False)
-        raise typer.Exit(2) from None
+    body, log_metrics = _declared()
+    functions = sorted((stack_outputs("local").get("functions") or {}).values())
+    source = next(sources(seconds=_LOOK_SECONDS))
+    with invocations(functions, clients=clients, seconds=seconds):
+        looks = _looks(source, functions, seconds)
     print(render(body, looks, log_metrics), end="")
 
 
@@ -73,11 +67,11 @@ def _declared() -> tuple[dict[str, Any], dict[str, str]]:
     )
 
 
-def _looks(patient: LaptopPatient, functions: list[str], seconds: float) -> list[Look]:
+def _looks(source: LaptopSource, functions: list[str], seconds: float) -> list[Look]:
     logs = [_Log(laptop_state(checkout_root()) / "functions" / name / "function.log") for name in functions]
     began, looks = time.monotonic(), []
     while time.monotonic() - began < seconds:
-        evidence = patient.examine(_LOOK_SECONDS)
+        evidence = source.look()
         lines = {name: log.read() for name, log in zip(functions, logs, strict=True)}
         looks.append(Look(at=time.monotonic() - began, evidence=evidence, functions=lines))
     return looks

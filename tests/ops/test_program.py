@@ -27,3 +27,32 @@ def test_commands_are_completed_from_any_folder(tmp_path: Path) -> None:
     program = str(ROOT / "local" / "bin" / "ops")
     found = run([program], tmp_path, _OPS_COMPLETE="complete_bash", COMP_WORDS="ops ca", COMP_CWORD="1")
     assert found.split() == ["capacity"]
+
+
+_WITHOUT_LAPTOP = """
+import runpy, sys
+sys.modules["local"] = None  # what importing it then raises: ModuleNotFoundError
+sys.argv = ["ops", *sys.argv[1:]]
+runpy.run_module("ops", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("words", [["doctor", "--stack", "prod"], ["watch", "--stack", "prod"]])
+def test_a_stack_on_aws_is_looked_at_where_there_is_no_laptop_stack(words: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LAPTOP, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'components'}", "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # As far as without `pulumi`.
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("error: there is no `pulumi` on PATH")
+
+
+def test_a_command_that_there_is_not_is_met_with_one_that_there_is() -> None:
+    done = subprocess.run([*MODULE, "docto"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Did you mean 'doctor'" in done.stderr
