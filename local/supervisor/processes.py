@@ -166,7 +166,7 @@ class Server:
         """How often it died and was started again."""
         return self._restarts
 
-    def start(self, *, seconds: float = 20.0) -> None:
+    def start(self, *, seconds: float = 120.0) -> None:
         """Start it and wait until it answers.
 
         Raises:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import LIMIT_SECONDS
+from toolchain import remains
 from toolchain.checkout import LAPTOP_MARK, gateway_url, laptop_state, subnet
 from toolchain.progress import CommandError
 from toolchain.remains import end_processes, remove_remains
@@ -65,7 +66,8 @@ def test_whoever_cleans_up_does_not_end_itself(state: Path) -> None:
     assert cleaner.wait(LIMIT_SECONDS) == 0
 
 
-def test_a_port_that_stays_taken_is_named(tmp_path: Path) -> None:
+def test_a_port_that_stays_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remains, "_FREE_SECONDS", 0.1)
     with socket.socket() as taken:
         taken.bind((f"{subnet(tmp_path)}.1", int(gateway_url(tmp_path).rpartition(":")[2])))
         taken.listen()
