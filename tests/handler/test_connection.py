@@ -39,7 +39,7 @@ def test_nothing_is_opened_before_the_first_block(cloud: Cloud) -> None:
 
 
 def test_the_example_answers_from_a_real_query(cloud: Cloud) -> None:
-    answer = app.handler({}, Context(3))
+    answer = app.handler({}, Context(30))
     assert answer["ok"] is True
     assert answer["server"].startswith("PostgreSQL 1")
     assert "database app_db as app" in answer["server"]
@@ -189,15 +189,15 @@ def test_nothing_is_ever_prepared(cloud: Cloud) -> None:
 def test_tls_is_verified_by_name_and_authority(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_HOST", "localhost")
     monkeypatch.setattr("socket.getaddrinfo", resolving_to(cloud.pooler.settings.address))
-    with pytest.raises(NoConnectionError, match='does not match host name "localhost"'), connection(Context(3)):
+    with pytest.raises(NoConnectionError, match='does not match host name "localhost"'), connection(Context(30)):
         pass
     monkeypatch.setenv("DB_HOST", cloud.pooler.settings.name)
     rds_connection.close()
-    with connection(Context(3)) as conn:
+    with connection(Context(30)) as conn:
         assert conn.pgconn.ssl_in_use
     rds_connection.close()
     monkeypatch.delenv("DB_SSL_ROOT_CERT")  # the bundle of real proxies does not know this authority
-    with pytest.raises(NoConnectionError, match="certificate verify failed") as raised, connection(Context(3)):
+    with pytest.raises(NoConnectionError, match="certificate verify failed") as raised, connection(Context(30)):
         pass
     assert raised.value.outcome == "refused"
 
@@ -220,7 +220,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     monkeypatch.setenv("DB_HOST", cloud.pooler.settings.name)
     monkeypatch.setattr("socket.getaddrinfo", resolving_to(silent, cloud.pooler.settings.address))
     began = time.monotonic()
-    with connection(Context(3)) as conn:
+    with connection(Context(5)) as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)
     assert time.monotonic() - began > 1.0
 
@@ -236,6 +236,8 @@ def test_the_caller_hears_of_a_slow_connect_before_lambda_ends_it(
 
 
 def test_the_caller_hears_of_a_slow_statement_before_lambda_ends_it(cloud: Cloud) -> None:
+    with connection():
+        pass  # what is slow is not to be the connect
     limited = Context(1.5)
     with pytest.raises(OutOfTimeError, match="may or may not"), connection(limited) as conn:
         conn.execute("SELECT pg_sleep(5)")
@@ -248,6 +250,8 @@ def test_the_caller_hears_of_a_slow_transaction_before_lambda_ends_it(cloud: Clo
     def sleep(conn: Connection, context: Context) -> None:
         conn.execute("SELECT pg_sleep(5)")
 
+    with connection():
+        pass  # what is slow is not to be the connect
     limited = Context(1.5)
     with pytest.raises(OutOfTimeError):
         sleep(limited)
@@ -260,9 +264,9 @@ def test_no_time_left_is_told_without_an_attempt(cloud: Cloud) -> None:
 
 
 def test_a_deadline_ends_with_its_invocation(cloud: Cloud) -> None:
-    with connection(Context(0.5)) as conn:
-        conn.execute("SELECT 1")
-    time.sleep(0.6)
+    with connection(Context(30)) as conn:
+        assert conn.deadline < time.monotonic() + 30
+    conn.deadline = time.monotonic()  # as if the invocation were long over
     with connection() as again:
         assert again is conn
         again.execute("SELECT 1")
@@ -273,18 +277,18 @@ def test_one_line_of_metrics_per_invocation(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "orders-dev-api")
     monkeypatch.setenv("DB_POOL_MAX_OPEN", "2")
-    with connection(Context(3)) as conn, connection():
+    with connection(Context(30)) as conn, connection():
         conn.execute("SELECT pg_sleep(0.05)")
-    with pytest.raises(psycopg.errors.DivisionByZero), connection(Context(3)) as conn:
+    with pytest.raises(psycopg.errors.DivisionByZero), connection(Context(30)) as conn:
         conn.execute("SELECT 1/0")
-    with pytest.raises(ZeroDivisionError), connection(Context(3)):
+    with pytest.raises(ZeroDivisionError), connection(Context(30)):
         raise ZeroDivisionError
     new, reused, failed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (new["ConnectionsOpened"], new["ConnectionsReused"], new["Outcome"]) == (2, 0, "ok")
     assert new["RequestId"] == Context(0).aws_request_id
     assert new["FunctionName"] == "orders-dev-api"
-    assert 50 <= new["QueryTime"] < 3000  # milliseconds
-    assert 0 < new["ConnectTime"] < 3000
+    assert 50 <= new["QueryTime"] < 30_000  # milliseconds
+    assert 0 < new["ConnectTime"] < 30_000
     assert (reused["ConnectionsOpened"], reused["ConnectionsReused"], reused["Outcome"]) == (0, 1, "statement")
     assert reused["ConnectTime"] == 0
     assert (failed["Outcome"], failed["Failures"]) == ("application", 1)

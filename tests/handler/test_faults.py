@@ -337,7 +337,7 @@ def test_a_rotated_password_is_read_again(cloud: Cloud, secret: Callable[[str], 
     warm()
     with cloud.rotated("the-second-password"):
         secret("the-second-password")
-        with connection(Context(5)) as conn:
+        with connection(Context(30)) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -361,7 +361,7 @@ def test_a_secret_that_does_not_match_is_told_without_its_value(
     cloud: Cloud, secret: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     secret("hidden-password")
-    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(5)):
+    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(30)):
         pass
     assert "trying once more" in caplog.text
     assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r} {caplog.text}"
@@ -375,7 +375,7 @@ def test_a_refused_token_is_replaced_once_and_never_shown(
     for name, value in {"REGION": "eu-west-1", "ACCESS_KEY_ID": "AKIA", "SECRET_ACCESS_KEY": "hidden-key"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden-token" * 80)
-    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(5)):
+    with pytest.raises(NoConnectionError, match="authentication failed") as raised, connection(Context(30)):
         pass
     assert raised.value.outcome == "authentication"
     assert caplog.text.count("trying once more") == 1
@@ -406,7 +406,7 @@ def test_warm_environments_survive_a_restart_of_the_database(cloud: Cloud, rows:
         if number == 3:
             cloud.postgres.stop()
             cloud.postgres.start()
-        with connection(Context(5)) as conn:
+        with connection(Context(30)) as conn:
             conn.execute("INSERT INTO numbered VALUES (%s)", [number])
         written.append(number)
     assert rows() == written
