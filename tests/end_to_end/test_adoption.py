@@ -208,7 +208,7 @@ def test_one_update_adopts_both_with_their_data_and_their_names_and_the_program_
     for importing in ({"import": CHANGES}, {}):
         for command in (["preview"], ["up", "--yes", "--skip-preview"]):
             done = adopt(*command, "--expect-no-changes", **importing)
-            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.returncode == 0, f"{command} with {importing}: {done.stdout}{done.stderr}"
 
     # From then on the program manages them.
     done = adopt("up", "--yes", "--skip-preview", maxConnectionsPercent=50)

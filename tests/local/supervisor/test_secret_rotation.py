@@ -32,30 +32,30 @@ def handler(event, context):
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with checkout(tmp_path_factory.mktemp("rotation")) as folder:
         yield folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def proxy(root: Path) -> dict[str, Any]:
     """A proxy that checks passwords, before a database with the user `app`, whose secret it reads."""
     return put_orders(root, iam="DISABLED")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def secrets(root: Path, proxy: dict[str, Any]) -> Any:
     return client_of(root, "secretsmanager")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def deaths(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with a file for each time that the function is to die."""
     return tmp_path_factory.mktemp("deaths")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def function(root: Path, proxy: dict[str, Any], deaths: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The laptop's rotation function, which can be told to die: its ARN."""
     archive = tmp_path_factory.mktemp("package") / "function.zip"
