@@ -71,6 +71,7 @@ def run(words: Sequence[str]) -> Run:
                 status = pytest.wait()
             except BaseException:
                 pytest.send_signal(signal.SIGINT)
+                pytest.wait()  # which Popen does not when the reason is a KeyboardInterrupt
                 raise
         cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []  # noqa: S314 - our own
     tests: dict[str, float] = {}
