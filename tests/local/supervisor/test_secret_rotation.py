@@ -221,6 +221,7 @@ def test_a_rotation_that_is_open_when_the_supervisor_ends_is_taken_up_by_the_nex
 def test_switching_rotation_on_without_rotating_changes_nothing(
     root: Path, proxy: dict[str, Any], secrets: Any, function: str
 ) -> None:
+    rotate(secrets, function)
     stored = {stage: password(secrets, stage) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
     secrets.rotate_secret(
         SecretId="app",
