@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up preview down env test test-unit storm chaos torture bench mutate lint format lock
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -9,6 +9,9 @@ help:           ## What can be typed
 
 setup:          ## Everything this project needs on this machine (servers, Python packages, the Pulumi engine)
 	@python3 -m toolchain setup
+
+setup-tests:    ## What the tests need as well (MariaDB)
+	@python3 -m toolchain setup --tests
 
 up: setup       ## The local stack under the policy pack, ending in a real invocation and its answer
 	@$(PYTHON) -m local up
@@ -35,7 +38,7 @@ lint: setup     ## ruff, the contracts of imports in pyproject.toml, and mypy
 format:         ## Formats everything
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
 
-test: lint      ## Lint, types, every test (real engine, real servers)
+test: setup-tests lint  ## Lint, types, every test (real engine, real servers)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-unit:      ## The tests that need neither servers nor the engine

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +17,9 @@ import pymysql
 
 from local.supervisor.certificates import Authority
 from local.supervisor.processes import Server, free_of_others, give_to_servers, start
+from tests import waiting
 from tests.handler.cloud import APPLICATION, DATABASE, free_address
+from tests.waiting import LIMIT_SECONDS
 from toolchain.servers import mariadbd
 
 PORT = 3306
@@ -30,7 +31,7 @@ _MASTER_PRIVILEGES = (
     "CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER"
 )
 _SYSTEM_TABLES = ("mysql_system_tables.sql", "mysql_system_tables_data.sql")
-_START_SECONDS = 60.0
+_START_SECONDS = LIMIT_SECONDS
 
 
 @dataclass
@@ -58,7 +59,7 @@ class MariaDB:
             database=database,
             ssl={"ca": self.bundle, "check_hostname": True, "verify_mode": True},
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=60,
         )
 
     def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -94,22 +95,16 @@ class MariaDB:
         self.server.stop()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; errors of a server that is just starting count as not yet."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with suppress(pymysql.err.OperationalError):
-            if condition():
-                return
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
+    waiting.until(condition, not_yet=pymysql.err.OperationalError)
 
 
 @contextmanager
 def running() -> Iterator[MariaDB]:
     """The server, for the length of a block, with a master user that is no superuser and the application's user."""
     binary = mariadbd()
-    assert binary is not None, "MariaDB is not installed; run `make setup`"
+    assert binary is not None, "MariaDB is not installed; run `make setup-tests`"
     folder = Path(tempfile.mkdtemp(prefix="lambda-rds-proxy-mariadb-"))
     folder.chmod(0o755)  # the server runs as another account when the tests run as root
     address, administrator = free_address(), secrets.token_urlsafe(24)

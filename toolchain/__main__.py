@@ -1,4 +1,7 @@
-"""`python3 -m toolchain setup|env|lock|down`: gets what this project needs onto the machine. Standard library only."""
+"""`python3 -m toolchain setup|setup --tests|env|lock|down`: gets what this project needs onto the machine.
+
+Standard library only.
+"""
 
 import sys
 
@@ -11,11 +14,18 @@ from .progress import CommandError, fail, os_reason
 
 def main(arguments: list[str]) -> int:
     """Run one command: its exit status."""
-    commands = {"setup": _setup, "env": _env, "lock": _lock, "down": _down}
-    if len(arguments) != 1 or arguments[0] not in commands:
+    commands = {
+        "setup": _setup,
+        "setup --tests": lambda: _setup(tests=True),
+        "env": _env,
+        "lock": _lock,
+        "down": _down,
+    }
+    command = commands.get(" ".join(arguments))
+    if command is None:
         return fail(f"use one of: python3 -m toolchain {'|'.join(commands)}")
     try:
-        commands[arguments[0]]()
+        command()
     except (CommandError, ValueError) as error:
         return fail(str(error))
     except OSError as error:
@@ -25,7 +35,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _setup() -> None:
+def _setup(*, tests: bool = False) -> None:
     from .checkout import checkout_cache
     from .engine import get_engine
     from .environments import make_environments
@@ -36,7 +46,7 @@ def _setup() -> None:
 
     root = checkout_root()
     with alone(checkout_cache(root) / "setup.lock", "setting up this checkout"):
-        install_servers()
+        install_servers(tests=tests)
         make_environments(root)
         install_lambda_runtime(root)
         get_engine(root)

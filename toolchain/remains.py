@@ -11,8 +11,8 @@ from pathlib import Path
 from .checkout import GATEWAY_PORT, LAPTOP_MARK, laptop_state, subnet
 from .progress import CommandError
 
-_END_SECONDS = 10.0
-_FREE_SECONDS = 3.0
+_END_SECONDS = 30.0
+_FREE_SECONDS = 10.0
 
 
 def remove_remains(root: Path) -> None:

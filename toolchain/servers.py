@@ -1,4 +1,4 @@
-"""PostgreSQL, PgBouncer, MariaDB and libnss-wrapper: found, or installed with apt by root, or named in one command."""
+"""PostgreSQL, PgBouncer, libnss-wrapper, and MariaDB for tests: found, or installed with apt by root, or named."""
 
 import os
 import re
@@ -71,19 +71,21 @@ def _setpriv() -> bool:
 PACKAGES: dict[str, Callable[[], bool]] = {
     "postgresql": lambda: bool(_postgresql_folders()),
     "pgbouncer": _pgbouncer,
-    "mariadb-server-core": lambda: mariadbd() is not None,
     "libnss-wrapper": _nss_wrapper,
     "util-linux": _setpriv,
 }
+# What only tests start.
+TEST_PACKAGES: dict[str, Callable[[], bool]] = {"mariadb-server-core": lambda: mariadbd() is not None}
 
 
-def missing() -> list[str]:
-    """The Debian packages that are not there."""
-    return [package for package, is_there in PACKAGES.items() if not is_there()]
+def missing(*, tests: bool = False) -> list[str]:
+    """The Debian packages that are not there: those of the stack, and with `tests` those of the tests too."""
+    packages = {**PACKAGES, **TEST_PACKAGES} if tests else PACKAGES
+    return [package for package, is_there in packages.items() if not is_there()]
 
 
-def install_servers() -> None:
-    """Install what is missing.
+def install_servers(*, tests: bool = False) -> None:
+    """Install what is missing, for the stack or for the tests too.
 
     Raises:
         CommandError: this is no Linux, PostgreSQL is too old, or somebody with the right to install must do it; names
@@ -94,7 +96,7 @@ def install_servers() -> None:
     if _is_own_policy() and os.geteuid() == 0:
         with _alone():
             _remove_own_policy()  # of a run that was killed: whoever installs now holds the lock
-    packages = missing()
+    packages = missing(tests=tests)
     if packages:
         command = f"apt-get update && apt-get install -y {' '.join(packages)}"
         if os.geteuid() != 0 or shutil.which("apt-get") is None:

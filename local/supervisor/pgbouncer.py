@@ -167,7 +167,7 @@ class PgBouncer:
             password=self._admin_password_file.read_text(),
             sslmode="disable" if self.settings.gated else "verify-full",
             sslrootcert=str(self._authority.bundle),
-            connect_timeout=3,
+            connect_timeout=10,
             autocommit=True,
             cursor_factory=psycopg.ClientCursor,
         )

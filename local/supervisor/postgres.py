@@ -123,7 +123,7 @@ class Postgres:
             password=self._password_file.read_text(),
             sslmode="verify-full",
             sslrootcert=str(self._authority.bundle),
-            connect_timeout=3,
+            connect_timeout=10,
             autocommit=True,
         )
 

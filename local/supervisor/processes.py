@@ -154,7 +154,7 @@ class Server:
         """RDS's word: available while it runs, else restarting."""
         return "available" if self.pid else "restarting"
 
-    def start(self, *, seconds: float = 20.0) -> None:
+    def start(self, *, seconds: float = 120.0) -> None:
         """Start it and wait until it answers.
 
         Raises:

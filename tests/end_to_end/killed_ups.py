@@ -6,7 +6,6 @@ authentication. Then `python -m local up` must bring the stack to its stated for
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import random
@@ -23,12 +22,14 @@ from pathlib import Path
 import psutil
 
 from local.supervisor.client import SupervisorClient
-from tests.end_to_end.conftest import Checkout, copied
+from tests import processes
+from tests.end_to_end.checkouts import Checkout, copied
+from tests.waiting import LIMIT_SECONDS, until
 
 ENGINE, RUN, MACHINE = "pulumi", "the run", "everything"
 NOTHING, CHANGE = "from nothing", "a change"
 _UP = ("python", "-m", "local", "up")
-_END_SECONDS = 240.0
+_END_SECONDS = 3 * LIMIT_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +85,23 @@ class Torture:
         self._seconds[CHANGE] = self._undisturbed()
         self._kinds[self._auth] = self._kinds_now()
 
+    def restore(self) -> None:
+        """Have the stack up, whatever was done to it meanwhile."""
+        supervisor = SupervisorClient.running(self.checkout.root)
+        if supervisor is not None and not supervisor.problems() and self._kinds_now() == self._kinds[self._auth]:
+            return
+        try:
+            self._mend()
+        except AssertionError:  # a damaged state, say
+            self._down()
+            self._mend()
+
     def suffer(self, kill: Kill) -> Outcome:
         """Kill once and mend once."""
         if kill.start == NOTHING:
             self._down()
         else:
+            self.restore()
             self._switch()
         hit, killed_after = self._kill(kill)
         resources, pending = self._left()
@@ -119,9 +132,7 @@ class Torture:
                 engine.wait(kill.part * self._seconds[kill.start])
             except psutil.TimeoutExpired:
                 hit = True
-                for process in self._victims(kill.victim, run.pid):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.kill()
+                processes.kill(*self._victims(kill.victim, run.pid))
             after = time.monotonic() - started
             run.wait(_END_SECONDS)
         return hit, after
@@ -143,27 +154,14 @@ class Torture:
         return seconds
 
     def _victims(self, victim: str, run: int) -> list[psutil.Process]:
-        try:
-            started = psutil.Process(run).children(recursive=True)
-        except psutil.NoSuchProcess:
-            started = []
+        started = processes.tree(run)
         if victim == ENGINE:
-            return [process for process in started if _name(process) == "pulumi"]
-        victims = [psutil.Process(run)] if psutil.pid_exists(run) else []
-        victims += started
-        if victim == MACHINE:
-            victims += self._servers()
-        return victims
+            return [process for process in started if processes.program(process) == "pulumi"]
+        return started + (self._servers() if victim == MACHINE else [])
 
     def _servers(self) -> list[psutil.Process]:
         client = SupervisorClient.running(self.checkout.root)
-        if client is None:
-            return []
-        try:
-            supervisor = psutil.Process(client.pid)
-            return [supervisor, *supervisor.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+        return [] if client is None else processes.tree(client.pid)
 
     def _left(self) -> tuple[int, int]:
         """(resources, pending operations) in the state that the killed run left."""
@@ -212,21 +210,14 @@ class Torture:
 
 def _engine(run: "subprocess.Popen[bytes]") -> psutil.Process:
     """`pulumi up` itself, once the run has started it."""
-    deadline = time.monotonic() + _END_SECONDS
-    while run.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(run.pid).children():
-                if process.cmdline()[:2] == ["pulumi", "up"]:
-                    return process
-        time.sleep(0.02)
-    raise AssertionError("the run ended before it started `pulumi up`")
+    found: list[psutil.Process] = []
 
+    def has_started() -> bool:
+        found[:] = [each for each in processes.tree(run.pid) if each.cmdline()[:2] == ["pulumi", "up"]]
+        return bool(found)
 
-def _name(process: psutil.Process) -> str:
-    try:
-        return process.name()
-    except psutil.NoSuchProcess:
-        return ""
+    until(has_started, or_else=lambda: run.poll() is not None, not_yet=psutil.NoSuchProcess)
+    return found[0]
 
 
 def _end(text: str) -> str:

@@ -1,13 +1,18 @@
 """A database and a proxy that were made elsewhere become this program's, with their data and their names."""
 
 import json
-from collections.abc import Iterator
+import shutil
+import subprocess
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.end_to_end.conftest import Checkout
+from local.supervisor.client import SupervisorClient
+from tests.end_to_end.checkouts import Checkout
+from toolchain.checkout import checkout_cache
+from toolchain.remains import remove_remains
+from toolchain.shell import prepare
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 
@@ -52,39 +57,74 @@ def rows(checkout: Checkout, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture(scope="module")
-def elsewhere(checkout: Checkout) -> Iterator[dict[str, Any]]:
-    """The configuration of who adopts what another program made and no state knows any more."""
-    project = checkout.root / "tests" / "end_to_end" / "programs" / "elsewhere"
-    keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
-    (project / "Pulumi.hand.yaml").write_text(json.dumps({"config": keys}))
-    made = checkout.pulumi("stack", "init", "hand", "--no-select", project=project)
-    assert made.returncode == 0, made.stderr
-    done = checkout.pulumi("up", "--yes", "--skip-preview", "-s", "hand", project=project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    ids = json.loads(checkout.pulumi("stack", "output", "--json", "-s", "hand", project=project).stdout)
-    gone = checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "hand", project=project)
-    assert gone.returncode == 0, gone.stderr
-    rows(checkout, "CREATE TABLE kept (n int); INSERT INTO kept SELECT generate_series(1, 1000)")
-    yield {
-        "vpcId": ids["vpcId"],
-        "subnetIds": ids["subnetIds"],
-        "adopted": {
-            "database": {
-                "identifier": "orders-db",
-                "subnetGroup": "default-vpc-shop",
-                "securityGroupIds": [ids["groupId"]],
+class Elsewhere:
+    """A database and a proxy that another program made and no state knows any more."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self._checkout = checkout
+        self._seen: object = None
+        self._ids: dict[str, Any] = {}
+
+    def configuration(self) -> dict[str, Any]:
+        """What adopts them; they are made anew where a test has changed, adopted or ended them."""
+        if self._seen is None or self._seen != self._look():
+            self._seen = None
+            self._make()
+            self._seen = self._look()
+        return {
+            "vpcId": self._ids["vpcId"],
+            "subnetIds": self._ids["subnetIds"],
+            "adopted": {
+                "database": {
+                    "identifier": "orders-db",
+                    "subnetGroup": "default-vpc-shop",
+                    "securityGroupIds": [self._ids["groupId"]],
+                },
+                "proxy": {"name": "orders-proxy"},
             },
-            "proxy": {"name": "orders-proxy"},
-        },
-    }
+        }
+
+    def _look(self) -> object:
+        supervisor = SupervisorClient.running(self._checkout.root)
+        if supervisor is None:
+            return None
+        kinds = {"instance", "proxy", "target-group", "target"}
+        return [(each["kind"], each["spec"]) for each in supervisor.resources() if each["kind"] in kinds]
+
+    def _make(self) -> None:
+        remove_remains(self._checkout.root)
+        shutil.rmtree(checkout_cache(self._checkout.root) / "backend")
+        prepare(self._checkout.root)
+        project = self._checkout.root / "tests" / "end_to_end" / "programs" / "elsewhere"
+        keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
+        (project / "Pulumi.hand.yaml").write_text(json.dumps({"config": keys}))
+        made = self._checkout.pulumi("stack", "init", "hand", "--no-select", project=project)
+        assert made.returncode == 0, made.stderr
+        done = self._checkout.pulumi("up", "--yes", "--skip-preview", "-s", "hand", project=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs = self._checkout.pulumi("stack", "output", "--json", "-s", "hand", project=project).stdout
+        self._ids = json.loads(outputs)
+        gone = self._checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "hand", project=project)
+        assert gone.returncode == 0, gone.stderr
+        rows(self._checkout, "CREATE TABLE kept (n int); INSERT INTO kept SELECT generate_series(1, 1000)")
+
+
+@pytest.fixture(scope="module")
+def made_elsewhere(checkout: Checkout) -> Elsewhere:
+    return Elsewhere(checkout)
+
+
+@pytest.fixture
+def elsewhere(made_elsewhere: Elsewhere) -> dict[str, Any]:
+    """The configuration of who adopts them."""
+    return made_elsewhere.configuration()
 
 
 def test_a_preview_says_each_property_that_would_change_and_what_to_set(
     checkout: Checkout, elsewhere: dict[str, Any]
 ) -> None:
-    checkout.configure("adopt", **elsewhere, **{"import": {"database": [], "proxy": []}})
-    done = checkout.pulumi("preview", "-s", "adopt")
+    checkout.configure("look", **elsewhere, **{"import": {"database": [], "proxy": []}})
+    done = checkout.pulumi("preview", "-s", "look")
     assert done.returncode != 0
     for sentence in (
         'orders-db: instanceClass is "db.t4g.small" there and "db.t4g.micro" here; set instanceClass to leave it',
@@ -104,8 +144,9 @@ def test_an_update_that_would_change_more_than_is_named_changes_nothing_of_the_d
 ) -> None:
     before = checkout.supervisor.spec("instance", "orders-db")
     named = {"database": CHANGES["database"], "proxy": CHANGES["proxy"]}
-    checkout.configure("adopt", **elsewhere, **{**SAME, "instanceClass": "db.t4g.micro", "import": named})
-    done = checkout.pulumi("up", "--yes", "--skip-preview", "-s", "adopt")
+    checkout.configure("refused", **elsewhere, **{**SAME, "instanceClass": "db.t4g.micro", "import": named})
+    done = checkout.pulumi("up", "--yes", "--skip-preview", "-s", "refused")
+    checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "refused")
     assert done.returncode != 0
     assert 'orders-db would be changed by its import: instanceClass is "db.t4g.small" there' in done.stdout, done.stdout
     assert checkout.supervisor.spec("instance", "orders-db") == before
@@ -113,8 +154,8 @@ def test_an_update_that_would_change_more_than_is_named_changes_nothing_of_the_d
 
 def test_what_cannot_be_changed_in_place_is_not_replaced(checkout: Checkout, elsewhere: dict[str, Any]) -> None:
     turned = {**elsewhere, "subnetIds": ["subnet-0a", "subnet-0b"]}
-    checkout.configure("adopt", **turned, **SAME, **{"import": CHANGES})
-    done = checkout.pulumi("preview", "-s", "adopt")
+    checkout.configure("look", **turned, **SAME, **{"import": CHANGES})
+    done = checkout.pulumi("preview", "-s", "look")
     assert done.returncode != 0
     assert "vpcSubnetIds" in done.stdout and "marked for protection" in done.stdout, done.stdout
 
@@ -131,18 +172,25 @@ def test_what_cannot_be_changed_in_place_is_not_replaced(checkout: Checkout, els
 def test_pulumis_own_import_command_finds_them_too(
     checkout: Checkout, elsewhere: dict[str, Any], token: str, import_id: str
 ) -> None:
-    checkout.configure("look", **elsewhere)
+    checkout.configure("find", **elsewhere)
     done = checkout.pulumi(
-        "import", token, "found", import_id, "--yes", "--generate-code=false", "--skip-preview", "-s", "look"
+        "import", token, "found", import_id, "--yes", "--generate-code=false", "--skip-preview", "-s", "find"
     )
+    checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "find")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checkout.pulumi("stack", "rm", "--force", "--yes", "-s", "look").returncode == 0
 
 
-def test_one_update_adopts_both_with_their_data_and_their_names(checkout: Checkout, elsewhere: dict[str, Any]) -> None:
+def test_one_update_adopts_both_with_their_data_and_their_names_and_the_program_manages_them_from_then_on(
+    checkout: Checkout, elsewhere: dict[str, Any]
+) -> None:
     database, proxy = facts(checkout, "instance"), facts(checkout, "proxy")
-    checkout.configure("adopt", **elsewhere, **SAME, **{"import": CHANGES})
-    done = checkout.pulumi("up", "--yes", "--skip-preview", "-s", "adopt", "--policy-pack", "policies")
+
+    def adopt(*command: str, **changed: Any) -> "subprocess.CompletedProcess[str]":
+        checkout.configure("adopt", **elsewhere, **SAME, **changed)
+        return checkout.pulumi(*command, "-s", "adopt", "--policy-pack", "policies")
+
+    # One update adopts both.
+    done = adopt("up", "--yes", "--skip-preview", **{"import": CHANGES})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "replace" not in done.stdout and "delete" not in done.stdout
     assert [facts(checkout, "instance")[key] for key in ("resourceId", "address", "masterSecretArn")] == [
@@ -151,26 +199,19 @@ def test_one_update_adopts_both_with_their_data_and_their_names(checkout: Checko
     assert [facts(checkout, "proxy")[key] for key in ("arn", "endpoint")] == [proxy["arn"], proxy["endpoint"]]
     assert rows(checkout, "SELECT count(*), max(n) FROM kept") == [(1000, 1000)]
 
-
-def test_the_adopted_proxy_serves_the_function(checkout: Checkout, elsewhere: dict[str, Any]) -> None:
+    # The adopted proxy serves the function.
     answer = checkout.invoke(stack="adopt")
     assert answer["body"]["ok"] is True and "database orders as app," in answer["body"]["server"]
     assert answer["body"]["via"] == facts(checkout, "proxy")["endpoint"]
 
+    # Nothing is left to change, with the key and without.
+    for importing in ({"import": CHANGES}, {}):
+        for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+            done = adopt(*command, "--expect-no-changes", **importing)
+            assert done.returncode == 0, f"{command} with {importing}: {done.stdout}{done.stderr}"
 
-@pytest.mark.parametrize("importing", [{"import": CHANGES}, {}])
-def test_nothing_is_left_to_change_with_the_key_and_without(
-    checkout: Checkout, elsewhere: dict[str, Any], importing: dict[str, Any]
-) -> None:
-    checkout.configure("adopt", **elsewhere, **SAME, **importing)
-    for command in (["preview"], ["up", "--yes", "--skip-preview"]):
-        done = checkout.pulumi(*command, "-s", "adopt", "--expect-no-changes", "--policy-pack", "policies")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_from_then_on_the_program_manages_them(checkout: Checkout, elsewhere: dict[str, Any]) -> None:
-    checkout.configure("adopt", **elsewhere, **SAME, maxConnectionsPercent=50)
-    done = checkout.pulumi("up", "--yes", "--skip-preview", "-s", "adopt")
+    # From then on the program manages them.
+    done = adopt("up", "--yes", "--skip-preview", maxConnectionsPercent=50)
     assert done.returncode == 0, done.stdout
     group = checkout.supervisor.spec("target-group", "orders-proxy")
     assert group is not None and group["maxConnectionsPercent"] == 50

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.end_to_end.conftest import Checkout
+from tests.end_to_end.checkouts import Checkout
 from tests.ops.test_document import EXAMPLES
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
@@ -18,14 +18,6 @@ _LOOKS = [
     if any(f" ops {name}" in example for name in ("doctor", "invoke", "outputs", "watch --seconds"))
     and "--stack" not in example
 ]
-
-
-@pytest.fixture(scope="module")
-def up(checkout: Checkout) -> Checkout:
-    """The local stack, up."""
-    done = checkout.run("python", "-m", "local", "up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return checkout
 
 
 @pytest.mark.parametrize("example", _LOOKS)
@@ -53,13 +45,8 @@ def test_the_dashboard_that_the_stack_declares_is_drawn_from_what_the_stack_does
 
 
 def test_a_configuration_that_was_changed_and_not_brought_up_is_drift(up: Checkout) -> None:
-    file = up.root / "Pulumi.local.yaml"
-    kept = file.read_text()
-    try:
-        up.pulumi("config", "set", "maxConnectionsPercent", "50", "-s", "local")
-        done = up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json")
-    finally:
-        file.write_text(kept)
+    up.pulumi("config", "set", "maxConnectionsPercent", "50", "-s", "local")
+    done = up.run("python", "-m", "ops", "doctor", "--seconds", "1", "--json")
     assert done.returncode == 1
     (proxy,) = json.loads(done.stdout)["proxies"]
     (drift,) = proxy["drift"]

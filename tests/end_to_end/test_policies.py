@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from tests.end_to_end.conftest import Checkout
+from tests.end_to_end.checkouts import Checkout
 from tests.end_to_end.exported import exported
 from tests.policies.topologies import Topology, corpus
 

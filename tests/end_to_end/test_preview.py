@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from tests.end_to_end.conftest import Checkout
+from tests.end_to_end.checkouts import Checkout
 
 pytestmark = pytest.mark.engine
 GOLDEN = Path(__file__).parent / "golden_urns.txt"

@@ -2,20 +2,18 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import psutil
 import pytest
 
 from local.supervisor.processes import lives
-from tests.end_to_end.conftest import Checkout, copied
+from tests.end_to_end.checkouts import Checkout, copied
 from tests.end_to_end.killed_ups import CHANGE, ENGINE, MACHINE, NOTHING, RUN, Kill, Torture, plan
-from tests.processes import wait_for_the_end
+from tests.processes import kill, tree, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS
 from toolchain.checkout import GATEWAY_PORT, checkout_cache, subnet
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
@@ -31,7 +29,16 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
 
 @pytest.fixture
 def up(torture: Torture) -> Checkout:
+    """The checkout with its stack up, whatever a test before left."""
+    torture.restore()
     return torture.checkout
+
+
+def kill_supervisor(up: Checkout) -> None:
+    """Its servers end with it, each in its own time."""
+    processes = tree(up.supervisor.pid)
+    kill(*processes[:1])
+    wait_for_the_end(processes)
 
 
 def test_every_victim_and_both_starts_are_in_a_plan_that_a_seed_repeats() -> None:
@@ -62,10 +69,9 @@ def test_a_killed_up_converges_with_one_make_up(torture: Torture, kill: Kill) ->
 
 def test_a_rebooted_machine_has_its_data_again(up: Checkout) -> None:
     before = {each["identifier"] for each in up.supervisor.resources()}
-    supervisor = psutil.Process(up.supervisor.pid)
-    for process in [supervisor, *supervisor.children(recursive=True)]:
-        process.kill()
-    wait_for_the_end([supervisor])
+    processes = tree(up.supervisor.pid)
+    kill(*processes)
+    wait_for_the_end(processes)
     # Pulumi writes these in two system calls, and cannot read the stack when it was killed between them.
     for attributes in checkout_cache(up.root).glob("backend/.pulumi/stacks/*/local.json*.attrs"):
         attributes.write_text("")
@@ -89,7 +95,7 @@ def test_after_a_pull_the_servers_run_the_new_code_with_their_data(up: Checkout)
 
 
 def test_state_that_was_removed_by_hand_is_made_again(up: Checkout) -> None:
-    os.kill(up.supervisor.pid, signal.SIGKILL)
+    kill_supervisor(up)
     shutil.rmtree(up.state)
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -98,7 +104,7 @@ def test_state_that_was_removed_by_hand_is_made_again(up: Checkout) -> None:
 
 
 def test_a_state_that_is_damaged_is_named_and_forgotten_by_make_down(up: Checkout) -> None:
-    os.kill(up.supervisor.pid, signal.SIGKILL)
+    kill_supervisor(up)
     (up.state / "resources.json").write_text('{"addresses"')
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 1
@@ -110,9 +116,7 @@ def test_a_state_that_is_damaged_is_named_and_forgotten_by_make_down(up: Checkou
 
 
 def test_an_occupied_gateway_is_one_sentence_and_no_harm(up: Checkout) -> None:
-    supervisor = psutil.Process(up.supervisor.pid)
-    supervisor.kill()
-    wait_for_the_end([supervisor])
+    kill_supervisor(up)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((f"{subnet(up.root)}.1", GATEWAY_PORT))
@@ -126,11 +130,16 @@ def test_an_occupied_gateway_is_one_sentence_and_no_harm(up: Checkout) -> None:
 
 
 def test_make_down_ends_everything_although_there_is_no_environment(up: Checkout) -> None:
-    supervisor = psutil.Process(up.supervisor.pid)
-    processes = [supervisor, *supervisor.children(recursive=True)]
-    state: Path = up.state
-    (up.root / ".venv").unlink()  # a link to the developer's
-    done = subprocess.run(["make", "down"], cwd=up.root, capture_output=True, text=True, check=False, timeout=60)
+    processes = tree(up.supervisor.pid)
+    state, environment = up.state, up.root / ".venv"
+    developers = environment.readlink()
+    environment.unlink()
+    try:
+        done = subprocess.run(
+            ["make", "down"], cwd=up.root, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+        )
+    finally:
+        environment.symlink_to(developers)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not any(map(lives, processes))
     assert not state.exists()

@@ -1,6 +1,6 @@
 """The laptop stack for real: engine, PostgreSQL, PgBouncer, TLS, secrets, and the zip under AWS's runtime client.
 
-The tests run in order on one stack, as a user's day does.
+One stack for all of them; the fixture `up` brings it back to its form where a test has changed it.
 """
 
 import json
@@ -10,11 +10,11 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +23,34 @@ import psycopg
 import pytest
 
 from rds_connection.iam_token import AwsCredentials, auth_token
-from tests.end_to_end.conftest import Checkout
+from tests.end_to_end.checkouts import Checkout
+from tests.end_to_end.local_stack import LocalStack
 from tests.local.supervisor.conftest import client_of
-from tests.processes import wait_for_the_end
+from tests.processes import kill, running, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _CALLERS = 3
+_CONNECTING = {"path": "connecting", "timeout": 120, "reservedConcurrency": 10}
+_TWO_USERS = {
+    "auth": "iam",
+    "users": [{"name": "reporting", "auth": "secret"}],
+    "functions": [{"name": "app", **_CONNECTING}, {"name": "reports", "user": "reporting", **_CONNECTING}],
+    "rotationDays": 30,
+    "borrowTimeout": 60,  # a loaded machine takes its time between two steps of a rotation
+}
 
 
-@pytest.fixture(scope="module")
-def up(checkout: Checkout) -> Iterator[Checkout]:
-    """The local stack, brought up by what `make up` runs."""
-    done = checkout.run("python", "-m", "local", "up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"ok": true' in done.stdout
-    yield checkout
+@pytest.fixture
+def two_users(local_stack: LocalStack) -> Checkout:
+    """The stack with a second function, whose user logs in at the proxy with its own secret."""
+    root = local_stack.checkout.root
+    # It connects anew for each invocation, so that every rotation meets logins.
+    shutil.copytree(root / "handler", root / "connecting", dirs_exist_ok=True)
+    app = root / "connecting" / "app.py"
+    app.write_text('import os\n\nos.environ["DB_POOL_MAX_IDLE"] = "0"\n' + (root / "handler" / "app.py").read_text())
+    local_stack.bring_to(_TWO_USERS)
+    return local_stack.checkout
 
 
 def facts(checkout: Checkout, kind: str) -> dict[str, Any]:
@@ -70,7 +83,7 @@ def connect(checkout: Checkout, **changes: Any) -> "psycopg.Connection[Any]":
         "sslrootcert": str(checkout.state / "authority" / "ca.pem"),
         "autocommit": True,
         "prepare_threshold": None,
-        "connect_timeout": 5,
+        "connect_timeout": 60,
     }
     return psycopg.connect(**{**arguments, **changes})
 
@@ -107,13 +120,13 @@ def borrow_for_all_callers(checkout: Checkout) -> None:
                 connection.execute("SELECT 1")
 
 
-def assert_current(checkout: Checkout, arn: str, version: str) -> None:
+def is_current(checkout: Checkout, arn: str, version: str) -> bool:
     manager = client_of(checkout.root, "secretsmanager")
-    assert "AWSCURRENT" in manager.describe_secret(SecretId=arn)["VersionIdsToStages"].get(version, ())
+    return "AWSCURRENT" in manager.describe_secret(SecretId=arn)["VersionIdsToStages"].get(version, ())
 
 
-def assert_grown(counted: "Counter[str]", before: "Counter[str]", names: Iterable[str]) -> None:
-    assert all(counted[name] >= before[name] + 10 for name in names), counted
+def have_grown(counted: "Counter[str]", before: "Counter[str]", names: Iterable[str]) -> bool:
+    return all(counted[name] >= before[name] + 10 for name in names)
 
 
 def pooler_setting(checkout: Checkout, name: str) -> str:
@@ -121,15 +134,9 @@ def pooler_setting(checkout: Checkout, name: str) -> str:
     return next(line.split(" = ")[1] for line in text.splitlines() if line.startswith(f"{name} = "))
 
 
-def eventually(check: Any, *, seconds: float = 15.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return check()
-        except (AssertionError, psycopg.OperationalError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+def answers(checkout: Checkout) -> bool:
+    """Whether the function does; what is being brought back may refuse it meanwhile."""
+    return bool(checkout.invoke()["body"].get("ok"))
 
 
 def test_an_invocation_answers_through_the_proxy(up: Checkout) -> None:
@@ -199,8 +206,6 @@ def test_a_change_of_percent_reaches_the_pooler_and_keeps_endpoint_and_clients(u
         assert pooler_setting(up, "max_db_connections") == "39"
         assert client.execute("SELECT 1").fetchone() == (1,)
     assert facts(up, "proxy")["endpoint"] == before["endpoint"]
-    assert up.pulumi("up", "--yes", "-s", "local", "--skip-preview", "--config",
-                     "lambda-rds-proxy:maxConnectionsPercent=85").returncode == 0  # fmt: skip
 
 
 def test_a_storm_is_refused_by_the_database_and_served_through_the_proxy(up: Checkout) -> None:
@@ -222,23 +227,17 @@ def test_an_interrupted_storm_ends_its_load_and_shows_what_it_measured(up: Check
     command = ["python", "-m", "ops", "storm", "--environments", "20", "--connections", "1", "--seconds", "30"]
 
     def load() -> list[psutil.Process]:
-        found = (process for process in psutil.process_iter(["cmdline"]))
-        return [
-            each
-            for each in found
-            if any(word == str(up.root / "ops/storm/load.py") for word in each.info["cmdline"] or [])
-        ]
+        return running(str(up.root / "ops" / "storm" / "load.py"))
 
-    storm = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=up.root, env=up.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-    def begun() -> None:
-        assert load()
-
-    eventually(begun)
-    storm.send_signal(signal.SIGINT)
-    said, _ = storm.communicate(timeout=30)
+    ) as storm:
+        try:
+            until(load, or_else=lambda: storm.poll() is not None)
+            storm.send_signal(signal.SIGINT)
+            said, _ = storm.communicate(timeout=LIMIT_SECONDS)
+        finally:
+            storm.kill()
     assert storm.returncode == 130, said
     assert "interrupted" in said
     assert load() == []
@@ -271,18 +270,10 @@ def test_passwords_are_refused_with_iam_and_taken_with_secret(up: Checkout) -> N
 
 
 def test_a_killed_pooler_comes_back_and_functions_go_on(up: Checkout) -> None:
-    pooler = next(
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(word.startswith(str(up.state / "proxies")) for word in process.info["cmdline"] or [])
-    )
-    pooler.kill()
-    pooler.wait(5)
-
-    def answers() -> None:
-        assert up.invoke()["body"].get("ok") is True
-
-    eventually(answers)
+    (pooler,) = running(str(up.state / "proxies" / facts(up, "proxy")["identifier"] / "pgbouncer.ini"))
+    kill(pooler)
+    wait_for_the_end([pooler])
+    until(lambda: answers(up))
 
 
 def test_a_killed_database_comes_back_and_functions_go_on(up: Checkout) -> None:
@@ -292,16 +283,12 @@ def test_a_killed_database_comes_back_and_functions_go_on(up: Checkout) -> None:
         .split()[0]
     )
     os.kill(postmaster, signal.SIGKILL)
-
-    def answers() -> None:
-        assert up.invoke()["body"].get("ok") is True
-
-    eventually(answers)
+    until(lambda: answers(up))
 
 
 def test_a_killed_supervisor_is_brought_back_with_everything_it_ran(up: Checkout) -> None:
     supervisor = psutil.Process(up.supervisor.pid)
-    supervisor.kill()
+    kill(supervisor)
     wait_for_the_end([supervisor])
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -331,27 +318,14 @@ def test_a_user_with_a_secret_comes_to_a_running_stack_and_goes_again(up: Checko
         assert up.invoke()["body"]["ok"] is True
 
 
-def test_two_functions_share_the_proxy_as_users_with_their_own_ways_to_log_in(up: Checkout) -> None:
-    # It connects anew for each invocation, so that every rotation meets logins.
-    shutil.copytree(up.root / "handler", up.root / "connecting")
-    app = up.root / "connecting" / "app.py"
-    app.write_text('import os\n\nos.environ["DB_POOL_MAX_IDLE"] = "0"\n' + app.read_text())
-    each = {"path": "connecting", "timeout": 120, "reservedConcurrency": 10}
-    done = configured(
-        up,
-        auth="iam",
-        users=[{"name": "reporting", "auth": "secret"}],
-        functions=[{"name": "app", **each}, {"name": "reports", "user": "reporting", **each}],
-        rotationDays=30,
-        borrowTimeout=60,  # a loaded machine takes its time between two steps of a rotation
-    )
-    assert done.returncode == 0, done.stdout
-    assert "database app_db as app," in up.invoke()["body"]["server"]
-    assert "database app_db as reporting," in up.invoke(function="reports")["body"]["server"]
-    assert len([found for found in up.supervisor.resources() if found["kind"] == "proxy"]) == 1
+def test_two_functions_share_the_proxy_as_users_with_their_own_ways_to_log_in(two_users: Checkout) -> None:
+    assert "database app_db as app," in two_users.invoke()["body"]["server"]
+    assert "database app_db as reporting," in two_users.invoke(function="reports")["body"]["server"]
+    assert len([found for found in two_users.supervisor.resources() if found["kind"] == "proxy"]) == 1
 
 
-def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(up: Checkout) -> None:
+def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(two_users: Checkout) -> None:
+    up = two_users
     manager, functions = client_of(up.root, "secretsmanager"), up.outputs()["functions"]
     before = passwords(up)
     assert len(before) == 2
@@ -371,14 +345,14 @@ def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(up: Checko
                 borrow_for_all_callers(up)
                 seen = counted.copy()
                 version = manager.rotate_secret(SecretId=arn)["VersionId"]  # as `aws secretsmanager rotate-secret` does
-                eventually(lambda arn=arn, version=version: assert_current(up, arn, version), seconds=120)
+                until(partial(is_current, up, arn, version))
                 # Every environment has logged in since.
-                eventually(lambda seen=seen: assert_grown(counted, seen, functions.values()), seconds=120)
+                until(partial(have_grown, counted, seen, functions.values()))
         finally:
             ended.set()
         for caller in callers:
             caller.result()
-    assert set(counted) == set(functions.values())
+    assert set(counted) == set(functions.values()), counted
     after = passwords(up)
     address = facts(up, "instance")
     for arn, login in before.items():
@@ -389,7 +363,8 @@ def test_passwords_are_rotated_under_load_and_no_caller_sees_an_error(up: Checko
             connect(up, **database, password=login["password"])
 
 
-def test_with_iam_on_both_sides_the_database_takes_the_proxys_role_and_no_password(up: Checkout) -> None:
+def test_with_iam_on_both_sides_the_database_takes_the_proxys_role_and_no_password(two_users: Checkout) -> None:
+    up = two_users
     password = secret(up)["password"]
     done = configured(up, auth="iam-end-to-end")
     assert done.returncode == 0, done.stdout
@@ -397,44 +372,47 @@ def test_with_iam_on_both_sides_the_database_takes_the_proxys_role_and_no_passwo
     assert "database app_db as reporting," in up.invoke(function="reports")["body"]["server"]
     role = next(each["spec"]["roleArn"] for each in up.supervisor.resources() if each["kind"] == "proxy")
 
-    def logged_in_as_the_role() -> None:
+    def is_logged_in_as_the_role() -> bool:
         with connect(up) as connection:
             found = connection.execute("SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
-        assert found == (f"/CN={role.rsplit('/', 1)[1]}",)
+        return bool(found == (f"/CN={role.rsplit('/', 1)[1]}",))
 
-    eventually(logged_in_as_the_role)
+    until(is_logged_in_as_the_role, not_yet=psycopg.OperationalError)
     instance = facts(up, "instance")
     with pytest.raises(psycopg.OperationalError, match="certificate"):
         connect(up, host=instance["address"], hostaddr=instance["ip"], password=password)
     assert len(passwords(up)) == 1
 
 
-def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(up: Checkout) -> None:
-    project = up.root / "tests" / "end_to_end" / "programs" / "direct"
+def test_an_update_that_would_give_a_function_the_databases_endpoint_stops_before_the_function(
+    checkout: Checkout,
+) -> None:
+    project = checkout.root / "tests" / "end_to_end" / "programs" / "direct"
     keys = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
     (project / "Pulumi.direct-up.yaml").write_text(json.dumps({"config": keys}))
-    up.pulumi("stack", "init", "direct-up", "--no-select", project=project)
-    pack = str(up.root / "policies")
-    done = up.pulumi("up", "--yes", "--skip-preview", "-s", "direct-up", "--policy-pack", pack, project=project)
+    checkout.pulumi("stack", "init", "direct-up", "--no-select", project=project)
+    pack = str(checkout.root / "policies")
+    try:
+        done = checkout.pulumi(
+            "up", "--yes", "--skip-preview", "-s", "direct-up", "--policy-pack", pack, project=project
+        )
+        state = json.loads(checkout.pulumi("stack", "export", "-s", "direct-up", project=project).stdout)
+    finally:
+        destroyed = checkout.pulumi("destroy", "--yes", "--skip-preview", "-s", "direct-up", project=project)
     assert done.returncode != 0
     assert "lambda-uses-rds-proxy" in done.stdout and "DB_HOST" in done.stdout
-    state = json.loads(up.pulumi("stack", "export", "-s", "direct-up", project=project).stdout)
     types = {each["type"] for each in state["deployment"]["resources"]}
     assert "aws:rds/instance:Instance" in types
     assert "aws:lambda/function:Function" not in types
-    assert up.pulumi("destroy", "--yes", "--skip-preview", "-s", "direct-up", project=project).returncode == 0
+    assert destroyed.returncode == 0, destroyed.stdout
 
 
-def test_destroy_leaves_no_process_no_port_and_no_file(up: Checkout) -> None:
-    state = up.state
+def test_destroy_leaves_no_process_no_port_and_no_file(local_stack: LocalStack) -> None:
+    local_stack.bring_up()
+    up, state = local_stack.checkout, local_stack.checkout.state
     done = up.run("python", "-m", "local", "down")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not state.exists()
-    left = [
-        process.info["cmdline"]
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(state) in word for word in process.info["cmdline"] or [])
-    ]
-    assert left == []
+    assert running(str(state)) == []
     again = up.run("python", "-m", "local", "down")
     assert again.returncode == 0, again.stdout + again.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Checkout
+from tests.end_to_end.checkouts import Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import psycopg
 from local.supervisor.certificates import Authority
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
+from tests import waiting
 
 APPLICATION = "app"
 DATABASE = "app_db"
@@ -109,15 +110,9 @@ class Cloud:
             self.pooler.start()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; errors of servers that are just starting count as not yet."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with suppress(psycopg.OperationalError):
-            if condition():
-                return
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
+    waiting.until(condition, not_yet=psycopg.OperationalError)
 
 
 _numbers = itertools.count(10)

@@ -32,6 +32,7 @@ from rds_connection import (
     transaction,
 )
 from tests.mariadb import ADMINISTRATOR, PORT, MariaDB, running, until
+from tests.waiting import LIMIT_SECONDS
 
 from .cloud import APPLICATION, DATABASE, Context, free_address
 
@@ -544,14 +545,14 @@ def test_a_deadlock_that_was_caught_cannot_pass_for_a_commit(
     def write(conn: mysql.Connection) -> None:
         conn.execute("SELECT n FROM ledger WHERE n = 1 FOR UPDATE")
         crossing.append(other.submit(cross))
-        assert ours.wait(20)
+        assert ours.wait(LIMIT_SECONDS)
         with pytest.raises(pymysql.OperationalError, match="Deadlock"):
             conn.execute("SELECT n FROM ledger WHERE n = 2 FOR UPDATE")
 
     crossing: list[Any] = []
     with pytest.raises(UnfinishedTransactionError, match="its error was caught"):
         write()
-    crossing[0].result(30)
+    crossing[0].result(LIMIT_SECONDS)
     with connection() as conn:
         conn.execute("INSERT INTO ledger VALUES (3)")
     assert rows() == [1, 2, 3]

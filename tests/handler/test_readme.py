@@ -22,7 +22,7 @@ def example(word: str) -> dict[str, Any]:
 
 @pytest.mark.servers
 def test_three_lines_make_a_handler(cloud: Cloud) -> None:
-    assert example("with connection(context)")["handler"]({}, Context(3)) == 1
+    assert example("with connection(context)")["handler"]({}, Context(30)) == 1
 
 
 @pytest.mark.servers
@@ -30,9 +30,9 @@ def test_the_transaction_moves_money_or_does_nothing(cloud: Cloud) -> None:
     cloud.execute("DROP TABLE IF EXISTS account; CREATE TABLE account (id int, balance int CHECK (balance >= 0))")
     cloud.execute("ALTER TABLE account OWNER TO app; INSERT INTO account VALUES (1, 10), (2, 0)")
     handler = example("@transaction")["handler"]
-    handler({"amount": 7, "from": 1, "to": 2}, Context(3))
+    handler({"amount": 7, "from": 1, "to": 2}, Context(30))
     with pytest.raises(Exception, match="account_balance_check"):
-        handler({"amount": 7, "from": 1, "to": 2}, Context(3))
+        handler({"amount": 7, "from": 1, "to": 2}, Context(30))
     assert cloud.execute("SELECT balance FROM account ORDER BY id") == [(3,), (7,)]
 
 

@@ -13,6 +13,7 @@ from local.supervisor import client as supervisor_client
 from local.supervisor.client import SupervisorClient
 from local.supervisor.processes import lives
 from tests.local.supervisor.conftest import INSTANCE, checkout
+from tests.processes import tree
 from toolchain.checkout import checkout_cache, laptop_state
 from toolchain.progress import CommandError
 
@@ -32,8 +33,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def everything_of(root: Path) -> list[psutil.Process]:
     supervisor = SupervisorClient.running(root)
     assert supervisor is not None
-    process = psutil.Process(supervisor.pid)
-    return [process, *process.children(recursive=True)]
+    return tree(supervisor.pid)
 
 
 @pytest.mark.usefixtures("no_engine")

@@ -7,11 +7,11 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from local import pulumi_cli
 from local.pulumi_cli import PulumiError
+from tests.processes import tree, wait_for_the_end
 from toolchain.checkout import checkout_cache
 
 
@@ -79,7 +79,7 @@ def test_a_lock_that_a_killed_run_left_is_cancelled_and_the_command_runs_again(p
 def test_the_lock_of_a_pulumi_that_is_at_work_stays(pulumi: Path) -> None:
     program = pulumi / "pulumi"
     shutil.copy2(shutil.which("sleep") or "", program)
-    with subprocess.Popen([str(program), "60"]) as at_work:
+    with subprocess.Popen([str(program), "600"]) as at_work:
         locked = "error: the stack is currently locked by 1 lock(s).\n  {0}: created by me@here (pid {1}) at noon\n"
         (pulumi / "said").write_text(locked.format("file:///lock.json", at_work.pid))
         with pytest.raises(PulumiError, match=rf"another pulumi \(process {at_work.pid}\) is at work on the stack"):
@@ -91,14 +91,13 @@ def test_the_lock_of_a_pulumi_that_is_at_work_stays(pulumi: Path) -> None:
 def test_the_lock_of_a_killed_pulumi_goes_although_nobody_has_asked_for_its_end_yet(pulumi: Path) -> None:
     program = pulumi / "pulumi"
     shutil.copy2(shutil.which("sleep") or "", program)
-    with subprocess.Popen([str(program), "60"]) as killed:
+    with subprocess.Popen([str(program), "600"]) as killed:
         locked = (
             "error: the stack is currently locked by 1 lock(s).\n  file:///lock.json: created by me@here (pid {0})\n"
         )
         (pulumi / "said").write_text(locked.format(killed.pid))
         killed.kill()
-        while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        wait_for_the_end(tree(killed.pid))
         pulumi_cli.run(pulumi, "up")
     assert (pulumi / "asked").read_text().split() == ["up", "cancel", "refresh", "up"]
 

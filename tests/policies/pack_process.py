@@ -13,6 +13,8 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
+from tests.waiting import LIMIT_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 PACK = ROOT / "policies"
 # rpcutil.maxRPCMessageSize for what the engine sends; Go's default for what the language host's proxy receives.
@@ -66,7 +68,7 @@ def running(
         stdout.append(process.stdout.readline())
         if not stdout[0].strip().isdigit():
             process.kill()
-            reading.join(10)
+            reading.join(LIMIT_SECONDS)
             raise RuntimeError(f"the pack's first line is {stdout[0]!r}, not a port: {''.join(stderr)}")
         options = [
             ("grpc.max_send_message_length", _MOST_SENT),
@@ -77,7 +79,7 @@ def running(
     finally:
         process.terminate()
         stdout.extend(process.stdout)
-        process.wait(10)
-        reading.join(10)
+        process.wait(LIMIT_SECONDS)
+        reading.join(LIMIT_SECONDS)
         process.stdout.close()
         process.stderr.close()

@@ -14,6 +14,7 @@ from rds_proxy_guard.pack import RULES, build
 from rds_proxy_guard.rule import ResourceRule, Rule, StackRule
 from tests.policies.analyzed import SENTINEL, Resource, analyze, judging, messages, policies, secret
 from tests.policies.resources import DIRECT, PROXIED, database, function, group, proxy, target
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "policies" / "rds_proxy_guard"
@@ -276,6 +277,6 @@ def test_importing_the_pack_prints_nothing_and_starts_nothing() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=LIMIT_SECONDS,
     )
     assert (done.stdout, done.stderr) == ("", "")

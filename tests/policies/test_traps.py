@@ -25,6 +25,7 @@ from rds_proxy_guard.properties import plain
 from rds_proxy_guard.values import UNKNOWN, number
 from tests.policies.analyzed import SENTINEL, Resource, analyze, blocking, judging, messages, policies, secret
 from tests.policies.resources import DIRECT, PROXIED, database, function, group, proxy, target
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
@@ -399,6 +400,6 @@ def test_importing_the_pack_loads_no_provider() -> None:
     code = "import sys, json, rds_proxy_guard.pack; print(json.dumps([m for m in sys.modules if 'pulumi_aws' in m]))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT / "policies")}, capture_output=True, text=True, check=True, timeout=60,
+        env={"PYTHONPATH": str(ROOT / "policies")}, capture_output=True, text=True, check=True, timeout=LIMIT_SECONDS,
     )  # fmt: skip
     assert json.loads(done.stdout) == []

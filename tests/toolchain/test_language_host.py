@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 import lambda_rds_proxy
-from tests.processes import wait_for_the_end
+from tests.processes import tree, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS, until
 from toolchain.engine import engine_folder
 from toolchain.shell import laptop_environment
 
@@ -41,7 +40,7 @@ def program(folder: Path, text: str) -> Path:
 def pulumi(folder: Path, environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["pulumi", *arguments, "--non-interactive"],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS,
     )  # fmt: skip
 
 
@@ -66,18 +65,16 @@ def test_an_error_of_the_program_is_shown_and_fails_the_run(tmp_path: Path, envi
 
 def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: dict[str, str]) -> None:
     note = f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
-    folder = program(tmp_path / "p", f"import os, pathlib, time\n{note}\ntime.sleep(120)\n")
+    folder = program(tmp_path / "p", f"import os, pathlib, time\n{note}\ntime.sleep(600)\n")
     pulumi(folder, environment, "stack", "init", "t")
     engine = subprocess.Popen(
         ["pulumi", "preview", "-s", "t", "--non-interactive"],
         cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    started = psutil.Process(engine.pid).children(recursive=True)
-    assert int((tmp_path / "pid").read_text()) in {process.pid for process in started}
+    pid = tmp_path / "pid"
+    until(lambda: pid.exists() and pid.read_text(), or_else=lambda: engine.poll() is not None)
+    started = tree(engine.pid)
+    assert int(pid.read_text()) in {process.pid for process in started}
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
     wait_for_the_end(started)

@@ -1,12 +1,10 @@
 """The language host without an engine: what a call runs is interrupted with the call, and ends with the caller."""
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,10 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import language_pb2 as language
 from pulumi.runtime.proto import language_pb2_grpc
 
+from local.supervisor.processes import lives
+from tests.processes import kill, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS, until
+
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ROOT / "toolchain" / "bin" / "pulumi-language-python"
 # What stands for the engine: starts the host, tells its process id and port, and stays until it is ended.
@@ -28,8 +30,8 @@ print(host.pid, host.stdout.readline().strip(), flush=True)
 sys.stdin.read()
 """
 NOTE = "import os, pathlib, sys, time\npathlib.Path('pid').write_text(str(os.getpid()))\n"
-INTERRUPTED = NOTE + "try: time.sleep(60)\nexcept KeyboardInterrupt: pathlib.Path('interrupted').touch()\n"
-STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + NOTE + "time.sleep(60)\n"
+INTERRUPTED = NOTE + "try: time.sleep(600)\nexcept KeyboardInterrupt: pathlib.Path('interrupted').touch()\n"
+STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + NOTE + "time.sleep(600)\n"
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ def host(engine_folder: Path) -> Iterator[Host]:
     process = psutil.Process(int(pid))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Host(engine, process, language_pb2_grpc.LanguageRuntimeStub(channel))
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.kill()
+    kill(process)
     engine.kill()
     engine.communicate()
 
@@ -83,24 +84,10 @@ def running(host: Host, engine_folder: Path, tmp_path: Path) -> "Callable[[str],
         )
         call = host.stub.Run.future(language.RunRequest(project="p", stack="s", pwd=str(tmp_path), info=info))
         pid = tmp_path / "pid"
-        wait_until(lambda: pid.exists() and bool(pid.read_text()), seconds=10)
+        until(lambda: pid.exists() and bool(pid.read_text()))
         return call, psutil.Process(int(pid.read_text()))
 
     return start
-
-
-def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
-def is_gone(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 Running = Callable[[str], "tuple[grpc.Future, psutil.Process]"]
@@ -109,15 +96,15 @@ Running = Callable[[str], "tuple[grpc.Future, psutil.Process]"]
 def test_a_program_is_interrupted_when_its_call_is_cancelled(running: Running, host: Host, tmp_path: Path) -> None:
     call, program = running(INTERRUPTED)
     call.cancel()
-    wait_until(lambda: is_gone(program), seconds=1.5)
+    wait_for_the_end([program])
     assert (tmp_path / "interrupted").exists()
-    assert not is_gone(host.process)
+    assert lives(host.process)
 
 
 def test_a_program_that_ignores_the_interruption_is_killed_after_a_grace(running: Running) -> None:
     call, program = running(STUBBORN)
     call.cancel()
-    wait_until(lambda: is_gone(program), seconds=4)
+    wait_for_the_end([program])
 
 
 @pytest.mark.parametrize("text", [INTERRUPTED, STUBBORN], ids=["interruptible", "stubborn"])
@@ -125,23 +112,23 @@ def test_nothing_is_left_when_the_engine_is_killed(running: Running, host: Host,
     _, program = running(text)
     host.engine.kill()
     host.engine.wait()
-    wait_until(lambda: is_gone(program) and is_gone(host.process), seconds=2)
+    wait_for_the_end([program, host.process])
 
 
 def test_nothing_is_left_when_the_host_itself_is_killed(running: Running, host: Host) -> None:
     _, program = running(STUBBORN)
     host.process.kill()
-    wait_until(lambda: is_gone(program), seconds=2)
+    wait_for_the_end([program])
 
 
 def test_what_a_program_left_running_is_ended_with_it(running: Running, tmp_path: Path) -> None:
-    child = "import subprocess\np = subprocess.Popen(['sleep', '60'])\npathlib.Path('child').write_text(str(p.pid))\n"
+    child = "import subprocess\np = subprocess.Popen(['sleep', '600'])\npathlib.Path('child').write_text(str(p.pid))\n"
     call, _ = running(NOTE + child + "while not pathlib.Path('go').exists(): time.sleep(0.01)\n")
-    wait_until(lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text()), seconds=5)
+    until(lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text()))
     left = psutil.Process(int((tmp_path / "child").read_text()))
     (tmp_path / "go").touch()
     assert call.result().error == ""
-    wait_until(lambda: is_gone(left), seconds=1)
+    wait_for_the_end([left])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +160,7 @@ def test_a_host_whose_engine_was_killed_before_it_was_ready_ends() -> None:
     # Here the caller lives on, and only its address tells that there is no engine.
     host = subprocess.Popen([str(HOST), "127.0.0.1:1"], stdout=subprocess.DEVNULL)
     try:
-        assert host.wait(10) == 0
+        assert host.wait(LIMIT_SECONDS) == 0
     finally:
         host.kill()
 
@@ -182,4 +169,4 @@ def test_a_host_whose_engine_was_killed_before_it_was_ready_ends() -> None:
 def test_a_host_that_is_told_to_end_ends_its_programs(running: Running, host: Host, number: int) -> None:
     _, program = running(STUBBORN)
     host.process.send_signal(number)
-    wait_until(lambda: is_gone(program) and is_gone(host.process), seconds=2)
+    wait_for_the_end([program, host.process])

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LIMIT_SECONDS
+from toolchain import remains
 from toolchain.checkout import LAPTOP_MARK, gateway_url, laptop_state, subnet
 from toolchain.progress import CommandError
 from toolchain.remains import end_processes, remove_remains
@@ -25,15 +27,15 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 
 def marked(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command or ["sleep", "60"], env={**os.environ, LAPTOP_MARK: str(folder)})
+    return subprocess.Popen(command or ["sleep", "600"], env={**os.environ, LAPTOP_MARK: str(folder)})
 
 
 def test_processes_and_files_go_and_those_of_another_checkout_stay(tmp_path: Path, state: Path) -> None:
     ours, others = marked(state), marked(state.with_name(state.name + "0"))
-    person = subprocess.Popen(["sleep", "60"], cwd=state)
+    person = subprocess.Popen(["sleep", "600"], cwd=state)
     try:
         remove_remains(tmp_path)
-        assert ours.wait(5) == -9
+        assert ours.wait(LIMIT_SECONDS) == -9
         assert others.poll() is None and person.poll() is None
         assert not state.exists()
         remove_remains(tmp_path)
@@ -47,11 +49,11 @@ def test_a_postgres_is_known_by_where_it_works(tmp_path: Path, state: Path) -> N
     program = tmp_path / "postgres"  # its title has overwritten its environment
     shutil.copy2(shutil.which("sleep") or "", program)
     (state / "instances").mkdir()
-    ours = subprocess.Popen([str(program), "60"], cwd=state / "instances", env={})
-    another = subprocess.Popen([str(program), "60"], cwd=tmp_path, env={})
+    ours = subprocess.Popen([str(program), "600"], cwd=state / "instances", env={})
+    another = subprocess.Popen([str(program), "600"], cwd=tmp_path, env={})
     try:
         end_processes(state)
-        assert ours.wait(5) == -9
+        assert ours.wait(LIMIT_SECONDS) == -9
         assert another.poll() is None
     finally:
         another.kill()
@@ -61,10 +63,11 @@ def test_a_postgres_is_known_by_where_it_works(tmp_path: Path, state: Path) -> N
 def test_whoever_cleans_up_does_not_end_itself(state: Path) -> None:
     code = "import sys\nfrom pathlib import Path\nfrom toolchain.remains import end_processes\n"
     cleaner = marked(state, sys.executable, "-c", code + f"end_processes(Path({str(state)!r}))")
-    assert cleaner.wait(20) == 0
+    assert cleaner.wait(LIMIT_SECONDS) == 0
 
 
-def test_a_port_that_stays_taken_is_named(tmp_path: Path) -> None:
+def test_a_port_that_stays_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remains, "_FREE_SECONDS", 0.1)
     with socket.socket() as taken:
         taken.bind((f"{subnet(tmp_path)}.1", int(gateway_url(tmp_path).rpartition(":")[2])))
         taken.listen()

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import LIMIT_SECONDS, until
 from toolchain import engine, environments, servers, shell
+from toolchain.__main__ import main
 from toolchain.progress import CommandError, os_reason, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,6 +151,44 @@ def test_missing_servers_are_named_with_the_one_command_for_who_may_not_install(
         servers.install_servers()
 
 
+def test_mariadb_is_for_the_tests_and_no_stack_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "PACKAGES", {package: lambda: True for package in servers.PACKAGES})
+    monkeypatch.setattr(servers, "mariadbd", lambda: None)
+    monkeypatch.setattr(servers, "postgresql_folder", lambda: Path("/"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    servers.install_servers()
+    with pytest.raises(CommandError, match="mariadb-server-core is missing; run: sudo"):
+        servers.install_servers(tests=True)
+
+
+def test_tests_need_what_the_stack_needs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "PACKAGES", {"pgbouncer": lambda: False})
+    monkeypatch.setattr(servers, "TEST_PACKAGES", {"mariadb-server-core": lambda: False})
+    assert servers.missing() == ["pgbouncer"]
+    assert servers.missing(tests=True) == ["pgbouncer", "mariadb-server-core"]
+
+
+@pytest.mark.parametrize(("words", "tests"), [("setup", False), ("setup --tests", True)])
+def test_setup_installs_what_it_is_asked_for(words: str, tests: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def install(*, tests: bool) -> None:
+        asked.append(tests)
+        raise CommandError("that is enough")
+
+    monkeypatch.setattr(servers, "install_servers", install)
+    assert main(words.split()) == 1
+    assert asked == [tests]
+
+
+@pytest.mark.parametrize(
+    ("target", "tests"), [("up", False), ("preview", False), ("lint", False), ("test", True), ("setup-tests", True)]
+)
+def test_of_makes_targets_only_those_of_the_tests_set_them_up(target: str, tests: bool) -> None:
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ("toolchain setup --tests" in done.stdout) == tests
+
+
 def postgresql(folder: Path, version: str) -> Path:
     executable(folder / "bin" / "initdb", f"echo 'initdb (PostgreSQL) {version}'")
     return folder / "bin"
@@ -209,13 +248,10 @@ def test_nothing_stays_when_an_installation_is_ended(apt: Path, number: int) -> 
         [sys.executable, "-c", code, str(apt)],
         cwd=ROOT, env={**os.environ, "SLOW": "60"}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while not (apt.parent / "told").exists():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
+    until((apt.parent / "told").exists, or_else=lambda: process.poll() is not None)
     assert apt.exists()
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode != 0 and ("KeyboardInterrupt" in said or "packages were installed" in said)
     assert not apt.exists()
 
@@ -250,7 +286,7 @@ def test_a_slow_command_is_ended_and_named() -> None:
 def test_a_full_disk_is_one_sentence_with_the_way_out() -> None:
     listing = f"{sys.executable} -c \"print('[Errno 28] No space left on device ' * 100000)\"; exit 1"
     with pytest.raises(CommandError, match=r"copying failed: the disk is full; .*XDG_CACHE_HOME") as caught:
-        run("copying", ["sh", "-c", listing], seconds=30)
+        run("copying", ["sh", "-c", listing], seconds=LIMIT_SECONDS)
     assert len(str(caught.value)) < 200
     sentence = os_reason(OSError(errno.ENOSPC, "No space left on device", "/cache/file"))
     assert sentence.startswith("the disk is full (/cache/file); free some space, or set XDG_CACHE_HOME")
@@ -258,7 +294,7 @@ def test_a_full_disk_is_one_sentence_with_the_way_out() -> None:
 
 def test_what_a_tool_says_at_length_is_cut() -> None:
     with pytest.raises(CommandError, match="talking failed: xxx") as caught:
-        run("talking", ["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x; exit 1"], seconds=30)
+        run("talking", ["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x; exit 1"], seconds=LIMIT_SECONDS)
     assert len(str(caught.value)) < 1000
 
 
@@ -304,4 +340,4 @@ def test_an_unknown_command_says_which_there_are() -> None:
         [sys.executable, "-m", "toolchain", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "setup|env|lock|down" in done.stderr
+    assert "setup|setup --tests|env|lock|down" in done.stderr

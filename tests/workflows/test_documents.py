@@ -13,6 +13,7 @@ import pytest
 from ops.survey.command import as_document
 from rds_proxy_guard.configuration import configuration
 from rds_proxy_guard.pack import build
+from tests.waiting import LIMIT_SECONDS
 from tests.workflows.workflow import ACTIONS, FILES, ROOT, jobs
 from toolchain.shell import laptop_environment
 
@@ -127,7 +128,7 @@ def _help(*verbs: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     ).stdout
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import LIMIT_SECONDS
 from tests.workflows.workflow import ACTIONS, FILES, ROOT, jobs, loaded, workflow
 from toolchain.actionlint import get_actionlint
 from toolchain.environments import venv_python
@@ -23,7 +24,7 @@ def test_there_are_the_five_workflows() -> None:
 
 def test_actionlint_finds_nothing() -> None:
     command = [str(get_actionlint()), "-no-color", "-shellcheck", str(_BIN / "shellcheck")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -33,7 +34,7 @@ def test_actionlint_and_shellcheck_would_find_something(tmp_path: Path) -> None:
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ githb.sha }} $x\n"
     )
     command = [str(get_actionlint()), "-no-color", "-shellcheck", str(_BIN / "shellcheck"), str(bad)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert done.returncode == 1
     assert "githb" in done.stdout
     assert "SC2086" in done.stdout
@@ -41,7 +42,7 @@ def test_actionlint_and_shellcheck_would_find_something(tmp_path: Path) -> None:
 
 def test_zizmor_finds_nothing() -> None:
     command = [str(_BIN / "zizmor"), "--offline", "--no-progress", "--strict-collection", ".github"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from tests.waiting import LIMIT_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github").glob("workflows/*.yml"))
 ACTIONS = sorted((ROOT / ".github").glob("actions/*/action.yml"))
@@ -50,7 +52,7 @@ def run(text: str, folder: Path, /, *flags: str, **variables: str) -> "subproces
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
 
 

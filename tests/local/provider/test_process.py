@@ -3,24 +3,16 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.processes import tree, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = [sys.executable, "-m", "local.provider"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'components'}"}
-
-
-def ends(pid: int, *, seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_its_first_line_is_its_port_and_it_ends_when_it_is_told_to() -> None:
@@ -28,7 +20,7 @@ def test_its_first_line_is_its_port_and_it_ends_when_it_is_told_to() -> None:
         assert plugin.stdout is not None
         assert 0 < int(plugin.stdout.readline()) < 65536
         plugin.terminate()
-        assert plugin.wait(10) == 0
+        assert plugin.wait(LIMIT_SECONDS) == 0
 
 
 def test_it_ends_with_an_engine_that_is_killed() -> None:
@@ -36,11 +28,11 @@ def test_it_ends_with_an_engine_that_is_killed() -> None:
     command = [sys.executable, "-c", engine, *PLUGIN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT) as parent:
         assert parent.stdout is not None
-        plugin = int(parent.stdout.readline())
+        plugin = tree(int(parent.stdout.readline()))
         parent.stdout.readline()  # its port: it serves
         parent.kill()
         parent.wait()
-        assert ends(plugin)
+        wait_for_the_end(plugin)
 
 
 @pytest.mark.parametrize("flags", [[], ["--logtostderr", "-v=9"]])
@@ -48,7 +40,7 @@ def test_it_ends_when_the_engine_was_killed_before_it_came_up(flags: list[str]) 
     nobody_listens = "127.0.0.1:9"
     plugin = subprocess.Popen([*PLUGIN, *flags, nobody_listens], stdout=subprocess.DEVNULL, env=ENVIRONMENT, cwd=ROOT)
     try:
-        assert plugin.wait(10) == 0
+        assert plugin.wait(LIMIT_SECONDS) == 0
     finally:
         plugin.kill()
         plugin.wait()

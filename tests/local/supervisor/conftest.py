@@ -1,7 +1,6 @@
 """A supervisor of the test's own: another checkout, other addresses, other state."""
 
 import json
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from tests.waiting import LIMIT_SECONDS
+from tests.waiting import until as until  # handed on to the tests beside it
 from toolchain.checkout import gateway_url, laptop_state
 from toolchain.remains import remove_remains
 
@@ -51,7 +52,7 @@ def supervisor(root: Path) -> SupervisorClient:
 
 def client_of(root: Path, service: str) -> Any:
     """A boto3 client of a checkout's endpoint."""
-    config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=60, max_pool_connections=50)
+    config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=LIMIT_SECONDS, max_pool_connections=50)
     return boto3.client(service, endpoint_url=gateway_url(root), config=config, **FAKE)
 
 
@@ -93,7 +94,7 @@ def log_in(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connec
         "sslmode": "verify-full",
         "sslrootcert": str(laptop_state(root) / "authority" / "ca.pem"),
         "autocommit": True,
-        "connect_timeout": 5,
+        "connect_timeout": 60,
     }
     return psycopg.connect(**{**arguments, **changes})
 
@@ -111,14 +112,6 @@ def put_orders(root: Path, *, iam: str) -> dict[str, Any]:
     facts = supervisor.put("proxy", "orders", {"engineFamily": "POSTGRESQL", "requireTls": True, "auths": [auth]})
     supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
     return facts
-
-
-def until(met: Callable[[], bool], *, seconds: float = 15) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, f"not met within {seconds} s"
-        time.sleep(0.05)
 
 
 def invoke(client: Any, name: str, payload: object = None, **options: Any) -> tuple[Any, str | None]:

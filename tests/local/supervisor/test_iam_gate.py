@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from local.supervisor.processes import lives
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
+from tests.processes import kill, program, tree, wait_for_the_end
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
@@ -58,7 +58,7 @@ def test_clients_that_never_speak_or_stop_in_the_middle_keep_nobody_out(root: Pa
     address = (proxy["ip"], proxy["port"])
     with contextlib.ExitStack() as silent, enter(root, proxy) as inside:
         for number in range(300):
-            client = silent.enter_context(socket.create_connection(address, timeout=5))
+            client = silent.enter_context(socket.create_connection(address, timeout=60))
             if number % 2:
                 client.sendall(struct.pack("!ii", 8, 80877103))  # asks for TLS, and says no more
         assert inside.execute("SELECT 1").fetchone() == (1,)
@@ -68,7 +68,7 @@ def test_clients_that_never_speak_or_stop_in_the_middle_keep_nobody_out(root: Pa
 
 def test_bytes_that_are_no_login_are_dropped(root: Path, proxy: dict[str, Any]) -> None:
     for said in (b"GET / HTTP/1.1\r\n\r\n", struct.pack("!i", 3), struct.pack("!ii", 2_000_000_000, 1)):
-        with socket.create_connection((proxy["ip"], proxy["port"]), timeout=5) as client:
+        with socket.create_connection((proxy["ip"], proxy["port"]), timeout=60) as client:
             client.sendall(said)
             answer = client.recv(200)
             assert answer[:1] in (b"E", b"")
@@ -150,11 +150,11 @@ def test_a_client_is_told_when_the_pooler_is_not_there_and_let_in_when_it_is_bac
     root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
 ) -> None:
     watcher = psutil.Process(supervisor.pid)
-    (pooler,) = [each for each in watcher.children(recursive=True) if each.name() == "pgbouncer"]
+    (pooler,) = [each for each in tree(supervisor.pid) if program(each) == "pgbouncer"]
     watcher.suspend()  # nobody brings it back meanwhile
     try:
-        pooler.kill()
-        until(lambda: not lives(pooler))
+        kill(pooler)
+        wait_for_the_end([pooler])
         with pytest.raises(psycopg.OperationalError, match="the pooler of this proxy is not there at the moment"):
             enter(root, proxy)
     finally:

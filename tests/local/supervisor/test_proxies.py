@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -13,7 +12,7 @@ from psycopg.rows import dict_row
 from local.supervisor.client import SupervisorClient
 from local.supervisor.pgbouncer import ADMIN_USER
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, put_orders, until
-from tests.processes import wait_for_the_end
+from tests.processes import children, kill, program, wait_for_the_end
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
@@ -173,8 +172,8 @@ def test_a_killed_pooler_and_a_killed_database_come_back(
     root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
 ) -> None:
     for name in ("pgbouncer", "postgres"):
-        (server,) = [each for each in psutil.Process(supervisor.pid).children() if each.name() == name]
-        server.kill()
+        (server,) = [each for each in children(supervisor.pid) if program(each) == name]
+        kill(server)
         wait_for_the_end([server])
         until(lets_in(root, proxy))
     until(lambda: status(supervisor, "target") == "AVAILABLE")

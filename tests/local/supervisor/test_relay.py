@@ -13,6 +13,7 @@ import pytest
 from local.supervisor.certificates import Authority
 from local.supervisor.reactor import Reactor
 from local.supervisor.relay import Relay
+from tests.waiting import LIMIT_SECONDS
 
 MEGABYTES = 8
 CONTENT = os.urandom(1024) * 1024 * MEGABYTES
@@ -24,8 +25,8 @@ class Ends:
     def __init__(self) -> None:
         self.client, near = socket.socketpair()
         self.server, far = socket.socketpair()
-        self.client.settimeout(10)
-        self.server.settimeout(10)
+        self.client.settimeout(LIMIT_SECONDS)
+        self.server.settimeout(LIMIT_SECONDS)
         self.relay, self._over = Reactor(), threading.Event()
         Relay(self.relay).add(near, far)
         self.thread = threading.Thread(target=self._run)
@@ -131,7 +132,7 @@ def test_what_was_said_last_arrives_although_the_client_was_speaking() -> None:
         server.sendall(b"FATAL: terminating connection")
         server.close()
         reactor.turn(1)
-        client.settimeout(5)
+        client.settimeout(LIMIT_SECONDS)
         assert read_all(client, 100) == b"FATAL: terminating connection"
 
 
@@ -153,8 +154,8 @@ def test_tls_on_one_side_is_relayed_whole_and_ends_with_its_own_goodbye(tmp_path
     client = client_side.wrap_socket(near, server_hostname="orders.test")
     accepting.join()
     server, inner = socket.socketpair()
-    server.settimeout(10)
-    client.settimeout(10)
+    server.settimeout(LIMIT_SECONDS)
+    client.settimeout(LIMIT_SECONDS)
     reactor, over = Reactor(), threading.Event()
     Relay(reactor).add(wrapped[0], inner)
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -13,7 +12,8 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.processes import lives
 from local.supervisor.running_code import birth, code_digest
-from tests.local.supervisor.conftest import INSTANCE, log_in
+from tests.local.supervisor.conftest import INSTANCE, log_in, until
+from tests.processes import wait_for_the_end
 from toolchain.checkout import laptop_state
 
 FACTS = "components/lambda_rds_proxy/engines/postgresql.py"
@@ -143,18 +143,19 @@ def test_one_of_a_release_that_did_not_say_when_it_was_born_is_known_by_its_comm
 
 
 _LEAVES_ITS_FIRST_THREAD = """
-import ctypes, threading, time
-threading.Thread(target=time.sleep, args=(0.5,)).start()
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
 
 
 def test_a_process_whose_first_thread_is_gone_has_not_ended_while_another_runs() -> None:
     """So the kernel shows one that was killed a moment ago: its last thread still has its port."""
-    with subprocess.Popen([sys.executable, "-c", _LEAVES_ITS_FIRST_THREAD]) as process:
+    with subprocess.Popen([sys.executable, "-c", _LEAVES_ITS_FIRST_THREAD], stdin=subprocess.PIPE) as process:
         shown = psutil.Process(process.pid)
-        while shown.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
+        until(lambda: shown.status() == psutil.STATUS_ZOMBIE)
         assert lives(shown)
+        assert process.stdin is not None
+        process.stdin.close()
         assert birth(process.pid) is None  # which waits for the end
-        assert not lives(shown)
+        wait_for_the_end([shown])

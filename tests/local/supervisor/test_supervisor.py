@@ -19,7 +19,8 @@ from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import PostgresSettings
 from local.supervisor.processes import Server, lives
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, until
-from tests.processes import wait_for_the_end
+from tests.processes import is_running, kill, tree, wait_for_the_end
+from tests.waiting import LIMIT_SECONDS
 from toolchain.checkout import laptop_state, subnet
 
 pytestmark = pytest.mark.servers
@@ -132,9 +133,9 @@ def test_killed_at_any_moment_it_comes_back_with_everything_and_leaves_no_orphan
     facts = client.put("instance", "orders", INSTANCE)
     with log_in(root, facts) as connection:
         connection.execute("CREATE TABLE kept (n int)")
-    children = psutil.Process(client.pid).children(recursive=True)
+    processes = tree(client.pid)
     os.kill(client.pid, signal.SIGKILL)
-    wait_for_the_end(children)
+    wait_for_the_end(processes)
     again = SupervisorClient.ensure(root)
     assert again.pid != client.pid
     assert again.problems() == []
@@ -155,7 +156,7 @@ def test_a_query_that_outlives_a_killed_supervisor_does_not_keep_the_database_do
     facts = client.put("instance", "orders", INSTANCE)
     backend = in_the_middle_of_a_query(root, facts)
     supervisor = psutil.Process(client.pid)
-    supervisor.kill()
+    kill(supervisor)
     wait_for_the_end([supervisor])
     assert lives(backend)
     again = SupervisorClient.ensure(root)
@@ -171,7 +172,7 @@ def test_a_killed_database_is_back_in_seconds_although_a_query_was_running(
     backend = in_the_middle_of_a_query(root, facts)
     server = backend.parent()
     assert server is not None
-    server.kill()
+    kill(server)
 
     def is_back() -> bool:
         try:
@@ -180,7 +181,7 @@ def test_a_killed_database_is_back_in_seconds_although_a_query_was_running(
             return False
         return True
 
-    until(is_back, seconds=10)
+    until(is_back)
     assert not lives(backend)
     assert [each["status"] for each in supervisor.resources()] == ["available"]
 
@@ -190,11 +191,11 @@ def test_leftovers_are_told_from_a_person_who_looks_at_the_logs(root: Path) -> N
     client.put("parameter-group", "kept", {"parameters": {}})
     folder = laptop_state(root)
     person = subprocess.Popen(["tail", "-f", str(folder / "supervisor.log")], cwd=folder, stdout=subprocess.DEVNULL)
-    stray = subprocess.Popen(["sleep", "60"], env={"LAMBDA_RDS_PROXY_LAPTOP": str(folder)})
+    stray = subprocess.Popen(["sleep", "600"], env={"LAMBDA_RDS_PROXY_LAPTOP": str(folder)})
     try:
         os.kill(client.pid, signal.SIGKILL)
         SupervisorClient.ensure(root)
-        assert stray.wait(1) == -signal.SIGKILL
+        assert stray.wait(LIMIT_SECONDS) == -signal.SIGKILL
         assert person.poll() is None
     finally:
         person.kill()
@@ -211,7 +212,7 @@ def test_one_that_is_just_ending_is_waited_for(root: Path, pause: float) -> None
     time.sleep(pause)
     following = SupervisorClient.ensure(root)
     following.put("parameter-group", "first", {"parameters": {}})
-    assert not psutil.pid_exists(ending.pid) or not lives(psutil.Process(ending.pid))
+    assert not is_running(ending.pid)
     found = SupervisorClient.running(root)
     assert found is not None and found.pid == following.pid != ending.pid
     assert [each["identifier"] for each in following.resources()] == ["first"]

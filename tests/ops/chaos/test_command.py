@@ -1,11 +1,11 @@
 """The command, on real servers: it passes with the handler as it is, and does not with one that is wrong."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +14,7 @@ from ops.chaos import environment
 from ops.chaos.command import as_document, as_markdown
 from ops.chaos.matrix import Auth, Cell, Fault, Moment
 from ops.chaos.verdict import Aftermath, Attempt, Told, judge
+from tests.processes import tree, wait_for_the_end
 
 HANDLER = Path(environment.__file__).resolve().parents[2] / "handler"
 
@@ -80,14 +81,13 @@ def test_the_markdown_marks_a_cell_that_is_wrong() -> None:
 
 @pytest.mark.servers
 def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> None:
-    before = psutil.Process().children(recursive=True)
+    before = tree(os.getpid())
     done = small(Fault.CONNECTION_RESET, Moment.TRANSACTION)
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert {cell["auth"] for cell in document["cells"]} == {"iam", "secret", "password"}
     assert all(cell["ranTwice"] for cell in document["cells"])
-    after = psutil.Process().children(recursive=True)
-    assert [each for each in after if each not in before and each.status() != psutil.STATUS_ZOMBIE] == []
+    wait_for_the_end(each for each in tree(os.getpid()) if each not in before)
 
 
 @pytest.mark.servers

@@ -24,6 +24,7 @@ from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
 from ops.laptop.source import sources
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, until
+from tests.processes import kill
 from toolchain.checkout import laptop_state, subnet
 
 pytestmark = pytest.mark.servers
@@ -99,7 +100,7 @@ class Load:
         for thread in self._threads:
             thread.start()
         # Cold starts are over: what is looked at is what the function does all day.
-        until(lambda: self._answered >= self._callers, seconds=60)
+        until(lambda: self._answered >= self._callers)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -252,13 +253,12 @@ def test_a_pooler_that_is_dead_and_lives_again(root: Path) -> None:
     kept = file.read_text()
     file.write_text("no configuration\n")
     try:
-        for process in _processes(file):
-            process.kill()
+        kill(*_processes(file))
         cause, why = told(root, 0.5)
         assert cause is Cause.PROXY_DOWN, why
     finally:
         file.write_text(kept)
-    until(lambda: told(root, 0.2)[0] is Cause.IDLE, seconds=60)
+    until(lambda: told(root, 0.2)[0] is Cause.IDLE)
 
 
 def test_a_role_that_may_not_connect(root: Path) -> None:
@@ -350,13 +350,12 @@ def test_a_database_that_is_down_and_up_again(root: Path) -> None:
     kept = settings.read_text()
     settings.write_text("port = none\n")
     try:
-        for process in _processes(settings.parent):
-            process.kill()
+        kill(*_processes(settings.parent))
         cause, why = told(root, 0.5)
         assert cause is Cause.DATABASE_DOWN, why
     finally:
         settings.write_text(kept)
-    until(lambda: told(root, 0.2)[0] is Cause.IDLE, seconds=30)
+    until(lambda: told(root, 0.2)[0] is Cause.IDLE)
 
 
 def _processes(argument: Path) -> list[psutil.Process]:
