@@ -44,7 +44,7 @@ storm:          ## The article's connection storm on the running local stack: di
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
 
 chaos:          ## Faults at every moment, with every login, on servers of its own: each row is counted
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.chaos
 
 torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up`
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups

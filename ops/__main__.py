@@ -6,16 +6,16 @@ import sys
 import typer
 
 from .capacity.command import capacity
-from .chaos.command import chaos
 from .dashboard.command import dashboard
 from .doctor.command import doctor
+from .errors import Commands
 from .invoke import invoke
-from .outputs import outputs
 from .storm.command import storm
 from .survey.command import survey
 from .watch.command import watch
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="markdown",
@@ -23,11 +23,9 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(capacity)
-app.command()(chaos)
 app.command()(dashboard)
 app.command()(doctor)
 app.command()(invoke)
-app.command()(outputs)
 app.command()(storm)
 app.command()(survey)
 app.command()(watch)

@@ -8,14 +8,14 @@ _SPARKLINE = 60
 _BAR = 40
 
 
-def bar(label: str, value: int, most: int, text: str) -> Table:
-    """A row: the label, a bar that is full at `most`, and a text."""
+def bar(label: str, value: int, limit: int, text: str) -> Table:
+    """A row: the label, a bar that is full at `limit`, and a text."""
     row = Table.grid(padding=(0, 1))
     row.add_column(width=12)
-    row.add_row(label, ProgressBar(total=most, completed=min(value, most), width=_BAR), text)
+    row.add_row(label, ProgressBar(total=limit, completed=min(value, limit), width=_BAR), text)
     return row
 
 
-def sparkline(values: list[int], most: int) -> str:
-    """The last values as blocks, the highest for `most` and above."""
-    return "".join(_SPARKS[min(7, value * 8 // (most + 1))] for value in values[-_SPARKLINE:])
+def sparkline(values: list[int], limit: int) -> str:
+    """The last values as blocks, the highest for `limit` and above."""
+    return "".join(_SPARKS[min(7, value * 8 // (limit + 1))] for value in values[-_SPARKLINE:])

@@ -4,12 +4,13 @@ import json
 import subprocess
 from typing import Any
 
+from ops.errors import OpsError
 from toolchain.checkout import checkout_root
 
 _PROXY = "aws:rds/proxy:Proxy"
 
 
-class StackError(RuntimeError):
+class StackError(OpsError):
     """A stack that cannot be read, or has not what is asked of it: one sentence for the user."""
 
 

@@ -65,15 +65,15 @@ def _connections(result: StormResult) -> str:
     if result.ceiling:
         plot.level(result.ceiling, f"the proxy's ceiling {result.ceiling}", "#999")
     for name, phase in sampled.items():
-        plot.line([(max(0.0, each.moment), each.connections) for each in phase.samples], name)
+        plot.line([(max(0.0, each.seconds), each.connections) for each in phase.samples], name)
     return f"<h2>Connections to the database over time</h2>{plot.svg(sampled)}"
 
 
 def _throughput(result: StormResult) -> str:
-    served = {name: phase for name, phase in result.phases.items() if phase.moments}
+    served = {name: phase for name, phase in result.phases.items() if phase.served_at}
     if not served:
         return "<p>Nothing was served.</p>"
-    counts = {name: Counter(int(moment) for moment in phase.moments) for name, phase in served.items()}
+    counts = {name: Counter(int(at) for at in phase.served_at) for name, phase in served.items()}
     highest = max(max(each.values()) for each in counts.values()) * 1.1
     plot = _Plot(_longest(served), highest, "seconds", "requests per second")
     for name, each in counts.items():

@@ -34,11 +34,13 @@ class Picture:
             Text.assemble((f"{now.phase}", "bold"), f" → {now.path}: {_STAGES[now.stage]}, ", _when(now, settings)),
             bar("clients", now.begun, settings.clients, f"{now.begun:,} of {settings.clients:,} {ready}"),
         ]
-        most = self._result.max_connections
-        if now.connections is not None and most:
+        limit = self._result.max_connections
+        if now.connections is not None and limit:
             self._history.append(now.connections)
-            lines.append(bar("connections", now.connections, most, f"{now.connections:,} of {most:,} max_connections"))
-            lines.append(Text(f"{'':12} {sparkline(self._history, most)}", style="cyan"))
+            lines.append(
+                bar("connections", now.connections, limit, f"{now.connections:,} of {limit:,} max_connections")
+            )
+            lines.append(Text(f"{'':12} {sparkline(self._history, limit)}", style="cyan"))
         lines.append(Text(f"{'':12} {now.served:,} served, {now.failed:,} failed"))
         return Group(*lines)
 

@@ -8,11 +8,10 @@ from functools import partial
 
 from local.supervisor.pgbouncer import PgBouncer
 from local.supervisor.postgres import Postgres
-
-from .load import Load
-from .matrix import Auth, Cell, Fault, Moment
-from .stand import BORROW_SECONDS, Stand
-from .wire import Break
+from tests.chaos.load import Load
+from tests.chaos.matrix import Auth, Cell, Fault, Moment
+from tests.chaos.stand import BORROW_SECONDS, Stand
+from tests.chaos.wire import Break
 
 # How long a fault lasts that can last: within a handler's pause before its second attempt (0.2 to 1 s) for some
 # environments, and beyond it for others.

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from local.supervisor.certificates import Authority
 from local.supervisor.errors import LaptopError
-
-from .messages import SSL_REQUEST, STARTUP, Message, Messages, fatal
+from tests.chaos.messages import SSL_REQUEST, STARTUP, Message, Messages, fatal
 
 _CHUNK_BYTES = 64 * 1024
 _TICK_SECONDS = 0.01

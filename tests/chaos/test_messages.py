@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.chaos.messages import STARTUP, Message, Messages, fatal
+from tests.chaos.messages import STARTUP, Message, Messages, fatal
 
 
 def message(kind: bytes, body: bytes) -> bytes:

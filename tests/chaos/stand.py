@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,10 +26,9 @@ from local.supervisor.errors import LaptopError
 from local.supervisor.iam_proxy import IamGate
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
-
-from .environment import Environment
-from .matrix import Auth
-from .wire import Wire
+from tests.chaos.environment import Environment
+from tests.chaos.matrix import Auth
+from tests.chaos.wire import Wire
 
 USER = "app"
 DATABASE = "app_db"
@@ -56,12 +55,16 @@ CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON numbered DEFERRABLE INITIALLY D
 
 @dataclass(kw_only=True)
 class Stand:
-    """A database, its proxy with a wire before it, and the environments that use them with one kind of login."""
+    """A database, its proxy with a wire in front of it, and the environments that use them with one kind of login.
+
+    Attributes:
+        tell_gate: gives the IAM gate the pooler's users and passwords; None where there is no gate.
+    """
 
     auth: Auth
     postgres: Postgres
     pooler: PgBouncer
-    gate: "Gate | None"
+    tell_gate: Callable[[PgBouncerSettings], None] | None
     wire: Wire
     secret: "Secret | None"
     password: str = field(repr=False)
@@ -80,7 +83,7 @@ class Stand:
 
     def backends(self, condition: str = "true") -> int:
         """How many of the application's database connections meet a condition on `pg_stat_activity`."""
-        found = self.query(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}' AND {condition}")  # noqa: S608 - our own words
+        found = self.query(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}' AND {condition}")
         return int(found[0][0])
 
     def rows(self) -> dict[int, int]:
@@ -118,11 +121,11 @@ class Stand:
         if self.secret is not None:
             self.secret.put(password)
 
-    def change_pooler(self, **changes: Any) -> None:  # noqa: ANN401 - fields of PgBouncerSettings
+    def change_pooler(self, **changes: Any) -> None:
         """Other settings of the proxy; its clients stay."""
         self.pooler.change(replace(self.pooler.settings, **changes))
-        if self.gate is not None:
-            self.gate.refresh(self.pooler.settings)
+        if self.tell_gate is not None:
+            self.tell_gate(self.pooler.settings)
 
 
 @dataclass(frozen=True)
@@ -135,19 +138,6 @@ class Secret:
     def put(self, password: str) -> None:
         """Its next version."""
         self.manager.put_secret_value(SecretId=self.arn, SecretString=_login(password))
-
-
-@dataclass(frozen=True)
-class Gate:
-    """The IAM gate before the pooler, and who may pass."""
-
-    gate: IamGate
-    door: dict[str, Any]
-    principals: dict[str, Any] = field(repr=False)
-
-    def refresh(self, settings: PgBouncerSettings) -> None:
-        """Take the pooler's users and passwords."""
-        self.gate.change(settings, self.door, self.principals)
 
 
 @contextmanager
@@ -179,10 +169,9 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             "DB_SSL_ROOT_CERT": str(authority.bundle),
             "AWS_REGION": _REGION,
         }
-        gate, secret = None, None
+        tell_gate, secret = None, None
         if auth is Auth.IAM:
-            gate = _gate(folder, authority, pooler.settings, address, variables)
-            stack.callback(gate.gate.stop)
+            tell_gate = _gate(stack, folder, authority, pooler.settings, address, variables)
         elif auth is Auth.SECRET:
             secret = _secret(stack, password, variables)
         else:
@@ -194,7 +183,7 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             auth=auth,
             postgres=postgres,
             pooler=pooler,
-            gate=gate,
+            tell_gate=tell_gate,
             wire=wire,
             secret=secret,
             password=password,
@@ -255,21 +244,25 @@ def _proxy(auth: Auth, database: PostgresSettings, password: str) -> PgBouncerSe
 
 
 def _gate(
-    folder: Path, authority: Authority, settings: PgBouncerSettings, address: str, variables: dict[str, str]
-) -> Gate:
+    stack: ExitStack,
+    folder: Path,
+    authority: Authority,
+    settings: PgBouncerSettings,
+    address: str,
+    variables: dict[str, str],
+) -> Callable[[PgBouncerSettings], None]:
+    """Start the IAM gate in front of the pooler: what tells it of other users and passwords."""
     access_key, secret_key = "CHAOS" + secrets.token_hex(7).upper(), secrets.token_urlsafe(24)
     variables |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
     prefix = f"arn:aws:rds-db:{_REGION}:000000000000:dbuser:prx-chaos/"
     # A token is for the host that the client connects to: the wire.
-    door = {"host": address, "port": _PORT, "region": _REGION, "arn_prefix": prefix}
+    audience = {"host": address, "port": _PORT, "region": _REGION, "arn_prefix": prefix}
     statement = {"Effect": "Allow", "Action": "rds-db:connect", "Resource": prefix + USER}
-    gate = Gate(
-        IamGate(folder / "gate", folder / "pooler", authority),
-        door,
-        {access_key: {"secret": secret_key, "statements": [statement]}},
-    )
-    gate.gate.start(settings, gate.door, gate.principals)
-    return gate
+    principals = {access_key: {"secret": secret_key, "statements": [statement]}}
+    gate = IamGate(folder / "gate", folder / "pooler", authority)
+    gate.start(settings, audience, principals)
+    stack.callback(gate.stop)
+    return lambda changed: gate.change(changed, audience, principals)
 
 
 def _secret(stack: ExitStack, password: str, variables: dict[str, str]) -> Secret:

@@ -83,7 +83,7 @@ class OldTokens:
         self.used = 0
         self._fresh: Callable[..., str] = iam_token.auth_token
 
-    def sign(self, **request: Any) -> str:  # noqa: ANN401 - handed on
+    def sign(self, **request: Any) -> str:
         """A token; too old, once."""
         if not self.on:
             return self._fresh(**request)

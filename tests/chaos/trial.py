@@ -9,18 +9,17 @@ from dataclasses import replace
 import psycopg
 
 from local.supervisor.errors import LaptopError
-
-from .faults import strike
-from .load import Load
-from .matrix import Auth, Cell, Moment
-from .stand import Stand, stand
-from .verdict import Aftermath, Verdict, judge
+from tests.chaos.faults import strike
+from tests.chaos.load import Load
+from tests.chaos.matrix import Auth, Cell, Moment
+from tests.chaos.stand import Stand, stand
+from tests.chaos.verdict import Aftermath, Verdict, judge
 
 Progress = Callable[[Cell, Verdict | None], None]
 """Told when a cell begins (without a verdict) and when it is judged."""
 _REACHED_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
-# What pg_stat_activity says of a backend that is in a moment.
+# What pg_stat_activity says of a backend whose environment is at a moment.
 _AT = {
     Moment.QUERY: "state = 'active' AND query LIKE 'INSERT INTO numbered%%'",
     Moment.TRANSACTION: "state = 'idle in transaction'",
@@ -93,7 +92,7 @@ def try_cell(its: Stand, cell: Cell, *, seconds: float) -> Verdict:
 
 
 def _reach(its: Stand, moment: Moment) -> int:
-    """Wait until half of the environments are in a moment that the database sees: how many are."""
+    """Wait until half of the environments are at a moment that the database sees: how many are."""
     deadline = time.monotonic() + _REACHED_SECONDS
     while moment in _AT:
         found = its.backends(_AT[moment])

@@ -9,8 +9,8 @@ class Auth(StrEnum):
     """How the handler logs in; `DB_AUTH`'s values."""
 
     IAM = "iam"
-    SECRET = "secret"  # noqa: S105 - a kind of login
-    PASSWORD = "password"  # noqa: S105 - a kind of login
+    SECRET = "secret"
+    PASSWORD = "password"
 
 
 class Moment(StrEnum):
@@ -44,8 +44,8 @@ class Fault(StrEnum):
     CONNECT_SILENT = "connect-silent"
     NO_CLIENT_CONNECTIONS = "no-client-connections"
     NO_CLIENT_CONNECTIONS_RDS = "no-client-connections-rds"
-    TOKEN_EXPIRED = "token-expired"  # noqa: S105 - a fault
-    PASSWORD_ROTATED = "password-rotated"  # noqa: S105 - a fault
+    TOKEN_EXPIRED = "token-expired"
+    PASSWORD_ROTATED = "password-rotated"
 
     @property
     def meaning(self) -> str:

@@ -1,4 +1,7 @@
-"""`python -m ops chaos`: the matrix on the terminal, as JSON, or as the table of docs/faults.md."""
+"""Faults under load: the handler's real code, real servers, and a count of every row afterwards: `make chaos`.
+
+`python -m tests.chaos` shows the matrix on the terminal, as JSON, or as the table of docs/faults.md.
+"""
 
 import json
 import threading
@@ -14,23 +17,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.supervisor.errors import LaptopError
+from tests.chaos.matrix import Auth, Cell, Fault, Moment, cells
+from tests.chaos.trial import run_matrix
+from tests.chaos.verdict import Verdict
 
-from .matrix import Auth, Cell, Fault, Moment, cells
-from .trial import run_matrix
-from .verdict import Verdict
-
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops chaos`: everything, in a few minutes; needs no running stack and touches none
-- `python -m ops chaos --fault failover --auth iam`: one row, one column
-- `python -m ops chaos --moment commit --moment answer --json > chaos.json`: for a machine to read
-
-Exit status: 0 every cell is as it must be, 1 one is not, 2 wrong options or nothing could be tried, 130 interrupted.
-"""
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 _errors = Console(stderr=True, highlight=False)
 
 
+@app.command()
 def chaos(
     fault: Annotated[list[Fault] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
     moment: Annotated[list[Moment] | None, typer.Option(help="Only this moment; may be given several times.")] = None,
@@ -40,11 +35,19 @@ def chaos(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
     markdown: Annotated[bool, typer.Option(help="Print the result as the table of docs/faults.md.")] = False,
 ) -> None:
-    """Faults under load, on servers of its own: every fault at every moment, and a count of every row afterwards."""
+    """Faults under load, on servers of its own: every fault at every moment, and a count of every row afterwards.
+
+    **Examples**
+
+    - `python -m tests.chaos`: everything, in a few minutes; needs no running stack and touches none
+    - `python -m tests.chaos --fault failover --auth iam`: one row, one column
+    - `python -m tests.chaos --moment commit --moment answer --json > chaos.json`: for a machine to read
+
+    Exit status: 0 every cell is as it must be, 1 one is not, 2 wrong options or nothing was tried, 130 interrupted.
+    """
     chosen = cells(faults=fault or (), moments=moment or (), auths=auth or ())
     if not chosen:
-        _errors.print("error: no cell has this fault, moment and auth together; `docs/faults.md` shows which there are")
-        raise typer.Exit(2)
+        raise typer.BadParameter("no cell has this fault, moment and auth together; see docs/faults.md")
     progress = _Progress(len(chosen))
     try:
         # Progress goes to standard error: what is asked for can be redirected.
@@ -68,9 +71,6 @@ def chaos(
         _errors.print(f"✗ {cell.fault} {cell.moment} {cell.auth}: {problems}", soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
-
-
-chaos.__doc__ = f"{chaos.__doc__}\n{_EXAMPLES}"
 
 
 def as_document(verdicts: Mapping[Cell, Verdict], *, environments: int) -> dict[str, Any]:
@@ -164,3 +164,7 @@ class _Progress:
             wrong = f", {self._judged[False]} wrong" if self._judged[False] else ""
             now = " · ".join(self._now.values()) or "starting servers"
             return f"{self._judged.total()} of {self._total} cells{wrong}   {now}"
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m tests.chaos")

@@ -8,20 +8,20 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
-from .environment import Environment
-from .matrix import Moment
-from .verdict import Attempt, Told
+from tests.chaos.environment import Environment
+from tests.chaos.matrix import Moment
+from tests.chaos.verdict import Attempt, Told
 
 INVOCATION_SECONDS = 3.0
 # Between two invocations of an environment: the load is to be there, not to fill the machine.
 _PAUSE_SECONDS = 0.02
-# How long a moment lasts in each invocation, so that faults meet most environments in it.
+# How long a moment lasts in each invocation, so that faults meet most environments at it.
 _MOMENT_SECONDS = 0.4
 _WARM_SECONDS = 20.0
 
 
 class Load:
-    """Invocations of environments that are in a moment most of their time, in a `with` block."""
+    """Invocations of environments that are at a moment most of their time, in a `with` block."""
 
     def __init__(self, environments: Sequence[Environment], moment: Moment) -> None:
         self.attempts: list[Attempt] = []
@@ -71,9 +71,9 @@ class Load:
             self._turns = list(range(len(self._environments)))
             yield
 
-    def since(self, moment: float) -> int:
-        """How many invocations were under way or began since a moment of the monotonic clock."""
-        return sum(ended > moment for ended in self._ends) + sum(lock.locked() for lock in self._locks)
+    def since(self, seconds: float) -> int:
+        """How many invocations were under way or began since then, in seconds of the monotonic clock."""
+        return sum(ended > seconds for ended in self._ends) + sum(lock.locked() for lock in self._locks)
 
     def probe(self) -> int:
         """Invoke every environment once more, in both ways and without delay: how many environments failed."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.chaos.faults import _BREAKS, _MADE, _making
-from ops.chaos.matrix import Auth, Cell, Fault, Moment, cells
+from tests.chaos.faults import _BREAKS, _MADE, _making
+from tests.chaos.matrix import Auth, Cell, Fault, Moment, cells
 from toolchain.checkout import checkout_root
 
 EVERYTHING = cells()

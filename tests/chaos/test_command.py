@@ -9,17 +9,16 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from ops.__main__ import app
-from ops.chaos import environment
-from ops.chaos.command import as_document, as_markdown
-from ops.chaos.matrix import Auth, Cell, Fault, Moment
-from ops.chaos.verdict import Aftermath, Attempt, Told, judge
+from tests.chaos import environment
+from tests.chaos.__main__ import app, as_document, as_markdown
+from tests.chaos.matrix import Auth, Cell, Fault, Moment
+from tests.chaos.verdict import Aftermath, Attempt, Told, judge
 
 HANDLER = Path(environment.__file__).resolve().parents[2] / "handler"
 
 
 def run(*options: str) -> Any:
-    return CliRunner().invoke(app, ["chaos", *options])
+    return CliRunner().invoke(app, options)
 
 
 def small(fault: Fault, moment: Moment, *more: str) -> Any:

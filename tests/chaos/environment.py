@@ -14,8 +14,7 @@ from typing import Any
 
 from local.supervisor.errors import LaptopError
 from local.supervisor.processes import kill_group, plain_environment, start
-
-from .verdict import Attempt, Told
+from tests.chaos.verdict import Attempt, Told
 
 _FUNCTION = Path(__file__).with_name("function.py")
 _HANDLER = Path(__file__).resolve().parents[2] / "handler"
@@ -42,7 +41,7 @@ class Environment:
         """Run one invocation to its answer, or to the end that Lambda makes of one that gives none."""
         began = time.monotonic()
         limit = float(event["seconds"])
-        assert self._process.stdin is not None  # noqa: S101 - asked for
+        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died: then no answer comes either
             self._process.stdin.write(json.dumps(event).encode() + b"\n")
             self._process.stdin.flush()
@@ -98,7 +97,7 @@ class Environment:
 
     @staticmethod
     def _read(process: "subprocess.Popen[bytes]", answers: "queue.Queue[dict[str, Any] | None]") -> None:
-        assert process.stdout is not None  # noqa: S101 - asked for
+        assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(b"{"):  # else a warning of Python's own
                 answers.put(json.loads(line))

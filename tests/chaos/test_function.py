@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from ops.chaos.function import OldTokens, told
 from rds_connection import NoConnectionError, OutOfTimeError, PoolExhaustedError
+from tests.chaos.function import OldTokens, told
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.chaos.verdict import Aftermath, Attempt, Told, Verdict, judge
+from tests.chaos.verdict import Aftermath, Attempt, Told, Verdict, judge
 
 
 def attempt(number: int, told: Told = Told.WRITTEN, **changes: Any) -> Attempt:
