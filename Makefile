@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup up preview down env test test-unit storm chaos torture bench mutate lint format lock
+.PHONY: help setup up preview down env test test-unit storm chaos torture bench mutate docs lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -23,12 +23,12 @@ down:           ## Destroys the local stack: no process, no port, no file left o
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
 
-mutate:         ## Changes of security-relevant lines and of the policies that no test notices (docs/mutation.md)
-	@$(PYTHON) -m tests.mutate && $(PYTHON) -m bench.mutation
+mutate:         ## Changes of the policies and of security-relevant modules that no test notices (docs/mutation.md)
+	@$(PYTHON) -m tests.mutate $(FILES)
 
 lint: setup     ## ruff and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench
+	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench docs
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
 
 format:         ## Formats everything
@@ -51,6 +51,9 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
+
+docs:           ## Draws the pictures of the docs from the running local stack under load
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m docs.pictures
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

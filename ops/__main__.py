@@ -6,7 +6,6 @@ import sys
 import typer
 
 from .capacity.command import capacity
-from .dashboard.command import dashboard
 from .doctor.command import doctor
 from .errors import Commands
 from .invoke import invoke
@@ -23,7 +22,6 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # commands by name, even while there is one
 app.command()(capacity)
-app.command()(dashboard)
 app.command()(doctor)
 app.command()(invoke)
 app.command()(storm)

@@ -30,9 +30,18 @@ def stack_proxies(stack: str) -> dict[str, str]:
     Raises:
         StackError: there is no `pulumi`, or no such stack.
     """
-    resources = (_pulumi(stack, "export").get("deployment") or {}).get("resources") or []
+    resources = (stack_export(stack).get("deployment") or {}).get("resources") or []
     found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
+
+
+def stack_export(stack: str) -> dict[str, Any]:
+    """A stack's state. Nothing is decrypted.
+
+    Raises:
+        StackError: there is no `pulumi`, or no such stack.
+    """
+    return _pulumi(stack, "export")
 
 
 def _pulumi(stack: str, *command: str) -> dict[str, Any]:

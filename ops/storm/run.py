@@ -40,22 +40,30 @@ Say = Callable[[Progress], None]
 
 
 def run_storm(stack: LaptopStack, result: StormResult, say: Say) -> None:
-    """Fill `result`, phase by phase, so that what is done is there when someone interrupts.
+    """Fill `result`, phase by phase, so that what is done is there when someone interrupts; then run pgbench.
 
     Raises:
         LaptopError: the load, pgbench or the laptop's supervisor failed.
     """
-    routes = stack.routes
-    for name, route in routes.items():
-        result.phases[name] = _run_phase(stack, result.settings, name, route, say)
+    run_phases(stack, result, say)
     query = result.phases["proxy"].query
     if query:
         result.pgbench_requests_per_second = pgbench.transactions_per_second(
-            stack, routes["proxy"], query, result.settings.clients
+            stack, stack.routes["proxy"], query, result.settings.clients
         )
     running = SupervisorClient.running()
     if running is None or running.pid != stack.client.pid:
         raise LaptopError("the laptop's supervisor did not survive the storm; run `make up`")
+
+
+def run_phases(stack: LaptopStack, result: StormResult, say: Say) -> None:
+    """The two phases alone.
+
+    Raises:
+        LaptopError: the load failed.
+    """
+    for name, route in stack.routes.items():
+        result.phases[name] = _run_phase(stack, result.settings, name, route, say)
 
 
 def groups(settings: StormSettings) -> list[int]:

@@ -1,6 +1,7 @@
 """The storm in a terminal: a live picture while it runs, and the table at its end."""
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -61,8 +62,8 @@ def table(result: StormResult) -> Table:
     drawn.add_column("")
     for phase in phases:
         drawn.add_column(f"{phase.name}\n[dim]{phase.path}[/dim]", justify="right")
-    for label, *values in rows(result):
-        drawn.add_row(label, *values)
+    for row in rows(result):
+        drawn.add_row(*map(escape, row))  # a server's words
     return drawn
 
 

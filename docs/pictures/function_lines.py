@@ -14,7 +14,7 @@ _METRICS = '{"_aws"'
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionLines:
-    """What one function did during one look.
+    """What one function did during one sample.
 
     `metrics` are the values of the handler's metrics by name, one for each use of the database; `running` is how many
     invocations were under way at its end, `concurrency` how many were at most; durations are milliseconds.
@@ -34,11 +34,11 @@ def function_lines(text: str, running: int = 0) -> FunctionLines:
     counted = read_log(text)
     durations: list[float] = []
     metrics: dict[str, list[float]] = {}
-    most = running
+    highest = running
     for line in text.splitlines():
         if line.startswith("START RequestId: "):
             running += 1
-            most = max(most, running)
+            highest = max(highest, running)
         elif found := _DURATION.match(line):
             durations.append(float(found[1]))
             running = max(0, running - 1)
@@ -52,7 +52,7 @@ def function_lines(text: str, running: int = 0) -> FunctionLines:
         durations=durations,
         metrics=metrics,
         running=running,
-        concurrency=most,
+        concurrency=highest,
     )
 
 

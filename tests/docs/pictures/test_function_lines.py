@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.dashboard.function_lines import function_lines
+from docs.pictures.function_lines import function_lines
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 
@@ -31,7 +31,7 @@ def test_durations_and_the_handlers_metrics_are_read_of_its_own_lines() -> None:
     assert set(found.metrics) >= {"ConnectionsReused", "Retries", "Failures", "QueryTime"}
 
 
-def test_invocations_that_are_under_way_count_into_the_next_look() -> None:
+def test_invocations_that_are_under_way_count_into_the_next_sample() -> None:
     first = function_lines(begun(1) + begun(2) + begun(3) + ended(1))
     assert (first.running, first.concurrency) == (2, 3)
     second = function_lines(ended(2), first.running)

@@ -1,11 +1,11 @@
-"""A dashboard's body as the component makes it, and looks to fill it with."""
+"""A dashboard's body as the component makes it, and samples to fill it with."""
 
 from typing import Any
 
+from docs.pictures.function_lines import FunctionLines
+from docs.pictures.laptop_metrics import LaptopSample
 from lambda_rds_proxy.engines import Profile, TargetKind
 from lambda_rds_proxy.monitor.dashboard import Watched, WatchedFunction, dashboard_body
-from ops.dashboard.function_lines import FunctionLines
-from ops.dashboard.laptop_numbers import Look
 from ops.doctor.evidence import Evidence
 
 LOG_METRICS = {"api-timeouts": "orders-api"}
@@ -26,7 +26,7 @@ def body(**changes: Any) -> dict[str, Any]:
     return dashboard_body(Watched(**{**values, **changes}))
 
 
-def look(at: float = 1.0, **seen: Any) -> Look:
+def sample(at: float = 1.0, **seen: Any) -> LaptopSample:
     evidence: dict[str, Any] = {
         "seconds": 1.0,
         "target_state": "AVAILABLE",
@@ -50,4 +50,4 @@ def look(at: float = 1.0, **seen: Any) -> Look:
         running=1,
         concurrency=4,
     )
-    return Look(at=at, evidence=Evidence(**{**evidence, **seen}), functions={"orders-api": lines})
+    return LaptopSample(at=at, evidence=Evidence(**{**evidence, **seen}), functions={"orders-api": lines})

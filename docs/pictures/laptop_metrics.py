@@ -13,8 +13,8 @@ from .function_lines import FunctionLines
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """One look at the laptop stack, which stands for one minute of CloudWatch; `at` is its end in seconds."""
+class LaptopSample:
+    """What was seen of the laptop stack in a second, which stands for a minute of CloudWatch; `at` is its end."""
 
     at: float
     evidence: Evidence
@@ -23,19 +23,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Number:
-    """What it is on the laptop, and how it is read of a look, for a function where the metric is of one."""
+    """What it is on the laptop, and how it is read of a sample, for a function where the metric is of one."""
 
     source: str
-    read: Callable[[Look, str], float | None]
+    read: Callable[[LaptopSample, str], float | None]
 
 
 def _seen(source: str, read: Callable[[Evidence], float | None]) -> Number:
-    return Number(source, lambda look, _: read(look.evidence))
+    return Number(source, lambda sample, _: read(sample.evidence))
 
 
 def _logged(source: str, read: Callable[[FunctionLines], float | None]) -> Number:
-    def of_function(look: Look, function: str) -> float | None:
-        lines = look.functions.get(function)
+    def of_function(sample: LaptopSample, function: str) -> float | None:
+        lines = sample.functions.get(function)
         return None if lines is None else read(lines)
 
     return Number(source, of_function)
@@ -59,7 +59,7 @@ def _microseconds(milliseconds: float | None) -> float | None:
 
 
 # A metric without a row has no number on the laptop, for the reason that docs/dashboard.md gives.
-NUMBERS: Mapping[Metric, Number] = {
+LAPTOP_METRICS: Mapping[Metric, Number] = {
     cloudwatch.CLIENT_CONNECTIONS: _seen("PgBouncer, `SHOW CLIENTS`", lambda seen: seen.clients),
     cloudwatch.CLIENTS_RECEIVED: _seen("new clients in `SHOW CLIENTS`", lambda seen: seen.clients_received),
     cloudwatch.CLIENTS_REFUSED: _seen("refusals in the logs of pooler and functions", lambda seen: seen.failed_logins),
