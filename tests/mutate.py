@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.checkout import cache_root
+from toolchain.checkout import checkout_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 _SETTINGS = """
 [tool.mutmut]
 source_paths = ["src"]
-process_isolation = "forkserver"
+process_isolation = "forkserver"  # Pulumi runs threads, which a fork loses
 only_mutate = {targets}
 pytest_add_cli_args_test_selection = {tests}
 [tool.pytest.ini_options]
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _mutate(room: Room, files: Iterable[Path]) -> None:
-    folder = cache_root() / "mutation"
+    folder = checkout_cache(ROOT) / "mutation" / room.package.name
     shutil.rmtree(folder, ignore_errors=True)
     source = Path("src") / room.package.name
     shutil.copytree(ROOT / room.package, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
