@@ -26,8 +26,9 @@ env:            ## The lines that make a shell this checkout's: eval "$$(make -s
 mutate:         ## Changes of the policies and of security-relevant modules that no test notices (docs/mutation.md)
 	@$(PYTHON) -m tests.mutate $(FILES)
 
-lint: setup     ## ruff and mypy
+lint: setup     ## ruff, the contracts of imports in pyproject.toml, and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@PYTHONPATH=components:components/lambda_rds_proxy/user/admin_function:policies:handler .venv/bin/lint-imports --no-logo --no-cache
 	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench docs
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
 

@@ -49,7 +49,8 @@ import pulumi, pulumi_aws as aws
 from lambda_rds_proxy.function.package import Platform, build_package
 
 async def main():
-    archive = build_package(Path({str(ROOT / "handler")!r}), target=Platform(python="3.13", architecture="arm64"))
+    target = Platform(python="3.13", architecture="arm64")
+    archive = build_package(Path({str(ROOT / "handler")!r}), target=target, engine="postgresql")
     for entry in pulumi.Config().require_object("functions"):
         name = entry["name"]
         log = aws.cloudwatch.LogGroup(name, name=f"/aws/lambda/{{name}}", retention_in_days=14)

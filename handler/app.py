@@ -16,5 +16,5 @@ _SERVER = {
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Lambda's own types
     """`{"ok": true, "server": …, "via": …}`: what answered, and through which host."""
     with connection(context) as conn:
-        (server,) = conn.execute(_SERVER[os.environ.get("DB_ENGINE", "postgresql")]).fetchone() or ("",)
+        (server,) = conn.execute(_SERVER[os.environ.get("DB_ENGINE") or "postgresql"]).fetchone() or ("",)
     return {"ok": True, "server": server, "via": os.environ["DB_HOST"]}

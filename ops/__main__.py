@@ -1,32 +1,48 @@
 """The command line: `python -m ops --help`. Each command stands in its own module; here they are only named."""
 
+import importlib
 import os
 import sys
+from collections import UserDict
+from typing import Any
 
 import typer
 
-from .capacity.command import capacity
-from .doctor.command import doctor
 from .errors import Commands
-from .invoke import invoke
-from .storm.command import storm
-from .survey.command import survey
-from .watch.command import watch
+
+_MODULES = {
+    "capacity": "ops.capacity.command",
+    "doctor": "ops.doctor.command",
+    "invoke": "ops.invoke",
+    "storm": "ops.storm.command",
+    "survey": "ops.survey.command",
+    "watch": "ops.watch.command",
+}
+
+
+class _Modules(UserDict[str, Any]):
+    """Commands by name. A module is loaded when its command is asked for, so none needs what another one needs."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the type of Typer's commands is private
+        alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
+        alone.command(name)(getattr(importlib.import_module(self.data[name]), name))
+        return typer.main.get_command(alone)
+
+
+class _Program(Commands):
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**settings)
+        self.commands = _Modules(_MODULES)
+
 
 app = typer.Typer(
-    cls=Commands,
+    cls=_Program,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="markdown",
     help="Tools to see and operate a running Lambda → RDS Proxy → RDS stack.",
 )
-app.callback()(lambda: None)  # commands by name, even while there is one
-app.command()(capacity)
-app.command()(doctor)
-app.command()(invoke)
-app.command()(storm)
-app.command()(survey)
-app.command()(watch)
+app.callback()(lambda: None)  # what makes it a group
 
 # A shell completes a program, and `python` is not ours to complete for: `ops` is, which `make -s env` puts on PATH.
 _OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ else "python -m ops"

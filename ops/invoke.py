@@ -9,7 +9,7 @@ import boto3
 import botocore.config
 import typer
 
-from .aws_errors import AwsErrors, reason
+from .aws.errors import AwsErrors, reason
 from .errors import OpsError
 from .stack_outputs import StackError, stack_outputs
 

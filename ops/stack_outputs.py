@@ -1,53 +1,46 @@
-"""The outputs of a deployed stack as `pulumi stack output` gives them, and its proxies."""
+"""What `pulumi` says of a stack: its outputs, its proxies, its configuration. A StackError says why it says nothing."""
 
 import json
 import subprocess
 from typing import Any
 
-from ops.errors import OpsError
 from toolchain.checkout import checkout_root
+
+from .errors import OpsError
 
 _PROXY = "aws:rds/proxy:Proxy"
 
 
 class StackError(OpsError):
-    """A stack that cannot be read, or has not what is asked of it: one sentence for the user."""
+    """A stack that cannot be read, or has not what is asked of it."""
 
 
 def stack_outputs(stack: str) -> dict[str, Any]:
-    """The outputs by name, without secrets.
-
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
-    outputs: dict[str, Any] = _pulumi(stack, "output", "--json")
-    return outputs
+    """The outputs by name, without secrets."""
+    return _pulumi(stack, "stack", "output", "--json")
 
 
 def stack_proxies(stack: str) -> dict[str, str]:
-    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted.
-
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
+    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
     resources = (stack_export(stack).get("deployment") or {}).get("resources") or []
     found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
 
 
 def stack_export(stack: str) -> dict[str, Any]:
-    """A stack's state. Nothing is decrypted.
+    """A stack's state. Nothing is decrypted."""
+    return _pulumi(stack, "stack", "export")
 
-    Raises:
-        StackError: there is no `pulumi`, or no such stack.
-    """
-    return _pulumi(stack, "export")
+
+def stack_configuration(stack: str) -> dict[str, Any]:
+    """What is configured, as `pulumi config --json` prints it; secrets have no value."""
+    return _pulumi(stack, "config", "--json")
 
 
 def _pulumi(stack: str, *command: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            ["pulumi", "stack", *command, "--stack", stack, "--non-interactive"],
+            ["pulumi", *command, "--stack", stack, "--non-interactive"],
             cwd=checkout_root(),
             capture_output=True,
             text=True,

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection
 from enum import Enum
 from typing import TypeVar, cast
 
-from .engines.aurora_capacity import SERVERLESS
-from .engines.instance_classes import memory_gib
+from .engines.instance_classes import SERVERLESS, memory_gib
 from .proxy.debug_logging import parse_until
 
 Parser = Callable[[object], object]

@@ -14,6 +14,7 @@ from .adoption_config import AdoptionConfig, parse_adoption
 from .config_contradictions import contradictions
 from .config_keys import EXISTING_KEYS, EXISTING_REQUIRED, KEYS, STRUCTURED_KEYS
 from .config_tables import parse_table
+from .database.choices import DEFAULT_ENGINE
 from .engines import ENGINES, Auth, Engine, Profile, TargetKind
 from .function.package import Platform
 from .function_config import FunctionConfig, UserConfig, parse_functions, parse_users
@@ -43,7 +44,7 @@ class StackConfig:
     """The whole configuration of a stack; see `Pulumi.yaml` for what each key means. None: the component chooses."""
 
     profile: Profile = Profile.DEV
-    engine: Engine = Engine.POSTGRESQL
+    engine: Engine = DEFAULT_ENGINE
     engine_version: str
     target: TargetKind = TargetKind.INSTANCE
     instance_class: str
@@ -111,7 +112,7 @@ class StackConfig:
             )
         given["adopted"] = parse_adoption(given.pop("adopted", None), given.pop("import_changes", None), problems)
         pool = ConnectionPool(**{name: given.pop(name) for name in _POOL_FIELDS if name in given})
-        engine, kind = given.get("engine", Engine.POSTGRESQL), given.get("target", TargetKind.INSTANCE)
+        engine, kind = given.get("engine", DEFAULT_ENGINE), given.get("target", TargetKind.INSTANCE)
         problems += pool.problems(engine)
         target = ENGINES[engine].target(kind)
         prod_cluster = kind is TargetKind.CLUSTER and given.get("profile") is Profile.PROD

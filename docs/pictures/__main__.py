@@ -14,8 +14,8 @@ from typing import Any
 
 from local.supervisor.errors import LaptopError
 from ops import plots
-from ops.doctor.laptop import LaptopPatient
 from ops.errors import OpsError
+from ops.laptop.source import sources
 from ops.stack_outputs import StackError, stack_export, stack_outputs
 from ops.storm import report
 from ops.storm.deployed import DeployedStack
@@ -86,10 +86,10 @@ def _samples(loads: Sequence[Future[None]]) -> list[LaptopSample]:
     """A sample each second until a while after the loads have ended."""
     functions = sorted((stack_outputs("local").get("functions") or {}).values())
     logs = [FunctionLog(laptop_state(checkout_root()) / "functions" / name / "function.log") for name in functions]
-    patient = LaptopPatient.find()
+    source = next(sources(seconds=1))
     began, samples, ends = time.monotonic(), [], float("inf")
     while time.monotonic() < ends:
-        evidence = patient.examine(1.0)
+        evidence = source.look()
         lines = {name: log.read() for name, log in zip(functions, logs, strict=True)}
         samples.append(LaptopSample(at=time.monotonic() - began, evidence=evidence, functions=lines))
         if ends == float("inf") and all(each.done() for each in loads):

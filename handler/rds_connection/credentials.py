@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .errors import NoConnectionError
-from .settings import Settings
+from .addresses import is_host
+from .errors import ConfigurationError, NoConnectionError
+from .settings import Settings, is_name, is_sendable
 
 # Secrets Manager answers in some 20 ms; a function without a way to it must learn that before Lambda ends it.
 _SECRETS_MANAGER_SECONDS = 3.0
@@ -16,6 +17,29 @@ class Login:
 
     user: str
     password: str = field(repr=False)
+
+
+def check_sendable(settings: Settings, login: Login) -> None:
+    """What each engine asks before it connects, wherever its values come from: none may displace a TLS option.
+
+    Raises:
+        ConfigurationError: a driver would read one of them as something else.
+    """
+    texts = {
+        "database": settings.database,
+        "certificates": settings.ssl_root_cert,
+        "function's name": settings.function_name,
+        "user": login.user,
+        "password": login.password,
+    }
+    wrong = [name for name, text in texts.items() if not is_sendable(text)]
+    del texts  # some tools show the variables of a traceback
+    if wrong:
+        raise ConfigurationError(f"the {wrong[0]} to connect with holds a NUL or bytes that are not UTF-8; remove them")
+    if not is_host(settings.host):
+        raise ConfigurationError("the host to connect to is not a host name alone; leave out port, path and password")
+    if not (login.user and login.password and settings.ssl_root_cert):
+        raise ConfigurationError("user, password and certificates to connect with must not be empty")
 
 
 class Credentials:
@@ -61,8 +85,16 @@ class Credentials:
         return self._settings.auth != "password"
 
     def _read_secret(self, seconds: float) -> Login:
-        import json
+        # With alternating users a rotation changes the user too, so the secret's own one counts.
+        found = _login(self._secret_string(seconds), default_user=self._settings.user)
+        if found is None:
+            raise NoConnectionError(
+                f'{self._settings.secret} is not JSON with "username" and "password", two texts that a driver can send '
+                "(no NUL, and the first no address)"
+            )
+        return found
 
+    def _secret_string(self, seconds: float) -> str:
         import boto3  # only here: importing it costs a cold start more than everything else together
         import botocore.config
         import botocore.exceptions
@@ -75,20 +107,27 @@ class Credentials:
         )
         try:
             client = boto3.client("secretsmanager", region_name=region, config=limits)
-            text = client.get_secret_value(SecretId=arn)["SecretString"]
+            return str(client.get_secret_value(SecretId=arn).get("SecretString", ""))
         except botocore.exceptions.ClientError as error:
-            raise NoConnectionError(
-                f"the secret {arn} cannot be read ({error.response['Error']['Code']}); check DB_SECRET_ARN and the "
-                "function's role"
-            ) from None
-        except (botocore.exceptions.BotoCoreError, ValueError, KeyError) as error:
-            raise NoConnectionError(
-                f"the secret {arn} cannot be read ({type(error).__name__}); check the function's way to Secrets "
-                "Manager (an interface endpoint or NAT)"
-            ) from None
-        try:
-            value = json.loads(text)
-            # With alternating users a rotation changes the user too, so the secret's own one counts.
-            return Login(str(value.get("username") or self._settings.user), str(value["password"]))
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise NoConnectionError(f'the secret {arn} is not JSON with "username" and "password"') from None
+            problem = f"({error.response['Error']['Code']}); check DB_SECRET_ARN and the function's role"
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            problem = (
+                f"({type(error).__name__}); check the function's way to Secrets Manager (an interface endpoint or NAT)"
+            )
+        raise NoConnectionError(f"{self._settings.secret} cannot be read {problem}")
+
+
+def _login(secret: str, *, default_user: str) -> Login | None:
+    """The login in a secret's text; None instead of an error, which would carry the text along."""
+    import json
+
+    try:
+        value = json.loads(secret)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    user, password = value.get("username") or default_user, value.get("password")
+    if not (isinstance(user, str) and isinstance(password, str) and password):
+        return None
+    return Login(user, password) if is_name(user) and is_sendable(password) else None

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from .credentials import Login
+from .errors import ConfigurationError
 from .failures import Failure
 from .settings import Settings
 
@@ -90,11 +91,23 @@ class Driver(Protocol):
 
 
 def driver(engine: str) -> Driver:
-    """The module of an engine; `Settings` refuses those that are neither."""
-    if engine == "mysql":
-        from . import mysql
+    """The module of an engine; `Settings` refuses those that are neither.
 
-        return mysql
-    from . import postgresql
+    Raises:
+        ConfigurationError: the package has not the library of this engine, but most likely the other one's.
+    """
+    library = "pymysql" if engine == "mysql" else "psycopg"
+    try:
+        if engine == "mysql":
+            from . import mysql
 
-    return postgresql
+            return mysql
+        from . import postgresql
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+    else:
+        return postgresql
+    raise ConfigurationError(
+        f"this package has no {library}; DB_ENGINE must be the engine it was made for: postgresql or mysql"
+    )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from .errors import NoConnectionError
+from .settings import is_sendable
 
 LIFETIME_SECONDS = 900
 _SERVICE = "rds-db"
@@ -28,6 +29,11 @@ class AwsCredentials:
     secret_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
 
+    def are_sendable(self) -> bool:
+        """Whether all of them are texts; JSON and environments may hold others."""
+        keys = (self.access_key, self.secret_key, self.session_token)
+        return all(isinstance(key, str) and is_sendable(key) for key in keys)
+
 
 def aws_credentials(environment: Mapping[str, str]) -> AwsCredentials:
     """The keys Lambda gives a function: variables, or with SnapStart an address that hands them out.
@@ -35,10 +41,15 @@ def aws_credentials(environment: Mapping[str, str]) -> AwsCredentials:
     Raises:
         NoConnectionError: there are none.
     """
-    access_key, secret_key = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
-    if access_key and secret_key:
-        token = environment.get("AWS_SESSION_TOKEN", "")
-        return AwsCredentials(access_key=access_key, secret_key=secret_key, session_token=token)
+    found = AwsCredentials(
+        access_key=environment.get("AWS_ACCESS_KEY_ID", ""),
+        secret_key=environment.get("AWS_SECRET_ACCESS_KEY", ""),
+        session_token=environment.get("AWS_SESSION_TOKEN", ""),
+    )
+    if found.access_key and found.secret_key:
+        if not found.are_sendable():
+            raise NoConnectionError("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN is not UTF-8")
+        return found
     address = environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if not address:
         raise NoConnectionError(
@@ -49,22 +60,30 @@ def aws_credentials(environment: Mapping[str, str]) -> AwsCredentials:
 
 
 def _container_credentials(address: str, authorization: str) -> AwsCredentials:
+    found = _fetched(address, authorization)
+    if isinstance(found, str):
+        raise NoConnectionError(f"AWS_CONTAINER_CREDENTIALS_FULL_URI gave no AWS credentials: {found}")
+    return found
+
+
+def _fetched(address: str, authorization: str) -> AwsCredentials | str:
+    """The keys, or the name of an error: the error itself may carry keys or the authorization along."""
     import json
     import urllib.request
+    from http.client import HTTPException
 
-    request = urllib.request.Request(address, headers={"Authorization": authorization} if authorization else {})  # noqa: S310 - Lambda's own address
-    # Lambda's address is local to the environment: no proxy of the environment may see the answer.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
+        request = urllib.request.Request(address, headers={"Authorization": authorization} if authorization else {})  # noqa: S310 - Lambda's own address
+        # Lambda's address is local to the environment: no proxy of the environment may see the answer.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=_CONTAINER_SECONDS) as response:
             keys = json.load(response)
-        return AwsCredentials(
-            access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"], session_token=keys.get("Token", "")
+        found = AwsCredentials(
+            access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"], session_token=keys.get("Token") or ""
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NoConnectionError(
-            f"AWS_CONTAINER_CREDENTIALS_FULL_URI gave no AWS credentials: {type(error).__name__}"
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, HTTPException, RecursionError) as error:
+        return type(error).__name__
+    return found if found.are_sendable() else "ValueError"
 
 
 def auth_token(

@@ -19,8 +19,9 @@ from pymysql.cursors import Cursor
 from pymysql.protocol import MysqlPacket
 
 from .addresses import shares
-from .credentials import Login
-from .errors import OutOfTimeError, RdsConnectionError
+from .credentials import Login, check_sendable
+from .deferred import Block
+from .errors import ConfigurationError, OutOfTimeError, RdsConnectionError
 from .failures import Failure
 from .settings import Settings
 
@@ -127,9 +128,12 @@ class Connection(_PyMySQL):
         cursor.execute(query, args)
         return cursor
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Block[None]:
         """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return Block(self._transaction())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         depth, name = self._depth, f"rds_connection_{self._depth}"
         if depth == 0:
             self._statement_failed = False
@@ -288,7 +292,9 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     Raises:
         OSError: the name does not resolve.
         pymysql.OperationalError: with the last address's reason, when none of them let us in.
+        ConfigurationError: a value cannot be sent to a server, or the certificates cannot be read.
     """
+    check_sendable(settings, login)
     for address, share in shares(settings.host, settings.port, seconds):
         conn = Connection(
             host=settings.host,
@@ -325,8 +331,11 @@ def _socket(address: str, port: int, seconds: float) -> socket.socket:
 def _verified(bundle: str) -> ssl.SSLContext:
     """TLS that verifies authority and name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(bundle)
-    return context
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with suppress(OSError):  # ssl.SSLError is one too
+        context.load_verify_locations(bundle)
+        return context
+    raise ConfigurationError("DB_SSL_ROOT_CERT is not a file with certificates in PEM format")
 
 
 def connect_failure(error: Exception) -> Failure:

@@ -17,7 +17,8 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from .addresses import shares
-from .credentials import Login
+from .credentials import Login, check_sendable
+from .deferred import Block
 from .errors import OutOfTimeError
 from .failures import Failure
 from .settings import Settings
@@ -119,6 +120,12 @@ class Connection(psycopg.Connection[TupleRow]):
             if self.pgconn.transaction_status == _IDLE:
                 self.transactions_ended += 1
 
+    def transaction(  # type: ignore[override] # as psycopg's, but for `with` alone
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Block[psycopg.Transaction]:
+        """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return Block(super().transaction(savepoint_name, force_rollback))
+
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""
         give_back, self.give_back = self.give_back, None
@@ -180,7 +187,9 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
     Raises:
         OSError: the name does not resolve.
         psycopg.OperationalError: with the last address's reason, when none of them let us in.
+        ConfigurationError: a value cannot be sent to a server.
     """
+    check_sendable(settings, login)
     for address, share in shares(settings.host, settings.port, seconds):
         try:
             pgconn = waiting.wait_conn(
@@ -202,7 +211,8 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
 
 def _conninfo(settings: Settings, login: Login, address: str) -> str:
     # Of startup parameters a proxy takes only user, database, application_name and a few more; `options` above all
-    # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine.
+    # makes it refuse the connection, and libpq would take that from PGOPTIONS. The rest never leaves this machine: what
+    # libpq would otherwise take from PGSSL… and PGGSSENCMODE, and last, for of an option given twice the last counts.
     return make_conninfo(
         host=settings.host,
         hostaddr=address,
@@ -212,9 +222,10 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         password=login.password,
         application_name=settings.function_name or "rds_connection",
         options="",
+        gssencmode="disable",
         sslmode="verify-full",
         sslrootcert=settings.ssl_root_cert,
-        gssencmode="disable",
+        ssl_min_protocol_version="TLSv1.2",
     )
 
 

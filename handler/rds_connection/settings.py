@@ -1,9 +1,11 @@
 """The `DB_*` environment, parsed once into a frozen dataclass; all problems are reported together."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .addresses import is_host
 from .errors import ConfigurationError
 
 _CERTIFICATES = Path(__file__).parent / "certificates"
@@ -14,6 +16,14 @@ _PORTS = {"postgresql": 5432, "mysql": 3306}
 _LIFETIME_SECONDS = 300
 # A proxy drops a client after 1800 s of silence unless told otherwise; a connection must not live to see that.
 _LONGEST_LIFETIME_SECONDS = 1800
+# Neither an address nor a connection string nor JSON can pass for a name: servers quote names in their errors.
+_NAME = re.compile(r"(?! )[\w.@$#+~ -]{1,128}(?<! )")
+_NAME_CHARACTERS = "which has letters, digits, spaces and . _ - @ $ # + ~ only"
+# CreateSecret's names, and those that RDS gives to the secrets it manages ("rds!db-…").
+_SECRET_NAME = r"[A-Za-z0-9/_+=.@!-]{1,512}"  # noqa: S105 - a pattern
+_SECRET_ARN = re.compile(rf"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{{12}}:secret:{_SECRET_NAME}")
+_SECRET = re.compile(f"{_SECRET_NAME}|{_SECRET_ARN.pattern}")
+_REGION = re.compile("[a-z0-9-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +37,7 @@ class Settings:
     user: str
     auth: str
     ssl_root_cert: str
-    secret_arn: str = ""
+    secret_arn: str = field(default="", repr=False)  # by mistake it may be the secret itself
     password: str = field(default="", repr=False)
     region: str = ""
     function_name: str = ""
@@ -40,59 +50,104 @@ class Settings:
         """Read `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_AUTH` and the rest; an empty value is no value.
 
         Raises:
-            ConfigurationError: with every problem, by variable name; never with the password.
+            ConfigurationError: with every problem, by variable name; never with a value.
         """
-        given = {name: value for name, value in environment.items() if value}
-        problems: list[str] = []
-        engine = given.get("DB_ENGINE", "postgresql")
-        if engine not in _PORTS:
-            problems.append(f'DB_ENGINE is "{engine}"; it must be one of {", ".join(_PORTS)}')
-        # The article's four names alone (DB_HOST, DB_NAME, DB_USER, DB_PASSWORD) must do.
-        auth = given.get("DB_AUTH", "password" if "DB_PASSWORD" in given else "iam")
-        if auth not in _AUTHS:
-            problems.append(f'DB_AUTH is "{auth}"; it must be one of {", ".join(_AUTHS)}')
-        region = given.get("AWS_REGION", given.get("AWS_DEFAULT_REGION", ""))
-        needed = ["DB_HOST", "DB_NAME", "DB_USER"]
-        needed += {"secret": ["DB_SECRET_ARN"], "password": ["DB_PASSWORD"]}.get(auth, [])
-        problems += [f"{name} is not set" for name in needed if name not in given]
-        if auth == "iam" and not region:
-            problems.append("AWS_REGION is not set, and DB_AUTH iam signs its tokens for a region")
-        host = given.get("DB_HOST", "")
-        bundle = given.get("DB_SSL_ROOT_CERT", str(root_certificates(host)))
-        if not Path(bundle).is_file():
-            problems.append(f'DB_SSL_ROOT_CERT is "{bundle}", which is not a file')
-        numbers = _Numbers(given, problems)
-        settings = cls(
-            engine=engine,
-            host=host,
-            port=numbers.read(
-                "DB_PORT", default=_PORTS.get(engine, _PORTS["postgresql"]), low=1, high=65_535, reason="a port"
-            ),
-            database=given.get("DB_NAME", ""),
-            user=given.get("DB_USER", ""),
-            auth=auth,
-            ssl_root_cert=bundle,
-            secret_arn=given.get("DB_SECRET_ARN", ""),
-            password=given.get("DB_PASSWORD", ""),
-            region=region,
-            function_name=given.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-            max_open=numbers.read(
-                "DB_POOL_MAX_OPEN", default=1, low=1, high=2, reason="the proxy does the pooling, not the function"
-            ),
-            max_idle=numbers.read(
-                "DB_POOL_MAX_IDLE", default=1, low=0, high=1, reason="idle connections of many environments pile up"
-            ),
-            max_lifetime=numbers.read(
-                "DB_POOL_MAX_LIFETIME",
-                default=_LIFETIME_SECONDS,
-                low=1,
-                high=_LONGEST_LIFETIME_SECONDS,
-                reason="seconds, and no longer than a proxy keeps a silent client",
-            ),
-        )
+        settings = _read(environment)
+        problems = "; ".join(settings.problems())
         if problems:
-            raise ConfigurationError("the database environment is wrong: " + "; ".join(problems))
+            del environment, settings  # some tools show the variables of a traceback
+            raise ConfigurationError(f"the database environment is wrong: {problems}")
         return settings
+
+    @property
+    def secret(self) -> str:
+        """What messages call the secret: by its ARN if it is one, for a bare name may be a password by mistake."""
+        return f"the secret {self.secret_arn}" if _SECRET_ARN.fullmatch(self.secret_arn) else "the secret DB_SECRET_ARN"
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong, by variable name; never a value, for whatever stands in the wrong place may be a secret."""
+        if self.engine not in _PORTS:
+            yield f"DB_ENGINE is not one of {', '.join(_PORTS)}"
+        if self.auth not in _AUTHS:
+            yield f"DB_AUTH is not one of {', '.join(_AUTHS)}"
+        needed = {"DB_HOST": self.host, "DB_NAME": self.database, "DB_USER": self.user}
+        if self.auth == "secret":
+            needed["DB_SECRET_ARN"] = self.secret_arn
+        if self.auth == "password":
+            needed["DB_PASSWORD"] = self.password
+        yield from (f"{name} is not set" for name, value in needed.items() if not value)
+        if self.auth == "iam" and not self.region:
+            yield "AWS_REGION is not set, and DB_AUTH iam signs its tokens for a region"
+        if self.host and not is_host(self.host):
+            yield "DB_HOST is not a host name alone; leave out scheme, user, password, port and path"
+        if self.database and not is_name(self.database):
+            yield f"DB_NAME is not the name of a database, {_NAME_CHARACTERS}"
+        if self.user and not is_name(self.user):
+            yield f"DB_USER is not the name of a user, {_NAME_CHARACTERS}"
+        if self.secret_arn and not _SECRET.fullmatch(self.secret_arn):
+            yield "DB_SECRET_ARN is not the ARN or the name of a secret"
+        if not is_sendable(self.password):
+            yield "DB_PASSWORD holds a NUL, or bytes that are not UTF-8, which no driver can send"
+        if self.region and not _REGION.fullmatch(self.region):
+            yield "AWS_REGION is not a region such as eu-west-1"
+        if not is_sendable(self.function_name):
+            yield "AWS_LAMBDA_FUNCTION_NAME is not the name of a function"
+        if not _is_bundle(self.ssl_root_cert):
+            yield "DB_SSL_ROOT_CERT is not a file with certificates in PEM format"
+        for name, number, low, high, reason in (
+            ("DB_PORT", self.port, 1, 65_535, "a port"),
+            ("DB_POOL_MAX_OPEN", self.max_open, 1, 2, "the proxy does the pooling, not the function"),
+            ("DB_POOL_MAX_IDLE", self.max_idle, 0, 1, "idle connections of many environments pile up"),
+            (
+                "DB_POOL_MAX_LIFETIME",
+                self.max_lifetime,
+                1,
+                _LONGEST_LIFETIME_SECONDS,
+                "seconds, and no longer than a proxy keeps a silent client",
+            ),
+        ):
+            if not low <= number <= high:
+                yield f"{name} is not a whole number from {low} to {high} ({reason})"
+
+
+def _read(environment: Mapping[str, str]) -> Settings:
+    """What the environment says, right or wrong."""
+    given = {name: value for name, value in environment.items() if value}
+    engine = given.get("DB_ENGINE", "postgresql")
+    host = given.get("DB_HOST", "")
+    bundle = given.get("DB_SSL_ROOT_CERT", str(root_certificates(host)))
+    return Settings(
+        engine=engine,
+        host=host,
+        port=_number(given.get("DB_PORT"), _PORTS.get(engine, _PORTS["postgresql"])),
+        database=given.get("DB_NAME", ""),
+        user=given.get("DB_USER", ""),
+        # The article's four names alone (DB_HOST, DB_NAME, DB_USER, DB_PASSWORD) must do.
+        auth=given.get("DB_AUTH", "password" if "DB_PASSWORD" in given else "iam"),
+        # Whole, for libpq takes the word "system" for the machine's own authorities.
+        ssl_root_cert=str(Path(bundle).absolute()),
+        secret_arn=given.get("DB_SECRET_ARN", ""),
+        password=given.get("DB_PASSWORD", ""),
+        region=given.get("AWS_REGION", given.get("AWS_DEFAULT_REGION", "")),
+        function_name=given.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        max_open=_number(given.get("DB_POOL_MAX_OPEN"), 1),
+        max_idle=_number(given.get("DB_POOL_MAX_IDLE"), 1),
+        max_lifetime=_number(given.get("DB_POOL_MAX_LIFETIME"), _LIFETIME_SECONDS),
+    )
+
+
+def is_sendable(text: str) -> bool:
+    """Whether drivers send a text whole.
+
+    A NUL ends it for libpq, and with it the connection string with the TLS options in it; for MySQL it ends a field of
+    the login. Half of a surrogate pair, which JSON and `os.environ` may hold, has no UTF-8.
+    """
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a user or a database, and no address or password list by mistake."""
+    return _NAME.fullmatch(text) is not None
 
 
 def root_certificates(host: str) -> Path:
@@ -103,16 +158,16 @@ def root_certificates(host: str) -> Path:
     return RDS if is_rds and not is_proxy else AMAZON_TRUST_SERVICES
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    given: Mapping[str, str]
-    problems: list[str]
+def _is_bundle(path: str) -> bool:
+    try:
+        return Path(path).is_file() and b"CERTIFICATE-----" in Path(path).read_bytes()
+    except (OSError, ValueError):  # not readable; a NUL in it
+        return False
 
-    def read(self, name: str, *, default: int, low: int, high: int, reason: str) -> int:
-        text = self.given.get(name, str(default))
-        # int() would take "1_0", " 1" and "１" too.
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-        if not low <= number <= high:
-            self.problems.append(f'{name} is "{text}"; it must be {low} to {high} ({reason})')
-            return default
-        return number
+
+def _number(text: str | None, default: int) -> int:
+    """A whole number, or -1, which is out of every range."""
+    if text is None:
+        return default
+    # int() would take "1_0", " 1" and "１" too.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from .deferred import refuse_deferred, refuse_unfinished
 from .errors import UnfinishedTransactionError
 from .failures import Failure
 from .invocation import Invocation, LambdaContext, current
@@ -24,11 +25,15 @@ def transaction(function: Callable[Concatenate[_C, _P], _R]) -> Callable[_P, _R]
     If an argument is Lambda's context, an answer comes before Lambda ends the invocation.
 
     Raises:
+        TypeError: at once for an async function or a generator, whose body would run after COMMIT; when it is called,
+            for one that returns what is still to run, which is rolled back.
         TransactionResolutionUnknown: of `psycopg.errors`, or of `rds_connection.mysql`: COMMIT was sent and no answer
             came, so that it may be committed. After OutOfTimeError, too, it may; after any other error it is not, but
             for what the function itself committed.
         RdsConnectionError: what `connection` raises.
     """
+
+    refuse_deferred(function)
 
     @functools.wraps(function)
     def in_transaction(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -97,6 +102,7 @@ class _Attempt:
                     self.nothing_committed = (
                         pool.acquired == acquired_before and conn.transactions_ended == ended_before
                     )
+                refuse_unfinished(result, function)
                 if conn.is_failed():
                     raise UnfinishedTransactionError(
                         "a statement failed and its error was caught, so the transaction cannot commit; let the error "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lambda_rds_proxy.engines import ENGINES, Engine
 from lambda_rds_proxy.function.package import PackageError, build_package, this_machine
 
 from . import ACCOUNT, laptop
@@ -9,7 +10,7 @@ from .laptop import BackedError
 from .properties import Properties
 from .recorded import digest
 
-_ROTATION_APPLICATION = "SecretsManagerRDSPostgreSQLRotationSingleUser"
+_ROTATION_APPLICATION = ENGINES[Engine.POSTGRESQL].rotation_application
 _ROTATION_FUNCTION = Path(__file__).parents[1] / "rotation_function"
 # As AWS's application deploys its function.
 _ROTATION_SECONDS, _ROTATION_MEGABYTES = 30, 128
@@ -27,7 +28,7 @@ class RotationApplication:
                 f"parameter functionName, and this is {application}; leave it (rotationDays) out on the local stack"
             )
         try:
-            package = build_package(_ROTATION_FUNCTION, target=this_machine())
+            package = build_package(_ROTATION_FUNCTION, target=this_machine(), engine=Engine.POSTGRESQL)
         except PackageError as error:
             raise BackedError(str(error)) from None
         spec = {

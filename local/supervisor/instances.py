@@ -6,7 +6,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 
-from lambda_rds_proxy.engines.instance_classes import max_connections
+from lambda_rds_proxy.engines import ENGINES, Engine
 
 from .account import Account
 from .errors import LaptopError
@@ -14,7 +14,8 @@ from .postgres import Postgres, PostgresSettings
 from .secrets_manager import SecretsManager
 from .state import Resource
 
-POSTGRES_PORT = 5432
+_FACTS = ENGINES[Engine.POSTGRESQL]
+POSTGRES_PORT = _FACTS.port
 _HOSTED_ZONE = "Z29XKXDKYMONMX"  # RDS's own zone in eu-west-1
 _MASTER_SECRET = "rds!db-"  # noqa: S105 - how RDS names the secrets that it manages
 
@@ -48,8 +49,7 @@ class Instances:
         facts["hostedZoneId"] = _HOSTED_ZONE
         facts["availabilityZone"] = f"{account.region}a"
         facts["maxConnections"] = int(
-            parameters.get("max_connections")
-            or max_connections(engine="postgresql", instance_class=str(spec.get("instanceClass")))
+            parameters.get("max_connections") or _FACTS.instance.max_connections(str(spec.get("instanceClass")))
         )
         self._run(name, self._settings(resource, parameters))
         facts["engineVersionActual"] = self._servers[name].version

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-# What a supervisor has loaded; it takes the facts of an instance class from the components.
-_SOURCES = ("local", "toolchain", "components/lambda_rds_proxy/engines/instance_classes.py")
+# What a supervisor has loaded; it takes the facts of an engine from the components.
+_SOURCES = ("local", "toolchain", "components/lambda_rds_proxy/engines")
 # How long the threads of a killed process take at most to end.
 _ENDING_SECONDS = 2.0
 

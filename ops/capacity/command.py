@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lambda_rds_proxy.engines import Engine, aurora_capacity, instance_classes
+from lambda_rds_proxy.database.choices import DEFAULT_ENGINE
+from lambda_rds_proxy.engines import ENGINES, Engine, TargetKind
+from lambda_rds_proxy.engines.instance_classes import SERVERLESS
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connection_budget
 from ops.errors import OpsError
 from ops.stack_outputs import StackError, stack_outputs
@@ -27,7 +29,7 @@ def capacity(
     instance_class: Annotated[
         str | None, typer.Option("--class", help="By hand: the instance class, such as db.t4g.micro.")
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="Of --class.")] = Engine.POSTGRESQL,
+    engine: Annotated[Engine, typer.Option(help="Of --class.")] = DEFAULT_ENGINE,
     cluster: Annotated[bool, typer.Option("--cluster", help="--class is Aurora's.")] = False,
     percent: Annotated[
         int | None, typer.Option(min=1, max=100, help=f"By hand: maxConnectionsPercent; {_PERCENT} if left out.")
@@ -99,14 +101,10 @@ def _limit(given: int | None, instance_class: str | None, engine: Engine, *, clu
         raise ValueError(f"--max-connections {given} and --class {instance_class} say the same; give one of them")
     if instance_class is None:
         return given or 0, False
-    if instance_class == aurora_capacity.SERVERLESS:
+    if instance_class == SERVERLESS:
         raise ValueError(f"--class {instance_class} has as many as its capacity allows; give --max-connections")
-    if cluster:
-        # Aurora MySQL's are all published; of PostgreSQL's only some.
-        postgresql = engine is Engine.POSTGRESQL
-        return aurora_capacity.max_connections(engine=engine.value, instance_class=instance_class), postgresql
-    estimate = instance_classes.is_estimate(engine=engine.value, instance_class=instance_class)
-    return instance_classes.max_connections(engine=engine.value, instance_class=instance_class), estimate
+    target = ENGINES[engine].target(TargetKind.CLUSTER if cluster else TargetKind.INSTANCE)
+    return target.max_connections(instance_class), target.is_estimate(instance_class)
 
 
 def _tell(budget: ConnectionBudget, *, estimated: bool) -> None:

@@ -10,31 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.supervisor.errors import LaptopError
 from ops.stack_outputs import StackError
 
-from .configured import ConfigurationError, configured
-from .deployed import DeployedPatient
-from .drift import Settings, Surroundings, drift
+from .configured import configured
+from .drift import Settings, drift
 from .evidence import Evidence
-from .laptop import LaptopPatient
+from .source import LAPTOP_STACK, CannotLookError, Source, sources
 from .table import diagnose
 from .verdict import Verdict
-
-_LOCAL = "local"
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops doctor`: the laptop stack, looked at for 5 seconds
-- `python -m ops doctor --seconds 10`: for longer, while `python -m ops storm` runs beside it
-- `python -m ops doctor --proxy orders`: one proxy of a stack that has several; else there is a verdict on each
-- `python -m ops doctor --json`: for a machine to read
-- `python -m ops doctor --stack dev`: stack dev on AWS, by its last 5 minutes in CloudWatch
-- `python -m ops doctor --stack dev --minutes 60`: by its last hour
-
-Exit status: 0 healthy, 1 there is a finding at some proxy, 2 it could not look, 130 interrupted.
-"""
-_errors = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +64,25 @@ def doctor(
     minutes: Annotated[int, typer.Option(min=1, max=180, help="How far to look back in CloudWatch; for --stack.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON, and nothing else.")] = False,
 ) -> None:
-    """One verdict on a running stack: what is the matter, the numbers that say so, what it is not, the next step."""
-    try:
-        found = _laptop(seconds, proxy) if stack is None else _deployed(stack, minutes, proxy)
-    except (LaptopError, StackError) as error:
-        _errors.print(f"error: {error}", soft_wrap=True, markup=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    """One verdict on a running stack: what is the matter, the numbers that say so, what it is not, the next step.
+
+    **Examples**
+
+    - `python -m ops doctor`: the laptop stack, looked at for 5 seconds
+    - `python -m ops doctor --seconds 10`: for longer, while `python -m ops storm` runs beside it
+    - `python -m ops doctor --proxy orders`: one proxy of a stack that has several; else there is a verdict on each
+    - `python -m ops doctor --json`: for a machine to read
+    - `python -m ops doctor --stack dev`: stack dev on AWS, by its last 5 minutes in CloudWatch
+    - `python -m ops doctor --stack dev --minutes 60`: by its last hour
+
+    Exit status: 0 healthy, 1 there is a finding at some proxy, 2 it could not look, 130 interrupted.
+    """
+    if stack is None:
+        window, told = seconds, f"{LAPTOP_STACK} for {seconds:g} s"
+    else:
+        window, told = 60.0 * minutes, f"the last {minutes} min of {stack} in CloudWatch"
+    with Console(stderr=True, highlight=False).status(f"looking at {told}"):
+        found = [diagnosis(stack or LAPTOP_STACK, each) for each in sources(stack, proxy=proxy, seconds=window)]
     if as_json:
         print(json.dumps(as_document(found), indent=2, ensure_ascii=False))
     else:
@@ -100,59 +94,31 @@ def doctor(
         raise typer.Exit(1)
 
 
-doctor.__doc__ = f"{doctor.__doc__}\n{_EXAMPLES}"
-
-
 def as_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
     """What `--json` prints; described in docs/doctor.md."""
     return {"finding": any(each.finding for each in found), "proxies": [each.as_json() for each in found]}
 
 
-def _laptop(seconds: float, proxy: str | None) -> list[Diagnosis]:
-    found = []
-    for patient in LaptopPatient.find_all(proxy=proxy):
-        with _errors.status(f"looking at {patient.name} on the laptop for {seconds:g} s"):
-            seen = patient.examine(seconds)
-        notes, running = [], Settings()
-        try:
-            running = patient.settings()
-        except LaptopError as error:
-            notes.append(f"the proxy's settings not seen: {error}")
-        found.append(_diagnosis(_LOCAL, patient, seen, running, Surroundings(), notes))
-    return found
-
-
-def _deployed(stack: str, minutes: int, proxy: str | None) -> list[Diagnosis]:
-    found = []
-    with _errors.status(f"looking at the last {minutes} min of {stack} in CloudWatch"):
-        for patient in DeployedPatient.find_all(stack, proxy=proxy):
-            seen = patient.examine(minutes)
-            around, notes = patient.surroundings()
-            found.append(_diagnosis(stack, patient, seen, patient.settings(), around, notes))
-    return found
-
-
-def _diagnosis(
-    stack: str,
-    patient: LaptopPatient | DeployedPatient,
-    seen: Evidence,
-    running: Settings,
-    around: Surroundings,
-    notes: list[str],
-) -> Diagnosis:
-    wanted = Settings()
-    if patient.is_configured:
+def diagnosis(stack: str, source: Source) -> Diagnosis:
+    """What one look at a source says."""
+    seen, around = source.look(), source.surroundings()
+    wanted, running, not_seen = Settings(), Settings(), list(around.not_seen)
+    try:
+        running = source.settings()
+    except CannotLookError as error:
+        not_seen.append(f"the proxy's settings not seen: {error}")
+    if not source.is_configured:
+        not_seen.append(f"no drift of {source.name} seen: the configuration of stack {stack} is of its own proxy")
+    else:
         try:
             wanted = configured(stack)
-        except ConfigurationError as error:
-            notes = [*notes, f"the configuration of stack {stack} not seen: {error}"]
-    else:
-        notes = [*notes, f"no drift of {patient.name} seen: the configuration of stack {stack} is of its own proxy"]
+        except StackError as error:
+            not_seen.append(f"the configuration of stack {stack} not seen: {error}")
     return Diagnosis(
-        proxy=patient.name,
+        proxy=source.name,
         verdict=diagnose(seen),
         drift=drift(wanted, running, around),
-        not_seen=tuple(notes),
+        not_seen=tuple(not_seen),
         evidence=seen,
     )
 

@@ -1,5 +1,6 @@
 """Where what runs is not what the stack's configuration says, or cannot work. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 # RDS User Guide, "Planning for IP address capacity": 10 for classes up to xlarge; larger ones need more.
@@ -15,7 +16,7 @@ _LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A proxy's settings, as configured or as they run; timeouts in seconds, None where unknown."""
+    """A proxy's settings, as configured or as they run; timeouts in seconds; None where unknown."""
 
     max_connections_percent: int | None = None
     borrow_timeout: int | None = None
@@ -33,12 +34,25 @@ class Surroundings:
         clients_reach_proxy: whether some rule of the proxy's groups admits a group or network at its port.
         proxy_reaches_database: whether the database's groups admit the proxy's.
         secret_readable: whether the proxy's role may read the secret.
+        not_seen: what of this could not be seen, and why.
     """
 
     free_addresses: tuple[tuple[str, int], ...] = ()
     clients_reach_proxy: bool | None = None
     proxy_reaches_database: bool | None = None
     secret_readable: bool | None = None
+    not_seen: tuple[str, ...] = ()
+
+
+def auth_of(*, default_scheme: str | None, iam_auths: Iterable[str]) -> str | None:
+    """How users log in, by RDS's words for it: each way once, as RDS tells no user from another."""
+    found = {"iam" if each == "REQUIRED" else "secret" for each in iam_auths}
+    return joined(found | ({"iam-end-to-end"} if default_scheme == "IAM_AUTH" else set())) or None
+
+
+def joined(auths: Iterable[str]) -> str:
+    """Ways to log in as one text, to be compared."""
+    return ", ".join(sorted(set(auths)))
 
 
 def drift(configured: Settings, running: Settings, around: Surroundings | None = None) -> tuple[str, ...]:

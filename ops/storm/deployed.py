@@ -16,7 +16,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from ops.aws_errors import AwsErrors, reason
+from ops.aws.errors import AwsErrors, reason
 from ops.stack_outputs import StackError, stack_outputs
 
 from . import cost

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rds_proxy_guard.values import plain
+from rds_proxy_guard.properties import plain
 
 # sdk/go/common/resource/properties.go: SigKey and SecretSig.
 _SIGNATURE_KEY, _SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"

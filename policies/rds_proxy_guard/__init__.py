@@ -1,1 +1,1 @@
-"""Rules for Lambda → RDS Proxy → RDS. Pure rules over facts; the SDK is touched in `policies` alone."""
+"""Rules for Lambda → RDS Proxy → RDS: pure functions; only `pack` and what it is built from load Pulumi's SDK."""

@@ -22,7 +22,7 @@ class Option:
     parse: Callable[[Json], Json]
 
 
-def number_option(name: str, default: float, *, minimum: float, maximum: float, description: str) -> Option:
+def number_option(name: str, default: float, description: str, *, minimum: float, maximum: float) -> Option:
     """A number within limits."""
 
     def parse(value: Json) -> float:
@@ -31,17 +31,11 @@ def number_option(name: str, default: float, *, minimum: float, maximum: float, 
             raise ValueError(f"must be a number from {minimum:g} to {maximum:g}")
         return found
 
-    schema = {
-        "type": "number",
-        "minimum": minimum,
-        "maximum": maximum,
-        "default": default,
-        "description": description,
-    }
+    schema = {"type": "number", "minimum": minimum, "maximum": maximum, "default": default, "description": description}
     return Option(name=name, default=default, schema=schema, parse=parse)
 
 
-def flag_option(name: str, default: bool, *, description: str) -> Option:
+def flag_option(name: str, default: bool, description: str) -> Option:
     """A boolean."""
 
     def parse(value: Json) -> bool:
@@ -49,15 +43,11 @@ def flag_option(name: str, default: bool, *, description: str) -> Option:
             raise ValueError("must be true or false")
         return value
 
-    return Option(
-        name=name,
-        default=default,
-        schema={"type": "boolean", "default": default, "description": description},
-        parse=parse,
-    )
+    schema = {"type": "boolean", "default": default, "description": description}
+    return Option(name=name, default=default, schema=schema, parse=parse)
 
 
-def patterns_option(name: str, *, description: str) -> Option:
+def patterns_option(name: str, description: str) -> Option:
     """A list of regular expressions, searched for without regard to case."""
 
     def parse(value: Json) -> tuple[re.Pattern[str], ...]:
@@ -68,12 +58,11 @@ def patterns_option(name: str, *, description: str) -> Option:
         except re.error as error:
             raise ValueError(f"must be a list of regular expressions ({error})") from None
 
-    return Option(
-        name=name,
-        default=(),
-        schema={"type": "array", "items": {"type": "string"}, "default": [], "description": description},
-        parse=parse,
-    )
+    schema = {"type": "array", "items": {"type": "string"}, "default": [], "description": description}
+    return Option(name=name, default=(), schema=schema, parse=parse)
+
+
+IGNORED_KEYS = patterns_option("ignoreKeyPatterns", "Names of environment variables to leave alone.")
 
 
 @dataclass(frozen=True)

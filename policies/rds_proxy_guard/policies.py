@@ -11,15 +11,14 @@ from .advisory import at_advisory_level
 from .configuration import Configuration, Option, configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
-from .resources import INSPECTED, Kind, provider_of, tokens_of
-from .values import UNKNOWN, Json, properties
+from .properties import properties
+from .resources import INSPECTED, provider_of, tokens_of
+from .rule import ResourceRule, StackRule
+from .values import UNKNOWN, Json
 
 # The engine takes 4 MiB in answer to a whole stack; a finding is below 2 KiB.
 _MOST_FINDINGS = 200
 _LONGEST_MESSAGE = 900
-
-ResourceRule = Callable[[str, str, Any, Configuration], list[Finding]]
-StackRule = Callable[[Graph, Configuration], list[Finding]]
 
 
 def today() -> date:
@@ -50,10 +49,10 @@ class _Configured:
 
 
 def resource_validation(
-    rule: ResourceRule, *kinds: Kind, memory: Memory, options: tuple[Option, ...]
+    rule: ResourceRule, memory: Memory
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """A resource policy's `validate`: other types are "not applicable", so that compliance figures are honest."""
-    tokens, configured = tokens_of(*kinds), _Configured(options)
+    tokens, configured = tokens_of(*rule.kinds), _Configured(rule.options)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         token, urn = args.resource_type, args.urn
@@ -68,7 +67,7 @@ def resource_validation(
             if token not in tokens:
                 return []
             config = configured.read(args.get_config())
-            found = rule(urn, token, inputs, config)
+            found = rule.judge(Node(urn=urn, token=token, show=dict, inputs=inputs), config, memory)
             return [*exempted(found, [urn], config), *configured.mistakes(config)]
 
         say(guarded(judge), report)
@@ -78,20 +77,19 @@ def resource_validation(
     return validate
 
 
-def stack_validation(
-    rule: StackRule, judged: Kind, *read: Kind, memory: Memory, options: tuple[Option, ...]
-) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def stack_validation(rule: StackRule, memory: Memory) -> Callable[[StackValidationArgs, ReportViolation], None]:
     """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
-    judged_tokens, tokens, configured = tokens_of(judged), tokens_of(judged, *read), _Configured(options)
+    judged, configured = tokens_of(rule.judged), _Configured(rule.options)
+    tokens = judged | tokens_of(*rule.read)
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        if not any(resource.resource_type in judged_tokens for resource in args.resources):
+        if not any(resource.resource_type in judged for resource in args.resources):
             args.not_applicable("nothing in this stack that this policy inspects")
 
         def judge() -> list[Finding]:
             config = configured.read(args.get_config())
             graph = _graph(args, tokens, memory)
-            found = rule(graph, config)
+            found = rule.judge(graph, config)
             return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
 
         say(guarded(judge), report)

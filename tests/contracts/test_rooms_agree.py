@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
+from hypothesis import given
 
 from lambda_rds_proxy.engines import ENGINES, Auth, Engine
 from lambda_rds_proxy.function.component import connection_environment
 from lambda_rds_proxy.function.package import LAMBDA_PYTHON, cache_folder
-from lambda_rds_proxy.monitor.alarms import RESERVED_CONNECTIONS
 from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
 from lambda_rds_proxy.proxy import connection_pool
 from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
+from lambda_rds_proxy.user.admin_function.database_admin import app, server
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
-from ops.doctor.cloudwatch import RESERVED
-from rds_connection import Settings
+from rds_connection import Settings, addresses, settings
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 from rds_proxy_guard.rules import max_connections
 from tests.components.proxy.test_verification import PROXY
+from tests.handler.test_tls import TEXTS
 from toolchain.checkout import cache_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +39,18 @@ def test_the_handler_understands_the_environment_that_the_component_writes() -> 
         proxy: Any = {**PROXY, "auth": auth, "engine": engine}
         environment = {name: str(value) for name, value in connection_environment(proxy).items()}
         assert not any(isinstance(value, pulumi.Output) for value in environment.values())
-        settings = Settings.from_environment({**environment, "AWS_REGION": "eu-west-1"})  # Lambda sets it
-        assert (settings.engine, settings.host, settings.port) == (engine.value, PROXY["endpoint"], 5432)
+        found = Settings.from_environment({**environment, "AWS_REGION": "eu-west-1"})  # Lambda sets it
+        assert (found.engine, found.host, found.port) == (engine.value, PROXY["endpoint"], 5432)
+
+
+@given(TEXTS)
+def test_the_handler_and_the_admin_function_send_the_same_values(text: str) -> None:
+    assert server.is_sendable(text) == settings.is_sendable(text)
+    assert server.is_host(text) == addresses.is_host(text)
+
+
+def test_the_handler_and_the_admin_function_know_a_host_name_alike() -> None:
+    assert server._NAME.pattern == addresses._NAME.pattern
 
 
 def test_the_laptops_account_is_the_same_everywhere() -> None:
@@ -72,9 +84,15 @@ def test_the_monitor_reads_the_metrics_that_the_handler_writes() -> None:
         assert [list(metric.dimensions({"function": ""}))] == written["Dimensions"]
 
 
-def test_alarms_and_doctor_leave_the_same_connections_out() -> None:
-    by_family = {ENGINES[engine].proxy_family: reserved for engine, reserved in RESERVED_CONNECTIONS.items()}
-    assert by_family == RESERVED
+@pytest.mark.parametrize("engine", list(Engine))
+def test_the_handler_knows_the_port_of_a_proxy_of_every_engine(engine: Engine) -> None:
+    environment = {"DB_HOST": "h", "DB_NAME": "n", "DB_USER": "u", "DB_ENGINE": engine.value, "AWS_REGION": "eu-west-1"}
+    assert Settings.from_environment(environment).port == ENGINES[engine].port
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_the_admin_function_names_the_engine_as_rds_does(engine: Engine) -> None:
+    assert ENGINES[engine].instance.engine == app.driver(engine.value).SECRET_ENGINE
 
 
 def test_all_functions_use_the_same_driver() -> None:

@@ -1,6 +1,7 @@
-"""The login of a MySQL server that wants the password as it is, as RDS and RDS Proxy want an IAM token.
+"""Servers that want the password as it is, as RDS and RDS Proxy want an IAM token, and note what they are shown.
 
-MariaDB has no such plugin without PAM, so this much of the protocol is spoken here: MySQL's "Connection Phase".
+MariaDB has no such plugin without PAM, so this much of the protocol is spoken here: MySQL's "Connection Phase". That of
+PostgreSQL is what a liar in the way of a connection would say: there is no TLS here, and the password, please.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ class TokenServer:
 
 @contextmanager
 def listening(folder: Path, *, tls: bool = True) -> Iterator[TokenServer]:
-    """A server on port 3306 of an address of its own, for the length of a block; `tls` whether it offers TLS."""
+    """A MySQL server on an address of its own, for the length of a block; `tls` whether it offers TLS."""
     authority = Authority(folder)
     server = TokenServer(free_address(), str(authority.bundle))
     certificate, key = authority.issue(
@@ -41,18 +42,45 @@ def listening(folder: Path, *, tls: bool = True) -> Iterator[TokenServer]:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with socket.create_server((server.address, 3306)) as listener:
+    with _serving(server, 3306, lambda client: _log_in(client, context if tls else None, server)):
+        yield server
+
+
+@contextmanager
+def listening_postgresql(folder: Path) -> Iterator[TokenServer]:
+    """A PostgreSQL server without TLS on an address of its own, for the length of a block."""
+    server = TokenServer(free_address(), str(Authority(folder).bundle))
+    with _serving(server, 5432, lambda client: _log_in_to_postgresql(client, server)):
+        yield server
+
+
+@contextmanager
+def _serving(server: TokenServer, port: int, log_in: Callable[[socket.socket], None]) -> Iterator[None]:
+    with socket.create_server((server.address, port)) as listener:
 
         def serve() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = listener.accept()
                     with contextlib.suppress(OSError, EOFError), client:
-                        _log_in(client, context if tls else None, server)
+                        log_in(client)
 
         threading.Thread(target=serve, daemon=True).start()
-        yield server
+        yield
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def _log_in_to_postgresql(client: socket.socket, server: TokenServer) -> None:
+    while True:
+        (size,) = struct.unpack("!I", _exactly(client, 4))
+        if size != 8:  # not a request for TLS or GSSAPI but the startup message itself
+            break
+        _exactly(client, 4)
+        client.sendall(b"N")
+    _exactly(client, size - 4)
+    client.sendall(b"R" + struct.pack("!II", 8, 3))
+    (size,) = struct.unpack("!I", _exactly(client, 5)[1:])
+    server.shown.append((_exactly(client, size - 4), False))
 
 
 def _log_in(client: socket.socket, context: ssl.SSLContext | None, server: TokenServer) -> None:

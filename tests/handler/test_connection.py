@@ -37,7 +37,9 @@ def test_nothing_is_opened_before_the_first_block(cloud: Cloud) -> None:
         assert clients(cloud) == 1
 
 
-def test_the_example_answers_from_a_real_query(cloud: Cloud) -> None:
+@pytest.mark.parametrize("engine", ["postgresql", ""])
+def test_the_example_answers_from_a_real_query(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    monkeypatch.setenv("DB_ENGINE", engine)
     answer = app.handler({}, Context(3))
     assert answer["ok"] is True
     assert answer["server"].startswith("PostgreSQL 1")

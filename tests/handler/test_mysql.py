@@ -87,7 +87,7 @@ def test_mysql_has_a_port_of_its_own() -> None:
     given = {"DB_HOST": "h", "DB_NAME": "n", "DB_USER": "u", "DB_PASSWORD": "p"}
     assert Settings.from_environment({**given, "DB_ENGINE": "mysql"}).port == 3306
     assert Settings.from_environment(given).port == 5432
-    with pytest.raises(ConfigurationError, match=r'^[^;]*DB_ENGINE is "oracle"; it must be one of postgresql, mysql$'):
+    with pytest.raises(ConfigurationError, match=r"^[^;]*DB_ENGINE is not one of postgresql, mysql$"):
         Settings.from_environment({**given, "DB_ENGINE": "oracle"})
 
 
@@ -107,6 +107,23 @@ def test_only_the_library_of_the_engine_is_imported_and_at_once(engine: str, imp
         check=True,
     )
     assert done.stdout.split() == ["True", f"rds_connection.{engine}"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "missing"),
+    [("mysql", "pymysql"), ("postgresql", "psycopg"), ("mysql://app:hidden-word@orders.example.com", "psycopg")],
+)
+def test_an_engine_whose_library_is_not_in_the_package_is_told_and_never_shown(engine: str, missing: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules['{missing}'] = None; import rds_connection"],
+        env={"DB_ENGINE": engine, "PYTHONPATH": str(HANDLER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"ConfigurationError: this package has no {missing}; DB_ENGINE must be the engine" in done.stderr
+    assert "hidden-word" not in done.stderr
+    assert "ModuleNotFoundError" not in done.stderr
 
 
 def test_each_engine_has_a_module() -> None:

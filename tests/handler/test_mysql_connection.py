@@ -19,6 +19,7 @@ from pymysql.cursors import DictCursor, SSCursor
 
 import app
 import rds_connection
+from lambda_rds_proxy.engines import Engine
 from lambda_rds_proxy.function.package import build_package, this_machine
 from rds_connection import (
     NoConnectionError,
@@ -109,9 +110,22 @@ def test_the_example_answers_from_a_real_query(cloud: MariaDB) -> None:
     assert answer["via"] == cloud.address
 
 
+def test_a_function_that_returns_what_is_still_to_run_leaves_nothing(rows: Callable[[], list[int]]) -> None:
+    @transaction
+    def write(conn: Conn) -> Iterator[Any]:
+        conn.execute("INSERT INTO ledger VALUES (1)")
+        return (conn.execute("INSERT INTO ledger VALUES (%s)", [n]) for n in (2, 3))
+
+    with pytest.raises(TypeError, match="write returned a generator"):
+        write()
+    with connection() as conn, pytest.raises(TypeError, match="put @transaction above warm"):
+        conn.transaction()(warm)
+    assert rows() == []
+
+
 def test_the_package_of_a_mysql_function_holds_what_it_needs_and_answers(cloud: MariaDB, tmp_path: Path) -> None:
     source = Path(app.__file__).parent
-    archive = build_package(source, target=this_machine(), engine="mysql")
+    archive = build_package(source, target=this_machine(), engine=Engine.MYSQL)
     zipfile.ZipFile(archive).extractall(tmp_path)
     assert not list(tmp_path.glob("psycopg*"))
     program = "import app, json; print(json.dumps(app.handler({}, None)))"

@@ -1,5 +1,6 @@
 """The `DB_*` environment: what is read, what is refused and with which words."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rds_connection import ConfigurationError, Settings
-from rds_connection.settings import root_certificates
+from rds_connection.settings import RDS, root_certificates
+
+from .shown import everything_shown
 
 PROXY = "orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com"
 ENVIRONMENT = {
@@ -50,9 +53,9 @@ def test_all_problems_are_told_at_once_by_name() -> None:
         "DB_NAME",
         "DB_USER",
         "DB_SECRET_ARN",
-        'DB_PORT is "0"',
-        'DB_POOL_MAX_OPEN is "5"',
-        "oracle",
+        "DB_PORT is not a whole number",
+        "DB_POOL_MAX_OPEN is not a whole number",
+        "DB_ENGINE is not one of postgresql, mysql",
     ):
         assert part in str(raised.value)
 
@@ -60,16 +63,16 @@ def test_all_problems_are_told_at_once_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("DB_POOL_MAX_OPEN", "0", "1 to 2"),
+        ("DB_POOL_MAX_OPEN", "0", "from 1 to 2"),
         ("DB_POOL_MAX_OPEN", "3", "the proxy does the pooling"),
-        ("DB_POOL_MAX_IDLE", "2", "0 to 1"),
+        ("DB_POOL_MAX_IDLE", "2", "from 0 to 1"),
         ("DB_POOL_MAX_IDLE", "-1", "pile up"),
-        ("DB_POOL_MAX_LIFETIME", "0", "1 to 1800"),
+        ("DB_POOL_MAX_LIFETIME", "0", "from 1 to 1800"),
         ("DB_POOL_MAX_LIFETIME", "1801", "a silent client"),
-        ("DB_POOL_MAX_LIFETIME", "5m", '"5m"'),
+        ("DB_POOL_MAX_LIFETIME", "5m", "a whole number"),
         ("DB_PORT", "65536", "a port"),
         ("DB_AUTH", "kerberos", "iam, secret, password"),
-        ("DB_SSL_ROOT_CERT", "missing.pem", "not a file"),
+        ("DB_SSL_ROOT_CERT", "missing.pem", "not a file with certificates"),
         ("AWS_REGION", "", "AWS_REGION is not set"),
     ],
 )
@@ -90,14 +93,108 @@ def test_whatever_a_number_is_set_to_it_is_in_range_or_refused(text: str) -> Non
         assert found.max_open in (1, 2)
 
 
-@given(st.text(min_size=8))
-def test_no_message_and_no_repr_holds_the_password(password: str) -> None:
+SENDABLE = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+VARIABLES = [
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_ENGINE",
+    "DB_AUTH",
+    "DB_SECRET_ARN",
+    "DB_SSL_ROOT_CERT",
+    "DB_POOL_MAX_OPEN",
+    "DB_POOL_MAX_IDLE",
+    "DB_POOL_MAX_LIFETIME",
+    "AWS_REGION",
+]
+# What people paste where something else belongs, and what no driver can send.
+MISPLACED = [
+    "postgresql://app:hidden-word@orders.example.com/app_db",
+    "app:hidden-word@orders.example.com",
+    "orders.example.com:5432/hidden-word",
+    "host=orders.example.com password=hidden-word",
+    "Server=orders.example.com;Pwd=hidden-word",
+    '{"username": "app", "password": "hidden-word"}',
+    "/run/hidden-word:5432",
+    "orders.example.com,hidden-word",
+    "hidden-word\0",
+    "hidden-word\n",
+    "\thidden-word",
+    " hidden-word",
+    "hidden-word\udcff",
+]
+
+
+@given(SENDABLE)
+def test_no_repr_holds_the_password(password: str) -> None:
     given_password = f"§{password}§"
     found = settings(DB_AUTH="password", DB_PASSWORD=given_password)
-    assert given_password not in repr(found)
+    assert found.password == given_password
+    assert given_password not in repr(found) + str(found)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("value", MISPLACED)
+def test_what_stands_in_the_wrong_variable_is_refused_by_name_and_never_shown(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        settings(DB_AUTH="password", DB_PASSWORD=given_password, DB_PORT="x")
-    assert given_password not in str(raised.value)
+        settings(**{"DB_AUTH": "password", "DB_PASSWORD": "other-hidden-word", name: value})
+    assert name in str(raised.value)
+    assert "hidden-word" not in everything_shown(raised.value)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+@given(value=st.text(), port=st.sampled_from(["5432", "x"]))
+def test_whatever_a_variable_holds_it_is_read_or_refused_by_its_name(name: str, value: str, port: str) -> None:
+    marked = f"§{value}§"  # no variable but a name may hold such a sign, nor does a message
+    with pytest.raises(ConfigurationError) as raised:
+        settings(**{"DB_PORT": port, name: marked})
+    assert name in str(raised.value)
+    assert marked not in everything_shown(raised.value)
+    with contextlib.suppress(ConfigurationError):
+        settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_HOST", "10.0.0.7"),
+        ("DB_HOST", "fd00:ec2::253"),
+        ("DB_HOST", "my_database"),
+        ("DB_HOST", f"{PROXY}."),
+        ("DB_NAME", "Orders 2026-11"),
+        ("DB_NAME", "Aufträge"),
+        ("DB_USER", "app.reader@EXAMPLE.COM"),
+        ("DB_SECRET_ARN", "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:rds!db-1f2e-AbCdEf"),
+        ("DB_SECRET_ARN", "orders/app"),
+    ],
+)
+def test_what_aws_and_databases_allow_is_taken(name: str, value: str) -> None:
+    settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", ".a", "a" * 64, ".".join(["a" * 63] * 4) + ".b", " ", "@abstract", "bücher.de"]
+)
+def test_a_host_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="DB_HOST is not a host name alone"):
+        settings(DB_HOST=host)
+
+
+def test_a_bundle_without_a_certificate_is_refused(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("-----BEGIN PRIVATE KEY-----")
+    for path in (bundle, tmp_path, tmp_path / ("a" * 300)):
+        with pytest.raises(ConfigurationError, match="DB_SSL_ROOT_CERT is not a file with certificates"):
+            settings(DB_SSL_ROOT_CERT=str(path))
+
+
+def test_a_bundle_is_never_libpqs_word_for_the_machines_own_authorities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("system").write_bytes(RDS.read_bytes())
+    assert settings(DB_SSL_ROOT_CERT="system").ssl_root_cert == str(tmp_path / "system")
 
 
 @pytest.mark.parametrize(
@@ -119,5 +216,5 @@ def test_a_proxy_is_verified_by_amazon_trust_services_and_a_database_by_rds(host
 
 def test_a_bundle_that_is_named_wins(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
-    bundle.write_text("")
+    bundle.write_bytes(RDS.read_bytes())
     assert settings(DB_SSL_ROOT_CERT=str(bundle)).ssl_root_cert == str(bundle)

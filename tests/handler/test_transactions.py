@@ -91,6 +91,77 @@ def test_a_commit_in_the_middle_is_refused(rows: Callable[[], list[int]]) -> Non
     assert rows() == []
 
 
+async def insert_later(conn: Connection) -> None:
+    conn.execute("INSERT INTO ledger VALUES (2)")
+
+
+def insert_in_steps(conn: Connection) -> Iterator[int]:
+    yield conn.execute("INSERT INTO ledger VALUES (2)").rowcount
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [insert_later, insert_in_steps, lambda conn: map(conn.execute, ["INSERT INTO ledger VALUES (2)"])],
+    ids=["coroutine", "generator", "map"],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_function_that_returns_what_is_still_to_run_leaves_nothing(
+    rows: Callable[[], list[int]], rest: Callable[[Connection], object]
+) -> None:
+    @transaction
+    def write(conn: Connection) -> object:
+        conn.execute("INSERT INTO ledger VALUES (1)")
+        return rest(conn)
+
+    with pytest.raises(TypeError, match=r"write returned .*rolled back"):
+        write()
+    assert rows() == []
+    with connection() as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_generator_that_was_begun_ends_inside_the_transaction(rows: Callable[[], list[int]]) -> None:
+    ended = []
+
+    def steps(conn: Connection) -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append(conn.execute("SELECT count(*) FROM ledger").fetchone())
+
+    @transaction
+    def write(conn: Connection) -> Iterator[int]:
+        conn.execute("INSERT INTO ledger VALUES (1)")
+        begun = steps(conn)
+        next(begun)
+        return begun
+
+    with pytest.raises(TypeError, match="write returned a generator"):
+        write()
+    assert (ended, rows()) == ([(1,)], [])
+
+
+def test_a_cursor_whose_rows_are_here_is_a_result(rows: Callable[[], list[int]]) -> None:
+    @transaction
+    def read(conn: Connection) -> Any:
+        return conn.execute("INSERT INTO ledger VALUES (1) RETURNING n")
+
+    assert read().fetchall() == [(1,)]
+    assert rows() == [1]
+
+
+def test_a_connections_own_transaction_decorates_nothing(rows: Callable[[], list[int]]) -> None:
+    with connection() as conn:
+        with pytest.raises(TypeError, match=r"is for `with`; put @transaction above insert_in_steps"):
+            conn.transaction()(insert_in_steps)
+        with conn.transaction() as block:
+            conn.execute("INSERT INTO ledger VALUES (1)")
+            assert isinstance(block, psycopg.Transaction)
+        with conn.transaction(force_rollback=True):
+            conn.execute("INSERT INTO ledger VALUES (2)")
+    assert rows() == [1]
+
+
 @pytest.mark.parametrize("how", ["positional", "keyword"])
 def test_lambdas_context_is_found_among_the_arguments(cloud: Cloud, how: str) -> None:
     @transaction

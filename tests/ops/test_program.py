@@ -30,14 +30,39 @@ def test_commands_are_completed_from_any_folder(tmp_path: Path) -> None:
     assert found.split() == ["capacity"]
 
 
-def test_a_command_that_looks_at_aws_needs_no_laptop() -> None:
-    modules = "ops.capacity.command, ops.invoke, ops.storm.command, ops.survey.command"
-    code = f"import sys; sys.modules['local'] = None; import {modules}"  # None: importing it fails
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": PATHS}, check=True)
-
-
 def test_an_error_is_one_line_whatever_its_length_and_ends_with_its_own_status() -> None:
     many = ["--max-connections", "400", "--class", "db.t4g.micro"]
     done = subprocess.run([*MODULE, "capacity", *many], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "error: --max-connections 400 and --class db.t4g.micro say the same; give one of them\n"
+
+
+_WITHOUT_LAPTOP = """
+import runpy, sys
+sys.modules["local"] = None  # what importing it then raises: ModuleNotFoundError
+sys.argv = ["ops", *sys.argv[1:]]
+runpy.run_module("ops", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("doctor", 2), ("watch", 2), ("capacity", 2), ("invoke", 2), ("storm", 1)]
+)
+def test_a_stack_on_aws_is_looked_at_where_there_is_no_laptop_stack(command: str, status: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LAPTOP, command, "--stack", "prod"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": PATHS, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # As far as without `pulumi`.
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.splitlines()[-1].startswith("error: there is no `pulumi` on PATH")
+
+
+def test_a_command_that_there_is_not_is_met_with_one_that_there_is() -> None:
+    done = subprocess.run([*MODULE, "docto"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Did you mean 'doctor'" in done.stderr

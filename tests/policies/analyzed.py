@@ -1,14 +1,16 @@
 """Runs the whole pack over a described stack through the SDK's own servicer: real protobuf, unknowns, secrets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime import proto
 from pulumi.runtime.rpc import UNKNOWN as SENTINEL
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
+from rds_proxy_guard import pack as guard
 from rds_proxy_guard.pack import build
 
 SECRET_KEY, SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -97,6 +99,13 @@ def analyze(
     ]
 
 
+def judging(monkeypatch: pytest.MonkeyPatch, policy: str, judge: Any) -> None:
+    """From now on another function judges for one policy."""
+    rules = tuple(replace(rule, judge=judge) if rule.name == policy else rule for rule in guard.RULES)
+    assert rules != guard.RULES
+    monkeypatch.setattr(guard, "RULES", rules)
+
+
 def policies(verdicts: list[Verdict]) -> set[str]:
     """The names of the policies that reported something."""
     return {verdict.policy for verdict in verdicts}
@@ -135,4 +144,4 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "blocking", "messages", "policies", "secret"]
+__all__ = ["SENTINEL", "Resource", "Verdict", "analyze", "blocking", "judging", "messages", "policies", "secret"]

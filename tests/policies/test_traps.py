@@ -21,9 +21,9 @@ from rds_proxy_guard import resources
 from rds_proxy_guard.advisory import at_advisory_level
 from rds_proxy_guard.assets import tolerate_incomplete_assets
 from rds_proxy_guard.pack import build
-from rds_proxy_guard.rules import direct_connection, max_connections
-from rds_proxy_guard.values import UNKNOWN, number, plain
-from tests.policies.analyzed import SENTINEL, Resource, analyze, blocking, messages, policies, secret
+from rds_proxy_guard.properties import plain
+from rds_proxy_guard.values import UNKNOWN, number
+from tests.policies.analyzed import SENTINEL, Resource, analyze, blocking, judging, messages, policies, secret
 from tests.policies.resources import DIRECT, PROXIED, database, function, group, proxy, target
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,21 +229,16 @@ def test_aws_native_outputs_are_mostly_unknown_and_that_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "rule", "policy"),
-    [
-        (direct_connection, "by_value", "lambda-uses-rds-proxy"),
-        (direct_connection, "by_graph", "lambda-uses-rds-proxy-graph"),
-        (max_connections, "by_graph", "rds-proxy-max-connections-total"),
-    ],
+    "policy", ["lambda-uses-rds-proxy", "lambda-uses-rds-proxy-graph", "rds-proxy-max-connections-total"]
 )
 @pytest.mark.parametrize("error", [RuntimeError("hunter2"), UnknownValueError(SENTINEL, ["hunter2"]), RecursionError()])
 def test_any_error_of_ours_is_a_finding_of_that_policy_by_type_only(
-    monkeypatch: pytest.MonkeyPatch, module: Any, rule: str, policy: str, error: Exception
+    monkeypatch: pytest.MonkeyPatch, policy: str, error: Exception
 ) -> None:
     def broken(*_: object) -> list[Any]:
         raise error
 
-    monkeypatch.setattr(module, rule, broken)
+    judging(monkeypatch, policy, broken)
     through = proxy()
     (verdict,) = analyze([through, group(through), function({"DB_HOST": PROXIED})])
     assert (verdict.policy, verdict.blocks) == (policy, True)
@@ -254,7 +249,7 @@ def test_a_failing_policy_does_not_take_what_others_need(monkeypatch: pytest.Mon
     def broken(*_: object) -> list[Any]:
         raise RuntimeError
 
-    monkeypatch.setattr(direct_connection, "by_value", broken)
+    judging(monkeypatch, "lambda-uses-rds-proxy", broken)
     db = database()
     found = analyze([db, function({"DB_HOST": SENTINEL}, [db])])
     (message,) = messages("lambda-uses-rds-proxy-graph", found)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pulumi.runtime.rpc import UNKNOWN as SENTINEL
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from rds_proxy_guard.values import UNKNOWN, dig, holds_unknown, number, plain
+from rds_proxy_guard.properties import plain
+from rds_proxy_guard.values import UNKNOWN, dig, holds_unknown, number
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just(SENTINEL),

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engines import ENGINES, Engine, EngineFacts, Profile, TargetFacts, TargetKind, aurora_capacity
-from ..engines.aurora_capacity import SERVERLESS, capacity_problems, serverless_max_connections
-from ..engines.instance_classes import max_connections
+from ..engines import ENGINES, Engine, EngineFacts, Profile, TargetFacts, TargetKind
+from ..engines.instance_classes import HIGHEST_ACU, LOWEST_ACU, SERVERLESS
 
+# What a database is of when nothing says otherwise: the one place that prefers an engine.
+DEFAULT_ENGINE = Engine.POSTGRESQL
 # Days that automated backups are kept; AWS takes 1 to 35 (0 would switch them off).
 BACKUP_DAYS = {Profile.DEV: 1, Profile.PROD: 7}
 # The retention of Performance Insights that costs nothing, in days.
@@ -58,9 +59,8 @@ class DatabaseChoices:
         """What RDS derives from class or capacity."""
         if self.capacity is not None:
             low, high = self.capacity
-            return serverless_max_connections(engine=self.engine.value, min_acu=low, max_acu=high)
-        derive = aurora_capacity.max_connections if self.kind is TargetKind.CLUSTER else max_connections
-        return derive(engine=self.engine.value, instance_class=self.instance_class)
+            return self.facts.cluster.serverless_max_connections(min_acu=low, max_acu=high)
+        return self.target.max_connections(self.instance_class)
 
 
 def choose(name: str, args: Mapping[str, Any]) -> DatabaseChoices:
@@ -69,7 +69,7 @@ def choose(name: str, args: Mapping[str, Any]) -> DatabaseChoices:
     Raises:
         ValueError: with everything that is wrong, in one message.
     """
-    engine = Engine(args.get("engine", Engine.POSTGRESQL))
+    engine = Engine(args.get("engine", DEFAULT_ENGINE))
     kind = TargetKind(args.get("kind", TargetKind.INSTANCE))
     profile = Profile(args.get("profile", Profile.DEV))
     facts = ENGINES[engine]
@@ -78,7 +78,6 @@ def choose(name: str, args: Mapping[str, Any]) -> DatabaseChoices:
     problems = database_problems(args)
     if problems:
         raise ValueError(f'database "{name}": ' + "; ".join(problems))
-    insights = not instance_class.startswith(target.no_performance_insights)
     parameters = {**args.get("parameters", {}), facts.tls[0]: facts.tls[1]}
     if "max_connections" in args:
         parameters["max_connections"] = str(args["max_connections"])
@@ -94,18 +93,19 @@ def choose(name: str, args: Mapping[str, Any]) -> DatabaseChoices:
         capacity=_capacity(args) if instance_class == SERVERLESS else None,
         parameters=parameters,
         backup_days=args.get("backup_retention_days", BACKUP_DAYS[profile]),
-        performance_insights=args.get("performance_insights", insights),
+        performance_insights=args.get("performance_insights", target.has_performance_insights(instance_class)),
     )
 
 
 def database_problems(args: Mapping[str, Any]) -> list[str]:
     """What cannot go together in the arguments of `Database`, each as a sentence that names the value and the fix."""
-    engine = Engine(args.get("engine", Engine.POSTGRESQL))
+    engine = Engine(args.get("engine", DEFAULT_ENGINE))
     kind = TargetKind(args.get("kind", TargetKind.INSTANCE))
     profile = Profile(args.get("profile", Profile.DEV))
     cluster = kind is TargetKind.CLUSTER
-    tls = ENGINES[engine].tls[0]
-    instance_class = args.get("instance_class", ENGINES[engine].target(kind).default_instance_class)
+    facts = ENGINES[engine]
+    tls = facts.tls[0]
+    instance_class = args.get("instance_class", facts.target(kind).default_instance_class)
     found = []
     if instance_class == SERVERLESS:
         found += capacity_problems(*_capacity(args))
@@ -115,7 +115,7 @@ def database_problems(args: Mapping[str, Any]) -> list[str]:
         found.append(f"minCapacity and maxCapacity are for instanceClass {SERVERLESS} only; leave them out")
     elif cluster:
         try:
-            aurora_capacity.max_connections(engine=engine.value, instance_class=instance_class)
+            facts.cluster.max_connections(instance_class)
         except ValueError as error:
             found.append(str(error))
     if tls in args.get("parameters", {}):
@@ -126,12 +126,29 @@ def database_problems(args: Mapping[str, Any]) -> list[str]:
     days = args.get("backup_retention_days", lowest)
     if not lowest <= days <= 35:
         found.append(f"backupRetentionDays is {days}; it must be between {lowest} and 35 with profile {profile.value}")
-    if not 1150 <= args.get("port", 5432) <= 65_535:
+    if "port" in args and not 1150 <= args["port"] <= 65_535:
         found.append(f"port is {args['port']}; RDS takes 1150 to 65535")
     if cluster and profile is Profile.PROD and args.get("instances", 2) < 2:
         found.append("instances is 1; a cluster of profile prod needs 2, so that it survives the loss of a zone")
     return found
 
 
+def capacity_problems(min_acu: float, max_acu: float) -> list[str]:
+    """What is wrong with a range of Serverless v2 under a proxy, each as a sentence that names the value."""
+    found = []
+    if min_acu == 0:
+        found.append(
+            "minCapacity is 0; a proxy keeps connections open, so the cluster would never scale to zero: the lowest "
+            f"is {LOWEST_ACU}"
+        )
+    elif not LOWEST_ACU <= min_acu <= HIGHEST_ACU or min_acu * 2 % 1:
+        found.append(f"minCapacity is {min_acu:g}; it must be from 0.5 to 256 ACU in steps of 0.5")
+    if not max(min_acu, 1) <= max_acu <= HIGHEST_ACU or max_acu * 2 % 1:
+        found.append(
+            f"maxCapacity is {max_acu:g}; it must be from 1 to 256 ACU in steps of 0.5 and not below minCapacity"
+        )
+    return found
+
+
 def _capacity(args: Mapping[str, Any]) -> tuple[float, float]:
-    return args.get("min_capacity", aurora_capacity.LOWEST_ACU), args.get("max_capacity", _HIGHEST_ACU_BY_DEFAULT)
+    return args.get("min_capacity", LOWEST_ACU), args.get("max_capacity", _HIGHEST_ACU_BY_DEFAULT)

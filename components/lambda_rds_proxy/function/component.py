@@ -84,8 +84,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        engine = Engine(proxy["engine"]).value
-        archive = packaged(Path(args["path"]), target=target, engine=engine, component=self)
+        archive = packaged(Path(args["path"]), target=target, engine=Engine(proxy["engine"]), component=self)
         timeout = args.get("timeout", 15)
         resource = function.create(
             description="uses the database through RDS Proxy",

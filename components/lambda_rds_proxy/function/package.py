@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..engines import ENGINES, Engine
+
 # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so these wheels load; psycopg's arm64 wheels exist as
 # manylinux_2_28 only (with manylinux2014 alone pip silently takes an older release).
 _WHEEL_PLATFORMS = {
@@ -68,7 +70,7 @@ def build_package(
     source: Path,
     *,
     target: Platform,
-    engine: str = "postgresql",
+    engine: Engine,
     cache: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
@@ -77,8 +79,8 @@ def build_package(
     Args:
         source: folder whose files stand at the zip's root; a list in it names the wheels, with hashes.
         target: Python and architecture the wheels are for.
-        engine: whose driver is needed: the list is `requirements-<engine>.txt` if there is one, else
-            `requirements.txt`.
+        engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
+            one, else `requirements.txt`.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
@@ -119,8 +121,8 @@ def _full_disk(cache: Path) -> str:
     return f"the disk of {cache} is full; free some space, or set XDG_CACHE_HOME to a folder with more"
 
 
-def _requirements(source: Path, engine: str) -> Path:
-    own = source / f"requirements-{engine}.txt"
+def _requirements(source: Path, engine: Engine) -> Path:
+    own = source / ENGINES[engine].requirements
     return own if own.is_file() else source / "requirements.txt"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from ..engines import Profile
+from ..engines import Engine, Profile
 from ..iam_policies import allow, assume_role_policy, policy
 from ..names import name_if_long, physical_name
 from ..references import NetworkRef
@@ -26,7 +26,7 @@ _NETWORK_INTERFACE_ACTIONS = [
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
-def packaged(source: Path, *, target: Platform, engine: str, component: pulumi.Resource) -> str:
+def packaged(source: Path, *, target: Platform, engine: Engine, component: pulumi.Resource) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
     Raises:

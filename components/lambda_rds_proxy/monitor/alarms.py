@@ -7,14 +7,11 @@ for a proxy: what stands there is this project's own. The sections of docs/runbo
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..engines import Engine, Profile, TargetKind
+from ..engines import Profile, TargetKind
 from . import metrics
 from .metrics import Metric
 
 RUNBOOK = "docs/runbook.md"
-# Connections that no application gets. PostgreSQL on RDS: 3 superuser_reserved_connections, 2 for rds_superuser, 4 of
-# rds.rds_reserved_connections. MySQL: one for a user with CONNECTION_ADMIN.
-RESERVED_CONNECTIONS: Mapping[Engine, int] = {Engine.POSTGRESQL: 9, Engine.MYSQL: 1}
 
 Limits = Mapping[str, float | None]
 """What thresholds are shares of: usable_connections, timeout_milliseconds, reserved_concurrency; None is unknown."""
@@ -252,8 +249,3 @@ FUNCTION_ALARMS = (
         means="The function's work with the database fails, by its handler's own count.",
     ),
 )
-
-
-def usable_connections(max_connections: int | None, engine: Engine) -> int | None:
-    """Those of `max_connections` that are not reserved; None when it is not known."""
-    return None if max_connections is None else max(1, max_connections - RESERVED_CONNECTIONS[engine])

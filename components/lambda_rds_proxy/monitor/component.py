@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from ..engines import Engine, Profile, TargetKind
+from ..engines import ENGINES, Engine, Profile, TargetKind
 from ..names import physical_name
 from ..references import DatabaseRef, FunctionRef, ProxyRef
 from .alarms import (
@@ -17,7 +17,6 @@ from .alarms import (
     Alarm,
     Limits,
     database_alarms,
-    usable_connections,
 )
 from .dashboard import Watched, WatchedFunction, dashboard_body, dashboard_url
 from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
@@ -65,11 +64,10 @@ class Monitor(pulumi.ComponentResource):
         self._made: dict[str, aws.cloudwatch.MetricAlarm] = {}
         self._metrics_of_alarms = 0
         proxy, database, functions = args["proxy"], args["database"], args.get("functions", {})
-        kind, engine = TargetKind(database["kind"]), Engine(database["engine"])
-        most = database.get("max_connections")
+        kind, facts = TargetKind(database["kind"]), ENGINES[Engine(database["engine"])]
 
         of_proxy: dict[str, pulumi.Input[str]] = {"proxy": proxy["name"], "database": database["identifier"]}
-        usable = usable_connections(most, engine)
+        usable = facts.usable_connections(database.get("max_connections"))
         self._alarms([*PROXY_ALARMS, *database_alarms(kind)], of_proxy, {"usable_connections": usable})
         bottleneck = self._bottleneck()
         for key, function in functions.items():

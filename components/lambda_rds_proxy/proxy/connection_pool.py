@@ -54,22 +54,13 @@ class ConnectionPool:
             found.append(f"idleClientTimeout is {self.idle_client_timeout}; it must be between 1 and 28800 seconds")
         if self.init_query is not None and not self.init_query.strip():
             found.append("initQuery is empty; give statements separated by semicolons, or leave it out")
-        allowed = ENGINES[engine].session_pinning_filters
-        found += [f"sessionPinningFilters has {each}; {_filters(engine)}" for each in self._not_in(allowed)]
+        facts = ENGINES[engine]
+        found += [
+            f"sessionPinningFilters has {each}; {facts.filters_allowed(init_query='initQuery')}"
+            for each in self.session_pinning_filters
+            if each not in facts.session_pinning_filters
+        ]
         return found
-
-    def _not_in(self, allowed: tuple[str, ...]) -> list[str]:
-        return [each for each in self.session_pinning_filters if each not in allowed]
-
-
-def _filters(engine: Engine) -> str:
-    allowed = ENGINES[engine].session_pinning_filters
-    if allowed:
-        return f"RDS Proxy knows {', '.join(allowed)} only"
-    return (
-        f"a {engine.value} proxy has no filters, because only MySQL's variables can be told apart from what else pins: "
-        "leave it out, and set variables with ALTER ROLE or initQuery"
-    )
 
 
 def check_total_percent(percents: list[int]) -> None:

@@ -6,9 +6,10 @@ from typing import cast
 import pulumi
 
 from ..adoption import fail_preview_after
+from ..database.choices import DEFAULT_ENGINE
 from ..database.component import Database, DatabaseArgs
 from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
-from ..engines.aurora_capacity import LOWEST_ACU
+from ..engines.instance_classes import LOWEST_ACU
 from ..function.component import DatabaseFunction, DatabaseFunctionArgs
 from ..monitor.component import Monitor, MonitorArgs
 from ..network.component import ZONES, Network, NetworkArgs
@@ -210,7 +211,7 @@ def _instance_class(args: ServerlessDatabaseArgs) -> str:
 
 
 def _engine(args: ServerlessDatabaseArgs) -> Engine:
-    return Engine(args["database"]["engine"] if "database" in args else args.get("engine", Engine.POSTGRESQL))
+    return Engine(args["database"]["engine"] if "database" in args else args.get("engine", DEFAULT_ENGINE))
 
 
 def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..engines import TargetKind
-from ..engines.aurora_capacity import SERVERLESS
-from ..engines.instance_classes import vcpus
+from ..engines.instance_classes import SERVERLESS, vcpus
 from ..monitor.metrics import OF_THE_HANDLER
 
 # US East (N. Virginia), on demand, US dollars. AWS's own pages were out of reach: the price of an instance stands alike

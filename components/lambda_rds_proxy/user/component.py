@@ -188,7 +188,7 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = packaged(_ADMIN_FUNCTION, target=target, engine=Engine(database["engine"]).value, component=self)
+        archive = packaged(_ADMIN_FUNCTION, target=target, engine=Engine(database["engine"]), component=self)
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",
             archive=archive,

@@ -1,1 +1,1 @@
-"""The rules: pure functions from facts or a graph to findings."""
+"""One module per rule: its policies as they are published, and the pure functions that judge."""

@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from ..configuration import IGNORED_KEYS, Configuration
 from ..environment import is_database_like, is_password_like, words
-from ..graph import Finding
+from ..graph import Finding, Node
 from ..hosts import endpoints
-from ..resources import provider_of
+from ..memory import Memory
+from ..resources import Kind
+from ..rule import ResourceRule
 from ..values import Json, dig
 
 _WHY = (
@@ -40,20 +43,35 @@ _LOGINS = frozenset({"ADMIN", "APP", "MASTER", "ROOT", "USER"})
 _DATABASE_KEYS = frozenset({"dbname", "database", "engine", "dbinstanceidentifier", "dbclusteridentifier"})
 
 
-def by_value(urn: str, token: str, properties: Json, *, ignored: tuple[re.Pattern[str], ...] = ()) -> list[Finding]:
+def by_value(function: Node, config: Configuration, _: Memory) -> list[Finding]:
     """Every variable of one function that holds a database's password, alone or within a URL, DSN or JSON."""
-    variables = dig(properties, *provider_of(token).environment)
+    variables = dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
     serves_database = any(is_database_like(name) for name in variables)
     found = []
     for name in sorted(variables):
-        if any(pattern.search(name) for pattern in ignored):
+        if any(pattern.search(name) for pattern in config["ignoreKeyPatterns"]):
             continue
         how = _how(name, variables[name], serves_database=serves_database)
         if how is not None:
-            found.append(Finding(urn, f"Environment variable {name} holds a database's password{how}. {_WHY} {_FIX}"))
+            text = f"Environment variable {name} holds a database's password{how}. {_WHY} {_FIX}"
+            found.append(Finding(function.urn, text))
     return found
+
+
+BY_VALUE = ResourceRule(
+    name="lambda-database-credentials",
+    display_name="No database password in Lambda's environment",
+    description="A Lambda function's environment holds no database password.",
+    severity="critical",
+    remediation_steps="Log in with an IAM token, or read the secret by its ARN at run time.",
+    tags=("lambda", "credentials"),
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-secrets-arns.html",
+    options=(IGNORED_KEYS,),
+    kinds=(Kind.FUNCTION,),
+    judge=by_value,
+)
 
 
 def _how(name: str, value: Json, *, serves_database: bool) -> str | None:

@@ -1,13 +1,16 @@
 """A Lambda function must not go round the proxy: decided from values where they are known, else from the graph."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..configuration import IGNORED_KEYS, Configuration, patterns_option
 from ..environment import is_database_like, is_host_like, is_link, is_reference_like
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
-from ..resources import HOLDERS, Kind, provider_of
+from ..memory import Memory
+from ..resources import HOLDERS, Kind
+from ..rule import ResourceRule, StackRule
 from ..topology import can_be_proxied
 from ..values import Json, dig, holds_unknown, texts
 
@@ -16,43 +19,37 @@ _FIX = "Take the host from the RDS Proxy (or one of its endpoints) instead."
 _LATER = "(Decided from the dependency graph; the value itself is checked during up.)"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Keys:
     """Which variables to read: patterns of names beyond the pack's own, names to leave alone, hosts of one's own."""
 
-    host: tuple[re.Pattern[str], ...] = ()
-    ignored: tuple[re.Pattern[str], ...] = ()
-    direct_hosts: tuple[re.Pattern[str], ...] = ()
+    def __init__(self, config: Configuration) -> None:
+        # Each of the two policies has one of these.
+        self._host = config.values.get("hostKeyPatterns", ())
+        self.direct_hosts = config.values.get("directHostPatterns", ())
+        self._ignored = config["ignoreKeyPatterns"]
 
     def carries_host(self, name: str) -> bool:
         """Whether a variable carries a host, by its name."""
-        return self.read(name) and (is_host_like(name) or any(pattern.search(name) for pattern in self.host))
+        return self.read(name) and (is_host_like(name) or any(pattern.search(name) for pattern in self._host))
 
     def carries_database_host(self, name: str) -> bool:
         """Whether it carries a relational database's host, by its name."""
         return self.carries_host(name) and (
-            is_database_like(name) or any(pattern.search(name) for pattern in self.host)
+            is_database_like(name) or any(pattern.search(name) for pattern in self._host)
         )
 
     def read(self, name: str) -> bool:
         """Whether a variable is looked at."""
-        return not any(pattern.search(name) for pattern in self.ignored)
+        return not any(pattern.search(name) for pattern in self._ignored)
 
 
-DEFAULT_KEYS = Keys()
-
-
-def by_value(
-    urn: str, token: str, properties: Json, keys: Keys = DEFAULT_KEYS, unproxied: Collection[str] = ()
-) -> list[Finding]:
-    """Every variable of one function whose value holds a database's own endpoint.
-
-    `unproxied` are identifiers of databases whose engine RDS Proxy does not serve: nothing better than their endpoint
-    can be asked for.
-    """
-    variables = dig(properties, *provider_of(token).environment)
+def by_value(function: Node, config: Configuration, memory: Memory) -> list[Finding]:
+    """Every variable of one function whose value holds a database's own endpoint."""
+    variables = dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
+    keys = Keys(config)
+    unproxied = memory.unproxied()  # nothing better than their own endpoint can be asked for
     found = []
     for name in sorted(filter(keys.read, variables)):
         kinds = {
@@ -62,17 +59,51 @@ def by_value(
             kinds.add("own host name (directHostPatterns)")
         if kinds:
             text = f"Environment variable {name} holds a database's {' and '.join(sorted(kinds))}. {_WHY} {_FIX}"
-            found.append(Finding(urn, text))
+            found.append(Finding(function.urn, text))
     return found
 
 
-def by_graph(graph: Graph, keys: Keys = DEFAULT_KEYS) -> list[Finding]:
+def by_graph(graph: Graph, config: Configuration) -> list[Finding]:
     """Functions whose host is not a value yet, or comes out of a parameter, a secret or a DNS record."""
     functions = graph.of(Kind.FUNCTION)
     if not functions:
         return []
-    sources = _Sources(graph)
+    sources, keys = _Sources(graph), Keys(config)
     return [finding for function in functions if (finding := _of_function(graph, function, sources, keys))]
+
+
+_PAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html"
+BY_VALUE = ResourceRule(
+    name="lambda-uses-rds-proxy",
+    display_name="Lambda uses RDS Proxy",
+    description="Lambda functions connect to RDS through RDS Proxy, never straight to a database.",
+    severity="high",
+    remediation_steps="Set the host variable to the endpoint of an RDS Proxy before that database.",
+    tags=("lambda", "connections"),
+    url=_PAGE,
+    options=(
+        patterns_option("directHostPatterns", "Your own DNS names that lead straight to a database."),
+        IGNORED_KEYS,
+    ),
+    kinds=(Kind.FUNCTION,),
+    judge=by_value,
+)
+BY_GRAPH = StackRule(
+    name="lambda-uses-rds-proxy-graph",
+    display_name="Lambda uses RDS Proxy (by dependency)",
+    description="A host that is still unknown comes from an RDS Proxy, not from a database.",
+    severity="high",
+    remediation_steps="Set the host variable, or the parameter or record it reads, to the proxy's endpoint.",
+    tags=("lambda", "connections"),
+    url=_PAGE,
+    options=(
+        patterns_option("hostKeyPatterns", "More names of environment variables that carry a database's host."),
+        IGNORED_KEYS,
+    ),
+    judged=Kind.FUNCTION,
+    read=(Kind.DATABASE, Kind.PROXY, Kind.PROXY_ENDPOINT, *HOLDERS),
+    judge=by_graph,
+)
 
 
 def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) -> Finding | None:

@@ -1,7 +1,10 @@
 """Proxies must leave a database connections for everyone else: each alone, and all of one database together."""
 
+from ..configuration import Configuration, number_option
 from ..graph import Finding, Graph, Node, short_name
-from ..resources import provider_of
+from ..memory import Memory
+from ..resources import Kind
+from ..rule import ResourceRule, StackRule
 from ..topology import Topology
 from ..values import UNKNOWN, Json, dig, number
 
@@ -10,16 +13,17 @@ MAX_PERCENT = 90.0
 _DEFAULT_PERCENT, _SQLSERVER_DEFAULT_PERCENT = 100.0, 10.0
 
 
-def by_value(urn: str, token: str, properties: Json, limit: float = MAX_PERCENT) -> list[Finding]:
+def by_value(group: Node, config: Configuration, _: Memory) -> list[Finding]:
     """A target group whose stated percent is above the limit; an absent one is judged with its proxy's engine."""
-    percent = number(dig(properties, *provider_of(token).pool))
+    percent, limit = number(dig(group.inputs, *group.provider.pool)), config["maxPercent"]
     if percent is None or percent <= limit:
         return []
-    return [Finding(urn, f"maxConnectionsPercent is {percent:g}. {_why(limit)} {_fix(token, limit)}")]
+    return [Finding(group.urn, f"maxConnectionsPercent is {percent:g}. {_why(limit)} {_fix(group, limit)}")]
 
 
-def by_graph(graph: Graph, limit: float = MAX_PERCENT) -> list[Finding]:
+def by_graph(graph: Graph, config: Configuration) -> list[Finding]:
     """Proxies that take AWS's default, and databases whose proxies take more than the limit together."""
+    limit = config["maxPercent"]
     found, shares = [], {}
     topology = Topology(graph)
     for proxy in topology.proxies:
@@ -33,10 +37,41 @@ def by_graph(graph: Graph, limit: float = MAX_PERCENT) -> list[Finding]:
             judged = own[0] if own else proxy
             text = (
                 f"maxConnectionsPercent is AWS's default of {percent:g} %, since {where}. "
-                f"{_why(limit)} {_fix(judged.token, limit)}"
+                f"{_why(limit)} {_fix(judged, limit)}"
             )
             found.append(Finding(judged.urn, text))
     return found + _sums(topology, shares, limit)
+
+
+_PAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-connections.html"
+_OPTIONS = (
+    number_option("maxPercent", MAX_PERCENT, "Highest share of max_connections, in percent.", minimum=1, maximum=100),
+)
+BY_VALUE = ResourceRule(
+    name="rds-proxy-max-connections",
+    display_name="RDS Proxy leaves connections over",
+    description="An RDS Proxy leaves connections of its database for everyone else.",
+    severity="high",
+    remediation_steps="Lower maxConnectionsPercent of the proxy's default target group.",
+    tags=("rds-proxy", "connections"),
+    url=_PAGE,
+    options=_OPTIONS,
+    kinds=(Kind.TARGET_GROUP,),
+    judge=by_value,
+)
+BY_GRAPH = StackRule(
+    name="rds-proxy-max-connections-total",
+    display_name="RDS Proxies of a database leave connections over",
+    description="All RDS Proxies of a database together leave connections for everyone else.",
+    severity="high",
+    remediation_steps="State maxConnectionsPercent of every proxy, and lower them until their sum fits.",
+    tags=("rds-proxy", "connections"),
+    url=_PAGE,
+    options=_OPTIONS,
+    judged=Kind.PROXY,
+    read=(Kind.TARGET_GROUP, Kind.TARGET, Kind.DATABASE),
+    judge=by_graph,
+)
 
 
 def _sums(topology: Topology, shares: dict[str, float], limit: float) -> list[Finding]:
@@ -82,5 +117,5 @@ def _why(limit: float) -> str:
     )
 
 
-def _fix(token: str, limit: float) -> str:
-    return f"Set {'.'.join(provider_of(token).pool)} to at most {limit:g} (85 is a good start)."
+def _fix(judged: Node, limit: float) -> str:
+    return f"Set {'.'.join(judged.provider.pool)} to at most {limit:g} (85 is a good start)."

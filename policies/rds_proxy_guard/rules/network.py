@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..configuration import Configuration
 from ..graph import Finding, Graph, Node, Other, short_name
 from ..resources import CIDR_SOURCES, GROUP_SOURCES, LIST_SOURCES, Kind, kind_of
+from ..rule import StackRule
 from ..topology import Topology
 from ..values import UNKNOWN, Json, dig, holds_unknown, number, texts
 
@@ -67,7 +69,7 @@ class _Ingress:
         return any(_admits_everyone(cidr) for cidr in self.cidrs)
 
 
-def by_graph(graph: Graph) -> list[Finding]:
+def by_graph(graph: Graph, _: Configuration) -> list[Finding]:
     """What is wrong on the way from each proxy to its database, and who else is let in."""
     topology = Topology(graph)
     databases = {
@@ -81,6 +83,21 @@ def by_graph(graph: Graph) -> list[Finding]:
         for finding in [*_not_admitted(network, database, proxies), *_let_in(network, database)]:
             found[finding.urn, finding.text] = finding
     return list(found.values())
+
+
+BY_GRAPH = StackRule(
+    name="rds-proxy-network",
+    display_name="The network leads through the proxy",
+    description="A database behind an RDS Proxy admits the proxy, and neither the world nor Lambda functions.",
+    severity="medium",
+    remediation_steps="Let the database's group admit the proxy's group, and the proxy's admit the functions'.",
+    tags=("rds-proxy", "network"),
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-network-prereqs.html",
+    advisory=True,
+    judged=Kind.PROXY,
+    read=(Kind.TARGET_GROUP, Kind.TARGET, Kind.DATABASE, Kind.FUNCTION, Kind.SECURITY_GROUP, Kind.INGRESS_RULE),
+    judge=by_graph,
+)
 
 
 def _not_admitted(network: "_Network", database: Node, proxies: Iterable[Node]) -> Iterable[Finding]:

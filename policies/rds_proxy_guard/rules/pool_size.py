@@ -2,14 +2,15 @@
 
 import re
 
+from ..configuration import Configuration, number_option
 from ..environment import is_database_like, pool_size_of
-from ..graph import Finding
+from ..graph import Finding, Node
 from ..hosts import strings
-from ..resources import provider_of
-from ..values import Json, dig, number
+from ..memory import Memory
+from ..resources import Kind
+from ..rule import ResourceRule
+from ..values import dig, number
 
-# "Max open 1–2, max idle 0–1": an execution environment serves one invocation at a time.
-MAX_OPEN, MAX_IDLE = 2.0, 1.0
 # Pool sizes that drivers read from the URL: Prisma, node-postgres, JDBC pools.
 _IN_URL = re.compile(
     r"[?&;](?P<key>connection_limit|connectionlimit|pool_size|poolsize|max_pool_size|maxpoolsize|max pool size|"
@@ -18,15 +19,13 @@ _IN_URL = re.compile(
 )
 
 
-def by_value(
-    urn: str, token: str, properties: Json, *, max_open: float = MAX_OPEN, max_idle: float = MAX_IDLE
-) -> list[Finding]:
+def by_value(function: Node, config: Configuration, _: Memory) -> list[Finding]:
     """Every variable of one function that asks for a larger pool."""
-    variables = dig(properties, *provider_of(token).environment)
+    urn, variables = function.urn, dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
     serves_database = any(is_database_like(name) for name in variables)
-    limits = {"open": max_open, "idle": max_idle}
+    limits = {"open": config["maxOpen"], "idle": config["maxIdle"]}
     found = []
     for name in sorted(variables):
         kind = pool_size_of(name)
@@ -40,8 +39,27 @@ def by_value(
             size = float(match["size"])
             if not _fits(size, "open", limits):
                 what = f"{match['key']} in {name} asks for {_how_many(size, 'open')} open connections"
-                found.append(_finding(urn, what, max_open, "open"))
+                found.append(_finding(urn, what, limits["open"], "open"))
     return found
+
+
+BY_VALUE = ResourceRule(
+    name="lambda-connection-pool",
+    display_name="Small pools in Lambda",
+    description="A Lambda function's own connection pool is small, because the proxy does the pooling.",
+    severity="medium",
+    remediation_steps="Set the pool to at most 2 open and 1 idle connections per execution environment.",
+    tags=("lambda", "connections"),
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html",
+    advisory=True,
+    # An execution environment serves one invocation at a time.
+    options=(
+        number_option("maxOpen", 2.0, "Most open connections of one pool.", minimum=1, maximum=1000),
+        number_option("maxIdle", 1.0, "Most idle connections of one pool.", minimum=0, maximum=1000),
+    ),
+    kinds=(Kind.FUNCTION,),
+    judge=by_value,
+)
 
 
 def _fits(asked: float, kind: str, limits: dict[str, float]) -> bool:

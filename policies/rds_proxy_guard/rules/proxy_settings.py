@@ -1,29 +1,18 @@
 """A proxy asks for TLS, closes idle clients in time, and takes its credentials from Secrets Manager or IAM."""
 
-from dataclasses import dataclass
-
-from ..graph import Finding
-from ..resources import provider_of
+from ..configuration import Configuration, flag_option, number_option
+from ..graph import Finding, Node
+from ..memory import Memory
+from ..resources import Kind
+from ..rule import ResourceRule
 from ..values import UNKNOWN, Json, dig, number
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What is asked of a proxy; seconds. AWS's own default for an idle client is 1800 s, so leaving it out is fine."""
-
-    min_idle_client_timeout: float = 900.0
-    max_idle_client_timeout: float = 1800.0
-    require_iam: bool = False
-
-
-DEFAULT_SETTINGS = Settings()
-
-
-def by_value(urn: str, token: str, properties: Json, settings: Settings = DEFAULT_SETTINGS) -> list[Finding]:
+def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
     """Everything that is wrong with one proxy; what is unknown is not judged."""
+    properties, provider = proxy.inputs, proxy.provider
     if not properties:
         return []  # AWS requires some: what shows none is not known yet
-    provider = provider_of(token)
     texts = []
     if not _is_on(dig(properties, *provider.require_tls)):
         texts.append(
@@ -32,16 +21,38 @@ def by_value(urn: str, token: str, properties: Json, settings: Settings = DEFAUL
         )
     stated = dig(properties, *provider.idle_client_timeout)
     timeout = number(stated)
-    low, high = settings.min_idle_client_timeout, settings.max_idle_client_timeout
+    low, high = config["minIdleClientTimeout"], config["maxIdleClientTimeout"]
     if timeout is not None and not low <= timeout <= high:
         texts.append(
             f"idleClientTimeout is {timeout:g} s: {_consequence(timeout, low)}. Set idleClientTimeout to "
             f"{low:g}–{high:g} s, or leave it out (AWS's default is 1800 s)."
         )
-    texts += _authentication(
-        dig(properties, *provider.proxy_auth), dig(properties, *provider.default_auth_scheme), settings
-    )
-    return [Finding(urn, text) for text in texts]
+    auths, scheme = dig(properties, *provider.proxy_auth), dig(properties, *provider.default_auth_scheme)
+    texts += _authentication(auths, scheme, require_iam=config["requireIam"])
+    return [Finding(proxy.urn, text) for text in texts]
+
+
+BY_VALUE = ResourceRule(
+    name="rds-proxy-settings",
+    display_name="RDS Proxy settings",
+    description="An RDS Proxy requires TLS, closes idle clients in time and logs in with a secret or IAM.",
+    severity="high",
+    remediation_steps="Set requireTls to true, idleClientTimeout to 900–1800 s, and a secret or IAM.",
+    tags=("rds-proxy", "encryption", "credentials"),
+    url="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html",
+    # AWS's default for an idle client is 1800 s, so leaving it out is fine.
+    options=(
+        number_option(
+            "minIdleClientTimeout", 900.0, "Shortest idleClientTimeout, in seconds.", minimum=1, maximum=28800
+        ),
+        number_option(
+            "maxIdleClientTimeout", 1800.0, "Longest idleClientTimeout, in seconds.", minimum=1, maximum=28800
+        ),
+        flag_option("requireIam", False, "Whether clients must log in with IAM."),
+    ),
+    kinds=(Kind.PROXY,),
+    judge=by_value,
+)
 
 
 def _consequence(timeout: float, low: float) -> str:
@@ -50,7 +61,7 @@ def _consequence(timeout: float, low: float) -> str:
     return "connections of execution environments that are gone are kept for too long"
 
 
-def _authentication(auths: Json, scheme: Json, settings: Settings) -> list[str]:
+def _authentication(auths: Json, scheme: Json, *, require_iam: bool) -> list[str]:
     if auths is UNKNOWN or scheme is UNKNOWN or _says(scheme, "IAM_AUTH"):
         return []
     if not isinstance(auths, list) or not auths:
@@ -65,7 +76,7 @@ def _authentication(auths: Json, scheme: Json, settings: Settings) -> list[str]:
             texts.append(
                 f"Authentication {index} names no secret. Set secretArn, or the proxy's defaultAuthScheme to IAM_AUTH."
             )
-        if settings.require_iam and iam is not UNKNOWN and not _says(iam, "REQUIRED"):
+        if require_iam and iam is not UNKNOWN and not _says(iam, "REQUIRED"):
             texts.append(
                 f"Authentication {index} does not require IAM, so that clients need the password. Set its iamAuth to "
                 "REQUIRED."

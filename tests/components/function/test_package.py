@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from lambda_rds_proxy.engines import Engine
 from lambda_rds_proxy.function import package
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.function.package import PackageError, Platform, build_package, this_machine
@@ -34,12 +35,12 @@ def entries(archive: Path) -> list[zipfile.ZipInfo]:
 
 
 def test_the_package_holds_the_source_and_neither_caches_nor_hidden_files(source: Path, tmp_path: Path) -> None:
-    archive = build_package(source, target=ARM, cache=tmp_path / "cache")
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
 
 
 def test_the_same_content_makes_the_same_bytes_whatever_the_clock_umask_and_place(source: Path, tmp_path: Path) -> None:
-    one = build_package(source, target=ARM, cache=tmp_path / "one")
+    one = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "one")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for path in sorted(source.rglob("*"), reverse=True):
@@ -49,22 +50,22 @@ def test_the_same_content_makes_the_same_bytes_whatever_the_clock_umask_and_plac
             copy.write_bytes(path.read_bytes())
             copy.chmod(0o600)
             os.utime(copy, (1, 1))
-    other = build_package(elsewhere, target=ARM, cache=tmp_path / "other")
+    other = build_package(elsewhere, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "other")
     assert one.read_bytes() == other.read_bytes()
     assert one.name == other.name
 
 
 def test_entries_are_stored_readable_and_have_a_fixed_time(source: Path, tmp_path: Path) -> None:
-    for entry in entries(build_package(source, target=ARM, cache=tmp_path / "cache")):
+    for entry in entries(build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")):
         assert entry.compress_type == zipfile.ZIP_STORED
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
         assert stat.S_IMODE(entry.external_attr >> 16) == 0o644
 
 
 def test_a_change_of_content_makes_another_package(source: Path, tmp_path: Path) -> None:
-    before = build_package(source, target=ARM, cache=tmp_path / "cache")
+    before = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     (source / "app.py").write_text("def handler(event, context): return 2\n")
-    after = build_package(source, target=ARM, cache=tmp_path / "cache")
+    after = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert before != after
     assert before.exists()
 
@@ -73,9 +74,9 @@ def test_a_second_build_of_the_same_content_starts_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    build_package(source, target=ARM, cache=tmp_path / "cache", say=said.append)
+    build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache", say=said.append)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a warm build needs no process"))
-    build_package(source, target=ARM, cache=tmp_path / "cache", say=said.append)
+    build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache", say=said.append)
     assert said == ["packaging source for python3.13 on arm64"]
 
 
@@ -87,13 +88,13 @@ def test_functions_that_share_wheels_have_them_read_once(
     (wheels / "psycopg.py").write_text("connect = None\n")
     (source / "requirements.txt").write_text("")
     monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
-    first = build_package(source, target=ARM, cache=tmp_path / "cache")
+    first = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     read: list[Path] = []
     monkeypatch.setattr(Path, "read_bytes", _noted(read))
-    assert build_package(source, target=ARM, cache=tmp_path / "cache") == first
+    assert build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache") == first
     assert [path.name for path in read] == ["app.py", "__init__.py"]
     (source / "app.py").write_text("def handler(event, context): return 2\n")
-    changed = build_package(source, target=ARM, cache=tmp_path / "cache")
+    changed = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert changed != first
     assert [entry.filename for entry in entries(changed)] == ["app.py", "lib/__init__.py", "psycopg.py"]
 
@@ -106,7 +107,7 @@ def test_a_file_of_the_source_wins_over_one_of_a_wheel(
     (wheels / "app.py").write_text("of the wheel")
     (source / "requirements.txt").write_text("")
     monkeypatch.setattr(package, "_wheels", lambda *_: wheels)
-    archive = build_package(source, target=ARM, cache=tmp_path / "cache")
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert zipfile.ZipFile(archive).read("app.py") == (source / "app.py").read_bytes()
 
 
@@ -123,7 +124,7 @@ def _noted(read: list[Path]) -> Callable[[Path], bytes]:
 def test_a_list_without_hashes_is_refused_with_the_command_that_locks_it(source: Path, tmp_path: Path) -> None:
     (source / "requirements.txt").write_text("psycopg==3.3.9\n")
     with pytest.raises(PackageError, match=r"is not locked.*--generate-hashes"):
-        build_package(source, target=ARM, cache=tmp_path / "cache")
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
 
 
 def test_a_failed_download_names_list_and_platform_and_leaves_nothing_half_made(
@@ -132,7 +133,7 @@ def test_a_failed_download_names_list_and_platform_and_leaves_nothing_half_made(
     (source / "requirements.txt").write_text("nothing==1 --hash=sha256:" + "0" * 64 + "\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(PackageError, match=r"requirements\.txt for python3\.13 on arm64: ERROR"):
-        build_package(source, target=ARM, cache=tmp_path / "cache")
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.part"))
     assert not list((tmp_path / "cache" / "wheels").iterdir())
 
@@ -150,7 +151,7 @@ def test_the_list_of_the_engine_takes_the_place_of_the_general_one(
     (source / "requirements.txt").write_text("psycopg==1 --hash=sha256:" + "0" * 64 + "\n")
     (source / "requirements-mysql.txt").write_text("pymysql==1 --hash=sha256:" + "1" * 64 + "\n")
     (source / "requirements-mysql.in").write_text("pymysql\n")
-    for engine in ("mysql", "postgresql"):
+    for engine in (Engine.MYSQL, Engine.POSTGRESQL):
         archive = build_package(source, target=ARM, engine=engine, cache=tmp_path / "cache")
         assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
     assert asked == ["requirements-mysql.txt", "requirements.txt"]
@@ -164,7 +165,7 @@ def test_a_write_that_is_interrupted_leaves_no_package(
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        build_package(source, target=ARM, cache=tmp_path / "cache")
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache" / "packages").iterdir())
 
 
@@ -184,7 +185,7 @@ def test_a_package_that_cannot_be_written_is_one_sentence_with_the_fix(
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", refused)
     with pytest.raises(PackageError) as failed:
-        build_package(source, target=ARM, cache=tmp_path / "cache")
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     said = f"the package of {source} cannot be made: " + words.format(cache=tmp_path / "cache")
     assert str(failed.value).startswith(said) and "\n" not in str(failed.value)
     assert not list((tmp_path / "cache" / "packages").iterdir())
@@ -198,14 +199,14 @@ def test_a_download_that_fills_the_disk_says_so_and_leaves_nothing_half_made(
     done = subprocess.CompletedProcess([], 1, "", said)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(PackageError, match=r"the disk of .* is full"):
-        build_package(source, target=ARM, cache=tmp_path / "cache")
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache" / "wheels").iterdir())
 
 
 def test_a_component_says_it_as_pulumi_shows_sentences(source: Path, tmp_path: Path) -> None:
     component: Any = None
     with pytest.raises(pulumi.RunError, match="nowhere does not exist"):
-        lambda_function.packaged(tmp_path / "nowhere", target=ARM, engine="postgresql", component=component)
+        lambda_function.packaged(tmp_path / "nowhere", target=ARM, engine=Engine.POSTGRESQL, component=component)
 
 
 def wheel(folder: Path, name: str, content: dict[str, str]) -> Path:
@@ -237,7 +238,7 @@ def test_a_wheel_cannot_write_outside_its_folder(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="nowhere does not exist"):
-        build_package(tmp_path / "nowhere", target=ARM, cache=tmp_path)
+        build_package(tmp_path / "nowhere", target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path)
 
 
 def test_this_machine_is_named_as_lambda_names_it() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rds_proxy.engines import Engine, Profile, TargetKind
+from lambda_rds_proxy.engines import Profile, TargetKind
 from lambda_rds_proxy.monitor.alarms import (
     BOTTLENECK,
     FUNCTION_ALARMS,
@@ -13,7 +13,6 @@ from lambda_rds_proxy.monitor.alarms import (
     Alarm,
     Threshold,
     database_alarms,
-    usable_connections,
 )
 from lambda_rds_proxy.monitor.metrics import FUNCTION_LOG, WRITER
 
@@ -115,10 +114,3 @@ def test_a_share_of_what_is_not_known_is_no_threshold() -> None:
     assert share.value(Profile.DEV, {"reserved_concurrency": 20}) == 10
     assert share.value(Profile.DEV, {"reserved_concurrency": None}) is None
     assert share.value(Profile.DEV, {}) is None
-
-
-def test_the_connections_that_are_reserved_are_no_room() -> None:
-    assert usable_connections(79, Engine.POSTGRESQL) == 70
-    assert usable_connections(60, Engine.MYSQL) == 59
-    assert usable_connections(6, Engine.POSTGRESQL) == 1
-    assert usable_connections(None, Engine.POSTGRESQL) is None

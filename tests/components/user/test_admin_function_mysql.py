@@ -342,11 +342,11 @@ def test_a_reason_never_quotes_the_statement(server: MariaDB) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "library", "left_out"), [("mysql", "pymysql", "psycopg"), ("postgresql", "psycopg", "pymysql")]
+    ("engine", "library", "left_out"), [(Engine.MYSQL, "pymysql", "psycopg"), (Engine.POSTGRESQL, "psycopg", "pymysql")]
 )
 @servers_needed
 def test_its_package_holds_the_library_of_its_engine_and_no_other(
-    tmp_path: Path, engine: str, library: str, left_out: str
+    tmp_path: Path, engine: Engine, library: str, left_out: str
 ) -> None:
     source = Path(mysql.__file__).parents[1]
     zipfile.ZipFile(build_package(source, target=this_machine(), engine=engine)).extractall(tmp_path)

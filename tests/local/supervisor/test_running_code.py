@@ -16,15 +16,14 @@ from local.supervisor.running_code import birth, code_digest
 from tests.local.supervisor.conftest import INSTANCE, log_in
 from toolchain.checkout import laptop_state
 
+FACTS = "components/lambda_rds_proxy/engines/postgresql.py"
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("local/a.py", "local/supervisor/b.py", "toolchain/c.py"):
+    for name in ("local/a.py", "local/supervisor/b.py", "toolchain/c.py", FACTS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    classes = tmp_path / "components" / "lambda_rds_proxy" / "engines" / "instance_classes.py"
-    classes.parent.mkdir(parents=True)
-    classes.write_text("classes")
     return tmp_path
 
 
@@ -34,7 +33,8 @@ def tree(tmp_path: Path) -> Path:
         "local/supervisor/b.py",
         "local/new.py",
         "toolchain/c.py",
-        "components/lambda_rds_proxy/engines/instance_classes.py",
+        "components/lambda_rds_proxy/engines/new.py",
+        FACTS,
     ],
 )
 def test_any_change_of_what_a_supervisor_runs_is_other_code(tree: Path, name: str) -> None:
@@ -55,6 +55,17 @@ def test_what_it_does_not_run_is_not_its_code(tree: Path, name: str) -> None:
     (tree / name).parent.mkdir(exist_ok=True)
     (tree / name).write_text("changed")
     assert code_digest(tree) == before
+
+
+def test_of_the_components_a_supervisor_loads_nothing_else() -> None:
+    code = (
+        "import json, sys, local.supervisor.cloud; "
+        "print(json.dumps([name for name in sys.modules if name.startswith('lambda_rds_proxy.')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert "lambda_rds_proxy.engines.postgresql" in loaded
+    assert all(name.split(".")[1] == "engines" for name in loaded)
 
 
 def test_a_process_has_one_birth_and_none_when_it_has_ended() -> None:

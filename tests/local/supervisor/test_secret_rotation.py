@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
+from lambda_rds_proxy.engines import Engine
 from lambda_rds_proxy.function.package import build_package, this_machine
 from local.supervisor.client import SupervisorClient
 from tests.local.supervisor.conftest import checkout, client_of, log_in, put_orders, until
@@ -58,7 +59,7 @@ def deaths(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def function(root: Path, proxy: dict[str, Any], deaths: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The laptop's rotation function, which can be told to die: its ARN."""
     archive = tmp_path_factory.mktemp("package") / "function.zip"
-    shutil.copyfile(build_package(FUNCTION, target=this_machine()), archive)
+    shutil.copyfile(build_package(FUNCTION, target=this_machine(), engine=Engine.POSTGRESQL), archive)
     with zipfile.ZipFile(archive, "a") as package:
         package.writestr("dying.py", DIES_AFTER_SET)
     spec = {"code": str(archive), "handler": "dying.handler", "timeout": 60, "environment": {"DEATHS": str(deaths)}}

@@ -1,19 +1,17 @@
 """`python -m ops doctor`: what it prints, and its exit status."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from local.supervisor.errors import LaptopError
 from ops.__main__ import app
 from ops.doctor import command
-from ops.doctor.configured import ConfigurationError
-from ops.doctor.deployed import DeployedPatient
 from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.evidence import Evidence
-from ops.doctor.laptop import LaptopPatient
+from ops.doctor.source import CannotLookError, Source
 from ops.doctor.verdict import Cause
 from ops.stack_outputs import StackError
 from tests.ops.doctor.samples import CASES
@@ -25,20 +23,36 @@ def run(*options: str) -> Any:
     return CliRunner().invoke(app, ["doctor", *options])
 
 
-class Patient:
-    """A stack with some evidence."""
+class Seen:
+    """A source with some evidence."""
+
+    pause = 0.0
 
     def __init__(self, seen: Evidence, name: str = "orders", *, is_configured: bool = True) -> None:
         self._seen, self.name, self.is_configured = seen, name, is_configured
 
-    def examine(self, _: float) -> Evidence:
+    def look(self) -> Evidence:
         return self._seen
 
     def settings(self) -> Settings:
         return SETTINGS
 
-    def surroundings(self) -> tuple[Surroundings, list[str]]:
-        return Surroundings(free_addresses=(("subnet-a", 3),)), ["security groups not seen: AccessDenied"]
+    def surroundings(self) -> Surroundings:
+        return Surroundings()
+
+
+class Poor(Seen):
+    """A source with few addresses left, that does not show everything."""
+
+    def surroundings(self) -> Surroundings:
+        return Surroundings(free_addresses=(("subnet-a", 3),), not_seen=("security groups not seen: AccessDenied",))
+
+
+class Down(Seen):
+    """A source whose proxy does not answer."""
+
+    def settings(self) -> Settings:
+        raise CannotLookError("the proxy orders does not answer")
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +60,13 @@ def configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "configured", lambda _: SETTINGS)
 
 
-def laptop(monkeypatch: pytest.MonkeyPatch, cause: Cause) -> None:
-    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: [Patient(CASES[cause])])
+def place(monkeypatch: pytest.MonkeyPatch, *found: Source) -> None:
+    monkeypatch.setattr(command, "sources", lambda *_, **__: iter(found))
 
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_the_exit_status_tells_a_finding_from_health(monkeypatch: pytest.MonkeyPatch, cause: Cause) -> None:
-    laptop(monkeypatch, cause)
+    place(monkeypatch, Seen(CASES[cause]))
     done = run()
     assert done.exit_code == (0 if cause in (Cause.HEALTHY, Cause.IDLE) else 1)
     for word in (cause.value, "seen", "it is not", "next step"):
@@ -60,7 +74,7 @@ def test_the_exit_status_tells_a_finding_from_health(monkeypatch: pytest.MonkeyP
 
 
 def test_json_is_the_only_thing_on_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    laptop(monkeypatch, Cause.POOL_TOO_SMALL)
+    place(monkeypatch, Seen(CASES[Cause.POOL_TOO_SMALL]))
     done = run("--json")
     (document,) = json.loads(done.stdout)["proxies"]
     assert (document["cause"], document["finding"], done.exit_code) == ("pool-too-small", True, 1)
@@ -69,8 +83,8 @@ def test_json_is_the_only_thing_on_standard_output(monkeypatch: pytest.MonkeyPat
 
 
 def test_each_proxy_has_its_verdict_and_the_worst_is_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = [Patient(CASES[Cause.HEALTHY]), Patient(CASES[Cause.POOL_TOO_SMALL], "reports", is_configured=False)]
-    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: two)
+    two = [Seen(CASES[Cause.HEALTHY]), Seen(CASES[Cause.POOL_TOO_SMALL], "reports", is_configured=False)]
+    place(monkeypatch, *two)
     # What is configured is the stack's own proxy: the other one is not measured by it.
     monkeypatch.setattr(command, "configured", lambda _: Settings(max_connections_percent=85))
     done = run("--json")
@@ -83,23 +97,20 @@ def test_each_proxy_has_its_verdict_and_the_worst_is_the_exit_status(monkeypatch
     assert document["proxies"][1]["notSeen"] == [
         "no drift of reports seen: the configuration of stack local is of its own proxy"
     ]
+    place(monkeypatch, *two)
     told = run().output
     assert told.index("proxy orders") < told.index("healthy") < told.index("proxy reports") < told.index("pool-too-s")
 
 
 def test_settings_that_cannot_be_read_leave_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Down(Patient):
-        def settings(self) -> Settings:
-            raise LaptopError("the proxy orders does not answer")
-
-    monkeypatch.setattr(LaptopPatient, "find_all", lambda **_: [Down(CASES[Cause.PROXY_DOWN])])
+    place(monkeypatch, Down(CASES[Cause.PROXY_DOWN]))
     done = run()
     assert done.exit_code == 1
     assert "the proxy's settings not seen: the proxy orders does not answer" in " ".join(done.output.split())
 
 
 def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    laptop(monkeypatch, Cause.HEALTHY)
+    place(monkeypatch, Seen(CASES[Cause.HEALTHY]))
     monkeypatch.setattr(command, "configured", lambda _: Settings(max_connections_percent=50))
     done = run("--json")
     assert done.exit_code == 1
@@ -110,17 +121,17 @@ def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_configuration_that_cannot_be_read_is_said_and_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable(_: str) -> Settings:
-        raise ConfigurationError("there is no `pulumi` on PATH")
+        raise StackError("there is no `pulumi` on PATH")
 
-    laptop(monkeypatch, Cause.HEALTHY)
+    place(monkeypatch, Seen(CASES[Cause.HEALTHY]))
     monkeypatch.setattr(command, "configured", unreadable)
     done = run()
     assert done.exit_code == 0
     assert "there is no `pulumi` on PATH" in " ".join(done.output.split())
 
 
-def test_a_stack_on_aws_is_shown_with_what_is_missing_and_what_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DeployedPatient, "find_all", lambda *_, **__: [Patient(CASES[Cause.HEALTHY])])
+def test_what_is_missing_around_a_proxy_is_shown_and_what_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    place(monkeypatch, Poor(CASES[Cause.HEALTHY]))
     done = run("--stack", "dev")
     assert done.exit_code == 1
     assert "subnet-a has 3 free addresses" in done.output
@@ -128,22 +139,28 @@ def test_a_stack_on_aws_is_shown_with_what_is_missing_and_what_was_not_seen(monk
 
 
 @pytest.mark.parametrize(
-    ("options", "patient", "error"),
+    ("options", "asked"), [(["--seconds", "2"], (None, 2.0)), (["--stack", "dev", "--minutes", "60"], ("dev", 3600.0))]
+)
+@pytest.mark.parametrize(
+    "error",
     [
-        ([], LaptopPatient, LaptopError("the local stack is not up; run `make up`")),
-        (["--stack", "dev"], DeployedPatient, StackError('the stack "dev" cannot be read: no stack named [dev] found')),
+        CannotLookError("the local stack is not up; run `make up`"),
+        StackError('the stack "dev" cannot be read: no stack named [dev] found'),
     ],
 )
 def test_who_cannot_look_says_why_with_status_2(
-    monkeypatch: pytest.MonkeyPatch, options: list[str], patient: Any, error: Exception
+    monkeypatch: pytest.MonkeyPatch, options: list[str], asked: tuple[str | None, float], error: Exception
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
+    def refusing(stack: str | None, *, proxy: str | None, seconds: float) -> Iterator[Source]:
+        assert (stack, seconds) == asked
         raise error
+        yield
 
-    monkeypatch.setattr(patient, "find_all", fail)
+    monkeypatch.setattr(command, "sources", refusing)
     done = run(*options)
-    assert done.exit_code == 2
-    assert str(error) in done.output
+    assert (done.exit_code, done.stdout) == (2, "")
+    # One line, whatever the terminal: what it says to run can be copied.
+    assert f"error: {error}\n" in done.stderr
 
 
 def test_help_shows_the_command_with_examples_and_exit_statuses() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from ops.doctor.configured import ConfigurationError, configured, wanted
+from ops.doctor.configured import configured, wanted
 from ops.doctor.drift import Settings
+from ops.stack_outputs import StackError
 
 
 def test_what_is_not_said_is_the_programs_default() -> None:
@@ -18,8 +19,14 @@ def test_what_is_not_said_is_the_programs_default() -> None:
     )
 
 
+def test_the_auth_is_that_of_all_users_each_way_once() -> None:
+    users = '[{"name": "reporting", "auth": "secret"}, {"name": "batch", "auth": "iam"}]'
+    document = {"lambda-rds-proxy:auth": {"value": "iam"}, "lambda-rds-proxy:users": {"value": users}}
+    assert wanted(document).auth == "iam, secret"
+
+
 def test_a_configuration_that_is_wrong_names_every_problem() -> None:
-    with pytest.raises(ConfigurationError, match=r"maxConnectionsPercent is .*; borrowTimeout is "):
+    with pytest.raises(StackError, match=r"maxConnectionsPercent is .*; borrowTimeout is "):
         wanted(
             {
                 "lambda-rds-proxy:maxConnectionsPercent": {"value": "0"},
@@ -30,5 +37,5 @@ def test_a_configuration_that_is_wrong_names_every_problem() -> None:
 
 def test_without_an_engine_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(ConfigurationError, match="no `pulumi` on PATH"):
+    with pytest.raises(StackError, match="no `pulumi` on PATH"):
         configured("dev")

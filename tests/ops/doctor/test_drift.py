@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.doctor.drift import Settings, Surroundings, drift
+from ops.doctor.drift import Settings, Surroundings, auth_of, drift
 
 CONFIGURED = Settings(
     max_connections_percent=85, borrow_timeout=5, idle_client_timeout=1800, require_tls=True, auth="iam"
@@ -39,6 +39,23 @@ def test_a_difference_is_named_with_both_values(change: dict[str, object], words
 def test_what_is_missing_around_a_proxy_is_named(around: Surroundings, words: str) -> None:
     (found,) = drift(CONFIGURED, CONFIGURED, around)
     assert words in found
+
+
+@pytest.mark.parametrize(
+    ("default_scheme", "iam_auths", "auth"),
+    [
+        ("NONE", ["REQUIRED"], "iam"),
+        (None, ["DISABLED"], "secret"),
+        ("IAM_AUTH", [], "iam-end-to-end"),
+        ("NONE", ["DISABLED", "REQUIRED", "REQUIRED"], "iam, secret"),
+        ("IAM_AUTH", ["DISABLED"], "iam-end-to-end, secret"),
+        (None, [], None),
+    ],
+)
+def test_the_auth_of_a_proxy_is_that_of_all_its_users(
+    default_scheme: str | None, iam_auths: list[str], auth: str | None
+) -> None:
+    assert auth_of(default_scheme=default_scheme, iam_auths=iam_auths) == auth
 
 
 _settings = st.builds(

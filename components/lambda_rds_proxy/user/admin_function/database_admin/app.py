@@ -15,7 +15,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from .server import AdminError, DatabaseNotReadyError, DatabaseRefusedError, Server
+from .server import AdminError, DatabaseNotReadyError, DatabaseRefusedError, Server, is_sendable
 
 _T = TypeVar("_T")
 # How long a run keeps trying to reach secrets and database, in seconds: a new role's permissions and a new instance's
@@ -90,6 +90,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     action = {"create-user": create_user, "verify": verify}.get(str(event.get("action")))
     if action is None:
         raise AdminError(f'action "{event.get("action")}" is unknown; it must be create-user or verify')
+    # Of a name with a NUL a server would see what stands before it: another name.
+    for key, value in event.items():
+        if isinstance(value, str) and not is_sendable(value):
+            raise AdminError(f"{key} holds a NUL or half a character, which no driver can send; remove it")
     return action(event, context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
 
 
@@ -164,23 +168,28 @@ def _until(attempt: Callable[[float], _T], seconds: float, problem: str) -> tupl
 
 
 def _secret(arn: str) -> dict[str, str]:
-    value = _secrets_manager().get_secret_value(SecretId=arn)["SecretString"]
-    try:
-        found: dict[str, str] = json.loads(value)
-        return {"username": str(found["username"]), "password": str(found["password"])}
-    except (ValueError, KeyError, TypeError):
-        raise AdminError(f'the secret {arn} is not JSON with "username" and "password"') from None
+    found = _json(_secrets_manager().get_secret_value(SecretId=arn).get("SecretString", ""))
+    login = {key: found.get(key) for key in ("username", "password")}
+    del found  # some tools show the variables of a traceback
+    if not all(isinstance(text, str) and text and is_sendable(text) for text in login.values()):
+        del login
+        raise AdminError(
+            f'the secret {arn} is not JSON with "username" and "password", two texts that a driver can send (no NUL)'
+        )
+    return {key: str(text) for key, text in login.items()}
 
 
 def _ensure_secret(arn: str, user: str, server: Server, engine: str) -> str:
     """The password in the user's secret; made here if there is none for this user yet."""
     client = _secrets_manager()
     try:
-        current = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
-    except (client.exceptions.ResourceNotFoundException, ValueError):
-        current = {}  # no value yet, or not ours
-    known = isinstance(current, dict) and current.get("username") == user and current.get("password")
-    password = str(current["password"]) if known else secrets.token_urlsafe(32)
+        current = _json(client.get_secret_value(SecretId=arn).get("SecretString", ""))
+    except client.exceptions.ResourceNotFoundException:
+        current = {}  # no value yet
+    known = current.get("password") if current.get("username") == user else None
+    # One that no client can send is worth no more than none: the database would keep what stands before the NUL.
+    usable = isinstance(known, str) and known and is_sendable(known)
+    password = str(known) if usable else secrets.token_urlsafe(32)
     # The proxy needs the first two; the rest is what AWS's rotation functions look for.
     value = {
         "username": user,
@@ -193,6 +202,15 @@ def _ensure_secret(arn: str, user: str, server: Server, engine: str) -> str:
     if current != value:
         client.put_secret_value(SecretId=arn, SecretString=json.dumps(value))
     return password
+
+
+def _json(text: str) -> dict[str, Any]:
+    """The object in a secret's text; an empty one instead of an error, which would carry the text along."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _secrets_manager() -> Any:  # noqa: ANN401 - boto3 has no types

@@ -1,8 +1,9 @@
 """MySQL: makes a user with its grants, and says as whom a connection got through."""
 
 import hashlib
+import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -41,6 +42,7 @@ def session(server: Server, user: str, password: str, seconds: float) -> Iterato
     Raises:
         DatabaseNotReadyError: nobody answered, the login was refused, or the connection was lost.
         DatabaseRefusedError: any other error of a statement.
+        AdminError: a value cannot be sent to a server.
     """
     try:
         with _connect(server, user, password, seconds) as connection:
@@ -123,6 +125,7 @@ def native_password_hash(password: str) -> str:
 
 
 def _connect(server: Server, user: str, password: str, seconds: float) -> "Connection[Any]":
+    server.check_sendable(user, password)
     limit = max(seconds, 0.1)
     return pymysql.connect(
         host=server.host,
@@ -132,12 +135,22 @@ def _connect(server: Server, user: str, password: str, seconds: float) -> "Conne
         # PyMySQL would take text for latin1.
         password=password.encode(),
         # A server without TLS is refused; a token, which is sent as it is, goes to a verified server only.
-        ssl={"ca": server.bundle, "check_hostname": True, "verify_mode": True},
+        ssl=_verified(server.bundle),
         connect_timeout=min(CONNECT_SECONDS, limit / 2),
         read_timeout=limit,
         write_timeout=limit,
         autocommit=True,
     )
+
+
+def _verified(bundle: str) -> ssl.SSLContext:
+    """TLS that verifies authority and name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with suppress(OSError):  # ssl.SSLError is one too
+        context.load_verify_locations(bundle)
+        return context
+    raise AdminError("DB_SSL_ROOT_CERT is not a file with certificates in PEM format")
 
 
 def reason(error: pymysql.Error) -> str:

@@ -26,6 +26,7 @@ def session(server: Server, user: str, password: str, seconds: float) -> Iterato
     Raises:
         DatabaseNotReadyError: nobody answered, the login was refused, or the connection was lost.
         DatabaseRefusedError: any other error of a statement.
+        AdminError: a value cannot be sent to a server.
     """
     try:
         with _connect(server, user, password, seconds) as connection:
@@ -123,14 +124,18 @@ class _Connection(psycopg.Connection[TupleRow]):
 
 
 def _connect(server: Server, user: str, password: str, seconds: float) -> _Connection:
+    server.check_sendable(user, password)
     connection = _Connection.connect(
         host=server.host,
         port=server.port,
         dbname=server.database,
         user=user,
         password=password,
+        # What libpq would otherwise take from PGGSSENCMODE, which goes before TLS, and from PGSSL….
+        gssencmode="disable",
         sslmode="verify-full",
         sslrootcert=server.bundle,
+        ssl_min_protocol_version="TLSv1.2",
         # For each address of the name anew, of which a proxy's has two; psycopg's shortest is 2 s.
         connect_timeout=max(2, min(CONNECT_SECONDS, int(seconds / 2))),
         autocommit=True,

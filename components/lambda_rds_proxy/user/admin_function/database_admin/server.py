@@ -1,6 +1,8 @@
 """Where the admin function connects, and how a database's refusal is told: the same for each engine."""
 
 import os
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 # The longest wait for one address to let us in, in seconds.
 CONNECT_SECONDS = 10
 _CERTIFICATES = Path(__file__).parent.parent / "certificates"
+# Labels of 1 to 63 characters, 253 in all: of others Python's look-up makes a UnicodeError.
+_NAME = re.compile(r"(?!.{255})[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 class AdminError(RuntimeError):
@@ -41,10 +45,60 @@ class Server:
 
     @classmethod
     def of(cls, event: dict[str, Any], bundle: str) -> "Server":
-        """The server that an event names; `bundle` is a file of this package, unless DB_SSL_ROOT_CERT names another."""
+        """The server that an event names; `bundle` is a file of this package, unless DB_SSL_ROOT_CERT names another.
+
+        Raises:
+            AdminError: the port is none.
+        """
+        port = str(event["port"]).removesuffix(".0")
+        if not (port.isascii() and port.isdigit() and len(port) < 6):
+            raise AdminError("port is not a whole number such as 5432")
         return cls(
             host=str(event["host"]),
-            port=int(event["port"]),
+            port=int(port),
             database=str(event["database"]),
-            bundle=os.environ.get("DB_SSL_ROOT_CERT") or str(_CERTIFICATES / bundle),
+            # Whole, for libpq takes the word "system" for the machine's own authorities.
+            bundle=str(Path(os.environ.get("DB_SSL_ROOT_CERT") or _CERTIFICATES / bundle).absolute()),
         )
+
+    def check_sendable(self, user: str, password: str) -> None:
+        """What each engine asks before it connects, wherever its values come from: none may displace a TLS option.
+
+        Raises:
+            AdminError: a driver would read one of them as something else.
+        """
+        texts = {"database": self.database, "bundle": self.bundle, "user": user, "password": password}
+        wrong = [name for name, text in texts.items() if not text or not is_sendable(text)]
+        del texts, password  # some tools show the variables of a traceback
+        if wrong:
+            raise AdminError(
+                f"the {wrong[0]} to connect with is empty or holds a NUL or half a character; give another"
+            )
+        if not is_host(self.host):
+            raise AdminError(
+                "the host to connect to is not a host name alone; leave out scheme, port, path and password"
+            )
+
+
+def is_sendable(text: str) -> bool:
+    """Whether drivers send a text whole.
+
+    A NUL ends it for libpq, and with it the connection string with the TLS options in it; for MySQL it ends a field of
+    the login. Half of a surrogate pair, which JSON and `os.environ` may hold, has no UTF-8.
+    """
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is one host name or address.
+
+    Everything else means something of its own to somebody: a path is a socket without TLS, a comma a list, an empty
+    text this machine, and an address with a scheme holds a password.
+    """
+    if _NAME.fullmatch(text):
+        return True
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .evidence import Evidence, FunctionEvidence
+from lambda_rds_proxy.engines import ENGINES
+from ops.doctor.evidence import Evidence, FunctionEvidence
 
 PERIOD_SECONDS = 60
-# PostgreSQL on RDS: 3 superuser_reserved_connections, 2 for rds_superuser and 4 of rds.rds_reserved_connections.
-# MySQL: one for a user with CONNECTION_ADMIN.
-RESERVED = {"POSTGRESQL": 9, "MYSQL": 1}
+# By the family of a proxy, which may be of an engine that is none of ours.
+_RESERVED = {facts.proxy_family: facts.reserved_connections for facts in ENGINES.values()}
 # The handler says that it is out of time so many seconds before Lambda would end it (handler/README.md).
 _MARGIN_SECONDS = 0.5
 # Borrowed connections that are in a transaction, from which on nearly all of them are.
@@ -40,7 +40,7 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a proxy stands before: its metrics' dimension, its state and AWS's reason code."""
+    """The database behind a proxy: its metrics' dimension, its state and AWS's reason code."""
 
     dimension: str
     identifier: str
@@ -115,7 +115,7 @@ def evidence(
         target_reason=target.reason,
         availability=min(series.get("availability", ()), default=None),
         max_connections=max_connections,
-        reserved_connections=RESERVED.get(engine_family, 0),
+        reserved_connections=_RESERVED.get(engine_family, 0),
         database_sessions=_peak(series, "sessions"),
         allowed=_last(series, "allowed"),
         connections=_peak(series, "connections"),

@@ -1,6 +1,11 @@
 """What AWS, or boto3 before it asks AWS, refuses with: in words, with the fix where it is the shell's."""
 
+import contextlib
+from collections.abc import Iterator
+
 import botocore.exceptions
+
+from ops.doctor.source import CannotLookError
 
 AwsErrors = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError)
 _LOG_IN = "log in, such as with `aws sso login`, and name the profile in AWS_PROFILE"
@@ -21,3 +26,12 @@ def reason(error: Exception) -> str:
     if isinstance(error, botocore.exceptions.EndpointConnectionError):
         return f"{str(error).rstrip('.')}; look at AWS_REGION, AWS_ENDPOINT_URL and the network"
     return f"{type(error).__name__}: {str(error).rstrip('.')}"
+
+
+@contextlib.contextmanager
+def refused_by(what: str) -> Iterator[None]:
+    """Turns a refusal of AWS into the error of a source: what does not show which thing, and why."""
+    try:
+        yield
+    except AwsErrors as error:
+        raise CannotLookError(f"{what}: {reason(error)}") from None

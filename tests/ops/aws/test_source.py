@@ -13,15 +13,15 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from ops.doctor import deployed
-from ops.doctor.cloudwatch import Function, Target, queries
-from ops.doctor.deployed import DeployedPatient
+from ops.aws import source
+from ops.aws.cloudwatch import Function, Target, queries
+from ops.aws.source import CloudWatchSource, sources
+from ops.aws.surroundings import admits
 from ops.doctor.drift import Settings, Surroundings
-from ops.doctor.surroundings import admits
+from ops.doctor.source import CannotLookError
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from ops.stack_outputs import StackError
-from tests.ops.doctor.series import SERIES, answer
+from tests.ops.aws.series import SERIES, answer
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
 ENDPOINT = "orders.proxy-abc.eu-west-1.rds.amazonaws.com"
@@ -36,7 +36,7 @@ OUTPUTS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[dict[str, str]]:
-    """An account with a proxy before an instance, and one function: ids by name."""
+    """An account with a proxy in front of an instance, and one function: ids by name."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
             patch.delenv(name, raising=False)
@@ -158,7 +158,7 @@ def role_may(monkeypatch: pytest.MonkeyPatch, cloud: dict[str, str]) -> Callable
 @pytest.mark.parametrize("cause", [Cause.HEALTHY, Cause.POOL_TOO_SMALL, Cause.NEVER_REACHED, Cause.DATABASE_FULL])
 def test_a_row_is_named_by_what_cloudwatch_answers(cloud: dict[str, str], cause: Cause) -> None:
     now = publish(cause)
-    seen = DeployedPatient(OUTPUTS).examine(5, now)
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
     assert diagnose(seen).cause is cause, seen
     assert seen.functions[0].timeout == 15
 
@@ -167,21 +167,21 @@ def test_a_row_is_named_by_what_cloudwatch_answers(cloud: dict[str, str], cause:
 def test_each_row_is_named_by_the_answer_of_get_metric_data(
     cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch, cause: Cause
 ) -> None:
-    patient, client, real = DeployedPatient(OUTPUTS), boto3.client("cloudwatch"), boto3.client
-    patient._targets = [{"Type": "RDS_INSTANCE", "Role": "READ_WRITE", "TargetHealth": {"State": "AVAILABLE"}}]
+    looked_at, client, real = CloudWatchSource(OUTPUTS, minutes=5), boto3.client("cloudwatch"), boto3.client
+    looked_at._targets = [{"Type": "RDS_INSTANCE", "Role": "READ_WRITE", "TargetHealth": {"State": "AVAILABLE"}}]
     stubber = Stubber(client)  # it refuses an answer that has not the service's shape
     stubber.add_response("get_metric_data", answer(cause))
     stubber.activate()
     monkeypatch.setattr(boto3, "client", lambda name: client if name == "cloudwatch" else real(name))
-    seen = patient.examine(5, NOW)
+    seen = looked_at.look(NOW)
     assert diagnose(seen).cause is cause, seen
     stubber.assert_no_pending_responses()
 
 
 def test_a_proxy_that_does_not_serve_is_told_by_its_status(cloud: dict[str, str]) -> None:
-    patient = DeployedPatient(OUTPUTS)
-    patient._proxy = {**patient._proxy, "Status": "incompatible-network"}
-    verdict = diagnose(patient.examine(5, publish(Cause.HEALTHY)))
+    looked_at = CloudWatchSource(OUTPUTS, minutes=5)
+    looked_at._proxy = {**looked_at._proxy, "Status": "incompatible-network"}
+    verdict = diagnose(looked_at.look(publish(Cause.HEALTHY)))
     assert verdict.cause is Cause.PROXY_DOWN
     assert "proxy incompatible-network" in verdict.numbers
     assert "subnets" in verdict.next_step
@@ -189,22 +189,28 @@ def test_a_proxy_that_does_not_serve_is_told_by_its_status(cloud: dict[str, str]
 
 def test_minutes_before_those_asked_for_and_the_unfinished_one_do_not_count(cloud: dict[str, str]) -> None:
     now = publish(Cause.POOL_TOO_SMALL)
-    seen = DeployedPatient(OUTPUTS).examine(2, now)
+    seen = CloudWatchSource(OUTPUTS, minutes=2).look(now)
     assert seen.functions[0].errors == sum(SERIES[Cause.POOL_TOO_SMALL]["errors0"][-2:])
-    later = DeployedPatient(OUTPUTS).examine(5, now + timedelta(hours=1))
+    later = CloudWatchSource(OUTPUTS, minutes=5).look(now + timedelta(hours=1))
     assert later.connections is None
 
 
 def test_settings_are_those_that_run(cloud: dict[str, str]) -> None:
-    assert DeployedPatient(OUTPUTS).settings() == Settings(
+    assert CloudWatchSource(OUTPUTS).settings() == Settings(
         max_connections_percent=85, borrow_timeout=5, idle_client_timeout=900, require_tls=True, auth="iam"
     )
 
 
+def test_users_who_log_in_in_several_ways_are_all_told(cloud: dict[str, str]) -> None:
+    looked_at = CloudWatchSource(OUTPUTS)
+    auths = [{"IAMAuth": "DISABLED"}, {"IAMAuth": "REQUIRED"}]
+    looked_at._proxy = {**looked_at._proxy, "DefaultAuthScheme": "IAM_AUTH", "Auth": auths}
+    assert looked_at.settings().auth == "iam, iam-end-to-end, secret"
+
+
 def test_addresses_rules_and_the_secret_are_looked_at(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
     role_may("allowed")
-    found, notes = DeployedPatient(OUTPUTS).surroundings()
-    assert notes == []
+    found = CloudWatchSource(OUTPUTS).surroundings()
     assert found == Surroundings(
         free_addresses=((cloud["roomy"], 251), (cloud["narrow"], 11)),
         clients_reach_proxy=True,
@@ -221,7 +227,7 @@ def test_rules_that_are_gone_and_a_secret_out_of_reach_are_seen(
     for group in groups:
         ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
     role_may("implicitDeny")
-    found, _ = DeployedPatient(OUTPUTS).surroundings()
+    found = CloudWatchSource(OUTPUTS).surroundings()
     for group in groups:
         ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
     assert (found.clients_reach_proxy, found.proxy_reaches_database, found.secret_readable) == (False, False, False)
@@ -244,10 +250,19 @@ def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
         return client
 
     monkeypatch.setattr(boto3, "client", denied)
-    found, notes = DeployedPatient(OUTPUTS).surroundings()
-    assert found == Surroundings()
-    assert len(notes) == 3
-    assert all(note.endswith("not seen: AccessDenied") for note in notes)
+    found = CloudWatchSource(OUTPUTS).surroundings()
+    assert found == Surroundings(not_seen=found.not_seen)
+    assert len(found.not_seen) == 3
+    assert all(each.endswith("not seen: AccessDenied") for each in found.not_seen)
+
+
+def test_without_the_database_the_rest_is_seen(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
+    role_may("allowed")
+    looked_at = CloudWatchSource({**OUTPUTS, "databaseEndpoint": "gone.abc.eu-west-1.rds.amazonaws.com"})
+    found = looked_at.surroundings()
+    assert found.not_seen == ("the database gone not seen: DBInstanceNotFound",)
+    assert found.proxy_reaches_database is None
+    assert len(found.free_addresses) == 2 and found.clients_reach_proxy and found.secret_readable
 
 
 @pytest.mark.parametrize(
@@ -260,8 +275,8 @@ def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
 def test_what_has_to_be_seen_and_is_not_is_said_in_a_sentence(
     cloud: dict[str, str], change: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(StackError, match=words):
-        DeployedPatient({**OUTPUTS, **change}).examine(5, NOW)
+    with pytest.raises(CannotLookError, match=words):
+        CloudWatchSource({**OUTPUTS, **change}).look(NOW)
 
 
 def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
@@ -298,10 +313,10 @@ def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
         Environment={"Variables": {"DB_HOST": endpoint}},
     )
     outputs = {**OUTPUTS, "functions": {"app": "orders-app", "reports": "reports-app"}}
-    monkeypatch.setattr(deployed, "stack_outputs", lambda _: outputs)
-    monkeypatch.setattr(deployed, "stack_proxies", lambda _: {"reports": endpoint, "orders": ENDPOINT})
+    monkeypatch.setattr(source, "stack_outputs", lambda _: outputs)
+    monkeypatch.setattr(source, "stack_proxies", lambda _: {"reports": endpoint, "orders": ENDPOINT})
     try:
-        orders, reports = DeployedPatient.find_all("dev")
+        orders, reports = sources("dev")
         assert (orders.name, orders.is_configured, reports.name, reports.is_configured) == (
             "orders",
             True,
@@ -309,15 +324,15 @@ def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
             False,
         )
         # `orders-app` names no proxy: it may have been meant for either.
-        seen, other = orders.examine(5, NOW), reports.examine(5, NOW)
+        seen, other = orders.look(NOW), reports.look(NOW)
         assert [each.name for each in seen.functions] == ["orders-app"]
         assert [each.name for each in other.functions] == ["orders-app", "reports-app"]
         assert (reports.target().dimension, reports.target().identifier) == ("DBClusterIdentifier", "archive")
         assert (seen.max_connections, other.max_connections) == (79, None)
-        assert [each.name for each in DeployedPatient.find_all("dev", proxy="reports")] == ["reports"]
-        assert DeployedPatient.find("dev").name == "orders"
-        with pytest.raises(StackError, match="RDS does not show the proxy gone: DBProxyNotFoundFault"):
-            DeployedPatient.find_all("dev", proxy="gone")
+        assert [each.name for each in sources("dev", proxy="reports")] == ["reports"]
+        assert next(sources("dev")).name == "orders"
+        with pytest.raises(CannotLookError, match="RDS does not show the proxy gone: DBProxyNotFoundFault"):
+            next(sources("dev", proxy="gone"))
     finally:
         functions.delete_function(FunctionName="reports-app")
         rds.delete_db_proxy(DBProxyName="reports")
@@ -335,12 +350,12 @@ def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
 def test_the_writers_health_counts(
     cloud: dict[str, str], health: list[tuple[str, str, str | None]], state: str, reason: str | None
 ) -> None:
-    patient = DeployedPatient(OUTPUTS)
-    patient._targets = [
+    looked_at = CloudWatchSource(OUTPUTS, minutes=5)
+    looked_at._targets = [
         {"Type": "RDS_INSTANCE", "Role": role, "TargetHealth": {"State": found, **({"Reason": why} if why else {})}}
         for role, found, why in health
     ]
-    target = patient.target()
+    target = looked_at.target()
     assert (target.state, target.reason) == (state, reason)
 
 

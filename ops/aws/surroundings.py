@@ -1,62 +1,67 @@
 """Looks at what a proxy on AWS needs around it: addresses, security groups, and its secret."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import boto3
 
-from ops.aws_errors import AwsErrors, reason
+from ops.doctor.drift import Surroundings
 
-from .drift import Surroundings
+from .cloudwatch import Target
+from .errors import AwsErrors, reason
 
 
-def surroundings(proxy: dict[str, Any], database: dict[str, Any], *, proxy_port: int) -> tuple[Surroundings, list[str]]:
-    """What can be seen, and a note for each thing that the shell's credentials may not look at.
+def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> Surroundings:
+    """What can be seen, and what the shell's credentials may not look at.
 
     Args:
         proxy: of DescribeDBProxies.
-        database: of DescribeDBInstances or DescribeDBClusters.
+        target: the database behind it.
         proxy_port: where clients come in.
     """
-    notes: list[str] = []
-    free: tuple[tuple[str, int], ...] = ()
-    clients: bool | None = None
-    reaches: bool | None = None
-    readable: bool | None = None
+    seen: dict[str, Any] = {}
+    not_seen: list[str] = []
+
+    @contextlib.contextmanager
+    def looking_at(what: str) -> Iterator[None]:
+        try:
+            yield
+        except AwsErrors as error:
+            not_seen.append(f"{what} not seen: {reason(error)}")
+
+    database: dict[str, Any] = {}
     ec2 = boto3.client("ec2")
-    try:
+    with looking_at("free addresses"):
         subnets = ec2.describe_subnets(SubnetIds=proxy["VpcSubnetIds"])["Subnets"]
-        free = tuple((each["SubnetId"], each["AvailableIpAddressCount"]) for each in subnets)
-    except AwsErrors as error:
-        notes.append(f"free addresses not seen: {reason(error)}")
+        seen["free_addresses"] = tuple((each["SubnetId"], each["AvailableIpAddressCount"]) for each in subnets)
+    with looking_at(f"the database {target.identifier}"):
+        database = _database(target)
     own = set(proxy.get("VpcSecurityGroupIds") or [])
     others = {each["VpcSecurityGroupId"] for each in database.get("VpcSecurityGroups") or []}
-    try:
+    with looking_at("security groups"):
         found = ec2.describe_security_groups(GroupIds=sorted(own | others))["SecurityGroups"]
-        clients = admits([each for each in found if each["GroupId"] in own], proxy_port)
-        reaches = admits([each for each in found if each["GroupId"] in others], _port(database), own)
-    except AwsErrors as error:
-        notes.append(f"security groups not seen: {reason(error)}")
+        seen["clients_reach_proxy"] = admits([each for each in found if each["GroupId"] in own], proxy_port)
+        if database:
+            behind = [each for each in found if each["GroupId"] in others]
+            seen["proxy_reaches_database"] = admits(behind, _port(database), own)
     secrets = [each["SecretArn"] for each in proxy.get("Auth") or [] if each.get("SecretArn")]
     if secrets:
-        try:
+        with looking_at("whether the proxy may read its secret"):
             answer = boto3.client("iam").simulate_principal_policy(
                 PolicySourceArn=proxy["RoleArn"],
                 ActionNames=["secretsmanager:GetSecretValue"],
                 ResourceArns=secrets,
             )
-            readable = all(each["EvalDecision"] == "allowed" for each in answer["EvaluationResults"])
-        except AwsErrors as error:
-            notes.append(f"whether the proxy may read its secret not seen: {reason(error)}")
-    return (
-        Surroundings(
-            free_addresses=free,
-            clients_reach_proxy=clients,
-            proxy_reaches_database=reaches,
-            secret_readable=readable,
-        ),
-        notes,
-    )
+            seen["secret_readable"] = all(each["EvalDecision"] == "allowed" for each in answer["EvaluationResults"])
+    return Surroundings(**seen, not_seen=tuple(not_seen))
+
+
+def _database(target: Target) -> dict[str, Any]:
+    rds = boto3.client("rds")
+    if target.dimension == "DBClusterIdentifier":
+        return dict(rds.describe_db_clusters(DBClusterIdentifier=target.identifier)["DBClusters"][0])
+    return dict(rds.describe_db_instances(DBInstanceIdentifier=target.identifier)["DBInstances"][0])
 
 
 def admits(groups: Iterable[dict[str, Any]], port: int, clients: Iterable[str] = ()) -> bool:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.doctor.cloudwatch import Function, Target, evidence, queries
+from ops.aws.cloudwatch import Function, Target, evidence, queries
 from ops.doctor.evidence import Evidence
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from tests.ops.doctor.series import SERIES
+from tests.ops.aws.series import SERIES
 
 TARGET = Target(dimension="DBInstanceIdentifier", identifier="orders", state="AVAILABLE")
 APP = Function(name="orders-app", timeout=15.0)

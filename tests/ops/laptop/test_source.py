@@ -17,12 +17,12 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from local.supervisor.errors import LaptopError
 from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
-from ops.doctor.laptop import LaptopPatient
+from ops.doctor.source import CannotLookError
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
+from ops.laptop.source import sources
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, until
 from toolchain.checkout import laptop_state, subnet
 
@@ -65,7 +65,7 @@ def pool(root: Path, *, percent: int = 50, borrow: int = 5) -> None:
 def _package(archive: Path) -> None:
     """The functions, the handler's package and psycopg, as a zip that Lambda's runtime loads."""
     with zipfile.ZipFile(archive, "w") as package:
-        package.write(Path(__file__).with_name("patient_functions.py"), "app.py")
+        package.write(Path(__file__).with_name("faulty_functions.py"), "app.py")
         for file in sorted((_ROOM / "rds_connection").rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 package.write(file, file.relative_to(_ROOM))
@@ -123,7 +123,7 @@ class Load:
 
 
 def look(root: Path, seconds: float = _LOOK_SECONDS) -> Evidence:
-    return LaptopPatient.find(root).examine(seconds)
+    return next(sources(root=root, seconds=seconds)).look()
 
 
 def told(root: Path, seconds: float = _LOOK_SECONDS) -> tuple[Cause, str]:
@@ -152,7 +152,7 @@ def test_a_proxy_whose_target_is_gone(root: Path) -> None:
 
 def test_settings_are_those_that_run_and_not_those_that_were_asked_for(root: Path) -> None:
     pool(root, percent=7)
-    asked = LaptopPatient.find(root).settings()
+    asked = next(sources(root=root)).settings()
     assert asked == Settings(
         max_connections_percent=7, borrow_timeout=5, idle_client_timeout=1800, require_tls=True, auth="secret"
     )
@@ -161,8 +161,8 @@ def test_settings_are_those_that_run_and_not_those_that_were_asked_for(root: Pat
     for process in _processes(file):
         process.send_signal(signal.SIGHUP)
     try:
-        until(lambda: LaptopPatient.find(root).settings().max_connections_percent == 30)
-        (found,) = drift(asked, LaptopPatient.find(root).settings())
+        until(lambda: next(sources(root=root)).settings().max_connections_percent == 30)
+        (found,) = drift(asked, next(sources(root=root)).settings())
     finally:
         pool(root)  # another percent: the supervisor writes the file anew
     assert found.startswith("maxConnectionsPercent is 30 % at the proxy and 7 %")
@@ -224,11 +224,11 @@ def test_each_of_two_proxies_has_its_own_verdict(root: Path) -> None:
     supervisor.put("target", "reports/orders", {"proxyName": "reports", "dbInstanceIdentifier": "orders"})
     try:
         with Load(root, "query", 8, 0.08):
-            patients = LaptopPatient.find_all(root)
-            found = {each.name: diagnose(each.examine(_LOOK_SECONDS)) for each in patients}
-        (named,) = LaptopPatient.find_all(root, proxy="reports")
-        with pytest.raises(LaptopError, match='has no proxy "other"; it has orders, reports'):
-            LaptopPatient.find(root, proxy="other")
+            each_proxy = sources(root=root, seconds=_LOOK_SECONDS)
+            found = {each.name: diagnose(each.look()) for each in each_proxy}
+        (named,) = sources(root=root, proxy="reports")
+        with pytest.raises(CannotLookError, match='has no proxy "other"; it has orders, reports'):
+            next(sources(root=root, proxy="other"))
     finally:
         supervisor.delete("proxy", "reports")
     causes = {name: verdict.cause for name, verdict in found.items()}
@@ -270,6 +270,20 @@ def test_a_role_that_may_not_connect(root: Path) -> None:
     finally:
         let_in(root, iam="DISABLED")
     assert cause is Cause.LOGIN_REFUSED, why
+
+
+def test_a_proxy_without_any_secret_is_seen_behind_its_gate(root: Path) -> None:
+    pool(root)
+    spec = {"engineFamily": "POSTGRESQL", "requireTls": True, "defaultAuthScheme": "IAM_AUTH"}
+    supervisor = SupervisorClient.ensure(root)
+    supervisor.put("proxy", "orders", {**spec, "roleArn": "arn:aws:iam::000000000000:role/orders-proxy"})
+    try:
+        cause, why = told(root, 0.5)
+        settings = next(sources(root=root)).settings()
+    finally:
+        let_in(root, iam="DISABLED")
+    assert cause is Cause.IDLE, why
+    assert (settings.auth, settings.require_tls) == ("iam-end-to-end", True)
 
 
 def test_failures_without_proof_that_the_proxy_shares_are_not_explained(root: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.doctor.evidence import LoginProblem
-from ops.doctor.function_log import LoggedInvocations, read_log
+from ops.laptop.function_log import LoggedInvocations, read_log
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 

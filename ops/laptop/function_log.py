@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .evidence import LoginProblem
+from ops.doctor.evidence import LoginProblem
 
 _OUT_OF_TIME, _LOGIN = "out-of-time", "authentication"
 # Of Lambda's Python runtime: `[ERROR] Type: message`. What a handler logs itself has a tab after the level.

@@ -3,7 +3,7 @@
 import botocore.exceptions
 import pytest
 
-from ops.aws_errors import AwsErrors, reason
+from ops.aws.errors import AwsErrors, reason
 
 
 def refused(code: str) -> botocore.exceptions.ClientError:

@@ -1,4 +1,4 @@
-"""Samples of the laptop's pooler and database, and what those of one look say together."""
+"""Samples of the laptop's pooler and database, and what they say together."""
 
 import contextlib
 import time
@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
-from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer
 from local.supervisor.postgres import Postgres
+from ops.doctor.source import CannotLookError
 
 _SAMPLE_SECONDS = 0.1
 _CONSOLE = "pgbouncer"
@@ -19,22 +19,25 @@ SELECT count(*),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND state = 'active'),
        count(*) FILTER (WHERE usename = ANY(%(users)s) AND xact_start IS NOT NULL),
        coalesce(max(extract(epoch FROM clock_timestamp() - state_change))
-                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float
+                FILTER (WHERE usename = ANY(%(users)s) AND state LIKE 'idle in transaction%%'), 0)::float,
+       -- PostgreSQL 16 added the second of these; RDS 15 has one of its own, and the laptop neither.
+       (SELECT sum(setting::int)::int FROM pg_settings
+        WHERE name IN ('superuser_reserved_connections', 'reserved_connections'))
 FROM pg_stat_activity WHERE backend_type = 'client backend'
 """
-# PostgreSQL 16 added `reserved_connections`; RDS 15 has one of its own, and the laptop neither.
-_RESERVED = """
-SELECT sum(setting::int)::int FROM pg_settings WHERE name IN ('superuser_reserved_connections', 'reserved_connections')
-"""
 
 
-class ProxyDownError(LaptopError):
+class ProxyDownError(CannotLookError):
     """The proxy's endpoint, or the pooler behind it, takes no connection."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
-    """One sample; of the database None while it does not let us in."""
+class Sample:
+    """How many there were at one time; of the database None while it does not let us in.
+
+    Attributes:
+        reserved: connections that the database keeps for superusers.
+    """
 
     clients: int
     waiting: int
@@ -44,23 +47,22 @@ class Moment:
     active: int | None = None
     in_transaction: int | None = None
     idle_in_transaction_seconds: float | None = None
+    reserved: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """All samples of a look of some seconds, one at least, and what happened meanwhile.
+class Samples:
+    """All of some seconds, one at least, and what happened meanwhile.
 
     Attributes:
         transactions: how many ended.
-        reserved: connections that the database keeps for superusers; 0 while it does not let us in.
-        had_clients: whether clients were there before the look.
+        had_clients: whether clients were there at the beginning.
         opened: how many clients were seen that were not there before.
     """
 
     seconds: float
-    moments: tuple[Moment, ...]
+    taken: tuple[Sample, ...]
     transactions: int
-    reserved: int
     had_clients: bool
     opened: int
 
@@ -69,14 +71,14 @@ class Look:
         """How many clients came; one at least where work was done by nobody that was there before."""
         return max(self.opened, int(self.transactions > 0 and not self.had_clients))
 
-    def mean(self, read: Callable[[Moment], int | None]) -> float | None:
+    def mean(self, read: Callable[[Sample], int | None]) -> float | None:
         """Over the samples that have the number; None where none has."""
-        values = [value for each in self.moments if (value := read(each)) is not None]
+        values = [value for each in self.taken if (value := read(each)) is not None]
         return sum(values) / len(values) if values else None
 
-    def peak(self, read: Callable[[Moment], int | None]) -> int | None:
+    def peak(self, read: Callable[[Sample], int | None]) -> int | None:
         """The largest of the samples that have the number; None where none has."""
-        return max((value for each in self.moments if (value := read(each)) is not None), default=None)
+        return max((value for each in self.taken if (value := read(each)) is not None), default=None)
 
     def milliseconds(self, mean: float | None) -> float | None:
         """How long each is in some state, of the mean number that is in it: that, by how many pass (Little's law)."""
@@ -103,7 +105,7 @@ class LaptopSampler:
             raise ProxyDownError(f"the proxy {self._proxy} (PgBouncer) does not answer") from None
         return [row for row in rows if row.get("database") != _CONSOLE]
 
-    def look(self, seconds: float) -> Look:
+    def take(self, seconds: float) -> Samples:
         """Samples of so many seconds, one at least.
 
         Raises:
@@ -111,33 +113,30 @@ class LaptopSampler:
         """
         known = {_client(row) for row in self.show("CLIENTS")}
         transactions, began = self._transactions(), time.monotonic()
-        moments: list[Moment] = []
+        taken: list[Sample] = []
         opened: set[tuple[object, ...]] = set()
-        reserved = 0
         with contextlib.ExitStack() as stack:
             watcher: psycopg.Connection[Any] | None = None
-            while time.monotonic() - began < seconds or not moments:
+            while time.monotonic() - began < seconds or not taken:
                 due = time.monotonic() + _SAMPLE_SECONDS
                 watcher = watcher or self._watcher(stack)
                 clients = self.show("CLIENTS")
                 opened |= {_client(row) for row in clients} - known
                 try:
-                    reserved = reserved or _reserved(watcher)
-                    moments.append(self._moment(len(clients), watcher))
+                    taken.append(self._sample(len(clients), watcher))
                 except psycopg.Error:
                     watcher = None
-                    moments.append(self._moment(len(clients), None))
+                    taken.append(self._sample(len(clients), None))
                 time.sleep(max(0.0, due - time.monotonic()))
-        return Look(
+        return Samples(
             seconds=time.monotonic() - began,
-            moments=tuple(moments),
+            taken=tuple(taken),
             transactions=self._transactions() - transactions,
-            reserved=reserved,
             had_clients=bool(known),
             opened=len(opened),
         )
 
-    def _moment(self, clients: int, watcher: "psycopg.Connection[Any] | None") -> Moment:
+    def _sample(self, clients: int, watcher: "psycopg.Connection[Any] | None") -> Sample:
         pools = self.show("POOLS")
 
         def total(*names: str) -> int:
@@ -145,8 +144,8 @@ class LaptopSampler:
 
         users = sorted({str(row["user"]) for row in pools})
         row = watcher.execute(_ACTIVITY, {"users": users}).fetchone() if watcher else None
-        sessions, active, in_transaction, idle = row or (None, None, None, None)
-        return Moment(
+        sessions, active, in_transaction, idle, reserved = row or (None,) * 5
+        return Sample(
             clients=clients,
             waiting=total("cl_waiting"),
             connections=total("sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login"),
@@ -155,6 +154,7 @@ class LaptopSampler:
             active=active,
             in_transaction=in_transaction,
             idle_in_transaction_seconds=idle,
+            reserved=reserved,
         )
 
     def _watcher(self, stack: contextlib.ExitStack) -> "psycopg.Connection[Any] | None":
@@ -169,8 +169,3 @@ class LaptopSampler:
 
 def _client(row: dict[str, object]) -> tuple[object, ...]:
     return row["addr"], row["port"], row["connect_time"]
-
-
-def _reserved(watcher: "psycopg.Connection[Any] | None") -> int:
-    row = watcher.execute(_RESERVED).fetchone() if watcher else None
-    return int(row[0]) if row else 0

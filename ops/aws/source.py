@@ -1,0 +1,143 @@
+"""Looks at a stack on AWS: CloudWatch, the proxy's own description, and what stands around it."""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from ops.doctor.drift import Settings, Surroundings, auth_of
+from ops.doctor.evidence import Evidence
+from ops.stack_outputs import StackError, stack_outputs, stack_proxies
+
+from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
+from .errors import refused_by
+from .surroundings import surroundings
+
+# CloudWatch shows a minute's value about a minute after its end.
+_LATE = timedelta(minutes=1)
+_QUERIES_AT_ONCE = 500
+
+
+def sources(stack: str, *, proxy: str | None = None, seconds: float | None = None) -> "Iterator[CloudWatchSource]":
+    """A source for each proxy of a deployed stack, or for the one that is named, with the shell's credentials."""
+    outputs = stack_outputs(stack)
+    own = str(outputs.get("proxyEndpoint") or "")
+    if not own:
+        raise StackError(f'the stack "{stack}" has no output "proxyEndpoint"; run `pulumi up --stack {stack}`')
+    endpoints = {own.split(".")[0]: own, **stack_proxies(stack)}
+    for name in endpoints if proxy is None else [proxy]:
+        others = {endpoint for each, endpoint in endpoints.items() if each != name}
+        yield CloudWatchSource(outputs, name, others, minutes=max(1, round((seconds or 0) / PERIOD_SECONDS)))
+
+
+class CloudWatchSource:
+    """One proxy of a stack of some outputs, by default its own; looked at for its last minutes."""
+
+    # CloudWatch has one value a minute: asking more often costs money and shows nothing new.
+    pause = float(PERIOD_SECONDS)
+
+    def __init__(
+        self,
+        outputs: dict[str, Any],
+        proxy: str | None = None,
+        others: Collection[str] = frozenset(),
+        *,
+        minutes: int = 1,
+    ) -> None:
+        own = str(outputs["proxyEndpoint"]).split(".")[0]
+        self.name = proxy or own
+        self.is_configured = self.name == own
+        self._outputs, self._others, self._minutes = outputs, others, minutes
+        with refused_by(f"RDS does not show the proxy {self.name}"):
+            self._rds = boto3.client("rds")
+            self._proxy: dict[str, Any] = self._rds.describe_db_proxies(DBProxyName=self.name)["DBProxies"][0]
+            groups = self._rds.describe_db_proxy_target_groups(DBProxyName=self.name)["TargetGroups"]
+            self._pool: dict[str, Any] = groups[0]["ConnectionPoolConfig"] if groups else {}
+            self._targets: list[dict[str, Any]] = self._rds.describe_db_proxy_targets(DBProxyName=self.name)["Targets"]
+
+    def look(self, now: datetime | None = None) -> Evidence:
+        """What the last whole minutes were like."""
+        functions, target = self._functions(), self.target()
+        end = (now or datetime.now(UTC)).replace(second=0, microsecond=0) - _LATE
+        asked = queries(self.name, target, functions)
+        series: dict[str, list[float]] = {}
+        with refused_by("CloudWatch does not show its metrics"):
+            pages = boto3.client("cloudwatch").get_paginator("get_metric_data")
+            for first in range(0, len(asked), _QUERIES_AT_ONCE):
+                for page in pages.paginate(
+                    MetricDataQueries=asked[first : first + _QUERIES_AT_ONCE],
+                    StartTime=end - timedelta(seconds=self._minutes * PERIOD_SECONDS),
+                    EndTime=end,
+                    ScanBy="TimestampAscending",
+                ):
+                    for result in page["MetricDataResults"]:
+                        series.setdefault(result["Id"], []).extend(result["Values"])
+        # The budget is of the stack's own database; of another one RDS does not say the number.
+        is_own = target.identifier == str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
+        limit = ((self._outputs.get("connectionBudget") if is_own else None) or {}).get("maxConnections")
+        return evidence(
+            series,
+            minutes=self._minutes,
+            engine_family=str(self._proxy.get("EngineFamily")),
+            target=target,
+            max_connections=int(limit) if isinstance(limit, int | float) else None,
+            borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
+            functions=functions,
+            proxy_status=self._proxy.get("Status"),
+        )
+
+    def settings(self) -> Settings:
+        """What runs, as RDS describes it."""
+        return Settings(
+            max_connections_percent=self._pool.get("MaxConnectionsPercent"),
+            borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
+            idle_client_timeout=self._proxy.get("IdleClientTimeout"),
+            require_tls=self._proxy.get("RequireTLS"),
+            auth=auth_of(
+                default_scheme=self._proxy.get("DefaultAuthScheme"),
+                iam_auths=[str(each.get("IAMAuth")) for each in self._proxy.get("Auth") or []],
+            ),
+        )
+
+    def surroundings(self) -> Surroundings:
+        """What the proxy needs around it, and what of that could not be seen."""
+        port = int(self._outputs.get("proxyPort") or 5432)
+        return surroundings(self._proxy, self.target(), proxy_port=port)
+
+    def target(self) -> Target:
+        """The writer, or the first target whose state is not AVAILABLE, as nothing works while that one is down."""
+        instances = [each for each in self._targets if each.get("Type") != "TRACKED_CLUSTER"]
+        writers = [each for each in instances if each.get("Role", "READ_WRITE") in ("READ_WRITE", "UNKNOWN")]
+        health = [each.get("TargetHealth") or {} for each in writers or instances]
+        worst = next(
+            (each for each in health if each.get("State") not in (None, "AVAILABLE")), health[0] if health else {}
+        )
+        dimension, identifier = self._database()
+        return Target(
+            dimension=dimension,
+            identifier=identifier,
+            state=worst.get("State") if self._targets else "UNUSED",
+            reason=worst.get("Reason"),
+        )
+
+    def _database(self) -> tuple[str, str]:
+        """The dimension and the name of the database: of the stack's outputs, or of another proxy's targets."""
+        if self.is_configured:
+            endpoint = str(self._outputs.get("databaseEndpoint") or "")
+            return "DBClusterIdentifier" if ".cluster-" in endpoint else "DBInstanceIdentifier", endpoint.split(".")[0]
+        clusters = [each["TrackedClusterId"] for each in self._targets if each.get("TrackedClusterId")]
+        clusters += [each["RdsResourceId"] for each in self._targets if each.get("Type") == "TRACKED_CLUSTER"]
+        if clusters:
+            return "DBClusterIdentifier", str(clusters[0])
+        return "DBInstanceIdentifier", next((str(each["RdsResourceId"]) for each in self._targets), "")
+
+    def _functions(self) -> list[Function]:
+        found = []
+        for name in (self._outputs.get("functions") or {}).values():
+            with refused_by(f"Lambda does not show {name}"):
+                shown = boto3.client("lambda").get_function_configuration(FunctionName=name)
+            # Who names none of the proxies may have been meant for this one. Nothing else of the environment is read.
+            if (shown.get("Environment") or {}).get("Variables", {}).get("DB_HOST") not in self._others:
+                found.append(Function(name=name, timeout=float(shown["Timeout"])))
+        return found

@@ -1,0 +1,61 @@
+"""Where a stack is looked at: each place is a module of its own, loaded when it is asked for."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from ops.errors import OpsError
+
+from .drift import Settings, Surroundings
+from .evidence import Evidence
+
+# Each has a function `sources` with the arguments of the one below.
+SOURCES = {"laptop": "ops.laptop.source", "aws": "ops.aws.source"}
+LAPTOP_STACK = "local"
+
+
+class CannotLookError(OpsError):
+    """A place does not show what has to be seen."""
+
+
+class Source(Protocol):
+    """One proxy of a stack at some place, with its database and its functions.
+
+    What a place does not show is None in the answers; what nobody can do without is a CannotLookError.
+
+    Attributes:
+        name: the proxy's.
+        pause: seconds after which another look shows something new.
+    """
+
+    name: str
+    pause: float
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the stack's configuration is that of this proxy: it knows one, whatever others a program adds."""
+
+    def look(self) -> Evidence:
+        """What is seen from now on, or was until now."""
+
+    def settings(self) -> Settings:
+        """What runs."""
+
+    def surroundings(self) -> Surroundings:
+        """What the proxy needs around it."""
+
+
+def sources(stack: str | None, *, proxy: str | None = None, seconds: float | None = None) -> Iterator[Source]:
+    """A source for each proxy of a stack on AWS, or of the laptop stack if none is named; the stack's own comes first.
+
+    Args:
+        proxy: only this one.
+        seconds: how long or how far back to look; as short as the place allows if left out.
+
+    Raises:
+        CannotLookError: there is no such proxy, or the place shows none.
+        StackError: the stack cannot be read.
+    """
+    place = importlib.import_module(SOURCES["laptop" if stack is None else "aws"])
+    found: Iterator[Source] = place.sources(stack or LAPTOP_STACK, proxy=proxy, seconds=seconds)
+    return found

@@ -1,0 +1,1 @@
+"""The running laptop stack as a source of evidence: pooler, database, functions' logs, supervisor."""

@@ -1,0 +1,233 @@
+"""Looks at the running laptop stack for some seconds: pooler, database, functions' logs, supervisor."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.supervisor.certificates import Authority
+from local.supervisor.client import SupervisorClient
+from local.supervisor.errors import LaptopError
+from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from local.supervisor.postgres import Postgres, PostgresSettings
+from ops.doctor.drift import Settings, Surroundings, auth_of
+from ops.doctor.evidence import Evidence, FunctionEvidence
+from ops.doctor.source import LAPTOP_STACK, CannotLookError
+from ops.stack_outputs import StackError, stack_outputs
+from toolchain.checkout import checkout_root, laptop_state
+
+from .function_log import login_problem, read_log
+from .sampler import LaptopSampler, ProxyDownError
+
+_ADMIN_FUNCTION = "-admin"
+_REFUSES = "refuses connections"
+_Resources = list[dict[str, Any]]
+
+
+def sources(
+    stack: str = LAPTOP_STACK, *, proxy: str | None = None, seconds: float | None = None, root: Path | None = None
+) -> "Iterator[LaptopSource]":
+    """A source for each proxy of a checkout's laptop stack, or for the one that is named."""
+    root = root or checkout_root()
+    with _supervisor_errors():
+        client = SupervisorClient.running(root)
+        if client is None:
+            raise CannotLookError(f"the {stack} stack is not up; run `make up`")
+        resources = client.resources()
+    names = [each["identifier"] for each in resources if each["kind"] == "proxy"]
+    if not names or all(each["kind"] != "instance" for each in resources):
+        raise CannotLookError(f"the {stack} stack has no proxy with a database; run `make up`")
+    if proxy is not None and proxy not in names:
+        raise CannotLookError(f'the {stack} stack has no proxy "{proxy}"; it has {", ".join(names)}')
+    for name in names if proxy is None else [proxy]:
+        yield LaptopSource(client, laptop_state(root), resources, name, seconds or 1.0)
+
+
+@contextlib.contextmanager
+def _supervisor_errors() -> Iterator[None]:
+    try:
+        yield
+    except LaptopError as error:
+        raise CannotLookError(str(error)) from None
+
+
+class LaptopSource:
+    """One proxy of the laptop stack, looked at for so many seconds."""
+
+    pause = 0.0
+
+    def __init__(self, client: SupervisorClient, state: Path, resources: _Resources, name: str, seconds: float) -> None:
+        self.name = name
+        self._client, self._state, self._seconds = client, state, seconds
+        self._proxy = next(each for each in _of_kind(resources, "proxy") if each["identifier"] == name)
+        self._spec, self._facts = self._proxy["spec"], self._proxy["facts"]
+        self._others = {each["facts"]["endpoint"] for each in _of_kind(resources, "proxy") if each is not self._proxy}
+        groups = [each["spec"] for each in _of_kind(resources, "target-group") if each["identifier"] == name]
+        self._asked_percent = groups[0].get("maxConnectionsPercent") if groups else None
+        targets = {each["spec"]["dbInstanceIdentifier"] for each in self._targets(resources)}
+        instances = _of_kind(resources, "instance")
+        # A proxy without a target is looked at beside the database that it should have.
+        instance = next((each for each in instances if each["identifier"] in targets), instances[0])
+        self._max_connections = int(instance["facts"]["maxConnections"])
+        self._functions = [
+            each
+            for each in _of_kind(resources, "function")
+            # Who names none of the proxies may have been meant for this one.
+            if not each["identifier"].endswith(_ADMIN_FUNCTION) and each.get("databaseHost") not in self._others
+        ]
+        self._auth = auth_of(
+            default_scheme=self._spec.get("defaultAuthScheme"),
+            iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
+        )
+        self._gated = self._auth not in (None, "secret")
+        authority, own, behind = Authority(state / "authority"), self._facts, instance["facts"]
+        pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
+        postgres = PostgresSettings(
+            name=behind["address"],
+            address=behind["ip"],
+            port=behind["port"],
+            database="postgres",
+            username="",
+            password="",
+            max_connections=self._max_connections,
+        )
+        self._sampler = LaptopSampler(
+            name,
+            PgBouncer(self._folder, pooler, authority),
+            Postgres(state / "instances" / instance["identifier"], postgres, authority),
+        )
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the stack's configuration is that of this proxy."""
+        if not self._others:
+            return True
+        try:
+            return bool(stack_outputs(LAPTOP_STACK).get("proxyEndpoint") == self._facts["endpoint"])
+        except StackError:
+            return False
+
+    @_supervisor_errors()
+    def look(self) -> Evidence:
+        """What is seen from now on. Of a proxy that does not serve, that and what functions say of it is evidence."""
+        logs = [_Tail(self._state / "functions" / each["identifier"] / "function.log") for each in self._functions]
+        pooler_log = _Tail(self._folder / "pgbouncer.log")
+        began, throttles = time.monotonic(), _throttles(self._client.resources())
+        try:
+            self._probe()
+            samples, settings = self._sampler.take(self._seconds), self.settings()
+        except ProxyDownError:
+            time.sleep(max(0.0, began + self._seconds - time.monotonic()))
+            samples = None
+        resources = self._client.resources()
+        logged = [read_log(log.read()) for log in logs]
+        functions = tuple(
+            FunctionEvidence(
+                name=name,
+                timeout=float(each["spec"].get("timeout") or 3),
+                invocations=said.invocations,
+                errors=said.errors,
+                timeouts=said.timeouts,
+                # A supervisor that was started meanwhile counts from zero.
+                throttles=max(0, _throttles(resources).get(name, 0) - throttles.get(name, 0)),
+                connections=said.connections,
+            )
+            for each, said in zip(self._functions, logged, strict=True)
+            for name in [each["identifier"]]
+        )
+        if samples is None:
+            return Evidence(seconds=round(time.monotonic() - began, 1), proxy_status=_REFUSES, functions=functions)
+        refused = pooler_log.read()
+        problems = [each.login_problem for each in logged] + [login_problem(refused)]
+        # As the supervisor tells it, which logs in to the database for the answer.
+        state, _, reason = next((each["status"] for each in self._targets(resources)), "UNUSED").partition(": ")
+        borrowed = samples.mean(lambda each: each.borrowed)
+        return Evidence(
+            seconds=round(samples.seconds, 1),
+            borrow_timeout=settings.borrow_timeout,
+            proxy_status="available",
+            target_state=state,
+            target_reason=reason or None,
+            max_connections=self._max_connections,
+            reserved_connections=samples.peak(lambda each: each.reserved) or 0,
+            database_sessions=samples.peak(lambda each: each.sessions),
+            allowed=max(1, self._max_connections * (settings.max_connections_percent or 100) // 100),
+            connections=samples.peak(lambda each: each.connections),
+            borrowed=borrowed,
+            in_transaction=samples.mean(lambda each: each.in_transaction),
+            pinned=0,  # PgBouncer never pins
+            clients=samples.peak(lambda each: each.clients),
+            clients_received=samples.clients_received,
+            waiting=samples.peak(lambda each: each.waiting),
+            borrow_latency=samples.milliseconds(samples.mean(lambda each: each.waiting)),
+            held=samples.milliseconds(borrowed),
+            answer=samples.milliseconds(samples.mean(lambda each: each.active)),
+            idle_in_transaction_seconds=samples.taken[-1].idle_in_transaction_seconds,
+            failed_logins=max(
+                sum(each.failed_logins for each in logged),
+                sum(each.login_errors for each in logged),
+                refused.count("password authentication failed"),
+            ),
+            login_problem=next(filter(None, problems), None),
+            functions=functions,
+        )
+
+    def _probe(self) -> None:
+        """See whether clients get in at all: in front of the pooler of an IAM proxy stands a gate."""
+        try:
+            socket.create_connection((self._facts["ip"], self._facts["port"]), timeout=3).close()
+        except OSError:
+            raise ProxyDownError(f"the proxy {self.name} {_REFUSES}") from None
+
+    def settings(self) -> Settings:
+        """What runs: percent and timeouts as PgBouncer itself has them."""
+        running = {str(row["key"]): str(row["value"]) for row in self._sampler.show("CONFIG")}
+        ceiling, percent = int(running["max_db_connections"]), int(self._asked_percent or 0)
+        # Several percents round down to one number of connections: if it is the asked one's, that is what runs.
+        if not percent or max(1, self._max_connections * percent // 100) != ceiling:
+            percent = -(-ceiling * 100 // self._max_connections)
+        return Settings(
+            max_connections_percent=percent,
+            borrow_timeout=round(float(running["query_wait_timeout"])),
+            idle_client_timeout=round(float(running["client_idle_timeout"])),
+            require_tls=self._gated or running["client_tls_sslmode"] in ("require", "verify-ca", "verify-full"),
+            auth=self._auth,
+        )
+
+    def surroundings(self) -> Surroundings:
+        """Nothing stands around a proxy of the laptop."""
+        return Surroundings()
+
+    @property
+    def _folder(self) -> Path:
+        return self._state / "proxies" / self.name
+
+    def _targets(self, resources: _Resources) -> _Resources:
+        return [each for each in _of_kind(resources, "target") if each["spec"]["proxyName"] == self.name]
+
+
+class _Tail:
+    """What is written to a file from now on; it need not be there yet."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._position = file.stat().st_size if file.exists() else 0
+
+    def read(self) -> str:
+        """All that came since."""
+        if not self._file.exists():
+            return ""
+        with self._file.open("rb") as stream:
+            stream.seek(self._position)
+            return stream.read().decode(errors="replace")
+
+
+def _of_kind(resources: _Resources, kind: str) -> _Resources:
+    return [each for each in resources if each["kind"] == kind]
+
+
+def _throttles(resources: _Resources) -> dict[str, int]:
+    """Function → calls turned away since the supervisor started."""
+    return {each["identifier"]: each.get("throttles", 0) for each in _of_kind(resources, "function")}
