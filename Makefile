@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate lint format lock
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate docs lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -26,13 +26,13 @@ down:           ## Destroys the local stack: no process, no port, no file left o
 env:            ## The lines that make a shell this checkout's: eval "$$(make -s env)"
 	@python3 -m toolchain env
 
-mutate:         ## Changes of security-relevant lines and of the policies that no test notices (docs/mutation.md)
-	@$(PYTHON) -m tests.mutate && $(PYTHON) -m bench.mutation
+mutate:         ## Changes of the policies and of security-relevant modules that no test notices (docs/mutation.md)
+	@$(PYTHON) -m tests.mutate $(FILES)
 
 lint: setup     ## ruff, the contracts of imports in pyproject.toml, and mypy
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
 	@PYTHONPATH=components:components/lambda_rds_proxy/user/admin_function:policies:handler .venv/bin/lint-imports --no-logo --no-cache
-	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench
+	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench docs
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
 
 format:         ## Formats everything
@@ -48,13 +48,16 @@ storm:          ## The article's connection storm on the running local stack: di
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops storm
 
 chaos:          ## Faults at every moment, with every login, on servers of its own: each row is counted
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m ops chaos
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.chaos
 
 torture:        ## `pulumi up` killed at 20 random moments, each mended by one `make up`
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
+
+docs:           ## Draws the pictures of the docs from the running local stack under load
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m docs.pictures
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock

@@ -52,11 +52,11 @@ def main() -> None:
     from ops.storm.laptop import LaptopStack
 
     stack = LaptopStack.find()
-    door = stack.doors["proxy"]
+    route = stack.routes["proxy"]
     # What the others log in with; ours signs a token of its own where the stack says so.
-    environment = {**stack.environment(door), "DB_PASSWORD": stack.login(door)}
+    environment = {**stack.environment(route), "DB_PASSWORD": stack.login(route)}
     console = Console(highlight=False)
-    console.print(f"warm, through {door.path}: {ROUNDS} rounds of {PER_ROUND} invocations each, in turns …")
+    console.print(f"warm, through {route.path}: {ROUNDS} rounds of {PER_ROUND} invocations each, in turns …")
     inside = {**environment, "PYTHONPATH": f"{ROOT}:{ROOT / 'handler'}"}
     done = subprocess.run(
         [sys.executable, "-m", "bench.handler", "--inside"],

@@ -12,11 +12,8 @@ from .errors import Commands
 
 _MODULES = {
     "capacity": "ops.capacity.command",
-    "chaos": "ops.chaos.command",
-    "dashboard": "ops.dashboard.command",
     "doctor": "ops.doctor.command",
     "invoke": "ops.invoke",
-    "outputs": "ops.outputs",
     "storm": "ops.storm.command",
     "survey": "ops.survey.command",
     "watch": "ops.watch.command",

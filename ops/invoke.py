@@ -8,24 +8,13 @@ from typing import Annotated, Any
 import boto3
 import botocore.config
 import typer
-from rich.console import Console
 
 from .aws.errors import AwsErrors, reason
+from .errors import OpsError
 from .stack_outputs import StackError, stack_outputs
 
 # Lambda's longest timeout is 900 s.
 _ANSWER_SECONDS = 910
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops invoke`: the first function of the laptop stack, with the event {}
-- `python -m ops invoke app --payload '{"id": 7}' --log`: a named one, with an event, and with its log
-- `echo '{"id": 7}' | python -m ops invoke app --payload -`: the event from standard input
-- `python -m ops invoke app --stack dev`: of stack dev on AWS, with the shell's credentials
-
-Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
-"""
-_errors = Console(stderr=True, highlight=False)
 
 
 def complete_function(incomplete: str) -> list[str]:
@@ -47,12 +36,18 @@ def invoke(
     stack: Annotated[str, typer.Option(help="The Pulumi stack.")] = "local",
     log: Annotated[bool, typer.Option(help="Print the end of its log, too, on standard error.")] = False,
 ) -> None:
-    """One invocation of a function of a stack: its answer as JSON."""
-    try:
-        answer = _invoke(_name(stack, function), _event(payload))
-    except (StackError, ValueError) as error:
-        _errors.print(f"error: {error}", soft_wrap=True, markup=False)
-        raise typer.Exit(2) from None
+    """One invocation of a function of a stack: its answer as JSON.
+
+    **Examples**
+
+    - `python -m ops invoke`: the first function of the laptop stack, with the event {}
+    - `python -m ops invoke app --payload '{"id": 7}' --log`: a named one, with an event, and with its log
+    - `echo '{"id": 7}' | python -m ops invoke app --payload -`: the event from standard input
+    - `python -m ops invoke app --stack dev`: of stack dev on AWS, with the shell's credentials
+
+    Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
+    """
+    answer = _invoke(_name(stack, function), _event(payload))
     if log:
         print(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"), end="", file=sys.stderr)
     text = answer["Payload"].read().decode()
@@ -62,9 +57,6 @@ def invoke(
         print(text)
     if "FunctionError" in answer:
         raise typer.Exit(1)
-
-
-invoke.__doc__ = f"{invoke.__doc__}\n{_EXAMPLES}"
 
 
 def _name(stack: str, function: str | None) -> str:
@@ -81,7 +73,7 @@ def _event(payload: str) -> bytes:
     try:
         json.loads(text)
     except ValueError as error:
-        raise ValueError(f"the event is no JSON ({error}); give it as --payload '{{\"id\": 7}}'") from None
+        raise OpsError(f"the event is no JSON ({error}); give it as --payload '{{\"id\": 7}}'") from None
     return text.encode()
 
 

@@ -22,9 +22,14 @@ def stack_outputs(stack: str) -> dict[str, Any]:
 
 def stack_proxies(stack: str) -> dict[str, str]:
     """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
-    resources = (_pulumi(stack, "stack", "export").get("deployment") or {}).get("resources") or []
+    resources = (stack_export(stack).get("deployment") or {}).get("resources") or []
     found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
+
+
+def stack_export(stack: str) -> dict[str, Any]:
+    """A stack's state. Nothing is decrypted."""
+    return _pulumi(stack, "stack", "export")
 
 
 def stack_configuration(stack: str) -> dict[str, Any]:

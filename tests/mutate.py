@@ -1,161 +1,115 @@
-"""Mutates every security-relevant line of the components, one at a time, and says which no test notices: `make mutate`.
+"""Which changes of the policies and of the components' security no test notices: mutmut over copies: `make mutate`.
 
-A line is relevant when it holds a port, an action, a resource's id, TLS, a principal, encryption or what stands open to
-whom. Each is changed to what an attacker would like; the component's tests must then fail. It works on a copy.
+`python -m tests.mutate [FILES…]` (default: every target) lays the package of a file and its tests out as mutmut wants
+them, in the cache, and prints every change that survives as a diff. docs/mutation.md says of each why it may stay.
 """
 
-import argparse
-import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.checkout import checkout_cache
+
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = Path("components/lambda_rds_proxy")
-_TESTS = ("database", "function", "network", "proxy", "serverless_database", "user")
-# What a line says → what it must not say unnoticed. Every match of every line of a component is one mutation.
-_MUTATIONS = (
-    (r"require_tls=True", "require_tls=False"),
-    (r"storage_encrypted=True", "storage_encrypted=False"),
-    (r"publicly_accessible=False", "publicly_accessible=True"),
-    (r"manage_master_user_password=True", "manage_master_user_password=False"),
-    (r"deletion_protection=choices\.prod", "deletion_protection=False"),
-    (r"private_dns_enabled=True", "private_dns_enabled=False"),
-    (r"kms_key_id=[^,\n]+", "kms_key_id=None"),
-    (r'tls=\("([a-z_.]+)", "\w+"\)', r'tls=("\1", "0")'),
-    (r'"REQUIRED" if', '"DISABLED" if'),
-    (r'"IAM_AUTH" if', '"NONE" if'),
-    (r'"StringEquals": ', '"StringLike": '),
-    (r'"kms:ViaService": f?"[^"]+"', '"kms:ViaService": "*"'),
-    (r'"secretsmanager:GetSecretValue"', '"secretsmanager:*"'),
-    (r'"secretsmanager:PutSecretValue"', '"secretsmanager:UpdateSecret"'),
-    (r'"kms:Decrypt"', '"kms:*"'),
-    (r'\["rds-db:connect"\]', '["rds-db:*"]'),
-    (r'"logs:PutLogEvents"', '"logs:*"'),
-    (r'f"\{arn\}:\*"', '"*"'),
-    (r"dbuser:\{resource_id\}/\{user\}", "dbuser:{resource_id}/*"),
-    (r"dbuser:\{resource_id\}", "dbuser:*"),
-    (r'"Service": service', '"AWS": "*"'),
-    (r'"(rds|lambda)\.amazonaws\.com"', '"ec2.amazonaws.com"'),
-    (r'resource_id=known\["database"\]', 'resource_id="*"'),
-    (r"resource_id=known\[[0-9]\]", 'resource_id="*"'),
-    (r"region=region_of\(known\[0\]\)", 'region="*"'),
-    (r'user=(proxy|user)\["user"\]', 'user="*"'),
-    (r"port=port\b", "port=0"),
-    (r"to_port=(port|HTTPS)", "to_port=65535"),
-    (r"from_port=(port|HTTPS)", "from_port=0"),
-    (r'port=(database|proxy)\["port"\]', "port=443"),
-    (r"port=HTTPS", "port=80"),
-    (r'ip_protocol="tcp"', 'ip_protocol="-1"'),
-    (r"referenced_security_group_id=\w+", 'cidr_ipv4="0.0.0.0/0"'),
-    (r"client=(group|clients)\.id", 'client="sg-everyone"'),
-    (r"server=group\.id", 'server="sg-everyone"'),
-    (r'server=database\["security_group_id"\]', 'server="sg-everyone"'),
-    (r"vpc_security_group_ids=\[group\.id\]", "vpc_security_group_ids=None"),
-    (r"(?<!vpc_)security_group_ids=\[group\.id\]", "security_group_ids=[]"),
-    (r'security_group_ids=\[proxy\["client_security_group_id"\]\]', "security_group_ids=[]"),
-    (r'"rdsIam": secret is None', '"rdsIam": True'),
-    (r'else "iam"', 'else "password"'),
-    (r'rsplit\(":", 1\)\[1\]', 'split(":", 1)[1]'),
-)
+_SETTINGS = """
+[tool.mutmut]
+source_paths = ["src"]
+process_isolation = "forkserver"  # Pulumi runs threads, which a fork loses
+only_mutate = {targets}
+pytest_add_cli_args_test_selection = {tests}
+[tool.pytest.ini_options]
+pythonpath = ["src", "."]
+addopts = "--import-mode=importlib -x -q"
+markers = ["servers", "engine"]
+"""
 
 
 @dataclass(frozen=True)
-class Mutation:
-    """One changed line of one file."""
+class Room:
+    """A package, which of its modules are mutated, and the tests that have to notice; all as glob patterns."""
 
-    path: Path
-    number: int
-    before: str
-    after: str
+    package: Path
+    tests: Path
+    targets: tuple[str, ...]
+    not_targets: tuple[str, ...] = ()
+    not_tests: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{self.path}:{self.number}: {self.before.strip()}  →  {self.after.strip()}"
-
-
-def mutations(root: Path) -> Iterator[Mutation]:
-    """Every mutation of every component, in the order of files and lines; comments and docstrings are none."""
-    for path in sorted((root / PACKAGE).rglob("*.py")):
-        if "admin_function" in path.parts:  # its tests need servers
-            continue
-        quoted = False
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            starts = line.count('"""')
-            if quoted or starts or line.lstrip().startswith("#"):
-                quoted = quoted ^ (starts % 2 == 1)
-                continue
-            for pattern, replacement in _MUTATIONS:
-                for match in re.finditer(pattern, line):
-                    after = line[: match.start()] + match.expand(replacement) + line[match.end() :]
-                    yield Mutation(path.relative_to(root), number, line, after)
+    def files(self) -> list[Path]:
+        """The modules that are mutated."""
+        found = {path for pattern in self.targets for path in (ROOT / self.package).glob(pattern)}
+        left_out = {path for pattern in self.not_targets for path in (ROOT / self.package).glob(pattern)}
+        return sorted(path.relative_to(ROOT) for path in found - left_out)
 
 
-def survives(copy: Path, mutation: Mutation) -> bool:
-    """Whether the tests pass in spite of the mutation."""
-    path = copy / mutation.path
-    original = path.read_text()
-    lines = original.splitlines(keepends=True)
-    lines[mutation.number - 1] = mutation.after + "\n"
-    path.write_text("".join(lines))
-    try:
-        return _passes(copy, first=mutation.path.parent.name)
-    finally:
-        path.write_text(original)
+ROOMS = (
+    Room(
+        package=Path("policies/rds_proxy_guard"),
+        tests=Path("tests/policies"),
+        targets=("**/*.py",),
+        # What touches the SDK is tested through the SDK's servicer and the pack's process, not by mutation.
+        not_targets=("**/__init__.py", "advisory.py", "assets.py", "pack.py", "policies.py"),
+        # These start processes or read files of the repository.
+        not_tests=("test_pack.py", "test_process.py", "test_readme.py", "test_traps.py"),
+    ),
+    Room(
+        package=Path("components/lambda_rds_proxy"),
+        tests=Path("tests/components"),
+        # What docs/threat-model.md rests on: who may do what, who reaches whom, what is encrypted and kept.
+        targets=(
+            "iam_policies.py",
+            "security_rules.py",
+            "network/component.py",
+            "database/component.py",
+            "user/*.py",
+            "proxy/access.py",
+            "proxy/component.py",
+            "function/vpc_function.py",
+        ),
+        not_targets=("*/__init__.py",),
+        # These need servers, the engine or files of the repository, or take long and look at nothing of the above.
+        not_tests=(
+            "test_admin_function*.py",
+            "test_stack_config.py",
+            "test_golden_schema.py",
+            "test_package.py",
+            "monitor",
+            "serverless_database",
+        ),
+    ),
+)
 
 
-def _passes(copy: Path, *, first: str = "") -> bool:
-    # A component's own tests notice most, so they come first and end the run.
-    folders = [f"tests/components/{name}" for name in sorted(_TESTS, key=lambda name: name != first)]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            *folders,
-            "tests/components/test_existing.py",
-        ],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy / "components"), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode == 0
+def main(arguments: list[str]) -> None:
+    """Mutate these files, or every target, room by room."""
+    chosen = [Path(each).resolve().relative_to(ROOT) for each in arguments]
+    for room in ROOMS:
+        files = [each for each in chosen if each.is_relative_to(room.package)] if arguments else room.files()
+        if files:
+            _mutate(room, files)
 
 
-def main() -> int:
-    """Run all mutations, or the n-th of m shares; the number of survivors is the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", default="1/1", help="which share of the mutations, such as 2/4")
-    parser.add_argument("--list", action="store_true", help="only say what would be mutated")
-    arguments = parser.parse_args()
-    index, count = (int(part) for part in arguments.share.split("/"))
-    chosen = [each for place, each in enumerate(mutations(ROOT)) if place % count == index - 1]
-    if arguments.list:
-        print(*chosen, sep="\n")
-        return 0
-    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
-        copy = Path(folder)
-        for name in ("components", "handler", "policies", "local", "toolchain", "tests", "ops"):
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("venv", "__pycache__"))
-        for name in ("pyproject.toml", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
-            shutil.copy2(ROOT / name, copy / name)
-        if not _passes(copy):
-            print("the tests fail without any mutation; make them pass first")
-            return 1
-        left = [each for each in chosen if survives(copy, each)]
-    print(f"{len(chosen) - len(left)} of {len(chosen)} mutations were noticed")
-    print(*left, sep="\n")
-    return min(len(left), 125)
+def _mutate(room: Room, files: Iterable[Path]) -> None:
+    folder = checkout_cache(ROOT) / "mutation" / room.package.name
+    shutil.rmtree(folder, ignore_errors=True)
+    source = Path("src") / room.package.name
+    shutil.copytree(ROOT / room.package, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__", *room.not_tests)
+    shutil.copytree(ROOT / room.tests, folder / room.tests, ignore=ignored)
+    targets = [str(source / each.relative_to(room.package)) for each in files]
+    (folder / "pyproject.toml").write_text(_SETTINGS.format(targets=targets, tests=[str(room.tests)]))
+    mutmut = [sys.executable, "-m", "mutmut"]
+    done = subprocess.run([*mutmut, "run"], cwd=folder, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    listed = subprocess.run([*mutmut, "results"], cwd=folder, check=True, capture_output=True, text=True).stdout
+    survivors = [line.split(":")[0].strip() for line in listed.splitlines() if line.strip().endswith("survived")]
+    print(f"{len(survivors)} survivors in {room.package}", flush=True)
+    for name in survivors:
+        subprocess.run([*mutmut, "show", name], cwd=folder, check=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1:])

@@ -12,22 +12,12 @@ from lambda_rds_proxy.database.choices import DEFAULT_ENGINE
 from lambda_rds_proxy.engines import ENGINES, Engine, TargetKind
 from lambda_rds_proxy.engines.instance_classes import SERVERLESS
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connection_budget
+from ops.errors import OpsError
 from ops.stack_outputs import StackError, stack_outputs
 
 from .what_if import DUTY_CYCLES, budget_of_output, choices, reserved_concurrency
 
 _LOCAL, _PERCENT, _BAR = "local", 85, 20
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops capacity`: the laptop stack, by its output connectionBudget
-- `python -m ops capacity --stack dev --json`: stack dev, for a machine to read
-- `python -m ops capacity --class db.r7g.large --function api=500 --function report=20`: before there is a stack
-- `python -m ops capacity --max-connections 400 --percent 60 --function api=150`: with a limit of one's own
-
-Exit status: 0 the clients fit or share, 1 they are unbounded or too many (less than 10 % each), 2 it could
-not look.
-"""
 _console = Console(highlight=False)
 
 
@@ -50,27 +40,37 @@ def capacity(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False,
 ) -> None:
-    """How many environments the proxy bears, and what another share of max_connections would change."""
+    """How many environments the proxy bears, and what another share of max_connections would change.
+
+    **Examples**
+
+    - `python -m ops capacity`: the laptop stack, by its output connectionBudget
+    - `python -m ops capacity --stack dev --json`: stack dev, for a machine to read
+    - `python -m ops capacity --class db.r7g.large --function api=500 --function report=20`: before there is a stack
+    - `python -m ops capacity --max-connections 400 --percent 60 --function api=150`: with a limit of one's own
+
+    Exit status: 0 the clients fit or share, 1 they are unbounded or too many (less than 10 % each), 2 it could
+    not look.
+    """
     by_hand = max_connections is not None or instance_class is not None
+    if not by_hand and (percent is not None or function):
+        raise OpsError("--percent and --function are for numbers given by hand; add --max-connections or --class")
+    if cluster and instance_class is None:
+        raise OpsError("--cluster says of which kind --class is; add --class")
+    if by_hand and stack is not None:
+        raise OpsError(f"--stack {stack} has numbers of its own; leave it out, or --max-connections and --class")
     try:
-        if not by_hand and (percent is not None or function):
-            raise ValueError("--percent and --function are for numbers given by hand; add --max-connections or --class")
-        if cluster and instance_class is None:
-            raise ValueError("--cluster says of which kind --class is; add --class")
-        if by_hand and stack is not None:
-            raise ValueError(f"--stack {stack} has numbers of its own; leave it out, or --max-connections and --class")
         if by_hand:
-            most, estimated = _most(max_connections, instance_class, engine, cluster=cluster)
+            limit, estimated = _limit(max_connections, instance_class, engine, cluster=cluster)
             budget = connection_budget(
-                max_connections=most,
+                max_connections=limit,
                 percent=_PERCENT if percent is None else percent,
                 reserved_concurrency=[reserved_concurrency(each) for each in function or ()],
             )
         else:
             budget, estimated = _of_stack(stack or _LOCAL), False
-    except (StackError, ValueError) as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", soft_wrap=True, markup=False)
-        raise typer.Exit(2) from None
+    except ValueError as error:
+        raise OpsError(str(error)) from None
     if as_json:
         document = {
             "connectionBudget": budget.as_output(),
@@ -85,9 +85,6 @@ def capacity(
         raise typer.Exit(1)
 
 
-capacity.__doc__ = f"{capacity.__doc__}\n{_EXAMPLES}"
-
-
 def _of_stack(stack: str) -> ConnectionBudget:
     output = stack_outputs(stack).get("connectionBudget")
     if output is None:
@@ -98,7 +95,7 @@ def _of_stack(stack: str) -> ConnectionBudget:
         raise StackError(f'the stack "{stack}" cannot be read: {error}') from None
 
 
-def _most(given: int | None, instance_class: str | None, engine: Engine, *, cluster: bool) -> tuple[int, bool]:
+def _limit(given: int | None, instance_class: str | None, engine: Engine, *, cluster: bool) -> tuple[int, bool]:
     """max_connections, and whether it is an estimate of this project."""
     if given is not None and instance_class is not None:
         raise ValueError(f"--max-connections {given} and --class {instance_class} say the same; give one of them")

@@ -35,7 +35,7 @@ class Choice:
             "ceiling": self.ceiling,
             "left": self.left,
             "dutyCycle": self.duty_cycle,
-            "environments": {str(share): most for share, most in zip(DUTY_CYCLES, self.environments, strict=True)},
+            "environments": {str(share): number for share, number in zip(DUTY_CYCLES, self.environments, strict=True)},
         }
 
 

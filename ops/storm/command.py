@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,31 +11,20 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from local.supervisor.errors import LaptopError
+from ops.errors import OpsError
 from ops.stack_outputs import StackError
 
 from .deployed import DeployedStack
-from .laptop import LaptopStack
 from .report import render
 from .results import Progress, StormResult, StormSettings
-from .run import run_storm
 from .view import Picture, efficiency, table
 
 # The database and a laptop survive this; more is no storm but a denial of service against oneself.
-_MOST_CLIENTS = 5_000
+_CLIENT_LIMIT = 5_000
 # Lambda's concurrency per account and region, unless raised.
-_MOST_ENVIRONMENTS = 1_000
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops storm`: 500 environments × 2 connections on the laptop stack, as the article has it
-- `python -m ops storm --environments 1000 --connections 5`: 5,000 clients, a few minutes and 4 GB
-- `python -m ops storm --json > storm.json`: for a machine to read
-- `python -m ops storm --stack dev --environments 50`: the functions deployed as stack dev; says the cost and asks
-
-Exit status: 0 the storm ran, 1 it could not, 2 wrong options or not confirmed, 130 interrupted.
-"""
+_ENVIRONMENT_LIMIT = 1_000
 _console = Console(highlight=False)
+Say = Callable[[Progress], None]
 
 
 def storm(
@@ -51,66 +41,79 @@ def storm(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
     report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("reports/storm.html"),
 ) -> None:
-    """The article's connection storm: straight at the database, then through the proxy."""
+    """The article's connection storm: straight at the database, then through the proxy.
+
+    **Examples**
+
+    - `python -m ops storm`: 500 environments × 2 connections on the laptop stack, as the article has it
+    - `python -m ops storm --environments 1000 --connections 5`: 5,000 clients, a few minutes and 4 GB
+    - `python -m ops storm --json > storm.json`: for a machine to read
+    - `python -m ops storm --stack dev --environments 50`: the functions deployed as stack dev; says the cost and asks
+
+    Exit status: 0 the storm ran, 1 it could not, 2 wrong options or not confirmed, 130 interrupted.
+    """
     if stack is not None and connections not in (None, 1):
-        raise _stop(f"--connections {connections} is the laptop's; a deployed function opens what its handler opens", 2)
+        raise OpsError(f"--connections {connections} is the laptop's; a deployed function opens what its handler opens")
     if connections is None:
         connections = 1 if stack else 2
     settings = StormSettings(environments=environments, connections=connections, seconds=seconds)
-    if settings.clients > _MOST_CLIENTS:
-        raise _stop(
+    if settings.clients > _CLIENT_LIMIT:
+        raise OpsError(
             f"{environments} environments × {connections} connections are {settings.clients} clients; a laptop takes "
-            f"{_MOST_CLIENTS} at most",
-            2,
+            f"{_CLIENT_LIMIT} at most"
         )
     result = StormResult(settings=settings, max_connections=None, ceiling=None)
-    problem, status = "", 0
     try:
-        run = _on_the_laptop(result, function) if stack is None else _deployed(result, stack, function, yes=yes)
+        run = partial(_on_the_laptop, result, function) if stack is None else _deployed(result, stack, function, yes)
         if as_json:
             run(lambda _: None)
         else:
             picture = Picture(result)
             with Live(console=_console, refresh_per_second=8, transient=True) as live:
                 run(lambda now: live.update(picture.update(now)))
-    except (LaptopError, StackError) as error:
-        problem, status = str(error), 1
+    except StackError as error:
+        raise OpsError(str(error), exit_code=1) from None
     except KeyboardInterrupt:
-        problem, status = "interrupted; the load is ended", 130
-    # What was measured until then is not lost.
-    _tell(result, report, as_json=as_json)
-    if status:
-        raise _stop(problem, status)
+        raise OpsError("interrupted; the load is ended", exit_code=130) from None
+    finally:  # what was measured until then is not lost
+        _tell(result, report, as_json=as_json)
 
 
-def _on_the_laptop(result: StormResult, function: str | None) -> Callable[[Callable[[Progress], None]], None]:
-    found = LaptopStack.find(function)
-    result.max_connections, result.ceiling = found.max_connections, found.ceiling
-    return lambda say: run_storm(found, result, say)
+def _on_the_laptop(result: StormResult, function: str | None, say: Say) -> None:
+    # Whoever looks at AWS only has no laptop stack.
+    from local.supervisor.errors import LaptopError
+
+    from .laptop import LaptopStack
+    from .run import run_storm
+
+    try:
+        found = LaptopStack.find(function)
+        result.max_connections, result.ceiling = found.max_connections, found.ceiling
+        run_storm(found, result, say)
+    except LaptopError as error:
+        raise OpsError(str(error), exit_code=1) from None
 
 
-def _deployed(
-    result: StormResult, stack: str, function: str | None, *, yes: bool
-) -> Callable[[Callable[[Progress], None]], None]:
-    if result.settings.environments > _MOST_ENVIRONMENTS:
-        raise _stop(
-            f"--environments is {result.settings.environments}; an account runs {_MOST_ENVIRONMENTS} at once", 2
+def _deployed(result: StormResult, stack: str, function: str | None, yes: bool) -> Callable[[Say], None]:
+    if result.settings.environments > _ENVIRONMENT_LIMIT:
+        raise OpsError(
+            f"--environments is {result.settings.environments}; an account runs {_ENVIRONMENT_LIMIT} at once"
         )
     found = DeployedStack.find(stack, function)
     result.max_connections, result.ceiling = found.max_connections, found.ceiling
     if not found.is_local:
-        _confirm(f"{found.cost(result.settings)} ({found.endpoint})", yes=yes)
+        _confirm(f"{found.cost(result.settings)} ({found.endpoint})", yes)
     return lambda say: found.run_storm(result, say)
 
 
-def _confirm(cost: str, *, yes: bool) -> None:
+def _confirm(cost: str, yes: bool) -> None:
     print(f"This storm costs {cost}.", file=sys.stderr)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise _stop("not confirmed; say --yes to agree to this cost", 2)
+        raise OpsError("not confirmed; say --yes to agree to this cost")
     if not typer.confirm("Go on?", err=True):
-        raise _stop("not confirmed; nothing was invoked", 2)
+        raise OpsError("not confirmed; nothing was invoked")
 
 
 def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
@@ -122,7 +125,7 @@ def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(render(result))
     except OSError as error:
-        raise _stop(f"--report {report} cannot be written: {error.strerror}; name another file", 2) from None
+        raise OpsError(f"--report {report} cannot be written: {error.strerror}; name another file") from None
     if as_json:
         return
     _console.print(table(result))
@@ -131,11 +134,3 @@ def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
         _console.print(compared)
     memory = max(phase.peak_memory_mb for phase in result.phases.values())
     _console.print((f"memory of the load at most {memory:,.0f} MB; " if memory else "") + f"report: {report}")
-
-
-def _stop(sentence: str, status: int) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"error: {sentence}", soft_wrap=True)
-    return typer.Exit(status)
-
-
-storm.__doc__ = f"{storm.__doc__}\n{_EXAMPLES}"

@@ -179,7 +179,7 @@ class _Crowd:
     def collect(self, phase: Phase) -> None:
         """Put together what everyone noted."""
         for each in self._environments:
-            phase.moments += each.moments
+            phase.served_at += each.served_at
             phase.latencies += each.latencies
             phase.errors.update(each.errors)
             phase.never_served += not each.latencies
@@ -209,7 +209,7 @@ class _Crowd:
             ended = time.monotonic()
             if problem is None:
                 environment.latencies.append(round((ended - began) * 1000, 3))
-                environment.moments.append(round(ended - self._start, 3))
+                environment.served_at.append(round(ended - self._start, 3))
             else:
                 environment.errors.append(problem)
                 self._over.wait(0.1)  # who is throttled and asks again at once only keeps Lambda busy
@@ -235,7 +235,7 @@ class _Environment:
     """What one thread got; nobody else writes here."""
 
     def __init__(self) -> None:
-        self.moments: list[float] = []
+        self.served_at: list[float] = []
         self.latencies: list[float] = []
         self.errors: list[str] = []
 

@@ -16,8 +16,8 @@ from toolchain.checkout import LAPTOP_REGION, checkout_root, laptop_state
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
-    """One way to the database: its host name, what stands there, and how the load logs in (a `DB_AUTH`)."""
+class Route:
+    """A route to the database: its host name, what stands there, and how the load logs in (a `DB_AUTH`)."""
 
     host: str
     path: str
@@ -97,14 +97,14 @@ class LaptopStack:
         return self.state / "authority" / "ca.pem"
 
     @property
-    def doors(self) -> dict[str, Door]:
-        """The two ways that a storm takes."""
+    def routes(self) -> dict[str, Route]:
+        """The two routes that a storm takes."""
         # The application's user has no `rds_iam` at the database: who goes round the proxy needs the password.
-        direct = Door(host=self.instance["address"], path="PostgreSQL", auth="password")
+        direct = Route(host=self.instance["address"], path="PostgreSQL", auth="password")
         # With `secret`, a thousand reads of one secret at the same moment would storm Secrets Manager instead.
         iam = self.proxy["auths"][0].get("iamAuth") == "REQUIRED"
         path = "IAM gate → PgBouncer" if iam else "PgBouncer"
-        proxy = Door(host=self.proxy["endpoint"], path=path, auth="iam" if iam else "password")
+        proxy = Route(host=self.proxy["endpoint"], path=path, auth="iam" if iam else "password")
         return {"direct": direct, "proxy": proxy}
 
     @property
@@ -127,29 +127,29 @@ class LaptopStack:
             "NSS_WRAPPER_HOSTS": str(self.state / "hosts"),
         }
 
-    def environment(self, door: Door) -> dict[str, str]:
-        """The environment of an execution environment that connects through `door`."""
+    def environment(self, route: Route) -> dict[str, str]:
+        """The environment of an execution environment that connects through `route`."""
         return {
             **self.names,
             **self.keys,
-            "DB_HOST": door.host,
+            "DB_HOST": route.host,
             "DB_PORT": "5432",
             "DB_NAME": self.database,
             "DB_USER": self.user,
             "DB_ENGINE": "postgresql",
-            "DB_AUTH": door.auth,
-            "DB_PASSWORD": self.password if door.auth == "password" else "",
+            "DB_AUTH": route.auth,
+            "DB_PASSWORD": self.password if route.auth == "password" else "",
             "DB_SSL_ROOT_CERT": str(self.certificates),
         }
 
-    def login(self, door: Door) -> str:
+    def login(self, route: Route) -> str:
         """What a client without the handler gives as its password: the password, or a token for 15 minutes."""
-        if door.auth == "password":
+        if route.auth == "password":
             return self.password
         session = botocore.session.Session()
         session.set_credentials(self.keys["AWS_ACCESS_KEY_ID"], self.keys["AWS_SECRET_ACCESS_KEY"])
         signer = session.create_client("rds", region_name=self.keys["AWS_REGION"])
-        token: str = signer.generate_db_auth_token(DBHostname=door.host, Port=5432, DBUsername=self.user)
+        token: str = signer.generate_db_auth_token(DBHostname=route.host, Port=5432, DBUsername=self.user)
         return token
 
     def superuser(self) -> "psycopg.Connection[Any]":

@@ -78,8 +78,8 @@ class Board:
         return self._times[0]
 
     @start.setter
-    def start(self, moment: float) -> None:
-        self._times[0] = moment
+    def start(self, seconds: float) -> None:
+        self._times[0] = seconds
 
     @property
     def sustain(self) -> float:
@@ -87,8 +87,8 @@ class Board:
         return self._times[1]
 
     @sustain.setter
-    def sustain(self, moment: float) -> None:
-        self._times[1] = moment
+    def sustain(self, seconds: float) -> None:
+        self._times[1] = seconds
 
     @property
     def end(self) -> float:
@@ -96,8 +96,8 @@ class Board:
         return self._times[2]
 
     @end.setter
-    def end(self, moment: float) -> None:
-        self._times[2] = moment
+    def end(self, seconds: float) -> None:
+        self._times[2] = seconds
 
     def begun(self) -> int:
         """Clients that have had an answer, good or bad."""
@@ -127,7 +127,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.rsplit(': ', 1)[-1][:60]}"
 
 
-class Gates:
+class Signals:
     """Where the threads of a process wait for the board: one thread looks, for a thousand that look are a load too."""
 
     def __init__(self, board: Board) -> None:
@@ -147,24 +147,24 @@ class Gates:
 class Client:
     """One connection's worth of an environment: invokes again and again, and notes what it got."""
 
-    def __init__(self, number: int, handler: Handler, board: Board, gates: Gates, timeout: float) -> None:
+    def __init__(self, number: int, handler: Handler, board: Board, signals: Signals, timeout: float) -> None:
         self._number = number
         self._handler = handler
         self._board = board
-        self._gates = gates
+        self._signals = signals
         self._timeout = timeout
-        self.moments: list[float] = []
+        self.served_at: list[float] = []
         self.latencies: list[float] = []
         self.errors: dict[str, int] = {}
 
     def run(self) -> None:
         """The cold start with everyone else, then invoke until the end."""
-        board, gates = self._board, self._gates
-        gates.start.wait()
+        board, signals = self._board, self._signals
+        signals.start.wait()
         start = board.start
         time.sleep(max(0.0, start + starts_after(self._number) - time.monotonic()))
         self._invoke(start)
-        gates.sustain.wait()
+        signals.sustain.wait()
         while time.monotonic() < board.end:
             self._invoke(start)
 
@@ -178,7 +178,7 @@ class Client:
             self._board.failed[self._number] += 1
         else:
             ended = time.monotonic()
-            self.moments.append(round(ended - start, 3))
+            self.served_at.append(round(ended - start, 3))
             self.latencies.append(round((ended - began) * 1000, 3))
             self._board.served[self._number] += 1
 
@@ -191,9 +191,9 @@ def starts_after(number: int) -> float:
 def run_process(order: dict[str, Any], numbers: range, board: Board) -> tuple[list[Client], dict[str, Any]]:
     """All clients of one process, as threads: the clients, which keep their connections, and what they measured."""
     clients = []
-    gates = Gates(board)
+    signals = Signals(board)
     for number in numbers:
-        clients.append(Client(number, fresh_handler(order["handler"]), board, gates, order["timeout"]))
+        clients.append(Client(number, fresh_handler(order["handler"]), board, signals, order["timeout"]))
         board.loaded[number] = 1
     threading.stack_size(_THREAD_STACK_BYTES)
     threads = [threading.Thread(target=client.run) for client in clients]
@@ -206,7 +206,7 @@ def run_process(order: dict[str, Any], numbers: range, board: Board) -> tuple[li
         for label, count in client.errors.items():
             errors[label] = errors.get(label, 0) + count
     return clients, {
-        "moments": [moment for client in clients for moment in client.moments],
+        "servedAt": [at for client in clients for at in client.served_at],
         "latencies": [latency for client in clients for latency in client.latencies],
         "errors": errors,
         "neverServed": sum(not client.latencies for client in clients),
@@ -222,10 +222,10 @@ def conduct(board: Board, seconds: float) -> None:
             sys.exit(f"a process ended with status {status}" if os.WIFSIGNALED(status) else 1)
         now = time.monotonic()
         done = board.begun()
-        moment = now - board.start if board.start != _NEVER else -1.0
+        passed = now - board.start if board.start != _NEVER else -1.0
         line = {
             "stage": stage,
-            "seconds": round(moment, 2),
+            "seconds": round(passed, 2),
             "begun": sum(board.loaded) if stage == "loading" else done,
             "served": sum(board.served),
             "failed": sum(board.failed),

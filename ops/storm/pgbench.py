@@ -6,7 +6,7 @@ import subprocess
 from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import binaries
 
-from .laptop import Door, LaptopStack
+from .laptop import LaptopStack, Route
 
 _SECONDS = 5
 # Connecting is not part of its rate, but of its time: so many clients get through their TLS handshake in a second.
@@ -14,7 +14,7 @@ _CLIENTS_PER_SECOND = 200
 _LONGEST_SECONDS = 180
 
 
-def transactions_per_second(stack: LaptopStack, door: Door, query: str, clients: int) -> float:
+def transactions_per_second(stack: LaptopStack, route: Route, query: str, clients: int) -> float:
     """pgbench's rate with the handler's own query, as many clients, the same TLS and the same login.
 
     Raises:
@@ -26,7 +26,7 @@ def transactions_per_second(stack: LaptopStack, door: Door, query: str, clients:
     script = stack.state / "storm.sql"
     script.write_text(query.rstrip(";") + ";\n")
     connection = (
-        f"host={door.host} port=5432 dbname={stack.database} user={stack.user} "
+        f"host={route.host} port=5432 dbname={stack.database} user={stack.user} "
         f"sslmode=verify-full sslrootcert={stack.certificates}"
     )
     try:
@@ -35,7 +35,7 @@ def transactions_per_second(stack: LaptopStack, door: Door, query: str, clients:
             [str(program), "--no-vacuum", "--protocol", "simple", "--file", str(script),
              "--client", str(clients), "--jobs", str(min(clients, os.cpu_count() or 1)),
              "--time", str(_SECONDS + clients // _CLIENTS_PER_SECOND), connection],
-            env={**stack.names, "PGPASSWORD": stack.login(door)},
+            env={**stack.names, "PGPASSWORD": stack.login(route)},
             capture_output=True,
             text=True,
             check=False,

@@ -23,7 +23,7 @@ class StormSettings:
 class Sample:
     """One look during the storm: seconds since its start, and connections to the database."""
 
-    moment: float
+    seconds: float
     connections: int
 
 
@@ -34,7 +34,7 @@ class Phase:
     Attributes:
         path: what clients reached, such as "IAM gate → PgBouncer".
         cold_seconds: until every client had its first answer, good or bad; the sustained part begins there.
-        moments: of each request served, when it ended, in seconds since the start; `latencies` in milliseconds.
+        served_at: of each request served, when it ended, in seconds since the start; `latencies` in milliseconds.
         never_served: clients that got no answer but errors.
         peak_connections: most connections to the database at once; None where nobody can tell.
     """
@@ -43,7 +43,7 @@ class Phase:
     path: str
     seconds: float
     cold_seconds: float = 0.0
-    moments: list[float] = field(default_factory=list)
+    served_at: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Phase:
     @property
     def requests_per_second(self) -> float:
         """Requests served in the sustained part, by its length: as pgbench, which leaves out connecting too."""
-        sustained = sum(self.cold_seconds < moment <= self.cold_seconds + self.seconds for moment in self.moments)
+        sustained = sum(self.cold_seconds < at <= self.cold_seconds + self.seconds for at in self.served_at)
         return round(sustained / self.seconds, 1)
 
     def as_json(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 
 from . import pgbench
-from .laptop import Door, LaptopStack
+from .laptop import LaptopStack, Route
 from .load import starts_after
 from .results import Phase, Progress, Sample, StormResult, StormSettings
 
@@ -40,22 +40,30 @@ Say = Callable[[Progress], None]
 
 
 def run_storm(stack: LaptopStack, result: StormResult, say: Say) -> None:
-    """Fill `result`, phase by phase, so that what is done is there when someone interrupts.
+    """Fill `result`, phase by phase, so that what is done is there when someone interrupts; then run pgbench.
 
     Raises:
         LaptopError: the load, pgbench or the laptop's supervisor failed.
     """
-    doors = stack.doors
-    for name, door in doors.items():
-        result.phases[name] = _run_phase(stack, result.settings, name, door, say)
+    run_phases(stack, result, say)
     query = result.phases["proxy"].query
     if query:
         result.pgbench_requests_per_second = pgbench.transactions_per_second(
-            stack, doors["proxy"], query, result.settings.clients
+            stack, stack.routes["proxy"], query, result.settings.clients
         )
     running = SupervisorClient.running()
     if running is None or running.pid != stack.client.pid:
         raise LaptopError("the laptop's supervisor did not survive the storm; run `make up`")
+
+
+def run_phases(stack: LaptopStack, result: StormResult, say: Say) -> None:
+    """The two phases alone.
+
+    Raises:
+        LaptopError: the load failed.
+    """
+    for name, route in stack.routes.items():
+        result.phases[name] = _run_phase(stack, result.settings, name, route, say)
 
 
 def groups(settings: StormSettings) -> list[int]:
@@ -64,11 +72,11 @@ def groups(settings: StormSettings) -> list[int]:
     return [settings.clients // processes + (index < settings.clients % processes) for index in range(processes)]
 
 
-def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, door: Door, say: Say) -> Phase:
-    phase = Phase(name=name, path=door.path, seconds=settings.seconds)
+def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, route: Route, say: Say) -> Phase:
+    phase = Phase(name=name, path=route.path, seconds=settings.seconds)
     with stack.superuser() as watcher:
         _end_clients(watcher, stack.user)
-        with _load(stack, settings, door) as load:
+        with _load(stack, settings, route) as load:
             _watch(load, watcher, stack.user, settings, phase, say)
             time.sleep(0.5)  # environments are idle now, and frozen on Lambda
             phase.idle_left_behind = _connections(watcher, stack.user)
@@ -125,7 +133,7 @@ class _Load:
 
 
 @contextmanager
-def _load(stack: LaptopStack, settings: StormSettings, door: Door) -> Iterator[_Load]:
+def _load(stack: LaptopStack, settings: StormSettings, route: Route) -> Iterator[_Load]:
     """The load, started; whatever happens, it is gone after the block."""
     # A file: a pipe that nobody reads while the load runs would stop it.
     with tempfile.TemporaryFile("w+") as complaints:
@@ -139,7 +147,7 @@ def _load(stack: LaptopStack, settings: StormSettings, door: Door) -> Iterator[_
                 str(Path(__file__).with_name("load.py")),
             ],
             cwd=stack.function["folder"],
-            env=stack.environment(door),
+            env=stack.environment(route),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -185,7 +193,7 @@ def _watch(
             continue
         if "latencies" in line:
             missing -= 1
-            phase.moments += line["moments"]
+            phase.served_at += line["servedAt"]
             phase.latencies += line["latencies"]
             phase.errors.update(line["errors"])
             phase.never_served += line["neverServed"]
@@ -199,7 +207,7 @@ def _watch(
                 deadline += starts_after(settings.clients - 1)
             connections = _connections(watcher, user)
             if started:
-                phase.samples.append(Sample(moment=line["seconds"], connections=connections))
+                phase.samples.append(Sample(seconds=line["seconds"], connections=connections))
                 phase.peak_connections = max(phase.peak_connections or 0, connections)
             if line["stage"] == "sustained" and not phase.query:
                 phase.query = _query(watcher, user)

@@ -1,6 +1,7 @@
 """The storm in a terminal: a live picture while it runs, and the table at its end."""
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -34,11 +35,13 @@ class Picture:
             Text.assemble((f"{now.phase}", "bold"), f" → {now.path}: {_STAGES[now.stage]}, ", _when(now, settings)),
             bar("clients", now.begun, settings.clients, f"{now.begun:,} of {settings.clients:,} {ready}"),
         ]
-        most = self._result.max_connections
-        if now.connections is not None and most:
+        limit = self._result.max_connections
+        if now.connections is not None and limit:
             self._history.append(now.connections)
-            lines.append(bar("connections", now.connections, most, f"{now.connections:,} of {most:,} max_connections"))
-            lines.append(Text(f"{'':12} {sparkline(self._history, most)}", style="cyan"))
+            lines.append(
+                bar("connections", now.connections, limit, f"{now.connections:,} of {limit:,} max_connections")
+            )
+            lines.append(Text(f"{'':12} {sparkline(self._history, limit)}", style="cyan"))
         lines.append(Text(f"{'':12} {now.served:,} served, {now.failed:,} failed"))
         return Group(*lines)
 
@@ -59,8 +62,8 @@ def table(result: StormResult) -> Table:
     drawn.add_column("")
     for phase in phases:
         drawn.add_column(f"{phase.name}\n[dim]{phase.path}[/dim]", justify="right")
-    for label, *values in rows(result):
-        drawn.add_row(label, *values)
+    for row in rows(result):
+        drawn.add_row(*map(escape, row))  # a server's words
     return drawn
 
 

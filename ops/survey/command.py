@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ops.errors import OpsError
 from toolchain.checkout import checkout_root
 from toolchain.progress import CommandError
 from toolchain.shell import laptop_environment, prepare
@@ -22,15 +23,6 @@ from .analysis import CREDENTIALS_POLICY, DIRECT_POLICIES, Survey, analysis_envi
 from .exports import UnreadableError
 from .sarif import sarif
 
-_EXAMPLES = """
-**Examples**
-
-- `python -m ops survey exports/*.json`: one row per stack
-- `python -m ops survey --json exports/*.json > survey.json`: for a machine to read
-- `python -m ops survey --sarif survey.sarif exports/*.json`: for code scanning
-
-Exit status: 0 nothing found, 1 findings, 2 a file could not be read (the others were).
-"""
 _NOTHING_FOUND, _FOUND, _UNREADABLE = 0, 1, 2
 _SHARE_POLICIES = frozenset({"rds-proxy-max-connections", "rds-proxy-max-connections-total"})
 
@@ -50,17 +42,26 @@ def survey(
         typer.Option("--policy-pack-config", exists=True, dir_okay=False, help="The pack's configuration, as JSON."),
     ] = None,
 ) -> None:
-    """Judge existing stacks by the policy pack, from their exported state; nothing is decrypted or changed."""
+    """Judge existing stacks by the policy pack, from their exported state; nothing is decrypted or changed.
+
+    **Examples**
+
+    - `python -m ops survey exports/*.json`: one row per stack
+    - `python -m ops survey --json exports/*.json > survey.json`: for a machine to read
+    - `python -m ops survey --sarif survey.sarif exports/*.json`: for code scanning
+
+    Exit status: 0 nothing found, 1 findings, 2 a file could not be read (the others were).
+    """
     if as_json and sarif_to == "-":
-        raise _stop("--json and --sarif - both print to the terminal; write one of them to a file")
+        raise OpsError("--json and --sarif - both print to the terminal; write one of them to a file")
     # Before the work, which may be long.
     if sarif_to is not None and sarif_to != "-" and not Path(sarif_to).absolute().parent.is_dir():
-        raise _stop(f"--sarif is {sarif_to}, in a folder that does not exist; make it, or name another file")
+        raise OpsError(f"--sarif is {sarif_to}, in a folder that does not exist; make it, or name another file")
     root = checkout_root()
     try:
         environment = analysis_environment(laptop_environment(root))
     except (CommandError, ValueError) as error:
-        raise _stop(str(error)) from None
+        raise OpsError(str(error)) from None
     prepare(root)
     surveys, errors = _survey_all(
         list(dict.fromkeys(files)),
@@ -76,7 +77,7 @@ def survey(
             try:
                 Path(sarif_to).write_text(document + "\n")
             except OSError as error:
-                raise _stop(f"--sarif {sarif_to} cannot be written: {error.strerror}; name another file") from None
+                raise OpsError(f"--sarif {sarif_to} cannot be written: {error.strerror}; name another file") from None
     if as_json:
         print(json.dumps(as_document(surveys, errors), indent=2, ensure_ascii=False))
     elif sarif_to != "-":
@@ -154,7 +155,7 @@ def _survey_all(files: list[Path], judge: Callable[[Path], Survey]) -> tuple[lis
                 progress.advance(task)
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
-            raise _stop("interrupted; nothing was changed") from None
+            raise OpsError("interrupted; nothing was changed") from None
     return [surveys[path] for path in files if path in surveys], {
         path: errors[path] for path in files if path in errors
     }
@@ -199,11 +200,3 @@ def _row(each: Survey) -> tuple[str, ...]:
 
 def _red(count: int) -> str:
     return f"[red]{count}[/red]" if count else "0"
-
-
-def _stop(sentence: str) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"error: {sentence}", soft_wrap=True, markup=False)
-    return typer.Exit(_UNREADABLE)
-
-
-survey.__doc__ = f"{survey.__doc__}\n{_EXAMPLES}"

@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = [sys.executable, "-m", "ops"]
+PATHS = f"{ROOT}:{ROOT / 'components'}:{ROOT / 'policies'}"
 
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
-    changed = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'components'}", **environment}
+    changed = {**os.environ, "PYTHONPATH": PATHS, **environment}
     return subprocess.run(command, cwd=folder, env=changed, capture_output=True, text=True, check=True).stdout
 
 
@@ -29,6 +30,13 @@ def test_commands_are_completed_from_any_folder(tmp_path: Path) -> None:
     assert found.split() == ["capacity"]
 
 
+def test_an_error_is_one_line_whatever_its_length_and_ends_with_its_own_status() -> None:
+    many = ["--max-connections", "400", "--class", "db.t4g.micro"]
+    done = subprocess.run([*MODULE, "capacity", *many], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: --max-connections 400 and --class db.t4g.micro say the same; give one of them\n"
+
+
 _WITHOUT_LAPTOP = """
 import runpy, sys
 sys.modules["local"] = None  # what importing it then raises: ModuleNotFoundError
@@ -37,18 +45,20 @@ runpy.run_module("ops", run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("words", [["doctor", "--stack", "prod"], ["watch", "--stack", "prod"]])
-def test_a_stack_on_aws_is_looked_at_where_there_is_no_laptop_stack(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "status"), [("doctor", 2), ("watch", 2), ("capacity", 2), ("invoke", 2), ("storm", 1)]
+)
+def test_a_stack_on_aws_is_looked_at_where_there_is_no_laptop_stack(command: str, status: int, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_LAPTOP, *words],
+        [sys.executable, "-c", _WITHOUT_LAPTOP, command, "--stack", "prod"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'components'}", "PATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": PATHS, "PATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     # As far as without `pulumi`.
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.splitlines()[-1].startswith("error: there is no `pulumi` on PATH")
 
 

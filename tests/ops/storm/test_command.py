@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from local.supervisor.errors import LaptopError
 from ops.__main__ import app
-from ops.storm import command
+from ops.storm import run as run_module
 from ops.storm.deployed import DeployedFunction, DeployedStack
 from ops.storm.laptop import LaptopStack
 from ops.storm.results import StormResult
@@ -57,7 +57,7 @@ def test_what_was_measured_before_the_end_is_shown(
         result.phases["direct"] = phase("direct", [1.0], refused=3)
         raise ending
 
-    monkeypatch.setattr(command, "run_storm", half)
+    monkeypatch.setattr(run_module, "run_storm", half)
     done = run("--report", str(tmp_path / "storm.html"))
     assert done.exit_code == status
     assert "refused" in done.output
@@ -95,7 +95,7 @@ def test_a_report_that_cannot_be_written_is_told_and_the_result_is_not_lost(
     def brief(stack: object, result: StormResult, say: object) -> None:
         result.phases["direct"] = phase("direct", [1.0], refused=3)
 
-    monkeypatch.setattr(command, "run_storm", brief)
+    monkeypatch.setattr(run_module, "run_storm", brief)
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
     done = run("--json", "--report", str(in_the_way / "storm.html"))

@@ -15,10 +15,10 @@ def test_every_client_has_a_process_and_none_has_too_many(environments: int, con
 
 
 def test_a_thousand_start_at_once_and_more_than_that_one_after_the_other() -> None:
-    moments = [starts_after(number) for number in range(5_000)]
-    assert moments[:1000] == [0.0] * 1000
-    assert all(earlier < later for earlier, later in pairwise(moments[999:]))
-    assert moments[-1] == 10.0
+    starts = [starts_after(number) for number in range(5_000)]
+    assert starts[:1000] == [0.0] * 1000
+    assert all(earlier < later for earlier, later in pairwise(starts[999:]))
+    assert starts[-1] == 10.0
 
 
 def test_failures_at_a_limit_are_counted_under_their_own_words() -> None:

@@ -29,7 +29,7 @@ def test_the_json_has_the_names_of_the_contract() -> None:
 
 
 def test_requests_of_the_cold_start_count_as_served_but_not_in_the_rate() -> None:
-    cold = Phase(name="proxy", path="", seconds=2.0, cold_seconds=3.0, moments=[1.0, 2.9, 3.1, 4.0, 5.0, 5.2])
+    cold = Phase(name="proxy", path="", seconds=2.0, cold_seconds=3.0, served_at=[1.0, 2.9, 3.1, 4.0, 5.0, 5.2])
     assert cold.requests_per_second == 1.5
 
 

@@ -1,1 +1,0 @@
-"""Faults under load: the handler's real code, real servers, and a count of every row afterwards."""

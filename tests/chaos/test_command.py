@@ -1,0 +1,157 @@
+"""The command, on real servers: it passes with the handler as it is, and does not with one that is wrong."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.chaos import environment
+from tests.chaos.__main__ import app, as_document, as_markdown
+from tests.chaos.matrix import Auth, Cell, Fault, Moment
+from tests.chaos.verdict import Aftermath, Attempt, Told, judge
+from tests.processes import tree, wait_for_the_end
+
+HANDLER = Path(environment.__file__).resolve().parents[2] / "handler"
+
+
+def run(*options: str) -> Any:
+    return CliRunner().invoke(app, options)
+
+
+def small(fault: Fault, moment: Moment, *more: str) -> Any:
+    options = ["--fault", fault.value, "--moment", moment.value, "--environments", "2", "--seconds", "0.2", "--json"]
+    return run(*options, *more)
+
+
+def test_help_shows_examples_and_exit_statuses() -> None:
+    done = run("--help")
+    assert done.exit_code == 0
+    for word in ("--fault", "Examples", "Exit status"):
+        assert word in done.output
+
+
+def test_filters_that_leave_no_cell_are_refused() -> None:
+    done = run("--fault", "server-gone", "--moment", "commit")
+    assert done.exit_code == 2
+    assert "no cell" in done.output
+
+
+def verdicts(*told: Told) -> dict[Cell, Any]:
+    attempts = [
+        Attempt(number=number, told=each, seconds=0.5, limit=3, error="E" if each is Told.FAILED else "", text="why")
+        for number, each in enumerate(told)
+    ]
+    cell = Cell(Fault.CONNECT_REFUSED, Moment.CONNECT, Auth.IAM)
+    return {cell: judge(attempts, Aftermath(rows={0: 1}, met=2))}
+
+
+def test_the_json_has_the_names_of_the_contract() -> None:
+    document = as_document(verdicts(Told.WRITTEN, Told.FAILED), environments=4)
+    assert json.loads(json.dumps(document)) == {
+        "passed": True,
+        "environments": 4,
+        "cells": [
+            {
+                "fault": "connect-refused",
+                "moment": "connect",
+                "auth": "iam",
+                "passed": True,
+                "met": 2,
+                "written": 1,
+                "failed": 1,
+                "unknown": 0,
+                "ranTwice": 0,
+                "slowestSeconds": 0.5,
+                "errors": {"E": 1},
+                "problems": [],
+            }
+        ],
+    }
+
+
+def test_the_markdown_marks_a_cell_that_is_wrong() -> None:
+    assert "| connect-refused | connect | a row · `E` |" in as_markdown(verdicts(Told.WRITTEN, Told.FAILED))
+    assert "| ✗ a row |" in as_markdown(verdicts(Told.WRITTEN, Told.WRITTEN))
+
+
+@pytest.mark.servers
+def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> None:
+    before = tree(os.getpid())
+    done = small(Fault.CONNECTION_RESET, Moment.TRANSACTION)
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert {cell["auth"] for cell in document["cells"]} == {"iam", "secret", "password"}
+    assert all(cell["ranTwice"] for cell in document["cells"])
+    wait_for_the_end(each for each in tree(os.getpid()) if each not in before)
+
+
+@pytest.mark.servers
+def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by_the_kernel() -> None:
+    done = small(Fault.NETWORK_CUT, Moment.CONNECT, "--auth", "password")
+    assert done.exit_code == 0, done.output
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["slowestSeconds"] > 0.9  # TCP's first repetition is after a second; a refusal would come at once
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("fault", "moment", "file", "right", "wrong", "problem"),
+    [
+        (
+            Fault.CONNECTION_RESET,
+            Moment.ANSWER,
+            "transactions.py",
+            "self.committing = True\n                self.nothing_committed = False",
+            "pass",
+            "written twice",
+        ),
+        (
+            Fault.NETWORK_CUT,
+            Moment.QUERY,
+            "pool.py",
+            "conn.deadline = invocation.deadline",
+            "pass",
+            "without an answer",
+        ),
+        (
+            Fault.SERVER_GONE,
+            Moment.FROZEN,
+            "pool.py",
+            " and conn.is_alive()",
+            "",
+            "of what nobody should notice",
+        ),
+        (
+            Fault.CONNECT_SILENT,
+            Moment.CONNECT,
+            "pool.py",
+            "                self._forget()\n                raise",
+            "                raise",
+            "still failing afterwards",
+        ),
+    ],
+)
+def test_a_handler_that_is_wrong_does_not_pass(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    moment: Moment,
+    file: str,
+    right: str,
+    wrong: str,
+    problem: str,
+) -> None:
+    shutil.copytree(HANDLER, tmp_path / "handler")
+    spoilt = tmp_path / "handler" / "rds_connection" / file
+    text = spoilt.read_text()
+    assert text.count(right) == 1
+    spoilt.write_text(text.replace(right, wrong))
+    monkeypatch.setattr(environment, "_HANDLER", tmp_path / "handler")
+    done = small(fault, moment, "--auth", "password")
+    assert done.exit_code == 1, done.output
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert problem in "; ".join(cell["problems"])
