@@ -6,8 +6,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from .kinds.role_policy import role_name, role_statements
 from .private_file import write_private
+from .roles import role_name, role_statements
 from .state import State
 
 # The shell of `make env` signs as this one: its user is the machine's own, and may do everything.

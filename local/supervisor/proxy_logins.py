@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .iam_tokens import connectable
-from .kinds.role_policy import role_name, role_statements
+from .roles import role_name, role_statements
 from .secrets_manager import ACCOUNT
 from .state import Resource, State
 

@@ -1,36 +1,10 @@
-"""The inline policies of IAM roles: read by whoever asks what a role may do."""
+"""The inline policies of IAM roles: stored, and read through `roles`."""
 
-import json
-from typing import Any
-
-from ..state import State
+from ..roles import ROLE_POLICY
 from .kind import Kind
 
 
 class RolePolicies(Kind):
     """All policies."""
 
-    name = "role-policy"
-
-
-def role_name(arn: object) -> str:
-    """The name of a role from its ARN, whatever its path."""
-    return str(arn).rsplit("/", 1)[-1]
-
-
-def role_statements(state: State, role: str) -> list[dict[str, Any]]:
-    """The statements of all policies of a role."""
-    return [
-        statement
-        for policy in state.all(RolePolicies.name)
-        if policy.spec["role"] == role
-        for statement in _statements(policy.spec.get("policy"))
-    ]
-
-
-def _statements(policy: object) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(str(policy)).get("Statement", [])
-    except (ValueError, AttributeError):
-        return []
-    return found if isinstance(found, list) else [found]
+    name = ROLE_POLICY
