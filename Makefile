@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate docs lint format lock
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate docs lint format lock
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -55,6 +55,9 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
+
+generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, docs/settings.md, the schema of other languages
+	@$(PYTHON) -m tests.generated
 
 docs:           ## Draws the pictures of the docs from the running local stack under load
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m docs.pictures

@@ -12,39 +12,43 @@ PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT / "components"))  # the components are a package of their own, published alone
 
 from lambda_rds_proxy import ServerlessDatabase  # noqa: E402
-from lambda_rds_proxy.function.package import LAMBDA_PYTHON, Platform, this_machine  # noqa: E402
-from lambda_rds_proxy.stack_config import StackConfig, StackConfigError, is_laptop, project_values  # noqa: E402
+from lambda_rds_proxy.function.package import this_machine  # noqa: E402
+from lambda_rds_proxy.serverless_database.config import (  # noqa: E402
+    ConfigError,
+    is_laptop,
+    project_values,
+    read_config,
+)
+from lambda_rds_proxy.settings.spelling import SPELLING  # noqa: E402
 
 
 async def main() -> None:
     """Declare the stack and export what people and tools need of it."""
     everything = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.get_config_env()
-    laptop = is_laptop(everything)
-    platform = this_machine() if laptop else Platform(python=LAMBDA_PYTHON, architecture="arm64")
     try:
-        config = StackConfig.parse(
-            project_values(everything, project=pulumi.get_project()),
-            project=PROJECT,
-            default_architecture=platform.architecture,
-        )
-    except StackConfigError as error:
+        args, spelling = read_config(project_values(everything, project=pulumi.get_project()), project=PROJECT)
+    except ConfigError as error:
         pulumi.log.error(str(error))
         sys.exit(ALREADY_SHOWN)
+    if is_laptop(everything):
+        here = this_machine()
+        args["stack"] = {"python": here.python, "architecture": here.architecture, **args.get("stack", {})}
+    SPELLING.set(spelling)
 
-    stack = ServerlessDatabase("database", config.as_args(platform))
+    stack = ServerlessDatabase("database", args)
 
-    budget = stack.connection_budget()
+    budget, cost = stack.connection_budget(), stack.monthly_cost()
     pulumi.export("proxyEndpoint", stack.proxy_endpoint)
     pulumi.export("proxyPort", stack.proxy["port"])
     pulumi.export("readerEndpoint", stack.proxy.get("reader_endpoint"))
     pulumi.export("databaseEndpoint", stack.database_endpoint)
-    pulumi.export("databaseName", config.database_name)
-    pulumi.export("databaseUser", config.database_user)
+    pulumi.export("databaseName", stack.proxy["database_name"])
+    pulumi.export("databaseUser", stack.proxy["user"])
     pulumi.export("secretArn", stack.secret_arn)
     pulumi.export("functions", stack.functions)
     pulumi.export("dashboardUrl", stack.dashboard_url)
     pulumi.export("connectionBudget", budget.as_output())
-    pulumi.export("monthlyCost", stack.monthly_cost().as_output())
+    pulumi.export("monthlyCost", cost and cost.as_output())
 
     # Lets every registration begin. The SDK waits for those that have begun one after the other; while none has, it
     # goes through all outputs of all resources each time that some get known: quadratic in the number of functions.

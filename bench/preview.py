@@ -34,7 +34,8 @@ _EMPTY = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "components")!r})
 import pulumi, pulumi_aws
-from lambda_rds_proxy import ServerlessDatabase, stack_config
+from lambda_rds_proxy import ServerlessDatabase
+from lambda_rds_proxy.serverless_database import config
 pulumi_aws.get_region()
 """
 _FULL = f"""

@@ -5,40 +5,17 @@ with a sentence first, unless the adoption names it.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import pulumi
 from pulumi.output import Unknown
 
-from .config_tables import shown
-
-
-class AdoptedDatabase(TypedDict):
-    """A database that was made elsewhere and is managed here; its subnet group and security groups stay others'."""
-
-    identifier: str
-    """DBInstanceIdentifier or DBClusterIdentifier."""
-    subnet_group_name: str
-    """DB subnet group that it stands in."""
-    security_group_ids: list[str]
-    """Its security groups; rules are added to the first."""
-    instance_identifiers: NotRequired[list[str]]
-    """Identifiers of a cluster's instances."""
-    import_changes: NotRequired[list[str]]
-    """Present until it is imported: names of properties that the import may change, such as parameterGroupName."""
-
-
-class AdoptedProxy(TypedDict):
-    """A proxy that was made elsewhere and is managed here, with its target and its log group."""
-
-    name: str
-    """DBProxyName."""
-    target_identifier: str
-    """DBInstanceIdentifier or DBClusterIdentifier that it stands before."""
-    import_changes: NotRequired[list[str]]
-    """Present until it is imported: names of properties that the import may change, such as roleArn."""
-
+from .settings.reading import shown
+from .settings.spelling import SPELLING, Spelling, camel_case
+from .stack.args import StackSettings
 
 # What AWS does not tell of a resource (terraform-provider-aws calls them virtual attributes): the first update after
 # the import writes them into the state and nowhere else.
@@ -53,42 +30,57 @@ _TAKEN_AWAY = (
     *("tags", "maxAllocatedStorage", "enabledCloudwatchLogsExports", "monitoringInterval", "deletionProtection"),
     *("iamDatabaseAuthenticationEnabled", "auths"),
 )
-# The configuration key that decides a property. Who uses the components finds the argument under the same name.
-_KEYS: Mapping[str, str] = {
-    "allocatedStorage": "storageGib",
-    "backupRetentionPeriod": "backupRetentionDays",
-    "connectionPoolConfig.connectionBorrowTimeout": "borrowTimeout",
-    "connectionPoolConfig.initQuery": "initQuery",
-    "connectionPoolConfig.maxConnectionsPercent": "maxConnectionsPercent",
-    "connectionPoolConfig.maxIdleConnectionsPercent": "maxIdleConnectionsPercent",
-    "connectionPoolConfig.sessionPinningFilters": "sessionPinningFilters",
-    "dbSubnetGroupName": "adopted.database.subnetGroup",
-    "debugLogging": "debugLoggingUntil",
-    "defaultAuthScheme": "auth",
-    "deletionProtection": "profile",
-    "enabledCloudwatchLogsExports": "profile",
-    "engineVersion": "engineVersion",
-    "iamDatabaseAuthenticationEnabled": "auth",
-    "idleClientTimeout": "idleClientTimeout",
-    "instanceClass": "instanceClass",
-    "kmsKeyId": "kmsKeyArn",
-    "masterUserSecretKmsKeyId": "kmsKeyArn",
-    "multiAz": "profile",
-    "performanceInsightsEnabled": "performanceInsights",
-    "port": "port",
-    "retentionInDays": "logRetentionDays",
-    "serverlessv2ScalingConfiguration.maxCapacity": "maxCapacity",
-    "serverlessv2ScalingConfiguration.minCapacity": "minCapacity",
-    "tags": "tags",
+# The setting that decides a property of AWS, where the two names differ.
+_DECIDED_BY: Mapping[str, str] = {
+    "allocatedStorage": "database.storage_gib",
+    "backupRetentionPeriod": "database.backup_retention_days",
+    "dbSubnetGroupName": "adopted.database.subnet_group_name",
+    "debugLogging": "proxy.debug_logging_until",
+    "defaultAuthScheme": "user.auth",
+    "deletionProtection": "stack.profile",
+    "enabledCloudwatchLogsExports": "stack.profile",
+    "iamDatabaseAuthenticationEnabled": "user.auth",
+    "kmsKeyId": "stack.kms_key_arn",
+    "masterUserSecretKmsKeyId": "stack.kms_key_arn",
+    "multiAz": "stack.profile",
+    "performanceInsightsEnabled": "database.performance_insights",
+    "retentionInDays": "stack.log_retention_days",
 }
+# What the imports of this program would change, as its preview found it.
+_REFUSED: ContextVar[list[str] | None] = ContextVar("_REFUSED", default=None)
 
 
-# What the hooks of this program found at its preview.
-_refused: list[str] = []
+@contextmanager
+def refusing_imports() -> Iterator[Callable[[pulumi.Output[Any]], None]]:
+    """Around what may be imported: gives a function that lets a preview fail once an output of the last of it is known.
+
+    So a preview says all that the imports would change, of all parts of a whole, before it fails.
+    """
+    outer = _REFUSED.get()
+    found: list[str] = []
+    token = _REFUSED.set(found if outer is None else outer)
+
+    def check(_: object) -> None:
+        if found:  # of a part nothing is: the whole fails
+            raise pulumi.RunError(f"{len(found)} properties would be changed by an import; each is said above")
+
+    def fail_preview_after(last: pulumi.Output[Any]) -> None:
+        last.apply(check, run_with_unknowns=True)
+
+    try:
+        yield fail_preview_after
+    finally:
+        _REFUSED.reset(token)
 
 
 def adopting(
-    part: str, name: str, import_id: str, changes: Sequence[str] | None, opts: pulumi.ResourceOptions
+    part: str,
+    name: str,
+    import_id: str,
+    changes: Sequence[str] | None,
+    opts: pulumi.ResourceOptions,
+    *,
+    settings: type[Any],
 ) -> pulumi.ResourceOptions:
     """`opts`, with which a resource is imported and protected, or `opts` themselves when nothing is to be imported.
 
@@ -98,17 +90,22 @@ def adopting(
         import_id: what the provider imports it by.
         changes: properties that may change; None when it is not to be imported, or is imported already.
         opts: what the resource has in any case.
+        settings: the part's settings, which decide most of its properties.
     """
     if changes is None:
         return opts
+    call, refused = SPELLING.get().of(part), _REFUSED.get()
 
     def stay_as_it_is(args: pulumi.ResourceHookArgs) -> None:
-        found = list(differences(part, args.old_outputs or {}, args.new_inputs or {}, changes))
+        found = list(
+            differences(part, args.old_outputs or {}, args.new_inputs or {}, changes, settings=settings, call=call)
+        )
         if not pulumi.runtime.is_dry_run() and found:
             raise ValueError(f"{import_id} would be changed by its import: " + "; ".join(found))
         for sentence in found:  # a preview goes on, so that all of it is said at once
             pulumi.log.error(f"{import_id}: {sentence}")
-        _refused.extend(found)
+        if refused is not None:
+            refused.extend(found)
 
     hook = pulumi.ResourceHook(f"adopt-{name}", stay_as_it_is, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceOptions.merge(
@@ -118,17 +115,15 @@ def adopting(
     )
 
 
-def fail_preview_after(last: pulumi.Output[Any]) -> None:
-    """Let a preview fail that has said what an import would change, once everything was registered."""
-
-    def check(_: object) -> None:
-        if _refused:
-            raise pulumi.RunError(f"{len(_refused)} properties would be changed by an import; each is said above")
-
-    last.apply(check, run_with_unknowns=True)
-
-
-def differences(part: str, there: Mapping[str, Any], here: Mapping[str, Any], changes: Sequence[str]) -> Iterator[str]:
+def differences(
+    part: str,
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+    changes: Sequence[str],
+    *,
+    settings: type[Any],
+    call: Spelling,
+) -> Iterator[str]:
     """A sentence for each property that the program states otherwise than AWS has it, with what to set.
 
     Args:
@@ -136,7 +131,10 @@ def differences(part: str, there: Mapping[str, Any], here: Mapping[str, Any], ch
         there: the resource's outputs as the provider read them.
         here: what the program states, as the provider checked it.
         changes: properties that may differ, with or without the name of what is in them.
+        settings: the part's settings.
+        call: how whoever reads it calls settings.
     """
+    allowed = call(f"import_changes.{part}")
     stated = {**dict.fromkeys(each for each in _TAKEN_AWAY if each in there), **here}
     for prop, old, new in _properties(there, stated):
         if prop.startswith("__") or prop in _UNTOLD or {prop, prop.split(".")[0]} & set(changes):
@@ -145,14 +143,25 @@ def differences(part: str, there: Mapping[str, Any], here: Mapping[str, Any], ch
             if not there.get("masterUserSecrets"):
                 yield (
                     "RDS does not manage the password of its master user and would change it; see who logs in with it, "
-                    f"then name {prop} under import.{part}"
+                    f"then name {prop} under {allowed}"
                 )
         elif not _same(old, new) or (prop == "tags" and not _same(new, old)):
-            key = _KEYS.get(prop)
-            if prop == "vpcSecurityGroupIds" and part == "database":
-                key = "adopted.database.securityGroupIds"
-            way = f"set {key} to leave it, or" if key else "this program decides it:"
-            yield f"{prop} is {_word(old)} there and {_word(new)} here; {way} name {prop} under import.{part}"
+            decided_by = _decided_by(part, prop, settings)
+            way = f"set {call(decided_by)} to leave it, or" if decided_by else "this program decides it:"
+            yield f"{prop} is {_word(old)} there and {_word(new)} here; {way} name {prop} under {allowed}"
+
+
+def _decided_by(part: str, prop: str, settings: type[Any]) -> str | None:
+    """The setting that decides a property: mostly the one of its name."""
+    if prop == "vpcSecurityGroupIds" and part == "database":
+        return "adopted.database.security_group_ids"
+    if prop in _DECIDED_BY:
+        return _DECIDED_BY[prop]
+    for owner, declared in ((part, settings), ("stack", StackSettings)):
+        for field in declared.__annotations__:
+            if camel_case(field) == prop.rsplit(".", 1)[-1]:
+                return f"{owner}.{field}"
+    return None
 
 
 def _properties(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,8 @@ import re
 # CreateDBProxy: [a-zA-Z](?:-?[a-zA-Z0-9]+)*, 1–63 (botocore's service model). Lambda's FunctionName and IAM's RoleName
 # allow this alphabet too, with 64 characters.
 MAX_LENGTH = 63
+# What PostgreSQL and MySQL take without quotes: a database, or a user (of MySQL at most 32 characters).
+IDENTIFIER = r"[a-z_][a-z0-9_]{0,62}"
 _DIGEST_LENGTH = 7
 
 

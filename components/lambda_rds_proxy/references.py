@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from .engines import Auth, Engine, TargetKind
+from .settings.checks import Checks, matching, number
 
 
 class NetworkRef(TypedDict):
@@ -24,7 +25,7 @@ class NetworkRef(TypedDict):
 
 
 class DatabaseRef(TypedDict):
-    """A database that a proxy can stand before."""
+    """A database that a proxy can stand in front of."""
 
     engine: Engine
     """postgresql or mysql."""
@@ -35,7 +36,7 @@ class DatabaseRef(TypedDict):
     endpoint: pulumi.Input[str]
     """Host name of the instance, or of the cluster's writer, without a port."""
     port: pulumi.Input[int]
-    """Port the database listens on (a proxy always listens on the engine's own)."""
+    """Port the database listens on, 1150 to 65535 (a proxy always listens on the engine's own)."""
     database_name: str
     """Name of the database the application uses."""
     resource_id: pulumi.Input[str]
@@ -47,11 +48,11 @@ class DatabaseRef(TypedDict):
     admin_secret_kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key that encrypts that secret."""
     max_connections: NotRequired[int]
-    """`max_connections` of the database, for the connection budget."""
+    """Its max_connections, 6 to 100000, for the connection budget."""
     instance_class: NotRequired[str]
     """Class of its instances, for the cost of a proxy and its free addresses."""
     readers: NotRequired[int]
-    """Instances of a cluster beside its writer, where it is known; a reader endpoint needs one."""
+    """Instances of a cluster beside its writer, 0 to 15, where it is known; a reader endpoint needs one."""
 
 
 class DatabaseUserRef(TypedDict):
@@ -87,11 +88,11 @@ class ProxyRef(TypedDict):
     reader_endpoint: NotRequired[pulumi.Input[str]]
     """Host name of the read-only endpoint of a cluster's proxy."""
     port: int
-    """5432 or 3306, whatever the database's own port."""
+    """Port of the proxy, 1150 to 65535: 5432 or 3306, whatever the database's own."""
     engine: Engine
     """postgresql or mysql."""
     auth: Auth
-    """How clients log in."""
+    """How clients log in: iam, iam-end-to-end or secret."""
     user: str
     """The application's user."""
     database_name: str
@@ -117,3 +118,24 @@ class FunctionRef(TypedDict):
     """Seconds after which Lambda ends an invocation."""
     reserved_concurrency: NotRequired[int]
     """How many environments may run at once, if it is reserved."""
+
+
+PORT = number(1150, 65_535)
+MAX_CONNECTIONS = number(6, 100_000)
+SECURITY_GROUP = matching(r"sg-[0-9a-f]+", "the id of a security group such as sg-0123456789abcdef0")
+KMS_KEY = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+", "the ARN of a KMS key")
+_SECRET = matching(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+", "the ARN of a secret")
+CHECKS: Checks = {
+    "secrets_endpoint_security_group_id": SECURITY_GROUP,
+    "port": PORT,
+    "resource_id": matching(r"(db|cluster)-[A-Z0-9]+", "db-… of an instance or cluster-… of a cluster"),
+    "security_group_id": SECURITY_GROUP,
+    "admin_secret_arn": _SECRET,
+    "admin_secret_kms_key_arn": KMS_KEY,
+    "max_connections": MAX_CONNECTIONS,
+    "readers": number(0, 15),
+    "secret_arn": _SECRET,
+    "secret_kms_key_arn": KMS_KEY,
+    "admin_security_group_id": SECURITY_GROUP,
+    "client_security_group_id": SECURITY_GROUP,
+}

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from lambda_rds_proxy.database.choices import DEFAULT_ENGINE
-from lambda_rds_proxy.engines import ENGINES, Engine, TargetKind
+from lambda_rds_proxy.engines import DEFAULT_ENGINE, ENGINES, Engine, TargetKind
 from lambda_rds_proxy.engines.instance_classes import SERVERLESS
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connection_budget
+from lambda_rds_proxy.settings.spelling import CONFIG
 from ops.errors import OpsError
 from ops.stack_outputs import StackError, stack_outputs
 
@@ -75,13 +75,13 @@ def capacity(
         document = {
             "connectionBudget": budget.as_output(),
             "estimated": estimated,
-            "warning": budget.warning,
+            "warning": budget.warning(CONFIG),
             "whatIf": [each.as_json() for each in choices(budget)],
         }
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         _tell(budget, estimated=estimated)
-    if budget.warning:
+    if budget.warning(CONFIG):
         raise typer.Exit(1)
 
 
@@ -127,5 +127,6 @@ def _tell(budget: ConnectionBudget, *, estimated: bool) -> None:
             row.add_row(ProgressBar(total=1.0, completed=each.duty_cycle, width=_BAR), f"{each.duty_cycle:.0%}")
         table.add_row(*cells, row, style="bold" if each.percent == budget.percent else "")
     _console.print(table)
-    if budget.warning:
-        _console.print(f"✗ {budget.warning}", markup=False, soft_wrap=True)
+    warning = budget.warning(CONFIG)
+    if warning:
+        _console.print(f"✗ {warning}", markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_rds_proxy.proxy.connection_pool import MAX_PERCENT_TOTAL
+from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL
 from lambda_rds_proxy.serverless_database.budget import CONNECTIONS_PER_ENVIRONMENT, ConnectionBudget
 
 # Shares of its time that a client spends in a transaction: always, half, a quarter, and the least that is comfortable.

@@ -26,17 +26,21 @@ def wanted(document: dict[str, Any]) -> Settings:
         StackError: it is wrong; every problem is named.
     """
     # Loads the SDK, which a verdict alone does not need.
-    from lambda_rds_proxy.stack_config import StackConfig, StackConfigError, project_values
+    from lambda_rds_proxy.proxy.args import ProxySettings
+    from lambda_rds_proxy.serverless_database.config import ConfigError, project_values, read_config
+    from lambda_rds_proxy.serverless_database.problems import auths_of
+    from lambda_rds_proxy.settings.reading import with_defaults
 
     values = {key: entry["value"] for key, entry in document.items() if "value" in entry}
     try:
-        parsed = StackConfig.parse(project_values(values, project=_PROJECT), project=checkout_root())
-    except StackConfigError as error:
+        said, _ = read_config(project_values(values, project=_PROJECT), project=checkout_root())
+    except ConfigError as error:
         raise StackError("; ".join(error.problems)) from None
+    proxy = with_defaults(ProxySettings, said.get("proxy", {}))
     return Settings(
-        max_connections_percent=parsed.pool.max_connections_percent,
-        borrow_timeout=parsed.pool.connection_borrow_timeout,
-        idle_client_timeout=parsed.pool.idle_client_timeout,
+        max_connections_percent=proxy["max_connections_percent"],
+        borrow_timeout=proxy["connection_borrow_timeout"],
+        idle_client_timeout=proxy["idle_client_timeout"],
         require_tls=True,  # no key: DatabaseProxy always asks for it
-        auth=joined([parsed.auth.value, *(user.auth.value for user in parsed.users)]),
+        auth=joined([auth.value for auth in auths_of(said).values()]),
     )

@@ -14,6 +14,9 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
 
+from lambda_rds_proxy.settings.reading import plain
+from lambda_rds_proxy.settings.spelling import PARTS
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 
@@ -45,7 +48,7 @@ class _Aws(pulumi_mocks.Mocks):
             "aws:rds/getProxy:getProxy": {
                 "arn": f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-0fedcba9876543210",
                 "endpoint": f"console.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com",
-                "vpcSecurityGroupIds": ["sg-proxy"],
+                "vpcSecurityGroupIds": ["sg-0b0a"],
             },
             "aws:ec2/getSubnet:getSubnet": {
                 "id": args.args.get("id"),
@@ -195,6 +198,23 @@ class _Monitor(pulumi_mocks.MockMonitor):
                 )
             )
         return response
+
+
+def arguments(kind: type[Any], given: dict[str, Any]) -> Any:
+    """The arguments of a component from plain names: each goes to the part that declares it."""
+    found: dict[str, Any] = {}
+    parts = {name: plain(annotation)[0] for name, annotation in kind.__annotations__.items()}
+    for name, value in given.items():
+        owner = next((part for part, settings in parts.items() if _declares(part, settings, name)), None)
+        if name in parts or owner is None:
+            found[name] = value
+        else:
+            found.setdefault(owner, {})[name] = value
+    return found
+
+
+def _declares(part: str, settings: object, name: str) -> bool:
+    return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
 def use_mocks(*, stack: str = "test") -> Declared:

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from lambda_rds_proxy import Database, DatabaseProxy
 from lambda_rds_proxy.adoption import adopting, differences
+from lambda_rds_proxy.database.args import DatabaseArgs, DatabaseSettings
 from lambda_rds_proxy.engines import Auth, Engine, TargetKind
-from tests.components.declared import Declared, declare
+from lambda_rds_proxy.proxy.args import ProxySettings
+from lambda_rds_proxy.settings.spelling import CONFIG
+from tests.components.declared import Declared, arguments, declare
 
 NETWORK: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 ADOPTED: Any = {
@@ -21,7 +24,8 @@ ADOPTED: Any = {
 
 
 def said(there: dict[str, Any], here: dict[str, Any], *changes: str, part: str = "database") -> list[str]:
-    return list(differences(part, there, here, changes))
+    settings = DatabaseSettings if part == "database" else ProxySettings
+    return list(differences(part, there, here, changes, settings=settings, call=CONFIG))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,8 @@ def test_what_aws_has_already_is_not_mentioned(there: dict[str, Any], here: dict
 def test_each_difference_is_a_sentence_with_what_to_set(
     there: dict[str, Any], here: dict[str, Any], sentence: str
 ) -> None:
-    (found,) = said(there, here)
+    part = "proxy" if "connectionPoolConfig" in here else "database"
+    (found,) = said(there, here, part=part)
     assert found.startswith(sentence)
 
 
@@ -131,11 +136,11 @@ def test_whatever_differs_is_named_in_exactly_one_sentence(values: dict[str, Any
 
 
 def adopt(**args: Any) -> Declared:
-    given: Any = {"network": NETWORK, **args}
+    given = arguments(DatabaseArgs, {"network": NETWORK, **args})
     return declare(lambda: Database("db", given).reference)
 
 
-def adopt_proxy(kind: TargetKind = TargetKind.INSTANCE, **adopted: Any) -> Declared:
+def adopt_proxy(kind: TargetKind = TargetKind.INSTANCE, **args: Any) -> Declared:
     database: Any = {
         "engine": Engine.POSTGRESQL,
         "kind": kind,
@@ -143,7 +148,7 @@ def adopt_proxy(kind: TargetKind = TargetKind.INSTANCE, **adopted: Any) -> Decla
         "endpoint": "orders-db.example",
         "port": 5432,
         "database_name": "orders",
-        "resource_id": "db-1",
+        "resource_id": "db-ABC",
         "security_group_id": "sg-1",
     }
     user: Any = {
@@ -151,13 +156,12 @@ def adopt_proxy(kind: TargetKind = TargetKind.INSTANCE, **adopted: Any) -> Decla
         "auth": Auth.IAM,
         "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
     }
-    given: Any = {"network": NETWORK, "database": database, "user": user}
-    given["adopted_proxy"] = {"name": "orders-proxy", "target_identifier": "orders-db", **adopted}
+    given: Any = {"network": NETWORK, "database": database, "user": user, "adopted": {"name": "orders-proxy"}, **args}
     return declare(lambda: DatabaseProxy("db", given).reference)
 
 
 def test_an_adopted_instance_keeps_its_names_and_is_told_neither_database_nor_master_user() -> None:
-    declared = adopt(adopted_database={**ADOPTED, "import_changes": []})
+    declared = adopt(adopted=ADOPTED, import_changes=[])
     instance = declared.one("rds/instance:Instance")
     assert (instance.import_id, instance.protect) == ("orders-db", True)
     assert instance.inputs["identifier"] == "orders-db"
@@ -170,15 +174,15 @@ def test_an_adopted_instance_keeps_its_names_and_is_told_neither_database_nor_ma
 
 
 def test_once_it_is_imported_the_same_resource_is_stated_without_an_import() -> None:
-    during = adopt(adopted_database={**ADOPTED, "import_changes": []}).one("rds/instance:Instance")
-    after = adopt(adopted_database=ADOPTED).one("rds/instance:Instance")
+    during = adopt(adopted=ADOPTED, import_changes=[]).one("rds/instance:Instance")
+    after = adopt(adopted=ADOPTED).one("rds/instance:Instance")
     assert (after.import_id, after.protect, after.hooks) == ("", False, [])
     assert (after.urn, after.inputs) == (during.urn, during.inputs)
 
 
 def test_each_instance_of_an_adopted_cluster_is_imported_by_its_own_name() -> None:
-    adopted = {**ADOPTED, "instance_identifiers": ["one", "two"], "import_changes": []}
-    declared = adopt(kind=TargetKind.CLUSTER, instances=2, adopted_database=adopted)
+    adopted = {**ADOPTED, "instance_identifiers": ["one", "two"]}
+    declared = adopt(kind=TargetKind.CLUSTER, instances=2, adopted=adopted, import_changes=[])
     assert declared.one("rds/cluster:Cluster").import_id == "orders-db"
     assert [each.import_id for each in declared.all("ClusterInstance")] == ["one", "two"]
     assert [each.inputs["identifier"] for each in declared.all("ClusterInstance")] == ["one", "two"]
@@ -186,8 +190,8 @@ def test_each_instance_of_an_adopted_cluster_is_imported_by_its_own_name() -> No
 
 
 def test_an_adopted_cluster_needs_the_name_of_each_instance() -> None:
-    with pytest.raises(ValueError, match="has 2 instances and 1 instance_identifiers"):
-        adopt(kind=TargetKind.CLUSTER, instances=2, adopted_database={**ADOPTED, "instance_identifiers": ["one"]})
+    with pytest.raises(ValueError, match=r"adopted\.instance_identifiers has 1 names; it needs the identifier of"):
+        adopt(kind=TargetKind.CLUSTER, instances=2, adopted={**ADOPTED, "instance_identifiers": ["one"]})
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,11 @@ def test_an_adopted_proxy_keeps_its_name_when_it_is_imported() -> None:
 
 def test_an_update_of_something_imported_fails_before_it_is_sent() -> None:
     options: list[pulumi.ResourceOptions] = []
-    declare(lambda: options.append(adopting("database", "db", "orders-db", [], pulumi.ResourceOptions())))
+    declare(
+        lambda: options.append(
+            adopting("database", "db", "orders-db", [], pulumi.ResourceOptions(), settings=DatabaseSettings)
+        )
+    )
     binding = options[0].hooks
     assert binding is not None and binding.before_update is not None
     args = pulumi.ResourceHookArgs(

@@ -40,7 +40,7 @@ def test_a_cluster_is_looked_up_with_the_writers_endpoint_and_the_clusters_own_i
     assert (found["admin_secret_arn"], found["security_group_id"]) == (SECRET, "sg-1")
 
 
-def test_a_new_proxy_stands_before_an_existing_database_on_the_databases_own_port() -> None:
+def test_a_new_proxy_stands_in_front_of_an_existing_database_on_the_databases_own_port() -> None:
     def program() -> None:
         reference = existing_database(
             "orders-db",
@@ -73,16 +73,16 @@ def test_a_function_uses_a_proxy_that_was_made_in_the_console(
             auth=auth,
             user="app",
             database_name="orders",
-            client_security_group_id="sg-clients",
+            client_security_group_id="sg-0c11",
             secret_arn=SECRET if auth is Auth.SECRET else None,
         )
-        DatabaseFunction("app", {"network": NETWORK, "proxy": reference, "path": "handler"})
+        DatabaseFunction("app", {"network": NETWORK, "proxy": reference, "settings": {"path": "handler"}})
 
     declared = declare(program)
     function = declared.one("function:Function").inputs
     assert function["environment"]["variables"]["DB_HOST"].startswith("console.proxy-")
     assert function["environment"]["variables"]["DB_PORT"] == "3306"
-    assert function["vpcConfig"]["securityGroupIds"] == ["sg-clients"]
+    assert function["vpcConfig"]["securityGroupIds"] == ["sg-0c11"]
     (statement,) = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
     login = "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0fedcba9876543210/app"
     assert statement["Resource"] == (SECRET if auth is Auth.SECRET else login)

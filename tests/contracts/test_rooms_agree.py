@@ -12,10 +12,11 @@ from hypothesis import given
 
 from lambda_rds_proxy.engines import ENGINES, Auth, Engine
 from lambda_rds_proxy.function.component import connection_environment
-from lambda_rds_proxy.function.package import LAMBDA_PYTHON, cache_folder
+from lambda_rds_proxy.function.package import cache_folder
 from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
-from lambda_rds_proxy.proxy import connection_pool
-from lambda_rds_proxy.stack_config import LAPTOP_ACCOUNT
+from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL
+from lambda_rds_proxy.serverless_database.config import LAPTOP_ACCOUNT
+from lambda_rds_proxy.stack.args import LAMBDA_PYTHON
 from lambda_rds_proxy.user.admin_function.database_admin import app, server
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_component_and_the_policy_have_the_same_limit() -> None:
-    assert connection_pool.MAX_PERCENT_TOTAL == max_connections.MAX_PERCENT
+    assert MAX_PERCENT_TOTAL == max_connections.MAX_PERCENT
 
 
 def test_the_handler_understands_the_environment_that_the_component_writes() -> None:

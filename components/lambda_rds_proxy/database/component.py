@@ -1,66 +1,22 @@
 """The database: one RDS instance or an Aurora cluster, in private subnets, reachable by nobody until a rule says so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from ..adoption import AdoptedDatabase, adopting
-from ..engines import Engine, Profile, TargetKind
+from ..adoption import adopting, refusing_imports
+from ..engines import TargetKind
 from ..names import name_if_long, physical_name
-from ..references import DatabaseRef, NetworkRef
-from .choices import PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
-
-MASTER_USER = "db_admin"
-
-
-class DatabaseArgs(TypedDict):
-    """A new database."""
-
-    network: NetworkRef
-    """Where it stands."""
-    engine: NotRequired[Engine]
-    """postgresql (default) or mysql."""
-    engine_version: NotRequired[str]
-    """Version such as 17 or 8.4; the default is pinned per engine."""
-    kind: NotRequired[TargetKind]
-    """instance (default) or cluster."""
-    instance_class: NotRequired[str]
-    """DB instance class, or db.serverless for a cluster; default db.t4g.micro, of a cluster db.t4g.medium."""
-    instances: NotRequired[int]
-    """Instances of a cluster: a writer and readers; default 1, prod 2."""
-    min_capacity: NotRequired[float]
-    """Lowest capacity of db.serverless in ACU, from 0.5 (under a proxy it cannot pause); default 0.5."""
-    max_capacity: NotRequired[float]
-    """Highest capacity of db.serverless in ACU, to 256; default 4. `max_connections` follows it."""
-    storage_gib: NotRequired[int]
-    """Storage of an instance in GiB, gp3; default 20."""
-    database_name: NotRequired[str]
-    """Database made at first start; default app_db."""
-    port: NotRequired[int]
-    """Port of the database, 1150–65535; default the engine's own. A proxy listens on the engine's own in any case."""
-    profile: NotRequired[Profile]
-    """dev (default), or prod: protected, final snapshot, two zones, backups for a week."""
-    max_connections: NotRequired[int]
-    """Overrides what RDS derives from the instance class."""
-    parameters: NotRequired[dict[str, str]]
-    """More parameters of the server, applied at its next start; the one that demands TLS cannot be among them."""
-    backup_retention_days: NotRequired[int]
-    """Days of automated backups, 1–35; default 1, prod 7 and at least 7."""
-    snapshot_identifier: NotRequired[str]
-    """Snapshot to restore from. Keep it as long as the database lives: another value makes another database."""
-    kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key of storage, master secret and Performance Insights; default AWS's own keys."""
-    performance_insights: NotRequired[bool]
-    """Whether Performance Insights is on, kept for 7 days; default true where the class has it."""
-    iam_database_authentication: NotRequired[bool]
-    """Whether users may log in to the database itself with IAM; needed for iam-end-to-end; default false."""
-    adopted_database: NotRequired[AdoptedDatabase]
-    """A database that was made elsewhere and is managed here; it keeps its names, groups, master user and content."""
-    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
-    """Tags of every resource."""
+from ..references import DatabaseRef
+from ..settings.reading import read, with_defaults
+from ..settings.spelling import Spelling
+from ..stack.args import StackSettings
+from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
+from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
+from .problems import adopted_database_problems, database_problems
 
 
 class Database(pulumi.ComponentResource):
@@ -71,20 +27,27 @@ class Database(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:Database", name, {}, opts)
-        choices = choose(name, args)
+        args = read(DatabaseArgs, args, name, part="database", problems=_problems)
+        settings = with_defaults(DatabaseSettings, args.get("settings", {}))
+        stack = with_defaults(StackSettings, args.get("stack", {}))
+        choices = choose(name, settings, stack["profile"])
+        self._settings, self._tags, self._kms_key_arn = settings, stack.get("tags"), stack.get("kms_key_arn")
+        self._iam_authentication = args.get("iam_database_authentication", False)
         if not choices.target.is_documented(choices.version):
             pulumi.log.warn(
                 f"{choices.target.engine} {choices.version} is not among the versions that RDS Proxy is documented for "
                 f"({', '.join(choices.target.versions)}); AWS may refuse the target",
                 self,
             )
-        place = self._adopted(args, choices) if "adopted_database" in args else self._new(args, choices)
-        make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
-        self.reference = make(args, choices, place)
-        self.reference["max_connections"] = args.get("max_connections") or choices.max_connections
+        with refusing_imports() as fail_preview_after:
+            place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices)
+            make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
+            self.reference = make(choices, place)
+            fail_preview_after(pulumi.Output.from_input(self.reference["endpoint"]))
+        self.reference["max_connections"] = settings.get("max_connections") or choices.max_connections
         self.reference["instance_class"] = choices.instance_class
-        if "kms_key_arn" in args:
-            self.reference["admin_secret_kms_key_arn"] = args["kms_key_arn"]
+        if self._kms_key_arn is not None:
+            self.reference["admin_secret_kms_key_arn"] = self._kms_key_arn
         self.register_outputs({"reference": self.reference})
 
     def _new(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
@@ -93,11 +56,11 @@ class Database(pulumi.ComponentResource):
             choices.name,
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
-            tags=args.get("tags"),
+            tags=self._tags,
             opts=child,
         )
         subnets = aws.rds.SubnetGroup(
-            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=args.get("tags"), opts=child
+            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
         )
         return _Place(
             identifier=_identifier(choices.name),
@@ -105,27 +68,10 @@ class Database(pulumi.ComponentResource):
             subnet_group_name=subnets.name,
             security_group_ids=[group.id],
             # A snapshot brings its own database and master user.
-            brings_content="snapshot_identifier" in args,
+            brings_content="snapshot_identifier" in self._settings,
         )
 
-    def _adopted(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
-        adopted = args["adopted_database"]
-        members = adopted.get("instance_identifiers", [])
-        if choices.kind is TargetKind.CLUSTER and len(members) != choices.instances:
-            raise ValueError(
-                f'database "{choices.name}" has {choices.instances} instances and {len(members)} instance_identifiers; '
-                "an adopted cluster needs the identifier of each of its instances"
-            )
-        return _Place(
-            identifier=adopted["identifier"],
-            instance_identifiers=[*members],
-            subnet_group_name=adopted["subnet_group_name"],
-            security_group_ids=[*adopted["security_group_ids"]],
-            brings_content=True,
-            import_changes=adopted.get("import_changes"),
-        )
-
-    def _instance(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
+    def _instance(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ParameterGroup(
             choices.name,
             family=choices.target.family(choices.version),
@@ -133,7 +79,7 @@ class Database(pulumi.ComponentResource):
                 aws.rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=method)
                 for key, value, method in choices.parameter_values
             ],
-            tags=args.get("tags"),
+            tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         instance = aws.rds.Instance(
@@ -142,23 +88,23 @@ class Database(pulumi.ComponentResource):
             engine=choices.target.engine,
             engine_version=choices.version,
             instance_class=choices.instance_class,
-            allocated_storage=args.get("storage_gib", 20),
+            allocated_storage=self._settings["storage_gib"],
             storage_type="gp3",
             storage_encrypted=True,
-            kms_key_id=args.get("kms_key_arn"),
-            snapshot_identifier=args.get("snapshot_identifier"),
+            kms_key_id=self._kms_key_arn,
+            snapshot_identifier=self._settings.get("snapshot_identifier"),
             db_name=None if place.brings_content else choices.database_name,
             username=None if place.brings_content else MASTER_USER,
             manage_master_user_password=True,
-            master_user_secret_kms_key_id=args.get("kms_key_arn"),
-            port=args.get("port"),
+            master_user_secret_kms_key_id=self._kms_key_arn,
+            port=self._settings.get("port"),
             db_subnet_group_name=place.subnet_group_name,
             parameter_group_name=parameters.name,
             vpc_security_group_ids=place.security_group_ids,
             publicly_accessible=False,
-            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            iam_database_authentication_enabled=self._iam_authentication,
             enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
-            **_performance_insights(args, choices),
+            **self._performance_insights(choices),
             multi_az=choices.prod,
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
@@ -167,7 +113,7 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             apply_immediately=not choices.prod,
-            tags=args.get("tags"),
+            tags=self._tags,
             opts=self._options(choices, choices.name, place.identifier, place),
         )
         return {
@@ -182,7 +128,7 @@ class Database(pulumi.ComponentResource):
             "admin_secret_arn": instance.master_user_secrets.apply(_secret_arn),
         }
 
-    def _cluster(self, args: DatabaseArgs, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
+    def _cluster(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ClusterParameterGroup(
             choices.name,
             family=choices.target.family(choices.version),
@@ -190,7 +136,7 @@ class Database(pulumi.ComponentResource):
                 aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value, apply_method=method)
                 for key, value, method in choices.parameter_values
             ],
-            tags=args.get("tags"),
+            tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         cluster = aws.rds.Cluster(
@@ -199,13 +145,13 @@ class Database(pulumi.ComponentResource):
             engine=choices.target.engine,
             engine_version=choices.version,
             storage_encrypted=True,
-            kms_key_id=args.get("kms_key_arn"),
-            snapshot_identifier=args.get("snapshot_identifier"),
+            kms_key_id=self._kms_key_arn,
+            snapshot_identifier=self._settings.get("snapshot_identifier"),
             database_name=None if place.brings_content else choices.database_name,
             master_username=None if place.brings_content else MASTER_USER,
             manage_master_user_password=True,
-            master_user_secret_kms_key_id=args.get("kms_key_arn"),
-            port=args.get("port"),
+            master_user_secret_kms_key_id=self._kms_key_arn,
+            port=self._settings.get("port"),
             serverlessv2_scaling_configuration=aws.rds.ClusterServerlessv2ScalingConfigurationArgs(
                 min_capacity=choices.capacity[0], max_capacity=choices.capacity[1]
             )
@@ -214,7 +160,7 @@ class Database(pulumi.ComponentResource):
             db_subnet_group_name=place.subnet_group_name,
             db_cluster_parameter_group_name=parameters.name,
             vpc_security_group_ids=place.security_group_ids,
-            iam_database_authentication_enabled=args.get("iam_database_authentication", False),
+            iam_database_authentication_enabled=self._iam_authentication,
             enabled_cloudwatch_logs_exports=list(choices.target.log_exports) if choices.prod else None,
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
@@ -222,7 +168,7 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
-            tags=args.get("tags"),
+            tags=self._tags,
             opts=self._options(choices, choices.name, place.identifier, place),
         )
         members = [
@@ -235,10 +181,10 @@ class Database(pulumi.ComponentResource):
                 instance_class=choices.instance_class,
                 db_subnet_group_name=place.subnet_group_name,
                 publicly_accessible=False,
-                **_performance_insights(args, choices),
+                **self._performance_insights(choices),
                 auto_minor_version_upgrade=True,
                 apply_immediately=not choices.prod,
-                tags=args.get("tags"),
+                tags=self._tags,
                 opts=self._options(choices, f"{choices.name}-{index}", member, place),
             )
             for index, member in enumerate(place.instance_identifiers)
@@ -265,7 +211,16 @@ class Database(pulumi.ComponentResource):
         self, choices: DatabaseChoices, name: str, identifier: str | None, place: "_Place"
     ) -> pulumi.ResourceOptions:
         own = pulumi.ResourceOptions(parent=self, protect=choices.prod or None)
-        return adopting("database", name, identifier or name, place.import_changes, own)
+        return adopting("database", name, identifier or name, place.import_changes, own, settings=DatabaseSettings)
+
+    def _performance_insights(self, choices: DatabaseChoices) -> dict[str, Any]:
+        if not choices.performance_insights:
+            return {}
+        return {
+            "performance_insights_enabled": True,
+            "performance_insights_retention_period": PERFORMANCE_INSIGHTS_DAYS,
+            "performance_insights_kms_key_id": self._kms_key_arn,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,14 +235,23 @@ class _Place:
     import_changes: Sequence[str] | None = None
 
 
-def _performance_insights(args: DatabaseArgs, choices: DatabaseChoices) -> dict[str, Any]:
-    if not choices.performance_insights:
-        return {}
-    return {
-        "performance_insights_enabled": True,
-        "performance_insights_retention_period": PERFORMANCE_INSIGHTS_DAYS,
-        "performance_insights_kms_key_id": args.get("kms_key_arn"),
-    }
+def _problems(given: DatabaseArgs, call: Spelling) -> Iterator[str]:
+    profile = with_defaults(StackSettings, given.get("stack", {}))["profile"]
+    settings = given.get("settings", {})
+    yield from database_problems(settings, call, profile=profile)
+    if "adopted" in given:
+        yield from adopted_database_problems(given["adopted"], settings, call, profile=profile)
+
+
+def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
+    return _Place(
+        identifier=adopted["identifier"],
+        instance_identifiers=[*adopted.get("instance_identifiers", [])],
+        subnet_group_name=adopted["subnet_group_name"],
+        security_group_ids=[*adopted["security_group_ids"]],
+        brings_content=True,
+        import_changes=args.get("import_changes"),
+    )
 
 
 def _secret_arn(secrets: Sequence[Any]) -> str:

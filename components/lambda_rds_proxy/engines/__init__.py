@@ -9,7 +9,17 @@ from enum import StrEnum
 from . import mysql, postgresql
 from .facts import ClusterFacts, EngineFacts, TargetFacts, TargetKind
 
-__all__ = ["ENGINES", "Auth", "ClusterFacts", "Engine", "EngineFacts", "Profile", "TargetFacts", "TargetKind"]
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
+    "Auth",
+    "ClusterFacts",
+    "Engine",
+    "EngineFacts",
+    "Profile",
+    "TargetFacts",
+    "TargetKind",
+]
 
 
 class Engine(StrEnum):
@@ -19,6 +29,10 @@ class Engine(StrEnum):
     """RDS for PostgreSQL, or Aurora PostgreSQL."""
     MYSQL = "mysql"
     """RDS for MySQL, or Aurora MySQL."""
+
+
+# What a database is of when nothing says otherwise: the one place that prefers an engine.
+DEFAULT_ENGINE = Engine.POSTGRESQL
 
 
 class Auth(StrEnum):

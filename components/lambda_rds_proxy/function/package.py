@@ -52,9 +52,6 @@ class Platform:
         return f"python{self.python}"
 
 
-LAMBDA_PYTHON = "3.13"
-
-
 def this_machine() -> Platform:
     """The platform of the interpreter that runs now: what the laptop's functions run on."""
     architecture = {"aarch64": "arm64"}.get(machine.machine(), machine.machine())

@@ -5,13 +5,13 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from ..engines import Engine, Profile
+from ..engines import Engine
 from ..iam_policies import allow, assume_role_policy, policy
 from ..names import name_if_long, physical_name
 from ..references import NetworkRef
+from ..stack.args import StackSettings, log_retention_days
 from .package import PackageError, Platform, build_package
 
-LOG_RETENTION_DAYS = {Profile.DEV: 14, Profile.PROD: 90}
 # What Lambda itself needs to attach a function to a VPC; AWS accepts no narrower resource for these actions.
 # Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
 _NETWORK_INTERFACE_ACTIONS = [
@@ -56,15 +56,12 @@ class VpcFunction:
         name: str,
         *,
         parent: pulumi.ComponentResource,
-        profile: Profile,
-        tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
-        log_retention_days: int | None = None,
-        log_kms_key_arn: pulumi.Input[str] | None = None,
+        stack: StackSettings,
         tracing: bool = False,
     ) -> None:
         self._name = name
         self._parent = parent
-        self._tags = tags
+        self._tags = tags = stack.get("tags")
         self._tracing = tracing
         # Named, because the log group carries the function's name and must exist before it, else Lambda makes one
         # that keeps logs for ever.
@@ -73,8 +70,8 @@ class VpcFunction:
         self.log_group = aws.cloudwatch.LogGroup(
             name,
             name=f"/aws/lambda/{self.physical_name}",
-            retention_in_days=log_retention_days or LOG_RETENTION_DAYS[profile],
-            kms_key_id=log_kms_key_arn,
+            retention_in_days=log_retention_days(stack),
+            kms_key_id=stack.get("log_kms_key_arn"),
             tags=tags,
             opts=child,
         )

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from ..engines import ENGINES, Engine, Profile, TargetKind
+from ..engines import ENGINES
 from ..names import physical_name
-from ..references import DatabaseRef, FunctionRef, ProxyRef
+from ..references import FunctionRef, ProxyRef
+from ..settings.reading import read, with_defaults
+from ..stack.args import StackSettings
 from .alarms import (
     BOTTLENECK,
     FUNCTION_ALARMS,
@@ -18,6 +20,7 @@ from .alarms import (
     Limits,
     database_alarms,
 )
+from .args import MonitorArgs
 from .dashboard import Watched, WatchedFunction, dashboard_body, dashboard_url
 from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
 
@@ -25,24 +28,6 @@ from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
 _MAX_NAME = 254
 # RDS User Guide, "Working with RDS Proxy events". That a proxy or an endpoint was created is nobody's concern.
 _EVENT_CATEGORIES = ["configuration change", "deletion", "failure"]
-
-
-class MonitorArgs(TypedDict):
-    """What to watch, by references, and whom to tell."""
-
-    proxy: ProxyRef
-    """The proxy, made here or existing."""
-    database: DatabaseRef
-    """What it stands before; without max_connections its own connections have no alarm."""
-    functions: NotRequired[dict[str, FunctionRef]]
-    """The functions that use it, by a name for each; default none."""
-    alarm_topic_arn: NotRequired[pulumi.Input[str]]
-    """SNS topic, not FIFO, that is told of alarms, of their end, and of the proxy's events; default none: alarms are
-    then seen only in CloudWatch, and there is no event subscription."""
-    profile: NotRequired[Profile]
-    """dev (default) or prod: how strict the alarms are."""
-    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
-    """Tags of every resource that takes them."""
 
 
 class Monitor(pulumi.ComponentResource):
@@ -58,13 +43,15 @@ class Monitor(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:Monitor", name, {}, opts)
         self._name = name
-        self._tags = args.get("tags")
-        self._profile = Profile(args.get("profile", Profile.DEV))
-        self._actions = [args["alarm_topic_arn"]] if "alarm_topic_arn" in args else None
+        args = read(MonitorArgs, args, name, part="monitor")
+        stack = with_defaults(StackSettings, args.get("stack", {}))
+        self._tags, self._profile = stack.get("tags"), stack["profile"]
+        topic = args.get("settings", {}).get("alarm_topic_arn")
+        self._actions = None if topic is None else [topic]
         self._made: dict[str, aws.cloudwatch.MetricAlarm] = {}
         self._metrics_of_alarms = 0
         proxy, database, functions = args["proxy"], args["database"], args.get("functions", {})
-        kind, facts = TargetKind(database["kind"]), ENGINES[Engine(database["engine"])]
+        kind, facts = database["kind"], ENGINES[database["engine"]]
 
         of_proxy: dict[str, pulumi.Input[str]] = {"proxy": proxy["name"], "database": database["identifier"]}
         usable = facts.usable_connections(database.get("max_connections"))
@@ -72,8 +59,8 @@ class Monitor(pulumi.ComponentResource):
         bottleneck = self._bottleneck()
         for key, function in functions.items():
             self._function(key, function)
-        if "alarm_topic_arn" in args:
-            self._events(proxy, args["alarm_topic_arn"])
+        if topic is not None:
+            self._events(proxy, topic)
 
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
         partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=self)).partition
@@ -201,7 +188,7 @@ class Monitor(pulumi.ComponentResource):
                         profile=self._profile,
                         proxy=known["proxy"],
                         database=known["database"],
-                        kind=TargetKind(database["kind"]),
+                        kind=database["kind"],
                         max_connections=database.get("max_connections"),
                         functions={
                             key: WatchedFunction(name=function, log_metric=self._log_metric(key))

@@ -25,9 +25,9 @@ class Subnet:
     free_addresses: int
 
 
-def needed_addresses(instance_class: str, *, extra_endpoints: int = 0) -> int:
-    """Free addresses that a proxy before this class needs in its subnets together."""
-    size = instance_class.rsplit(".", 1)[-1]
+def needed_addresses(instance_class: str | None, *, extra_endpoints: int = 0) -> int:
+    """Free addresses that a proxy in front of this class (None: up to xlarge) needs in its subnets together."""
+    size = (instance_class or "").rsplit(".", 1)[-1]
     return _ADDRESSES_BY_SIZE.get(size, _ADDRESSES_UP_TO_XLARGE) + _ADDRESSES_PER_ENDPOINT * extra_endpoints
 
 

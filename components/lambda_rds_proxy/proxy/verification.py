@@ -11,10 +11,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from ..engines import Auth, Engine
+from ..engines import Auth
 from ..iam_policies import allow, connect_arn, policy
 from ..references import DatabaseUserRef, ProxyRef
 from ..security_rules import allow as allow_port
+from ..settings.checks import Checks, number
+from ..settings.reading import read, with_defaults
 
 # A proxy adapts its capacity to its database before it answers; creating one takes minutes.
 VERIFY_SECONDS = 300
@@ -30,7 +32,10 @@ class ProxyVerificationArgs(TypedDict):
     more_users: NotRequired[list[ProxyRef]]
     """The same proxy as other users' clients see it, each verified as well."""
     timeout_seconds: NotRequired[int]
-    """How long to keep trying, 1–300; default 300."""
+    """How long to keep trying, 1 to 300; default 300."""
+
+
+CHECKS: Checks = {"timeout_seconds": number(1, VERIFY_SECONDS, default=VERIFY_SECONDS)}
 
 
 class ProxyVerification(pulumi.ComponentResource):
@@ -43,6 +48,7 @@ class ProxyVerification(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ProxyVerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:ProxyVerification", name, {}, opts)
+        args = read(ProxyVerificationArgs, args, name)
         admin, proxies = args["user"], [args["proxy"], *args.get("more_users", [])]
         self.references = {proxy["user"]: proxy.copy() for proxy in proxies}
         self.reference = self.references[args["proxy"]["user"]]
@@ -71,7 +77,7 @@ class ProxyVerification(pulumi.ComponentResource):
             description="admin function verifies the way through the proxy",
             opts=child,
         )
-        users = [each["user"] for each in proxies if Auth(each["auth"]) is not Auth.SECRET]
+        users = [each["user"] for each in proxies if each["auth"] is not Auth.SECRET]
         if users:
             region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
             document = pulumi.Output.all(proxy["arn"], region, proxy["id"]).apply(
@@ -94,14 +100,14 @@ class ProxyVerification(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         request = {
             "action": "verify",
-            "engine": Engine(proxy["engine"]).value,
+            "engine": proxy["engine"].value,
             "host": proxy["endpoint"],
             "port": proxy["port"],
             "database": proxy["database_name"],
             "user": proxy["user"],
-            "auth": "secret" if Auth(proxy["auth"]) is Auth.SECRET else "iam",
+            "auth": "secret" if proxy["auth"] is Auth.SECRET else "iam",
             "userSecretArn": proxy.get("secret_arn"),
-            "timeoutSeconds": args.get("timeout_seconds", VERIFY_SECONDS),
+            "timeoutSeconds": with_defaults(ProxyVerificationArgs, args)["timeout_seconds"],
             # A replaced proxy has a new id (and may keep its host name): verify that one too.
             "proxyId": proxy["id"],
         }

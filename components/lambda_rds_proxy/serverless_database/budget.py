@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..proxy.ceiling import ceiling
+from ..settings.spelling import Spelling
+
 # A handler holds at most two connections (DB_POOL_MAX_OPEN is 1–2); one is the default.
 CONNECTIONS_PER_ENVIRONMENT = 1
 # Below this share of time in a transaction the queue in front of the pool grows: measured practice of poolers, and our
@@ -33,20 +36,20 @@ class ConnectionBudget:
             return "unbounded"
         return "fits-even-pinned" if self.clients <= self.ceiling else "multiplexed"
 
-    @property
-    def warning(self) -> str | None:
+    def warning(self, call: Spelling) -> str | None:
         """A sentence for `pulumi preview` when the budget needs a look, else None."""
+        reserved = call.step("reserved_concurrency")
         if self.unbounded:
             names = ", ".join(self.unbounded)
             return (
-                f"the number of clients is unbounded: {names} have no reservedConcurrency, so only the account's "
+                f"the number of clients is unbounded: {names} have no {reserved}, so only the account's "
                 f"concurrency limits how many environments share {self.ceiling} database connections"
             )
         if self.duty_cycle is not None and self.duty_cycle < LOWEST_COMFORTABLE_DUTY_CYCLE:
             return (
                 f"{self.clients} clients share {self.ceiling} database connections: each may spend only "
-                f"{self.duty_cycle:.0%} of its time in a transaction before others wait; lower reservedConcurrency or "
-                "choose a larger instanceClass"
+                f"{self.duty_cycle:.0%} of its time in a transaction before others wait; lower {reserved} or "
+                f"choose a larger {call('database.instance_class')}"
             )
         return None
 
@@ -67,14 +70,14 @@ def connection_budget(
     *, max_connections: int, percent: int, reserved_concurrency: Sequence[tuple[str, int | None]]
 ) -> ConnectionBudget:
     """The budget of functions given as (name, reserved concurrency or None)."""
-    ceiling = max_connections * percent // 100
+    share = ceiling(max_connections, percent)
     clients = sum((reserved or 0) * CONNECTIONS_PER_ENVIRONMENT for _, reserved in reserved_concurrency)
     unbounded = tuple(name for name, reserved in reserved_concurrency if reserved is None)
     return ConnectionBudget(
         max_connections=max_connections,
         percent=percent,
-        ceiling=ceiling,
+        ceiling=share,
         clients=clients,
         unbounded=unbounded,
-        duty_cycle=None if unbounded or not clients else round(min(1.0, ceiling / clients), 4),
+        duty_cycle=None if unbounded or not clients else round(min(1.0, share / clients), 4),
     )

@@ -1,26 +1,31 @@
 """Lambda → RDS Proxy → RDS as one component: the order in which the others are put together."""
 
-from collections.abc import Mapping
-from typing import cast
+from datetime import UTC, datetime
 
 import pulumi
+import pulumi_aws as aws
 
-from ..adoption import fail_preview_after
-from ..database.choices import DEFAULT_ENGINE
-from ..database.component import Database, DatabaseArgs
-from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
-from ..engines.instance_classes import LOWEST_ACU
-from ..function.component import DatabaseFunction, DatabaseFunctionArgs
-from ..monitor.component import Monitor, MonitorArgs
-from ..network.component import ZONES, Network, NetworkArgs
-from ..proxy.component import DatabaseProxy, DatabaseProxyArgs
-from ..proxy.connection_pool import ConnectionPool
+from ..adoption import refusing_imports
+from ..database.args import DatabaseArgs, DatabaseSettings
+from ..database.choices import instance_class_of
+from ..database.component import Database
+from ..engines import Auth, Profile
+from ..function.component import DatabaseFunction
+from ..monitor.component import Monitor
+from ..network.args import NetworkSettings
+from ..network.component import Network
+from ..proxy.args import DatabaseProxyArgs, ProxySettings
+from ..proxy.component import DatabaseProxy
 from ..proxy.verification import ProxyVerification
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
-from ..user.component import DatabaseUser, DatabaseUserArgs
-from .args import FunctionArgs, ServerlessDatabaseArgs
+from ..settings.reading import read, with_defaults
+from ..settings.spelling import SPELLING
+from ..user.args import DatabaseUserArgs, UserSettings
+from ..user.component import DatabaseUser
+from .args import ServerlessDatabaseArgs
 from .budget import ConnectionBudget, connection_budget
 from .cost import MonthlyCost, monthly_cost
+from .problems import auths_of, profile_of, serverless_database_problems
 
 
 class ServerlessDatabase(pulumi.ComponentResource):
@@ -41,46 +46,80 @@ class ServerlessDatabase(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:ServerlessDatabase", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        _check(name, args)
+        token = SPELLING.set(SPELLING.get().whole())
+        try:
+            self._make(name, args)
+        finally:
+            SPELLING.reset(token)
 
-        network = Network(name, _network_args(args), child).reference
-        database = args.get("database") or Database(name, _database_args(args, network), child).reference
-        users = _users(name, args, network, database, child)
-        made = DatabaseProxy(name, _proxy_args(args, network, database, users), child)
-        verification = ProxyVerification(
+    def _make(self, name: str, args: ServerlessDatabaseArgs) -> None:
+        now = datetime.now(UTC)
+        args = read(
+            ServerlessDatabaseArgs,
+            args,
             name,
-            {
-                "proxy": made.reference,
-                "user": users[0],
-                "more_users": [made.references[user["user"]] for user in users[1:]],
-            },
-            child,
+            problems=lambda given, call: serverless_database_problems(given, call, now=now),
         )
-        functions = {
-            function["name"]: DatabaseFunction(
-                function["name"], _function_args(args, function, network, verification), child
+        child, stack = pulumi.ResourceOptions(parent=self), args.get("stack", {})
+        proxy_settings = with_defaults(ProxySettings, args.get("proxy", {}))
+
+        with refusing_imports() as fail_preview_after:
+            network = _network(name, args, child)
+            database = args.get("existing_database") or _database(name, args, network, child)
+            users = _users(name, args, network, database, child)
+            made = _proxy(name, args, network, database, users, child)
+            verification = ProxyVerification(
+                name,
+                {
+                    "proxy": made.reference,
+                    "user": users[0],
+                    "more_users": [made.references[user["user"]] for user in users[1:]],
+                },
+                child,
             )
-            for function in args["functions"]
-        }
-        monitor = Monitor(name, _monitor_args(args, made.reference, database, functions), child)
+            functions = {
+                key: DatabaseFunction(
+                    key,
+                    {
+                        "network": network,
+                        "proxy": verification.references[settings.get("user", users[0]["user"])],
+                        "settings": settings,
+                        "stack": stack,
+                    },
+                    child,
+                )
+                for key, settings in args["functions"].items()
+            }
+            monitor = Monitor(
+                name,
+                {
+                    "proxy": made.reference,
+                    "database": database,
+                    "functions": {key: function.reference for key, function in functions.items()},
+                    "settings": args.get("monitor", {}),
+                    "stack": stack,
+                },
+                child,
+            )
+            self.functions = {key: function.function_name for key, function in functions.items()}
+            fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
 
         self.proxy = verification.reference
-        self.functions = {key: function.function_name for key, function in functions.items()}
         self.proxy_endpoint = pulumi.Output.from_input(made.reference["endpoint"])
         self.database_endpoint = pulumi.Output.from_input(database["endpoint"])
         self.secret_arn = pulumi.Output.from_input(users[0]["secret_arn"]) if "secret_arn" in users[0] else None
         self.dashboard_url = monitor.dashboard_url
         self._budget = connection_budget(
             max_connections=database["max_connections"],
-            percent=args.get("max_connections_percent", ConnectionPool.max_connections_percent),
-            reserved_concurrency=[(each["name"], each.get("reserved_concurrency")) for each in args["functions"]],
+            percent=proxy_settings["max_connections_percent"],
+            reserved_concurrency=[
+                (key, settings.get("reserved_concurrency")) for key, settings in args["functions"].items()
+            ],
         )
-        if self._budget.warning:
-            pulumi.log.warn(self._budget.warning, self)
-        fail_preview_after(pulumi.Output.all(*self.functions.values(), made.reference["endpoint"]))
-        self._cost = _cost(args, network, database, monitor)
-        pulumi.log.info(self._cost.sentence(), self)
+        warning = self._budget.warning(SPELLING.get())
+        if warning:
+            pulumi.log.warn(warning, self)
+        self._cost = self._said_cost(args, network, database, monitor)
         self.register_outputs(
             {
                 "proxy": self.proxy,
@@ -96,31 +135,53 @@ class ServerlessDatabase(pulumi.ComponentResource):
         """How many connections the functions can ask for, against what the proxy may open."""
         return self._budget
 
-    def monthly_cost(self) -> MonthlyCost:
-        """What proxy, database and endpoints cost per month, by list price."""
+    def monthly_cost(self) -> MonthlyCost | None:
+        """What proxy, database and endpoints cost per month, by list price; None where it is switched off."""
         return self._cost
 
-
-def _network_args(args: ServerlessDatabaseArgs) -> NetworkArgs:
-    given = _given(args, NetworkArgs)
-    given.pop("preflight", None)
-    if "vpc_id" not in args:
-        given.setdefault("secrets_endpoint", _reads_secrets(args))
-    elif args.get("preflight", False):
-        known = args.get("database", {})
-        given["preflight"] = {
-            "instance_class": known.get("instance_class") or _instance_class(args),
-            "extra_endpoints": int(args.get("reader_endpoint", False)),
-        }
-    return cast(NetworkArgs, given)
+    def _said_cost(
+        self, args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef, monitor: Monitor
+    ) -> MonthlyCost | None:
+        if not with_defaults(ServerlessDatabaseArgs, args)["monthly_cost"]:
+            return None
+        cost = _cost(args, network, database, monitor)
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        region.apply(lambda code: pulumi.log.info(cost.sentence(region=code), self))
+        return cost
 
 
-def _database_args(args: ServerlessDatabaseArgs, network: NetworkRef) -> DatabaseArgs:
-    end_to_end = Auth.IAM_END_TO_END in _auths(args)
-    return cast(
-        DatabaseArgs,
-        {"network": network, "iam_database_authentication": end_to_end, **_given(args, DatabaseArgs)},
-    )
+def _network(name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptions) -> NetworkRef:
+    settings = args.get("network", {})
+    if "vpc_id" not in settings and "secrets_endpoint" not in settings:
+        settings = {**settings, "secrets_endpoint": _reads_secrets(args)}
+    largest = args["existing_database"].get("instance_class") if "existing_database" in args else _class_of_new(args)
+    proxy = with_defaults(ProxySettings, args.get("proxy", {}))
+    return Network(
+        name,
+        {
+            "settings": settings,
+            "stack": args.get("stack", {}),
+            "extra_endpoints": int(proxy["reader_endpoint"]),
+            **({"instance_class": largest} if largest else {}),
+        },
+        opts,
+    ).reference
+
+
+def _database(
+    name: str, args: ServerlessDatabaseArgs, network: NetworkRef, opts: pulumi.ResourceOptions
+) -> DatabaseRef:
+    made: DatabaseArgs = {
+        "network": network,
+        "settings": args.get("database", {}),
+        "stack": args.get("stack", {}),
+        "iam_database_authentication": Auth.IAM_END_TO_END in auths_of(args).values(),
+    }
+    if "database" in args.get("adopted", {}):
+        made["adopted"] = args["adopted"]["database"]
+        if "database" in args.get("import_changes", {}):
+            made["import_changes"] = args["import_changes"]["database"]
+    return Database(name, made, opts).reference
 
 
 def _users(
@@ -131,130 +192,75 @@ def _users(
     opts: pulumi.ResourceOptions,
 ) -> list[DatabaseUserRef]:
     """The application's user first; the others are made by the same admin function."""
-    shared = {
+    shared, made = args.get("user", {}), list[DatabaseUserRef]()
+    for user, auth in auths_of(args).items():
+        settings: UserSettings = {**shared, "database_user": user, "auth": auth}
+        if auth is Auth.IAM_END_TO_END:  # it has no password
+            settings.pop("rotation_days", None)
+        own: DatabaseUserArgs = {
+            "network": network,
+            "database": database,
+            "settings": settings,
+            "stack": args.get("stack", {}),
+        }
+        if made and "admin_function_name" in made[0]:
+            own["admin"] = made[0]
+        made.append(DatabaseUser(f"{name}-{user}" if made else name, own, opts).reference)
+    return made
+
+
+def _proxy(
+    name: str,
+    args: ServerlessDatabaseArgs,
+    network: NetworkRef,
+    database: DatabaseRef,
+    users: list[DatabaseUserRef],
+    opts: pulumi.ResourceOptions,
+) -> DatabaseProxy:
+    made: DatabaseProxyArgs = {
         "network": network,
         "database": database,
-        "architecture": args.get("admin_architecture", "arm64"),
-        **_given(args, DatabaseUserArgs),
+        "user": users[0],
+        "more_users": users[1:],
+        "settings": args.get("proxy", {}),
+        "stack": args.get("stack", {}),
     }
-    if "kms_key_arn" in args:
-        shared["secret_kms_key_arn"] = args["kms_key_arn"]
-    main = {**shared, "user": args.get("database_user", "app")}
-    if _auths(args)[0] is Auth.IAM_END_TO_END:
-        main.pop("rotation_days", None)
-    users = [DatabaseUser(name, cast(DatabaseUserArgs, main), opts).reference]
-    for user in args.get("users", []):
-        auth = Auth(user.get("auth", Auth.IAM))
-        own = {**shared, "user": user["name"], "auth": auth}
-        if "admin_function_name" in users[0]:
-            own["admin"] = users[0]
-        if auth is Auth.IAM_END_TO_END:
-            own.pop("rotation_days", None)
-        users.append(DatabaseUser(f"{name}-{user['name']}", cast(DatabaseUserArgs, own), opts).reference)
-    return users
-
-
-def _proxy_args(
-    args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef, users: list[DatabaseUserRef]
-) -> DatabaseProxyArgs:
-    parts = {"network": network, "database": database, "user": users[0], "more_users": users[1:]}
-    return cast(DatabaseProxyArgs, {**parts, **_given(args, DatabaseProxyArgs), "database": database})
-
-
-def _function_args(
-    args: ServerlessDatabaseArgs, function: FunctionArgs, network: NetworkRef, verification: ProxyVerification
-) -> DatabaseFunctionArgs:
-    user = function.get("user")
-    return cast(
-        DatabaseFunctionArgs,
-        {
-            "network": network,
-            "proxy": verification.references[user] if user else verification.reference,
-            **_given(args, DatabaseFunctionArgs),
-            **_given(function, DatabaseFunctionArgs),
-        },
-    )
-
-
-def _monitor_args(
-    args: ServerlessDatabaseArgs, proxy: ProxyRef, database: DatabaseRef, functions: Mapping[str, DatabaseFunction]
-) -> MonitorArgs:
-    references = {key: function.reference for key, function in functions.items()}
-    return cast(
-        MonitorArgs, {**_given(args, MonitorArgs), "proxy": proxy, "database": database, "functions": references}
-    )
+    adopted = args.get("adopted", {})
+    if "proxy" in adopted:
+        made["adopted"] = adopted["proxy"]
+        if "database" in adopted:
+            made["adopted"] = {"target_identifier": adopted["database"]["identifier"], **adopted["proxy"]}
+        if "proxy" in args.get("import_changes", {}):
+            made["import_changes"] = args["import_changes"]["proxy"]
+    return DatabaseProxy(name, made, opts)
 
 
 def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseRef, monitor: Monitor) -> MonthlyCost:
-    subnets = network["subnet_ids"]
-    existing_vpc = "vpc_id" in args
+    subnets, settings = network["subnet_ids"], with_defaults(NetworkSettings, args.get("network", {}))
+    new = with_defaults(DatabaseSettings, args.get("database", {}))
+    proxy = with_defaults(ProxySettings, args.get("proxy", {}))
     return monthly_cost(
-        kind=TargetKind(database["kind"]),
+        kind=database["kind"],
         instance_class=database.get("instance_class"),
         instances=database.get("readers", 0) + 1,
-        min_acu=args.get("min_capacity", LOWEST_ACU),
-        new_database="database" not in args,
-        multi_az=Profile(args.get("profile", Profile.DEV)) is Profile.PROD,
-        storage_gib=args.get("storage_gib", 20),
-        proxy_endpoints=int(args.get("reader_endpoint", False)),
-        secrets_endpoint=args.get("secrets_endpoint", not existing_vpc and _reads_secrets(args)),
-        zones=len(subnets) if isinstance(subnets, list) else ZONES,
+        min_acu=new["min_capacity"],
+        new_database="existing_database" not in args,
+        multi_az=profile_of(args) is Profile.PROD,
+        storage_gib=new["storage_gib"],
+        proxy_endpoints=int(proxy["reader_endpoint"]),
+        secrets_endpoint=settings.get("secrets_endpoint", "vpc_id" not in settings and _reads_secrets(args)),
+        zones=len(subnets) if isinstance(subnets, list) else settings["zones"],
         metrics_of_alarms=monitor.metrics_of_alarms(),
         functions=len(args["functions"]),
     )
 
 
-def _instance_class(args: ServerlessDatabaseArgs) -> str:
-    facts = ENGINES[_engine(args)]
-    kind = TargetKind(args.get("kind", TargetKind.INSTANCE))
-    return args.get("instance_class", facts.target(kind).default_instance_class)
-
-
-def _engine(args: ServerlessDatabaseArgs) -> Engine:
-    return Engine(args["database"]["engine"] if "database" in args else args.get("engine", DEFAULT_ENGINE))
-
-
-def _auths(args: ServerlessDatabaseArgs) -> list[Auth]:
-    """How the users log in, the application's first."""
-    first = Auth(args.get("auth", Auth.IAM))
-    return [first, *(Auth(user.get("auth", Auth.IAM)) for user in args.get("users", []))]
+def _class_of_new(args: ServerlessDatabaseArgs) -> str:
+    return instance_class_of(args.get("database", {}))
 
 
 def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
     """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    known = "database" not in args or "admin_secret_arn" in args["database"]
-    bootstrap = args.get("bootstrap", True) and known
-    return bootstrap or Auth.SECRET in _auths(args) or "rotation_days" in args
-
-
-def _check(name: str, args: ServerlessDatabaseArgs) -> None:
-    borrow = args.get("connection_borrow_timeout", ConnectionPool.connection_borrow_timeout)
-    users = [args.get("database_user", "app"), *(user["name"] for user in args.get("users", []))]
-    problems = []
-    for function in args["functions"]:
-        timeout = function.get("timeout", 15)
-        if borrow >= timeout:
-            problems.append(
-                f"connection_borrow_timeout is {borrow} but the timeout of function {function['name']} is {timeout} s; "
-                "it must be below it, or the function is ended before the proxy can answer"
-            )
-        if function.get("user", users[0]) not in users:
-            problems.append(
-                f"function {function['name']} has user {function['user']}; the users are {', '.join(users)}"
-            )
-    if "database" in args:
-        if "max_connections" not in args["database"]:
-            problems.append("database has no max_connections; state it, for the connection budget")
-        if "vpc_id" not in args:
-            problems.append("database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
-    if "adopted_database" in args and "vpc_id" not in args:
-        problems.append("adopted_database needs vpc_id and subnet_ids: a proxy stands in the VPC of its database")
-    if "adopted_proxy" in args and not {"adopted_database", "database"} & args.keys():
-        problems.append("adopted_proxy stands before a database that is there; give adopted_database or database")
-    if problems:
-        raise ValueError(f'"{name}": ' + "; ".join(problems))
-
-
-def _given(args: Mapping[str, object], part: type) -> dict[str, object]:
-    """Those arguments of the whole that a part takes under the same name."""
-    return {key: value for key, value in args.items() if key in part.__annotations__}
+    user = with_defaults(UserSettings, args.get("user", {}))
+    known = "existing_database" not in args or "admin_secret_arn" in args["existing_database"]
+    return (user["bootstrap"] and known) or Auth.SECRET in auths_of(args).values() or "rotation_days" in user

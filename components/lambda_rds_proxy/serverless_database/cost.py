@@ -1,60 +1,25 @@
-"""What the choices of a stack cost per month, from one dated table of list prices.
+"""What the choices of a stack cost per month, by the list prices of prices.json: one region, one month, with sources.
 
 An estimate to compare choices with, not a bill: no requests, traffic, backups beyond the free ones, logs or Lambda. A
 price that is not in the table makes its line, and then the sum, unknown rather than wrong.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ..engines import TargetKind
 from ..engines.instance_classes import SERVERLESS, vcpus
 from ..monitor.metrics import OF_THE_HANDLER
 
-# US East (N. Virginia), on demand, US dollars. AWS's own pages were out of reach: the price of an instance stands alike
-# in two tables that others took from AWS's price list (terraform-provider-aws, internal/service/rds, instance classes
-# of its tests, 2024-02; a reader of the bulk price list, 2026), and only classes that cost the same with PostgreSQL and
-# MySQL are here. Aurora, Standard: a public table of both editions, 2026. Storage: "RDS pricing calculator" (usage.ai,
-# June 2026). Proxy, endpoint: aws.amazon.com/rds/proxy/pricing and aws.amazon.com/privatelink/pricing. CloudWatch:
-# aws.amazon.com/cloudwatch/pricing as several public repositories quote it alike, seen in 2026, partly undated. An
-# account's free tier (10 alarm metrics, 10 custom metrics, 3 dashboards) is not taken off: it may be used up.
-AS_OF = "2026-06"
-REGION = "us-east-1"
+_PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
+_HOUR, _MONTH = _PRICES["perHour"], _PRICES["perMonth"]
 HOURS = 730  # AWS's own month
-_INSTANCE_HOUR: Mapping[str, float] = MappingProxyType(
-    {
-        "db.t4g.micro": 0.016,
-        "db.t4g.small": 0.032,
-        "db.t4g.medium": 0.065,
-        "db.t4g.large": 0.129,
-        "db.t4g.xlarge": 0.258,
-        "db.m7g.large": 0.168,
-        "db.m7g.xlarge": 0.337,
-        "db.m7g.2xlarge": 0.674,
-        "db.r7g.large": 0.239,
-        "db.r7g.xlarge": 0.478,
-    }
-)
-_AURORA_HOUR: Mapping[str, float] = MappingProxyType(
-    {
-        "db.t4g.medium": 0.073,
-        "db.t4g.large": 0.146,
-        "db.r6g.large": 0.260,
-        "db.r6g.xlarge": 0.519,
-        "db.r7g.large": 0.276,
-        "db.r7g.xlarge": 0.553,
-        "db.r7g.2xlarge": 1.106,
-    }
-)
-_GP3_GIB_MONTH = 0.115
-_AURORA_ACU_HOUR = 0.12
-_PROXY_VCPU_HOUR, _PROXY_LEAST_VCPUS = 0.015, 2
-_PROXY_ACU_HOUR, _PROXY_LEAST_ACUS = 0.015, 8
-_ENDPOINT_ZONE_HOUR = 0.01
-_ALARM_METRIC_MONTH, _COMPOSITE_ALARM_MONTH = 0.10, 0.50
-_DASHBOARD_MONTH = 3.00
-_CUSTOM_METRIC_MONTH = 0.30
+# RDS Proxy pricing: at least 2 vCPUs, in front of Serverless v2 at least 8 ACUs.
+_PROXY_LEAST_VCPUS, _PROXY_LEAST_ACUS = 2, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +36,20 @@ class MonthlyCost:
 
     def as_output(self) -> dict[str, object]:
         """The cost with the names of the stack output."""
-        return {"currency": "USD", "region": REGION, "asOf": AS_OF, "lines": dict(self.lines), "total": self.total}
+        return {
+            "currency": "USD",
+            "region": _PRICES["region"],
+            "asOf": _PRICES["asOf"],
+            "lines": dict(self.lines),
+            "total": self.total,
+        }
 
-    def sentence(self) -> str:
-        """One line for `pulumi preview`."""
+    def sentence(self, *, region: str) -> str:
+        """One line for `pulumi preview` of a stack in a region."""
         parts = ", ".join(f"{name} {_amount(value)}" for name, value in self.lines.items())
-        return f"per month about {_amount(self.total)} ({parts}); list prices of {REGION}, {AS_OF}"
+        listed = _PRICES["region"]
+        elsewhere = "" if region == listed else f", not of {region}, where this stack is"
+        return f"per month about {_amount(self.total)} ({parts}); list prices of {listed}{elsewhere}, {_PRICES['asOf']}"
 
 
 def monthly_cost(
@@ -113,24 +86,24 @@ def monthly_cost(
     lines: dict[str, float | None] = {}
     if new_database:
         if instance_class == SERVERLESS:
-            lines["database"] = _month(_AURORA_ACU_HOUR * (min_acu or 0) * instances)
+            lines["database"] = _month(_HOUR["auroraCapacityUnit"] * (min_acu or 0) * instances)
         elif kind is TargetKind.CLUSTER:
             # Its storage is paid for as it is used.
-            lines["database"] = _instances(_AURORA_HOUR, instance_class, instances)
+            lines["database"] = _instances(_HOUR["auroraInstance"], instance_class, instances)
         else:
             copies = 2 if multi_az else 1
-            lines["database"] = _instances(_INSTANCE_HOUR, instance_class, copies)
-            lines["storage"] = round(_GP3_GIB_MONTH * storage_gib * copies, 2)
+            lines["database"] = _instances(_HOUR["instance"], instance_class, copies)
+            lines["storage"] = round(_MONTH["gp3Gib"] * storage_gib * copies, 2)
     lines["proxy"] = _proxy(instance_class, instances, min_acu)
     if proxy_endpoints:
-        lines["readerEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones * proxy_endpoints)
+        lines["readerEndpoint"] = _month(_HOUR["endpointInZone"] * zones * proxy_endpoints)
     if secrets_endpoint:
-        lines["secretsEndpoint"] = _month(_ENDPOINT_ZONE_HOUR * zones)
-    lines["alarms"] = round(_ALARM_METRIC_MONTH * metrics_of_alarms + _COMPOSITE_ALARM_MONTH, 2)
-    lines["dashboard"] = _DASHBOARD_MONTH
+        lines["secretsEndpoint"] = _month(_HOUR["endpointInZone"] * zones)
+    lines["alarms"] = round(_MONTH["alarmMetric"] * metrics_of_alarms + _MONTH["compositeAlarm"], 2)
+    lines["dashboard"] = _MONTH["dashboard"]
     if functions:
         # The handler's own, and the timeouts that a filter counts.
-        lines["customMetrics"] = round(_CUSTOM_METRIC_MONTH * functions * (len(OF_THE_HANDLER) + 1), 2)
+        lines["customMetrics"] = round(_MONTH["customMetric"] * functions * (len(OF_THE_HANDLER) + 1), 2)
     return MonthlyCost(lines=MappingProxyType(lines))
 
 
@@ -138,8 +111,8 @@ def _proxy(instance_class: str | None, instances: int, min_acu: float | None) ->
     if instance_class is None:
         return None
     if instance_class == SERVERLESS:
-        return _month(_PROXY_ACU_HOUR * max((min_acu or 0) * instances, _PROXY_LEAST_ACUS))
-    return _month(_PROXY_VCPU_HOUR * max(vcpus(instance_class), _PROXY_LEAST_VCPUS) * instances)
+        return _month(_HOUR["proxyCapacityUnit"] * max((min_acu or 0) * instances, _PROXY_LEAST_ACUS))
+    return _month(_HOUR["proxyVcpu"] * max(vcpus(instance_class), _PROXY_LEAST_VCPUS) * instances)
 
 
 def _instances(prices: Mapping[str, float], instance_class: str | None, count: int) -> float | None:

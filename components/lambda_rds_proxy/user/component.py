@@ -6,56 +6,31 @@ environment; only `aws.lambda_.Invocation` calls it, with an input that holds no
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from ..database.component import MASTER_USER
-from ..engines import ENGINES, Auth, Engine, Profile
-from ..function.package import LAMBDA_PYTHON, Platform
+from ..engines import ENGINES, Auth, Profile
+from ..function.package import Platform
 from ..function.vpc_function import VpcFunction, packaged
 from ..iam_policies import policy, use_secret
-from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
+from ..references import DatabaseRef, DatabaseUserRef
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
+from ..settings.reading import read, with_defaults
+from ..settings.spelling import Spelling
+from ..stack.args import StackSettings
 from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
-from .secret_rotation import MOST_DAYS, rotate
+from .args import DatabaseUserArgs, UserSettings
+from .problems import rotation_problems, user_problems
+from .secret_rotation import rotate
 
 _ADMIN_FUNCTION = Path(__file__).parent / "admin_function"
 # Verifying waits up to 300 s for the proxy; the rest is for connecting and answering.
 _TIMEOUT_SECONDS = 330
-
-
-class DatabaseUserArgs(TypedDict):
-    """The user an application logs in as."""
-
-    network: NetworkRef
-    """Where the admin function stands."""
-    database: DatabaseRef
-    """Where the user is made."""
-    user: NotRequired[str]
-    """Name of the user; default app."""
-    auth: NotRequired[Auth]
-    """iam (default), iam-end-to-end (no secret, may log in with `rds_iam`) or secret."""
-    secret_kms_key_arn: NotRequired[pulumi.Input[str]]
-    """Customer managed key of the user's secret; default AWS's own key."""
-    rotation_days: NotRequired[int]
-    """Days after which AWS's single-user function changes the password, 1–1000; default never."""
-    admin: NotRequired[DatabaseUserRef]
-    """Another user of the same database, whose admin function makes this one as well; default a function of its own."""
-    bootstrap: NotRequired[bool]
-    """Whether to make the user; if not, or without an admin secret, the SQL is printed; default true."""
-    profile: NotRequired[Profile]
-    """dev (default) or prod: how long logs and a deleted secret are kept."""
-    python: NotRequired[str]
-    """Python of the admin function, as Lambda's runtime names it: default 3.13."""
-    architecture: NotRequired[str]
-    """Architecture of the admin function: arm64 (default) or x86_64."""
-    tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
-    """Tags of every resource."""
 
 
 class DatabaseUser(pulumi.ComponentResource):
@@ -66,45 +41,46 @@ class DatabaseUser(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseUserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambda-rds-proxy:index:DatabaseUser", name, {}, opts)
-        user, auth = args.get("user", "app"), Auth(args.get("auth", Auth.IAM))
-        engine = Engine(args["database"]["engine"])
-        _check(name, args, user, engine)
+        args = read(DatabaseUserArgs, args, name, part="user", problems=_problems)
+        settings = with_defaults(UserSettings, args.get("settings", {}))
+        self._stack = with_defaults(StackSettings, args.get("stack", {}))
+        user, auth, key = settings["database_user"], settings["auth"], self._stack.get("kms_key_arn")
         self.reference = {"user": user, "auth": auth}
         secret = None
         if auth is not Auth.IAM_END_TO_END:
             secret = aws.secretsmanager.Secret(
                 name,
                 description=f"password of {user}: RDS Proxy logs in to the database with it",
-                kms_key_id=args.get("secret_kms_key_arn"),
-                recovery_window_in_days=30 if Profile(args.get("profile", Profile.DEV)) is Profile.PROD else 0,
-                tags=args.get("tags"),
+                kms_key_id=key,
+                recovery_window_in_days=30 if self._stack["profile"] is Profile.PROD else 0,
+                tags=self._stack.get("tags"),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.reference["secret_arn"] = secret.arn
-            if "secret_kms_key_arn" in args:
-                self.reference["secret_kms_key_arn"] = args["secret_kms_key_arn"]
+            if key is not None:
+                self.reference["secret_kms_key_arn"] = key
         admin_secret_arn = args["database"].get("admin_secret_arn")
-        if args.get("bootstrap", True) and admin_secret_arn is not None:
+        if settings["bootstrap"] and admin_secret_arn is not None:
             self._bootstrap(name, args, secret, admin_secret_arn)
         else:
             self._say_what_to_do(args["database"], user, auth)
-        if secret is not None and "rotation_days" in args:
+        if secret is not None and "rotation_days" in settings:
             rotate(
                 name,
                 # Known only once it has a value, without which there is nothing to rotate.
                 secret_arn=self.reference["secret_arn"],
-                days=args["rotation_days"],
+                days=settings["rotation_days"],
                 database=args["database"],
                 network=args["network"],
-                kms_key_arn=args.get("secret_kms_key_arn"),
-                tags=args.get("tags"),
+                kms_key_arn=key,
+                tags=self._stack.get("tags"),
                 parent=self,
             )
         self.register_outputs({"reference": self.reference})
 
     def _say_what_to_do(self, database: DatabaseRef, user: str, auth: Auth) -> None:
         sql = bootstrap_sql(
-            user, database["database_name"], auth is Auth.IAM_END_TO_END, engine=Engine(database["engine"]).value
+            user, database["database_name"], auth is Auth.IAM_END_TO_END, engine=database["engine"].value
         )
         value = "" if auth is Auth.IAM_END_TO_END else f' and put {{"username": "{user}", "password": …}} in its secret'
         pulumi.log.warn(f"the user {user} is yours to make: run this as the master user{value}:\n{sql}", self)
@@ -127,7 +103,7 @@ class DatabaseUser(pulumi.ComponentResource):
             admin, ready = self._admin_function(name, args, secret, admin_secret_arn)
         request = {
             "action": "create-user",
-            "engine": Engine(database["engine"]).value,
+            "engine": database["engine"].value,
             "host": database["endpoint"],
             "port": database["port"],
             "database": database["database_name"],
@@ -162,14 +138,13 @@ class DatabaseUser(pulumi.ComponentResource):
         admin = VpcFunction(
             f"{name}-admin",
             parent=self,
-            profile=Profile(args.get("profile", Profile.DEV)),
-            tags=args.get("tags"),
+            stack=self._stack,
         )
         group = aws.ec2.SecurityGroup(
             f"{name}-admin",
             vpc_id=network["vpc_id"],
             description="admin function: makes the user, verifies the way through the proxy",
-            tags=args.get("tags"),
+            tags=self._stack.get("tags"),
             opts=child,
         )
         rules = allow_port(
@@ -187,8 +162,8 @@ class DatabaseUser(pulumi.ComponentResource):
             opts=child,
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
-        target = Platform(python=args.get("python", LAMBDA_PYTHON), architecture=args.get("architecture", "arm64"))
-        archive = packaged(_ADMIN_FUNCTION, target=target, engine=Engine(database["engine"]), component=self)
+        target = Platform(python=self._stack["python"], architecture=self._stack["architecture"])
+        archive = packaged(_ADMIN_FUNCTION, target=target, engine=database["engine"], component=self)
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",
             archive=archive,
@@ -222,7 +197,7 @@ class DatabaseUser(pulumi.ComponentResource):
             master=admin_secret_arn,
             master_key=args["database"].get("admin_secret_kms_key_arn"),
             secret=secret.arn if secret else None,
-            key=args.get("secret_kms_key_arn"),
+            key=self._stack.get("kms_key_arn"),
         ).apply(lambda known: policy(_secret_statements(known)))
         return aws.iam.RolePolicy(
             f"{name}-admin-secrets", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self)
@@ -238,19 +213,9 @@ def _secret_statements(known: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _check(name: str, args: DatabaseUserArgs, user: str, engine: Engine) -> None:
-    longest = ENGINES[engine].longest_user
-    problems = []
-    if not 1 <= len(user) <= longest:
-        problems.append(f"its user {user} has {len(user)} characters; {engine.value} takes 1 to {longest}")
-    if user in (MASTER_USER, "rdsproxyadmin", "rdsadmin"):
-        problems.append(f"its user is {user}, which is RDS's or the administrator's own; choose another name")
-    if "rotation_days" in args:
-        if not 1 <= args["rotation_days"] <= MOST_DAYS:
-            problems.append(f"rotationDays is {args['rotation_days']}; it must be between 1 and {MOST_DAYS}")
-        if Auth(args.get("auth", Auth.IAM)) is Auth.IAM_END_TO_END:
-            problems.append("it has rotationDays but auth iam-end-to-end has no password to rotate; leave it out")
-    if "admin" in args and "admin_function_name" not in args["admin"]:
-        problems.append(f"its admin {args['admin']['user']} has no admin function; leave admin out")
-    if problems:
-        raise ValueError(f'database user "{name}": ' + "; ".join(problems))
+def _problems(given: DatabaseUserArgs, call: Spelling) -> Iterator[str]:
+    settings, engine = given.get("settings", {}), given["database"]["engine"]
+    yield from user_problems(settings, call, engine=engine, facts=ENGINES[engine])
+    yield from rotation_problems(settings, call, auths=[with_defaults(UserSettings, settings)["auth"]])
+    if "admin" in given and "admin_function_name" not in given["admin"]:
+        yield f"{call('admin')} is the user {given['admin']['user']}, which has no admin function; leave it out"

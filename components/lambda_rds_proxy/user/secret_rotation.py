@@ -16,8 +16,6 @@ from ..references import DatabaseRef, NetworkRef
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
 
-# Days between rotations: RotateSecret, AutomaticallyAfterDays (botocore's service model).
-MOST_DAYS = 1000
 # Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
 _APPLICATIONS: Mapping[str, str] = {
     "aws": "us-east-1:297356227824",

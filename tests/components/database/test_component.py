@@ -4,14 +4,15 @@ from typing import Any
 import pytest
 
 from lambda_rds_proxy import Database
+from lambda_rds_proxy.database.args import DatabaseArgs
 from lambda_rds_proxy.engines import Engine, Profile, TargetKind
-from tests.components.declared import Declared, declare
+from tests.components.declared import Declared, arguments, declare
 
 NETWORK: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
 
 def database(**args: Any) -> Declared:
-    return declare(lambda: Database("db", {"network": NETWORK, **args}).reference)  # type: ignore[typeddict-item]
+    return declare(lambda: Database("db", arguments(DatabaseArgs, {"network": NETWORK, **args})).reference)
 
 
 def test_an_instance_is_private_encrypted_and_its_master_password_is_managed_by_rds() -> None:
@@ -184,22 +185,25 @@ def test_a_prod_cluster_survives_the_loss_of_a_zone() -> None:
     [
         (
             {"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 0},
-            "would never scale to zero",
+            "which keeps connections open, it never scales to zero",
         ),
         ({"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 0.7}, "in steps of 0.5"),
         (
             {"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "min_capacity": 8, "max_capacity": 4},
-            "maxCapacity is 4; it must be from 1 to 256 ACU in steps of 0.5 and not below minCapacity",
+            "settings.max_capacity is 4; it must not be below settings.min_capacity (8)",
         ),
         ({"instance_class": "db.serverless"}, "only a cluster is serverless"),
-        ({"max_capacity": 8}, "for instanceClass db.serverless only"),
+        ({"max_capacity": 8}, "are for settings.instance_class db.serverless only"),
         ({"kind": TargetKind.CLUSTER, "instance_class": "db.t4g.micro"}, "the smallest is db.t4g.medium"),
         ({"parameters": {"rds.force_ssl": "0"}}, "the database refuses plain text in any case"),
-        ({"parameters": {"max_connections": "50"}}, "give it as maxConnections"),
-        ({"backup_retention_days": 0}, "backupRetentionDays is 0; it must be between 1 and 35 with profile dev"),
-        ({"backup_retention_days": 3, "profile": Profile.PROD}, "between 7 and 35 with profile prod"),
+        ({"parameters": {"max_connections": "50"}}, "give it as settings.max_connections"),
+        ({"backup_retention_days": 0}, 'settings.backup_retention_days is "0"; it must be a whole number from 1 to 35'),
+        (
+            {"backup_retention_days": 3, "profile": Profile.PROD},
+            "settings.backup_retention_days is 3; it must be at least 7 with stack.profile prod",
+        ),
         ({"kind": TargetKind.CLUSTER, "instances": 1, "profile": Profile.PROD}, "needs 2"),
-        ({"port": 80}, "port is 80; RDS takes 1150 to 65535"),
+        ({"port": 80}, 'settings.port is "80"; it must be a whole number from 1150 to 65535'),
     ],
 )
 def test_what_cannot_go_together_is_refused_with_the_reason(args: Any, words: str) -> None:
@@ -208,7 +212,7 @@ def test_what_cannot_go_together_is_refused_with_the_reason(args: Any, words: st
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    with pytest.raises(ValueError, match=r"backupRetentionDays is 0.*port is 80"):
+    with pytest.raises(ValueError, match=r"backup_retention_days is \"0\".*port is \"80\""):
         database(backup_retention_days=0, port=80)
 
 
@@ -219,7 +223,7 @@ def test_a_version_that_no_proxy_is_documented_for_is_warned_about(version: str,
 
 @pytest.mark.parametrize("kind", list(TargetKind))
 def test_a_very_long_logical_name_still_gives_identifiers_that_rds_accepts(kind: TargetKind) -> None:
-    whole: Any = {"network": NETWORK, "kind": kind}
+    whole: Any = {"network": NETWORK, "settings": {"kind": kind}}
     declared = declare(lambda: Database("Orders-" * 12, whole).reference)
     made = declared.all("rds/instance:Instance") + declared.all("ClusterInstance") + declared.all("rds/cluster:Cluster")
     names = [each.inputs.get("identifier") or each.inputs["clusterIdentifier"] for each in made]

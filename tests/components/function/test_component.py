@@ -7,7 +7,8 @@ import pytest
 from lambda_rds_proxy import DatabaseFunction
 from lambda_rds_proxy.engines import Auth
 from lambda_rds_proxy.function import vpc_function as lambda_function
-from tests.components.declared import Declared, declare
+from lambda_rds_proxy.function.args import DatabaseFunctionArgs
+from tests.components.declared import Declared, arguments, declare
 from tests.components.proxy.test_component import NETWORK
 from tests.components.proxy.test_verification import PROXY
 
@@ -20,7 +21,7 @@ def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def function(proxy: Any = PROXY, **args: Any) -> Declared:
-    whole: Any = {"network": NETWORK, "proxy": proxy, "path": "handler", **args}
+    whole = arguments(DatabaseFunctionArgs, {"network": NETWORK, "proxy": proxy, "path": "handler", **args})
     return declare(lambda: DatabaseFunction("app", whole).function_name)
 
 
@@ -88,7 +89,7 @@ def test_the_log_group_has_the_functions_name_and_is_there_before_it() -> None:
 
 def test_the_function_stands_in_the_clients_group_and_the_private_subnets() -> None:
     config = function().one("function:Function").inputs["vpcConfig"]
-    assert config == {"subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-clients"]}
+    assert config == {"subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-0c11"]}
 
 
 def test_reserved_concurrency_timeout_and_memory_are_those_asked_for() -> None:
@@ -150,7 +151,7 @@ def test_both_architectures_are_built_for(architecture: str) -> None:
 
 
 def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
-    whole: Any = {"network": NETWORK, "proxy": PROXY, "path": "handler"}
+    whole: Any = {"network": NETWORK, "proxy": PROXY, "settings": {"path": "handler"}}
     declared = declare(lambda: DatabaseFunction("orders-" * 20, whole).function_name)
     assert len(declared.one("function:Function").inputs["name"]) <= 64
     assert len(declared.one("iam/role:Role").inputs["name"]) <= 64

@@ -11,16 +11,13 @@ from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.existing import existing_database, existing_proxy
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.monitor.alarms import FUNCTION_ALARMS, PROXY_ALARMS
-from tests.components.declared import ACCOUNT, REGION, Declared, Registered, declare
+from lambda_rds_proxy.monitor.args import MonitorArgs
+from tests.components.declared import ACCOUNT, REGION, Declared, Registered, arguments, declare
+from tests.components.proxy.test_component import DATABASE as ORDERS
+from tests.components.proxy.test_verification import PROXY
 
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call"
-PROXY: Any = {"name": "orders"}
-DATABASE: Any = {
-    "engine": Engine.POSTGRESQL,
-    "kind": TargetKind.INSTANCE,
-    "identifier": "orders-db",
-    "max_connections": 79,
-}
+DATABASE: Any = {**ORDERS, "max_connections": 79}
 FUNCTIONS: Any = {
     "api": {"name": "orders-api", "log_group_name": "/aws/lambda/orders-api", "timeout": 15},
     "reports": {
@@ -33,7 +30,7 @@ FUNCTIONS: Any = {
 
 
 def monitor(**args: Any) -> Declared:
-    whole: Any = {"proxy": PROXY, "database": DATABASE, "functions": FUNCTIONS, **args}
+    whole = arguments(MonitorArgs, {"proxy": PROXY, "database": DATABASE, "functions": FUNCTIONS, **args})
 
     def program() -> Any:
         made = Monitor("orders", whole)
@@ -237,7 +234,7 @@ def test_a_proxy_and_a_database_that_were_there_already_are_watched_by_reference
         )
         proxy = existing_proxy(
             "console", engine=Engine.MYSQL, auth=Auth.IAM, user="app", database_name="orders",
-            client_security_group_id="sg-clients",
+            client_security_group_id="sg-0c11",
         )  # fmt: skip
         Monitor("orders", {"proxy": proxy, "database": database})
 
@@ -273,7 +270,12 @@ def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.
 
     def program() -> Any:
         made = DatabaseFunction(
-            "api", {"network": network, "proxy": proxy, "path": "handler", "timeout": 20, "reserved_concurrency": 7}
+            "api",
+            {
+                "network": network,
+                "proxy": proxy,
+                "settings": {"path": "handler", "timeout": 20, "reserved_concurrency": 7},
+            },
         )
         return pulumi.Output.from_input(made.reference)
 

@@ -9,13 +9,14 @@ import pytest
 
 from lambda_rds_proxy import DatabaseProxy
 from lambda_rds_proxy.engines import ENGINES, Auth, Engine, TargetKind
-from tests.components.declared import Declared, Registered, declare
+from lambda_rds_proxy.proxy.args import DatabaseProxyArgs
+from tests.components.declared import Declared, Registered, arguments, declare
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
 NETWORK: Any = {
     "vpc_id": "vpc-1",
     "subnet_ids": ["subnet-1", "subnet-2"],
-    "secrets_endpoint_security_group_id": "sg-endpoint",
+    "secrets_endpoint_security_group_id": "sg-0e4d",
 }
 DATABASE: Any = {
     "engine": Engine.POSTGRESQL,
@@ -25,7 +26,7 @@ DATABASE: Any = {
     "port": 6432,
     "database_name": "orders",
     "resource_id": "db-ABCDEFGHIJKL",
-    "security_group_id": "sg-database",
+    "security_group_id": "sg-0da7a",
 }
 CLUSTER: Any = {
     **DATABASE,
@@ -39,7 +40,7 @@ def proxy(auth: Auth = Auth.IAM, database: Any = DATABASE, network: Any = NETWOR
     user: Any = {"user": "app", "auth": auth}
     if auth is not Auth.IAM_END_TO_END:
         user["secret_arn"] = SECRET
-    whole: Any = {"network": network, "database": database, "user": user, **args}
+    whole = arguments(DatabaseProxyArgs, {"network": network, "database": database, "user": user, **args})
     return declare(lambda: DatabaseProxy("orders", whole).reference)
 
 
@@ -59,14 +60,14 @@ def test_clients_reach_the_proxy_and_the_proxy_reaches_the_database_and_nothing_
     assert rules(proxy()) == {
         ("out", "orders-clients-id", "orders-id", 5432),
         ("in", "orders-id", "orders-clients-id", 5432),
-        ("out", "orders-id", "sg-database", 6432),
-        ("in", "sg-database", "orders-id", 6432),
+        ("out", "orders-id", "sg-0da7a", 6432),
+        ("in", "sg-0da7a", "orders-id", 6432),
     }
 
 
 def test_clients_that_read_their_secret_reach_the_secrets_endpoint_as_well() -> None:
     extra = rules(proxy(Auth.SECRET)) - rules(proxy())
-    assert extra == {("out", "orders-clients-id", "sg-endpoint", 443), ("in", "sg-endpoint", "orders-clients-id", 443)}
+    assert extra == {("out", "orders-clients-id", "sg-0e4d", 443), ("in", "sg-0e4d", "orders-clients-id", 443)}
 
 
 def test_without_an_endpoint_only_https_is_opened_for_secrets() -> None:
@@ -93,7 +94,7 @@ def test_security_groups_have_no_inline_rules() -> None:
 def test_mysql_proxies_listen_on_3306() -> None:
     declared = proxy(database={**DATABASE, "engine": Engine.MYSQL, "port": 3307})
     assert ("in", "orders-id", "orders-clients-id", 3306) in rules(declared)
-    assert ("in", "sg-database", "orders-id", 3307) in rules(declared)
+    assert ("in", "sg-0da7a", "orders-id", 3307) in rules(declared)
     assert declared.result["port"] == 3306
     assert declared.one("rds/proxy:Proxy").inputs["engineFamily"] == "MYSQL"
 
@@ -198,13 +199,19 @@ def test_idle_percent_is_half_of_the_maximum_by_default() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"max_connections_percent": 0}, "maxConnectionsPercent is 0"),
-        ({"max_connections_percent": 101}, "maxConnectionsPercent is 101"),
-        ({"max_idle_connections_percent": 90}, "maxIdleConnectionsPercent is 90"),
-        ({"connection_borrow_timeout": 301}, "borrowTimeout is 301"),
-        ({"idle_client_timeout": 28_801}, "idleClientTimeout is 28801"),
+        (
+            {"max_connections_percent": 0},
+            'settings.max_connections_percent is "0"; it must be a whole number from 1',
+        ),
+        ({"max_connections_percent": 101}, 'settings.max_connections_percent is "101"'),
+        (
+            {"max_idle_connections_percent": 90},
+            "idle_connections_percent is 90; it must be between 0 and settings.max_connections_percent",
+        ),
+        ({"connection_borrow_timeout": 301}, 'settings.connection_borrow_timeout is "301"'),
+        ({"idle_client_timeout": 28_801}, 'settings.idle_client_timeout is "28801"'),
         ({"max_connections_percent": 50, "other_proxies_percent": 41}, "50 \\+ 41 = 91 %"),
-        ({"reader_endpoint": True}, "its target is an instance"),
+        ({"reader_endpoint": True}, "settings.reader_endpoint is true; it needs database.kind cluster"),
     ],
 )
 def test_settings_that_aws_or_the_database_would_suffer_from_are_refused(args: dict[str, Any], words: str) -> None:
@@ -312,17 +319,17 @@ def test_the_password_type_is_the_familys_own_and_another_familys_is_refused(eng
         assert allowed in auth["description"]  # else the provider misses a change of the type
     other = next(each for each in Engine if each is not engine)
     for refused in ENGINES[other].client_password_auth_types:
-        with pytest.raises(ValueError, match=f"{refused}; a proxy of the family {ENGINES[engine].proxy_family} takes"):
+        with pytest.raises(ValueError, match=f"{refused}; a {ENGINES[engine].proxy_family} proxy takes"):
             proxy(Auth.SECRET, database=database, client_password_auth_type=refused)
 
 
 @pytest.mark.parametrize(
     ("users", "words"),
     [
-        ([{**REPORTING, "user": "app"}], "has the user app more than once"),
+        ([{**REPORTING, "user": "app"}], "the user app is there more than once"),
         ([{"user": "reporting", "auth": Auth.SECRET}], "user reporting has auth secret and no secret"),
         ([{**REPORTING, "auth": Auth.IAM_END_TO_END}], "auth iam-end-to-end and a secret"),
-        ([{**REPORTING, "user": f"u{index}"} for index in range(200)], "has 201 users; a proxy takes 200"),
+        ([{**REPORTING, "user": f"u{index}"} for index in range(200)], "there are 201 users; a proxy takes 200"),
     ],
 )
 def test_users_that_a_proxy_cannot_have_are_refused(users: Any, words: str) -> None:
@@ -342,7 +349,7 @@ def test_pinning_filters_are_for_mysql_and_refused_for_postgresql_with_the_reaso
     assert mysql.one("ProxyDefaultTargetGroup").inputs["connectionPoolConfig"]["sessionPinningFilters"] == filters
     with pytest.raises(ValueError, match="a postgresql proxy has no filters, because"):
         proxy(session_pinning_filters=filters)
-    with pytest.raises(ValueError, match="sessionPinningFilters has ALL; RDS Proxy knows EXCLUDE_VARIABLE_SETS only"):
+    with pytest.raises(ValueError, match="has ALL; RDS Proxy knows EXCLUDE_VARIABLE_SETS only"):
         proxy(database={**DATABASE, "engine": Engine.MYSQL}, session_pinning_filters=["ALL"])
 
 
@@ -361,14 +368,14 @@ def test_the_log_is_kept_as_long_as_asked_for_and_encrypted_with_the_given_key()
 
 
 def test_extra_clients_are_admitted_by_name_and_their_own_group_is_left_alone() -> None:
-    extra = rules(proxy(extra_clients={"bastion": "sg-bastion"})) - rules(proxy())
-    assert extra == {("in", "orders-id", "sg-bastion", 5432)}
+    extra = rules(proxy(extra_clients={"bastion": "sg-0ba5"})) - rules(proxy())
+    assert extra == {("in", "orders-id", "sg-0ba5", 5432)}
     names = {each.name for each in proxy(extra_clients={"bastion": "sg-1", "etl": "sg-2"}).all("IngressRule")}
     assert {"orders-from-bastion-ingress", "orders-from-etl-ingress"} <= names
 
 
 def test_a_reader_endpoint_of_a_cluster_without_a_reader_is_refused() -> None:
-    with pytest.raises(ValueError, match="its cluster has no reader"):
+    with pytest.raises(ValueError, match=r"is true; it needs database\.kind cluster with at least 2"):
         proxy(database={**CLUSTER, "readers": 0}, reader_endpoint=True)
     assert proxy(database={**CLUSTER, "readers": 1}, reader_endpoint=True).all("ProxyEndpoint")
 
@@ -379,7 +386,7 @@ def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
     declared = declare(
         lambda: (
             DatabaseProxy(
-                name, {"network": NETWORK, "database": CLUSTER, "user": user, "reader_endpoint": True}
+                name, {"network": NETWORK, "database": CLUSTER, "user": user, "settings": {"reader_endpoint": True}}
             ).reference
         )
     )
@@ -400,7 +407,7 @@ def test_two_proxies_on_one_database_make_no_cycle_and_each_reaches_it() -> None
         user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
         for name, own, other in (("orders", 60, 30), ("reports", 30, 60)):
             whole: Any = {"network": NETWORK, "database": database, "user": user}
-            whole |= {"max_connections_percent": own, "other_proxies_percent": other}
+            whole["settings"] = {"max_connections_percent": own, "other_proxies_percent": other}
             DatabaseProxy(name, whole)
 
     declared = declare(program)
@@ -425,7 +432,9 @@ def test_the_target_of_a_cluster_waits_for_every_instance_of_it() -> None:
     from lambda_rds_proxy import Database
 
     def program() -> Any:
-        database = Database("database", {"network": NETWORK, "kind": TargetKind.CLUSTER, "instances": 2}).reference
+        database = Database(
+            "database", {"network": NETWORK, "settings": {"kind": TargetKind.CLUSTER, "instances": 2}}
+        ).reference
         user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
         DatabaseProxy("orders", {"network": NETWORK, "database": database, "user": user})
 
@@ -438,7 +447,7 @@ def test_whoever_takes_the_endpoint_waits_for_the_target() -> None:
     def program() -> Any:
         user: Any = {"user": "app", "auth": Auth.IAM, "secret_arn": SECRET}
         reference = DatabaseProxy(
-            "orders", {"network": NETWORK, "database": CLUSTER, "user": user, "reader_endpoint": True}
+            "orders", {"network": NETWORK, "database": CLUSTER, "user": user, "settings": {"reader_endpoint": True}}
         ).reference
         for name in ("endpoint", "reader_endpoint"):
             aws.ssm.Parameter(name, type="String", value=pulumi.Output.from_input(reference[name]))

@@ -14,17 +14,11 @@ def test_it_is_on_exactly_until_the_time_given(ahead: timedelta) -> None:
     assert is_wanted((NOW + ahead).isoformat(), now=NOW) is (ahead > timedelta(0))
 
 
-@given(st.timedeltas(min_value=LONGEST + timedelta(seconds=1), max_value=timedelta(days=400)))
-def test_a_time_beyond_what_aws_keeps_is_refused(ahead: timedelta) -> None:
-    with pytest.raises(ValueError, match="so it must be before 2026-11-26T12:00Z"):
-        is_wanted((NOW + ahead).isoformat(), now=NOW)
-
-
 def test_a_time_without_an_offset_is_utc() -> None:
     assert parse_until("2026-11-25T18:00") == parse_until("2026-11-25T19:00+01:00")
 
 
 @pytest.mark.parametrize("value", ["", "tomorrow", "25.11.2026", "true"])
-def test_anything_else_is_refused_with_an_example(value: str) -> None:
-    with pytest.raises(ValueError, match='a time such as "2026-11-25T18:00Z"'):
+def test_anything_else_is_no_time(value: str) -> None:
+    with pytest.raises(ValueError, match="isoformat"):
         parse_until(value)

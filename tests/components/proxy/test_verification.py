@@ -19,15 +19,15 @@ PROXY: Any = {
     "user": "app",
     "database_name": "orders",
     "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app",
-    "security_group_id": "sg-proxy",
-    "client_security_group_id": "sg-clients",
+    "security_group_id": "sg-0b0a",
+    "client_security_group_id": "sg-0c11",
 }
 USER: Any = {
     "user": "app",
     "auth": Auth.IAM,
     "admin_function_name": "orders-admin",
     "admin_role_name": "orders-admin",
-    "admin_security_group_id": "sg-admin",
+    "admin_security_group_id": "sg-0ad3",
 }
 
 
@@ -128,6 +128,6 @@ def test_whoever_takes_a_users_endpoint_waits_for_that_users_answer() -> None:
 
 def test_the_admin_function_reaches_the_proxy_on_its_port_and_nothing_else() -> None:
     assert rules(verification(port=3306)) == {
-        ("out", "sg-admin", "sg-proxy", 3306),
-        ("in", "sg-proxy", "sg-admin", 3306),
+        ("out", "sg-0ad3", "sg-0b0a", 3306),
+        ("in", "sg-0b0a", "sg-0ad3", 3306),
     }

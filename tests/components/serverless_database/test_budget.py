@@ -1,4 +1,5 @@
 from lambda_rds_proxy.serverless_database.budget import connection_budget
+from lambda_rds_proxy.settings.spelling import ARGUMENTS, CONFIG
 
 
 def budget(percent: int = 85, **reserved: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
@@ -16,20 +17,23 @@ def test_fewer_clients_than_connections_fit_even_when_every_session_is_pinned() 
 
 def test_many_more_clients_than_connections_is_normal_and_not_worth_a_warning() -> None:
     assert budget(app=500).verdict == "multiplexed"
-    assert budget(app=500).warning is None
+    assert budget(app=500).warning(CONFIG) is None
 
 
 def test_a_duty_cycle_below_a_tenth_is_warned_about_with_its_numbers() -> None:
     warned = budget(app=700)
     assert warned.duty_cycle is not None and warned.duty_cycle < 0.1
-    assert warned.warning is not None and "700 clients share 67" in warned.warning
+    warning = warned.warning(CONFIG)
+    assert warning is not None and "700 clients share 67" in warning
+    assert warning.endswith("lower reservedConcurrency or choose a larger instanceClass")
 
 
 def test_a_function_without_reserved_concurrency_makes_the_clients_unbounded_and_is_named() -> None:
     warned = budget(app=10, reports=None)
     assert warned.verdict == "unbounded"
     assert warned.duty_cycle is None
-    assert warned.warning is not None and "reports" in warned.warning and "app " not in warned.warning
+    warning = warned.warning(ARGUMENTS)
+    assert warning is not None and "reports have no reserved_concurrency" in warning and "app " not in warning
 
 
 def test_the_output_has_the_names_of_the_contract() -> None:

@@ -10,13 +10,12 @@ import pytest
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.function import vpc_function as lambda_function
-from tests.components.declared import Declared, declare
+from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
+from lambda_rds_proxy.settings.spelling import SERVED, SPELLING
+from tests.components.declared import Declared, arguments, declare
 
 ROOT = Path(__file__).resolve().parents[3]
-FUNCTIONS: Any = [
-    {"name": "app", "path": "handler", "reserved_concurrency": 20},
-    {"name": "reports", "path": "handler"},
-]
+FUNCTIONS: Any = {"app": {"path": "handler", "reserved_concurrency": 20}, "reports": {"path": "handler"}}
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +26,7 @@ def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def stack(**args: Any) -> Declared:
-    whole: Any = {"functions": FUNCTIONS, **args}
+    whole = arguments(ServerlessDatabaseArgs, {"functions": FUNCTIONS, **args})
 
     def program() -> Any:
         made = ServerlessDatabase("database", whole)
@@ -38,7 +37,7 @@ def stack(**args: Any) -> Declared:
             "secret_arn": made.secret_arn,
             "budget": made.connection_budget().as_output(),
             "dashboard_url": made.dashboard_url,
-            "cost": made.monthly_cost().as_output(),
+            "cost": (cost := made.monthly_cost()) and cost.as_output(),
         }
 
     return declare(program)
@@ -132,12 +131,21 @@ def test_no_endpoint_is_made_when_nothing_in_the_vpc_reads_a_secret() -> None:
 def test_a_function_without_reserved_concurrency_is_warned_about() -> None:
     declared = stack()
     assert declared.result["budget"]["verdict"] == "unbounded"
-    assert any("reports have no reservedConcurrency" in message for message in declared.messages)
+    assert any("reports have no reserved_concurrency" in message for message in declared.messages)
 
 
 def test_a_borrow_timeout_that_outlives_a_function_is_refused() -> None:
     with pytest.raises(ValueError, match="connection_borrow_timeout is 15 but the timeout of function app is 15"):
         stack(connection_borrow_timeout=15)
+
+
+def test_a_program_of_another_language_reads_of_the_arguments_that_it_wrote() -> None:
+    token = SPELLING.set(SERVED)
+    try:
+        with pytest.raises(ValueError, match=r"proxy\.connectionBorrowTimeout is 15 but the timeout of function app"):
+            stack(connection_borrow_timeout=15)
+    finally:
+        SPELLING.reset(token)
 
 
 def test_an_explicit_provider_reaches_every_resource() -> None:
@@ -157,7 +165,7 @@ def test_an_explicit_provider_reaches_every_resource() -> None:
 
 def test_the_package_can_be_imported_without_loading_pulumi_aws() -> None:
     code = (
-        "import sys; import lambda_rds_proxy.stack_config, lambda_rds_proxy.function.package, "
+        "import sys; import lambda_rds_proxy.serverless_database.config, lambda_rds_proxy.function.package, "
         "lambda_rds_proxy.engines.instance_classes, lambda_rds_proxy.serverless_database.budget; "
         "print(json.dumps(sorted(name for name in sys.modules if name.split('.')[0] in ('pulumi_aws', 'boto3'))))"
     )
@@ -171,6 +179,7 @@ def test_the_package_can_be_imported_without_loading_pulumi_aws() -> None:
     assert json.loads(done.stdout) == []
 
 
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:m"
 EXISTING: Any = {
     "engine": Engine.POSTGRESQL,
     "kind": TargetKind.INSTANCE,
@@ -179,7 +188,7 @@ EXISTING: Any = {
     "port": 6432,
     "database_name": "orders",
     "resource_id": "db-ABCDEFGHIJKL",
-    "security_group_id": "sg-database",
+    "security_group_id": "sg-0da7a",
     "max_connections": 405,
     "instance_class": "db.t4g.medium",
 }
@@ -187,7 +196,7 @@ VPC: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
 
 def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -> None:
-    declared = stack(database=EXISTING, **VPC)
+    declared = stack(existing_database=EXISTING, **VPC)
     made = {each.type for each in declared.resources}
     assert not any(token.startswith("aws:rds/") and "roxy" not in token for token in made)
     assert declared.one("ProxyTarget").inputs["dbInstanceIdentifier"] == "orders-db"
@@ -197,15 +206,15 @@ def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -
 
 
 def test_an_existing_database_with_an_admin_secret_gets_its_user_made() -> None:
-    declared = stack(database={**EXISTING, "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:1:secret:m"}, **VPC)
+    declared = stack(existing_database={**EXISTING, "admin_secret_arn": SECRET}, **VPC)
     (asked,) = [each for each in declared.all("invocation:Invocation") if "DatabaseUser" in each.urn]
     assert json.loads(asked.inputs["input"])["host"] == EXISTING["endpoint"]
 
 
 def test_functions_connect_as_the_user_they_name_through_the_one_proxy() -> None:
     declared = stack(
-        functions=[FUNCTIONS[0], {**FUNCTIONS[1], "user": "reporting"}],
-        users=[{"name": "reporting", "auth": Auth.SECRET}],
+        functions={**FUNCTIONS, "reports": {"path": "handler", "user": "reporting"}},
+        users={"reporting": {"auth": Auth.SECRET}},
     )
     environments = {
         each.name: each.inputs["environment"]["variables"]
@@ -227,20 +236,20 @@ def test_functions_connect_as_the_user_they_name_through_the_one_proxy() -> None
 
 
 def test_a_database_user_with_iam_on_both_sides_switches_iam_on_in_the_database() -> None:
-    users = [{"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    users = {"batch": {"auth": Auth.IAM_END_TO_END}}
     assert stack(users=users).one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is True
     assert stack().one("rds/instance:Instance").inputs["iamDatabaseAuthenticationEnabled"] is False
 
 
 def test_the_one_key_encrypts_database_and_secrets() -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/0123"
-    declared = stack(kms_key_arn=key, users=[{"name": "reporting"}])
+    declared = stack(kms_key_arn=key, users={"reporting": {}})
     assert declared.one("rds/instance:Instance").inputs["kmsKeyId"] == key
     assert {each.inputs["kmsKeyId"] for each in declared.all("secret:Secret")} == {key}
 
 
 def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
-    users = [{"name": "reporting"}, {"name": "batch", "auth": Auth.IAM_END_TO_END}]
+    users: Any = {"reporting": {}, "batch": {"auth": Auth.IAM_END_TO_END}}
     rotations = stack(rotation_days=30, users=users).all("secretRotation:SecretRotation")
     assert [each.name for each in rotations] == ["database", "database-reporting"]
 
@@ -248,7 +257,20 @@ def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
 def test_the_cost_is_said_at_preview_with_the_endpoint_that_secrets_need() -> None:
     (message,) = [each for each in stack().messages if "per month about" in each]
     assert "secretsEndpoint 14.60 USD" in message
+    assert "list prices of us-east-1, not of eu-west-1" in message
     assert not any("secretsEndpoint" in each for each in stack(bootstrap=False).messages)
+
+
+def test_the_cost_can_be_switched_off() -> None:
+    declared = stack(monthly_cost=False)
+    assert declared.result["cost"] is None
+    assert not any("per month" in each for each in declared.messages)
+
+
+def test_an_existing_database_without_a_class_has_an_unknown_cost() -> None:
+    unknown = {key: value for key, value in EXISTING.items() if key != "instance_class"}
+    cost = stack(existing_database=unknown, **VPC).result["cost"]
+    assert (cost["lines"]["proxy"], cost["total"]) == (None, None)
 
 
 def test_preflight_asks_for_the_addresses_that_the_class_needs() -> None:
@@ -262,14 +284,14 @@ def test_preflight_asks_for_the_addresses_that_the_class_needs() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"database": EXISTING}, "database needs vpc_id and subnet_ids"),
+        ({"existing_database": EXISTING}, "existing_database needs network.vpc_id and network.subnet_ids"),
         (
-            {"database": {key: EXISTING[key] for key in EXISTING if key != "max_connections"}, **VPC},
-            "database has no max_connections",
+            {"existing_database": {key: EXISTING[key] for key in EXISTING if key != "max_connections"}, **VPC},
+            "existing_database.max_connections is missing",
         ),
         (
-            {"functions": [{"name": "app", "path": "handler", "user": "nobody"}]},
-            "function app has user nobody; the users are app",
+            {"functions": {"app": {"path": "handler", "user": "nobody"}}},
+            "functions.app.user is nobody; the users of this stack are app",
         ),
     ],
 )
@@ -279,8 +301,8 @@ def test_what_does_not_fit_together_is_refused(args: Any, words: str) -> None:
 
 
 def test_any_number_of_functions_shares_the_one_proxy() -> None:
-    assert not [each for each in stack(functions=[]).all("function:Function") if each.name != "database-admin"]
-    many = [{"name": f"f{index}", "path": "handler", "reserved_concurrency": 1} for index in range(12)]
+    assert not [each for each in stack(functions={}).all("function:Function") if each.name != "database-admin"]
+    many = {f"f{index}": {"path": "handler", "reserved_concurrency": 1} for index in range(12)}
     declared = stack(functions=many)
     assert len(declared.all("function:Function")) == 13
     assert len(declared.all("rds/proxy:Proxy")) == 1
@@ -289,5 +311,7 @@ def test_any_number_of_functions_shares_the_one_proxy() -> None:
 
 @pytest.mark.parametrize("auth", list(Auth))
 def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
-    many: Any = [{"name": f"f{index}", "path": "handler"} for index in range(4)]
-    assert sorted(stack(auth=auth, functions=many).asked) == sorted(stack(auth=auth, functions=many[:1]).asked)
+    many: Any = {f"f{index}": {"path": "handler"} for index in range(4)}
+    assert sorted(stack(auth=auth, functions=many).asked) == sorted(
+        stack(auth=auth, functions={"f0": many["f0"]}).asked
+    )

@@ -46,12 +46,12 @@ def test_a_cluster_costs_every_instance_at_auroras_price_and_no_storage_ahead() 
     assert "storage" not in cluster.lines
 
 
-def test_a_proxy_before_a_cluster_costs_the_vcpus_of_every_instance() -> None:
+def test_a_proxy_in_front_of_a_cluster_costs_the_vcpus_of_every_instance() -> None:
     cluster = cost(kind=TargetKind.CLUSTER, instance_class="db.r6g.xlarge", instances=3)
     assert cluster.lines["proxy"] == round(0.015 * 4 * 3 * 730, 2)
 
 
-def test_a_proxy_before_a_serverless_cluster_costs_eight_units_at_least() -> None:
+def test_a_proxy_in_front_of_a_serverless_cluster_costs_eight_units_at_least() -> None:
     serverless: dict[str, Any] = {"kind": TargetKind.CLUSTER, "instance_class": "db.serverless"}
     assert cost(**serverless, min_acu=0.5).lines["proxy"] == round(0.015 * 8 * 730, 2)
     assert cost(**serverless, min_acu=16, instances=2).lines["proxy"] == round(0.015 * 32 * 730, 2)
@@ -77,7 +77,7 @@ def test_a_price_that_is_not_in_the_table_makes_the_sum_unknown_rather_than_wron
     unknown = cost(instance_class="db.x2g.large")
     assert unknown.lines["database"] is None
     assert unknown.total is None
-    assert "database unknown" in unknown.sentence()
+    assert "database unknown" in unknown.sentence(region="us-east-1")
     assert cost(instance_class=None).lines["proxy"] is None
 
 
@@ -86,3 +86,12 @@ def test_the_sum_is_that_of_its_lines(storage: int, endpoints: int, zones: int, 
     found = cost(storage_gib=storage, proxy_endpoints=endpoints, zones=zones, secrets_endpoint=secrets)
     assert found.total == pytest.approx(sum(value or 0 for value in found.lines.values()), abs=0.01)
     assert found.as_output()["total"] == found.total
+
+
+def test_another_region_than_that_of_the_prices_is_said_in_the_same_line() -> None:
+    assert cost().sentence(region="us-east-1").endswith("list prices of us-east-1, 2026-06")
+    assert (
+        cost()
+        .sentence(region="eu-west-1")
+        .endswith("list prices of us-east-1, not of eu-west-1, where this stack is, 2026-06")
+    )

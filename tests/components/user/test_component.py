@@ -7,7 +7,8 @@ import pytest
 from lambda_rds_proxy import DatabaseUser
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from lambda_rds_proxy.function import vpc_function as lambda_function
-from tests.components.declared import Declared, declare
+from lambda_rds_proxy.user.args import DatabaseUserArgs
+from tests.components.declared import Declared, arguments, declare
 from tests.components.proxy.test_component import DATABASE, NETWORK, rules
 
 MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-master"
@@ -22,7 +23,7 @@ def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def user(auth: Auth = Auth.IAM, database: Any = WITH_ADMIN, **args: Any) -> Declared:
-    whole: Any = {"network": NETWORK, "database": database, "auth": auth, **args}
+    whole = arguments(DatabaseUserArgs, {"network": NETWORK, "database": database, "auth": auth, **args})
     return declare(lambda: DatabaseUser("orders", whole).reference)
 
 
@@ -142,14 +143,12 @@ ADMIN: Any = {
     "auth": Auth.IAM,
     "admin_function_name": "orders-admin",
     "admin_role_name": "orders-admin-role",
-    "admin_security_group_id": "sg-admin",
+    "admin_security_group_id": "sg-0ad3",
 }
 
 
 def test_the_secret_is_encrypted_with_the_given_key_which_the_admin_function_may_use_through_secrets_manager() -> None:
-    declared = user(
-        secret_kms_key_arn=KEY, database={**WITH_ADMIN, "admin_secret_kms_key_arn": KEY.replace("0123", "master")}
-    )
+    declared = user(kms_key_arn=KEY, database={**WITH_ADMIN, "admin_secret_kms_key_arn": KEY.replace("0123", "master")})
     assert declared.one("secret:Secret").inputs["kmsKeyId"] == KEY
     keys = [
         each
@@ -167,7 +166,7 @@ def test_the_secret_is_encrypted_with_the_given_key_which_the_admin_function_may
 
 
 def test_another_user_is_made_by_the_same_admin_function_which_may_then_write_that_secret_too() -> None:
-    declared = user(user="reporting", admin=ADMIN)
+    declared = user(database_user="reporting", admin=ADMIN)
     assert not declared.all("function:Function")
     assert not declared.all("securityGroup:SecurityGroup")
     call = declared.one("invocation:Invocation")
@@ -201,11 +200,11 @@ def test_rotation_is_awss_single_user_function_in_the_vpc_and_starts_after_its_i
         for each in declared.all("EgressRule")
         if each.inputs["securityGroupId"] == "orders-rotation-id"
     }
-    assert reached == {("sg-database", 6432), ("sg-endpoint", 443)}
+    assert reached == {("sg-0da7a", 6432), ("sg-0e4d", 443)}
 
 
 def test_a_mysql_password_is_rotated_by_mysqls_function() -> None:
-    declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL}, rotation_days=7, secret_kms_key_arn=KEY)
+    declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL}, rotation_days=7, kms_key_arn=KEY)
     application = declared.one("cloudFormationStack:CloudFormationStack").inputs
     assert application["applicationId"].endswith("/SecretsManagerRDSMySQLRotationSingleUser")
     assert application["parameters"]["kmsKeyArn"] == KEY
@@ -214,13 +213,16 @@ def test_a_mysql_password_is_rotated_by_mysqls_function() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"rotation_days": 0}, "rotationDays is 0; it must be between 1 and 1000"),
+        ({"rotation_days": 0}, 'settings.rotation_days is "0"; it must be a whole number from 1 to 1000'),
         ({"rotation_days": 7, "auth": Auth.IAM_END_TO_END}, "has no password to rotate"),
-        ({"user": "a" * 64}, "has 64 characters; postgresql takes 1 to 63"),
-        ({"user": "a" * 33, "database": {**WITH_ADMIN, "engine": Engine.MYSQL}}, "mysql takes 1 to 32"),
-        ({"user": "db_admin"}, "is RDS's or the administrator's own"),
-        ({"user": "rdsproxyadmin"}, "is RDS's or the administrator's own"),
-        ({"admin": {"user": "app", "auth": Auth.IAM}}, "its admin app has no admin function"),
+        ({"database_user": "a" * 64}, "it must be a lower-case identifier of at most 63 characters"),
+        (
+            {"database_user": "a" * 33, "database": {**WITH_ADMIN, "engine": Engine.MYSQL}},
+            "has 33 characters; mysql takes at most 32",
+        ),
+        ({"database_user": "db_admin"}, "is RDS's or the administrator's own"),
+        ({"database_user": "rdsproxyadmin"}, "is RDS's or the administrator's own"),
+        ({"admin": {"user": "app", "auth": Auth.IAM}}, "admin is the user app, which has no admin function"),
     ],
 )
 def test_a_user_that_cannot_be_made_is_refused_with_the_reason(args: dict[str, Any], words: str) -> None:
@@ -241,9 +243,9 @@ def test_for_mysql_the_sql_grants_everything_in_the_one_database_but_to_grant() 
 def test_the_admin_function_reaches_the_database_and_secrets_and_nothing_else() -> None:
     declared = user()
     assert rules(declared) == {
-        ("out", "orders-admin-id", "sg-database", 6432),
-        ("in", "sg-database", "orders-admin-id", 6432),
-        ("out", "orders-admin-id", "sg-endpoint", 443),
-        ("in", "sg-endpoint", "orders-admin-id", 443),
+        ("out", "orders-admin-id", "sg-0da7a", 6432),
+        ("in", "sg-0da7a", "orders-admin-id", 6432),
+        ("out", "orders-admin-id", "sg-0e4d", 443),
+        ("in", "sg-0e4d", "orders-admin-id", 443),
     }
     assert declared.one("function:Function").inputs["vpcConfig"]["securityGroupIds"] == ["orders-admin-id"]

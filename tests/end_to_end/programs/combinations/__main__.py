@@ -17,10 +17,10 @@ VPC: Any = {"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0a", "subn
 def declare(name: str, **args: Any) -> None:
     """One whole stack, with a function of its own."""
     functions = args.pop("functions", [{}])
-    named = [
-        {"name": f"{name}-{index}", "path": str(ROOT / "handler"), "reserved_concurrency": 5, **each}
+    named = {
+        f"{name}-{index}": {"path": str(ROOT / "handler"), "reserved_concurrency": 5, **each}
         for index, each in enumerate(functions)
-    ]
+    }
     whole: Any = {"functions": named, **args}
     ServerlessDatabase(name, whole)
 
@@ -43,37 +43,38 @@ def existing(engine: Engine, kind: TargetKind) -> Any:
 
 for engine, kind, auth in itertools.product(Engine, TargetKind, Auth):
     name = f"{engine.value}-{kind.value}-{auth.value}"
-    declare(f"{name}-new", engine=engine, kind=kind, auth=auth)
-    # Three proxies before one database: each takes its third of the 90 %.
+    declare(f"{name}-new", database={"engine": engine, "kind": kind}, user={"auth": auth})
+    # Three proxies in front of one database: each takes its third of the 90 %.
     shared: Any = {"max_connections_percent": 30, "other_proxies_percent": 60}
-    declare(f"{name}-old", database=existing(engine, kind), auth=auth, **shared, **VPC)
+    declare(f"{name}-old", existing_database=existing(engine, kind), user={"auth": auth}, proxy=shared, network=VPC)
 
 declare(
     "readers",
-    kind=TargetKind.CLUSTER,
-    instance_class="db.serverless",
-    max_capacity=16,
-    instances=2,
-    reader_endpoint=True,
-    zones=3,
-    alarm_topic_arn="arn:aws:sns:eu-west-1:000000000000:on-call",
+    network={"zones": 3},
+    database={"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "max_capacity": 16, "instances": 2},
+    proxy={"reader_endpoint": True},
+    monitor={"alarm_topic_arn": "arn:aws:sns:eu-west-1:000000000000:on-call"},
 )
 declare(
     "users",
-    users=[{"name": "reporting", "auth": Auth.SECRET}, {"name": "batch", "auth": Auth.IAM_END_TO_END}],
+    stack={"kms_key_arn": "arn:aws:kms:eu-west-1:000000000000:key/0123"},
+    user={"rotation_days": 30},
+    users={"reporting": {"auth": Auth.SECRET}, "batch": {"auth": Auth.IAM_END_TO_END}},
     functions=[{}, {"user": "reporting", "tracing": True}, {"user": "batch"}],
-    kms_key_arn="arn:aws:kms:eu-west-1:000000000000:key/0123",
-    rotation_days=30,
 )
 declare(
     "mysql-prod",
-    engine=Engine.MYSQL,
-    profile=Profile.PROD,
-    instance_class="db.m7g.large",
-    session_pinning_filters=["EXCLUDE_VARIABLE_SETS"],
-    init_query="SET time_zone = '+00:00'",
-    extra_clients={"bastion": "sg-0fedcba9876543210"},
-    log_retention_days=365,
-    alarm_topic_arn="arn:aws:sns:eu-west-1:000000000000:on-call",
+    stack={"profile": Profile.PROD, "log_retention_days": 365},
+    database={"engine": Engine.MYSQL, "instance_class": "db.m7g.large"},
+    proxy={
+        "session_pinning_filters": ["EXCLUDE_VARIABLE_SETS"],
+        "init_query": "SET time_zone = '+00:00'",
+        "extra_clients": {"bastion": "sg-0fedcba9876543210"},
+    },
+    monitor={"alarm_topic_arn": "arn:aws:sns:eu-west-1:000000000000:on-call"},
 )
-declare("restored", snapshot_identifier="orders-final", port=6432, secrets_endpoint=True, **VPC)
+declare(
+    "restored",
+    network={**VPC, "secrets_endpoint": True},
+    database={"snapshot_identifier": "orders-final", "port": 6432},
+)

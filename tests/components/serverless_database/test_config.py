@@ -1,5 +1,4 @@
 import json
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rds_proxy.config_keys import KEYS
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
-from lambda_rds_proxy.function.package import Platform
-from lambda_rds_proxy.proxy.connection_pool import ConnectionPool
-from lambda_rds_proxy.stack_config import (
-    StackConfig,
-    StackConfigError,
-    is_laptop,
-    project_values,
-)
+from lambda_rds_proxy.proxy.args import ProxySettings
+from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
+from lambda_rds_proxy.serverless_database.config import KEYS, ConfigError, is_laptop, project_values, read_config
+from lambda_rds_proxy.settings.reading import with_defaults
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 VPC: dict[str, Any] = {"vpcId": "vpc-0123", "subnetIds": ["subnet-1", "subnet-2"]}
@@ -42,53 +36,30 @@ def project(tmp_path: Path) -> Path:
 
 
 def problems(project: Path, **config: Any) -> list[str]:
-    with pytest.raises(StackConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         parse(project, **config)
     return caught.value.problems
 
 
-def parse(project: Path, **config: Any) -> StackConfig:
+def parse(project: Path, **config: Any) -> ServerlessDatabaseArgs:
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    return StackConfig.parse(text, project=project)
+    return read_config(text, project=project)[0]
 
 
-def test_without_a_key_every_default_is_that_of_the_design(project: Path) -> None:
-    config = parse(project)
-    assert config.profile is Profile.DEV
-    assert (config.engine, config.engine_version) == (Engine.POSTGRESQL, "17")
-    assert (config.target, config.instance_class, config.instances) == (TargetKind.INSTANCE, "db.t4g.micro", 1)
-    assert (config.storage_gib, config.database_name, config.database_user) == (20, "app_db", "app")
-    assert config.auth is Auth.IAM
-    assert config.vpc_cidr == "10.0.0.0/16"
-    assert config.pool == ConnectionPool(
-        max_connections_percent=85, connection_borrow_timeout=5, idle_client_timeout=1800
-    )
-    assert config.pool.idle_percent == 42
-    (function,) = config.functions
-    assert (function.name, function.path, function.handler) == ("app", project / "handler", "app.handler")
-    assert (function.memory, function.timeout, function.reserved_concurrency) == (256, 15, None)
-    assert function.architecture == "arm64"
-    assert config.bootstrap is True
-    assert config.reader_endpoint is False
+def test_without_a_key_there_is_one_function_and_every_default_is_the_parts_own(project: Path) -> None:
+    assert parse(project) == {"functions": {"app": {"path": str(project / "handler")}}}
+    proxy = with_defaults(ProxySettings, {})
+    assert proxy["max_connections_percent"] == 85
+    assert (proxy["connection_borrow_timeout"], proxy["idle_client_timeout"]) == (5, 1800)
 
 
-def test_pulumi_yaml_describes_every_key_and_states_the_same_defaults(project: Path) -> None:
+def test_the_defaults_that_pulumi_yaml_states_are_as_if_nothing_was_said(project: Path) -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    assert set(declared) == set(KEYS)
-    assert all(entry["description"] for entry in declared.values())
     stated = {
         key: str(entry["default"]) if not isinstance(entry["default"], bool) else json.dumps(entry["default"])
         for key, entry in declared.items()
     }
-    assert StackConfig.parse(stated, project=project) == parse(project)
-
-
-def test_every_field_has_a_key() -> None:
-    parsed_fields = {each.name for each in fields(StackConfig)} - {"pool", "functions"}
-    pool_fields = {each.name for each in fields(ConnectionPool) if each.default is not MISSING}
-    named = {name for name, _ in KEYS.values()}
-    assert parsed_fields <= named
-    assert {"max_connections_percent", "idle_client_timeout"} <= named & pool_fields
+    assert parse(project, **stated) == parse(project)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +81,15 @@ def test_every_field_has_a_key() -> None:
         ("databaseName", "App-DB", "a lower-case identifier"),
         ("vpcCidr", "10.0.0.0/8", "an IPv4 network between /16 and /24"),
         ("readerEndpoint", "yes", "it must be true or false"),
-        ("functions", '{"name": "app"}', "a list of {name, path, handler, …}"),
-        ("users", '{"name": "app"}', "a list of {name, auth}"),
+        ("functions", '"app"', "it must be a map"),
+        ("users", "app", "it must be a map"),
         ("kmsKeyArn", "my-key", "the ARN of a KMS key"),
         ("logRetentionDays", "15", "one of 1, 3, 5, 7, 14, 30"),
         ("debugLoggingUntil", "tomorrow", 'a time such as "2026-11-25T18:00Z"'),
-        ("minCapacity", "-1", "a number of ACU from 0.5 to 256"),
+        ("minCapacity", "-1", "a number from 0.5 to 256 in steps of 0.5"),
         ("port", "80", "from 1150 to 65535"),
         ("secretsEndpointSecurityGroupId", "default", "the id of a security group"),
-        ("tags", '["a"]', "a map of texts"),
+        ("tags", '["a"]', "a map"),
         ("alarmTopicArn", "my-topic", "the ARN of an SNS topic"),
     ],
 )
@@ -131,7 +102,7 @@ def test_an_unknown_key_is_reported_with_the_key_that_was_meant(project: Path) -
     (problem,) = problems(project, maxConnectionPercent="80")
     assert problem == "maxConnectionPercent is not a key of this project; did you mean maxConnectionsPercent?"
     (problem,) = problems(project, zzz="1")
-    assert "the keys are profile, engine" in problem
+    assert "the keys are functions, profile" in problem
 
 
 def test_all_problems_are_reported_at_once(project: Path) -> None:
@@ -150,12 +121,12 @@ def test_all_problems_are_reported_at_once(project: Path) -> None:
 
 def test_a_missing_function_folder_is_named(project: Path) -> None:
     (problem,) = problems(project, functions=[{"name": "app", "path": "hanlder"}])
-    assert problem == 'functions[0].path is "hanlder"; it must be an existing folder, relative to Pulumi.yaml'
+    assert problem == 'functions.app.path is "hanlder"; it must be an existing folder, relative to Pulumi.yaml'
 
 
 def test_a_handler_whose_module_is_missing_is_named(project: Path) -> None:
     (problem,) = problems(project, functions=[{"name": "app", "path": "handler", "handler": "main.run"}])
-    assert problem == 'functions[0].handler is "main.run"; handler/main.py does not exist'
+    assert problem == 'functions.app.handler is "main.run"; handler/main.py does not exist'
 
 
 def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> None:
@@ -175,8 +146,8 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
             {"vpcId": "vpc-0123", "subnetIds": ["subnet-1", "subnet-2"], "vpcCidr": "10.1.0.0/16"},
             "vpcCidr is for a new VPC",
         ),
-        ({"instances": 2}, "target instance has exactly 1"),
-        ({"readerEndpoint": "true"}, "needs target cluster with at least 2 instances"),
+        ({"instances": 2}, "kind instance has exactly 1"),
+        ({"readerEndpoint": "true"}, "needs kind cluster with at least 2 instances"),
         ({"readerEndpoint": "true", "target": "cluster"}, "needs target cluster with at least 2 instances"),
         ({"otherProxiesPercent": 40}, "85 + 40 = 125 %"),
         ({"sessionPinningFilters": ["EXCLUDE_VARIABLE_SETS"]}, "a postgresql proxy has no filters"),
@@ -186,11 +157,11 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
             "performanceInsights is for a new database",
         ),
         ({"debugLoggingUntil": "2999-01-01T00:00Z"}, "AWS ends it after 24 hours"),
-        ({"target": "cluster", "instanceClass": "db.serverless", "minCapacity": 0}, "would never scale to zero"),
+        ({"target": "cluster", "instanceClass": "db.serverless", "minCapacity": 0}, "it never scales to zero"),
         ({"profile": "prod", "target": "cluster", "instances": 1}, "needs 2"),
         ({"users": [{"name": "app"}]}, "which is databaseUser already"),
-        ({"users": [{"name": "b"}, {"name": "b"}]}, 'the name "b" 2 times'),
-        ({"users": [{"auth": "iam"}]}, "users[0].name is missing"),
+        ({"users": [{"name": "b"}, {"name": "b"}]}, 'users have the name "b" twice'),
+        ({"users": [{"auth": "iam"}]}, "users[0] has no name"),
         ({"functions": [{"name": "a", "path": "handler", "user": "nobody"}]}, "the users of this stack are app"),
         ({"engine": "mysql", "databaseUser": "a" * 33}, "mysql takes at most 32"),
         ({"auth": "iam-end-to-end", "rotationDays": 30}, "has no password to rotate"),
@@ -204,8 +175,8 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
         ({"adopted": {"database": ADOPTED}}, "adopted.database needs vpcId and subnetIds"),
         ({"adopted": {"database": ADOPTED}, "existingDatabase": EXISTING, **VPC}, "managed here or elsewhere"),
         ({"adopted": {"database": ADOPTED}, "target": "cluster", **VPC}, "adopted.database.instances has 0 names"),
-        ({"adopted": {"database": {**ADOPTED, "instances": ["a"]}}, **VPC}, "instances is for target cluster"),
-        ({"adopted": {"proxy": {"name": "orders"}}}, "adopted.proxy stands before a database that is there"),
+        ({"adopted": {"database": {**ADOPTED, "instances": ["a"]}}, **VPC}, "instances is for kind cluster"),
+        ({"adopted": {"proxy": {"name": "orders"}}}, "adopted.proxy stands in front of a database that is there"),
         ({"adopted": {"proxy": {"name": "-"}}}, "adopted.proxy.name is"),
         ({"adopted": {"proxi": {}}}, "adopted.proxi is not a key of this project; did you mean proxy?"),
         ({"import": {"database": []}}, "import.database is there without adopted.database"),
@@ -213,7 +184,7 @@ def test_a_borrow_timeout_that_outlives_a_function_is_refused(project: Path) -> 
         ({"maxConnectionsPercent": 40, "maxIdleConnectionsPercent": 41}, "between 0 and maxConnectionsPercent (40)"),
         (
             {"functions": [{"name": "a", "path": "handler"}, {"name": "a", "path": "reports"}]},
-            'the name "a" 2 times',
+            'functions have the name "a" twice',
         ),
         (
             {"functions": [{"name": "a", "path": "handler", "environment": {"DB_HOST": "x"}}]},
@@ -227,13 +198,13 @@ def test_keys_that_contradict_each_other_are_explained(project: Path, config: di
 
 def test_a_pool_size_of_a_function_may_be_set(project: Path) -> None:
     config = parse(project, functions=[{"name": "a", "path": "handler", "environment": {"DB_POOL_MAX_OPEN": 2}}])
-    assert config.functions[0].environment == {"DB_POOL_MAX_OPEN": "2"}
+    assert config["functions"]["a"]["environment"] == {"DB_POOL_MAX_OPEN": "2"}
 
 
 def test_a_cluster_with_readers_may_have_a_reader_endpoint(project: Path) -> None:
     config = parse(project, target="cluster", instances=2, readerEndpoint=True)
-    assert config.reader_endpoint
-    assert config.engine_version == "17.4"
+    assert config["proxy"] == {"reader_endpoint": True}
+    assert config["database"] == {"kind": TargetKind.CLUSTER, "instances": 2}
 
 
 def test_only_account_zero_alone_is_the_laptop() -> None:
@@ -259,53 +230,53 @@ _JSON = st.recursive(
 )
 def test_any_configuration_is_either_parsed_or_explained(config: dict[str, str]) -> None:
     try:
-        StackConfig.parse(config, project=ROOT)
-    except StackConfigError as error:
+        read_config(config, project=ROOT)
+    except ConfigError as error:
         assert error.problems
         assert all(problem.strip() for problem in error.problems)
 
 
-def test_an_existing_database_is_a_reference_with_the_engines_port() -> None:
-    args = StackConfig.parse(
-        {key: json.dumps(value) for key, value in {"existingDatabase": EXISTING, **VPC}.items() if key != "vpcId"}
-        | {"vpcId": VPC["vpcId"]},
-        project=ROOT,
-    ).as_args(Platform(python="3.13", architecture="arm64"))
-    reference = args["database"]
+def test_an_existing_database_is_a_reference_with_the_engines_port(project: Path) -> None:
+    args = parse(project, existingDatabase=EXISTING, **VPC)
+    reference = args["existing_database"]
     assert (reference["identifier"], reference["port"], reference["max_connections"]) == ("orders-db", 5432, 405)
     assert reference["security_group_id"] == "sg-0123"
-    assert "admin_secret_arn" not in reference
+    assert not {"admin_secret_arn", "instance_class", "readers"} & reference.keys()
+    assert args.get("database", {}) == {}
 
 
-def test_what_is_adopted_is_imported_only_while_the_configuration_says_so() -> None:
-    keys = {"adopted": {"database": ADOPTED, "proxy": {"name": "orders-proxy"}}, "subnetIds": VPC["subnetIds"]}
-    importing = {"import": {"database": [], "proxy": ["roleArn"]}}
+def test_an_existing_database_takes_what_has_keys_of_its_own(project: Path) -> None:
+    own = {
+        "engine": "mysql",
+        "kind": "cluster",
+        "databaseName": "shop",
+        "instanceClass": "db.r6g.large",
+        "instances": 3,
+    }
+    reference = parse(project, existingDatabase=EXISTING, **own, **VPC)["existing_database"]
+    assert (reference["engine"], reference["kind"], reference["port"]) == (Engine.MYSQL, TargetKind.CLUSTER, 3306)
+    assert (reference["database_name"], reference["instance_class"], reference["readers"]) == (
+        "shop",
+        "db.r6g.large",
+        2,
+    )
 
-    def args(**given: Any) -> Any:
-        texts = {key: json.dumps(value) for key, value in given.items()} | {"vpcId": VPC["vpcId"]}
-        return StackConfig.parse(texts, project=ROOT).as_args(Platform(python="3.13", architecture="arm64"))
 
-    during, after = args(**keys, **importing), args(**keys)
-    assert during["adopted_database"]["import_changes"] == []
-    assert during["adopted_proxy"]["import_changes"] == ["roleArn"]
-    assert after["adopted_database"] == {
+def test_what_is_adopted_is_imported_only_while_the_configuration_says_so(project: Path) -> None:
+    adopted = {"database": ADOPTED, "proxy": {"name": "orders-proxy"}}
+    during = parse(project, adopted=adopted, **VPC, **{"import": {"database": [], "proxy": ["roleArn"]}})
+    after = parse(project, adopted=adopted, **VPC)
+    assert during["import_changes"] == {"database": [], "proxy": ["roleArn"]}
+    assert "import_changes" not in after
+    assert after["adopted"]["database"] == {
         "identifier": "orders-db",
         "subnet_group_name": "shop",
         "security_group_ids": ["sg-0123"],
     }
-    assert after["adopted_proxy"] == {"name": "orders-proxy", "target_identifier": "orders-db"}
+    assert after["adopted"]["proxy"] == {"name": "orders-proxy"}
 
 
-def test_an_adopted_proxy_may_stand_before_an_existing_database() -> None:
-    keys = {"adopted": {"proxy": {"name": "orders-proxy"}}, "existingDatabase": EXISTING, "subnetIds": VPC["subnetIds"]}
-    texts = {key: json.dumps(value) for key, value in keys.items()} | {"vpcId": VPC["vpcId"]}
-    args = StackConfig.parse(texts, project=ROOT).as_args(Platform(python="3.13", architecture="arm64"))
-    assert args["adopted_proxy"]["target_identifier"] == "orders-db"
-
-
-def test_every_argument_is_one_of_the_component(project: Path) -> None:
-    from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
-
+def test_every_key_finds_its_part(project: Path) -> None:
     config = parse(
         project,
         engine="mysql",
@@ -324,25 +295,39 @@ def test_every_argument_is_one_of_the_component(project: Path) -> None:
         alarmTopicArn="arn:aws:sns:eu-west-1:123456789012:on-call",
         tags={"team": "orders"},
     )
-    args = config.as_args(Platform(python="3.13", architecture="arm64"))
-    assert set(args) <= set(ServerlessDatabaseArgs.__annotations__)
-    assert (args["max_capacity"], args["rotation_days"], args["init_query"]) == (8.0, 30, "SET x = 1")
-    assert (args["performance_insights"], args["client_password_auth_type"]) == (False, "MYSQL_NATIVE_PASSWORD")
-    assert args["users"] == [{"name": "reporting", "auth": Auth.SECRET}]
-    assert args["functions"][0]["user"] == "reporting"
-    assert args["alarm_topic_arn"] == "arn:aws:sns:eu-west-1:123456789012:on-call"
-    assert "port" not in args
+    assert config == {
+        "database": {
+            "engine": Engine.MYSQL,
+            "kind": TargetKind.CLUSTER,
+            "instance_class": "db.serverless",
+            "max_capacity": 8.0,
+            "instances": 2,
+            "performance_insights": False,
+        },
+        "users": {"reporting": {"auth": Auth.SECRET}},
+        "functions": {"a": {"path": str(project / "handler"), "user": "reporting", "tracing": True}},
+        "proxy": {
+            "session_pinning_filters": ["EXCLUDE_VARIABLE_SETS"],
+            "init_query": "SET x = 1",
+            "reader_endpoint": True,
+            "client_password_auth_type": "MYSQL_NATIVE_PASSWORD",
+        },
+        "user": {"rotation_days": 30},
+        "monitor": {"alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:on-call"},
+        "stack": {"tags": {"team": "orders"}},
+    }
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_the_committed_stacks_are_right(stack: str) -> None:
     keys = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()}
-    config = StackConfig.parse(project_values(text, project="lambda-rds-proxy"), project=ROOT)
-    assert config.profile is Profile(stack)
+    config, _ = read_config(project_values(text, project="lambda-rds-proxy"), project=ROOT)
+    assert config.get("stack", {}).get("profile", Profile.DEV) is Profile(stack)
 
 
 def test_a_function_may_live_outside_the_project(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "app.py").touch()
-    assert parse(project, functions=[{"name": "a", "path": str(elsewhere)}]).functions[0].path == elsewhere
+    config = parse(project, functions={"a": {"path": str(elsewhere)}})
+    assert config["functions"]["a"]["path"] == str(elsewhere)

@@ -1,0 +1,55 @@
+"""Settings of a function. Limits: CreateFunction in botocore's `lambda` service model."""
+
+from typing import NotRequired, TypedDict
+
+from ..names import IDENTIFIER
+from ..references import NetworkRef, ProxyRef
+from ..settings.checks import Checks, default, matching, number, one_of
+from ..stack.args import ARCHITECTURES, StackSettings
+
+
+class FunctionSettings(TypedDict):
+    """One function; its `DB_*` environment comes from the proxy."""
+
+    path: str
+    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL)."""
+    user: NotRequired[str]
+    """Which user it connects as; the application's without it."""
+    handler: NotRequired[str]
+    """module.function; default app.handler."""
+    memory: NotRequired[int]
+    """MB, 128 to 10240; default 256."""
+    timeout: NotRequired[int]
+    """Seconds, 1 to 900, above the borrow timeout of the proxy; default 15."""
+    reserved_concurrency: NotRequired[int]
+    """How many environments may run at once, 1 to 1000; without it only the account limits them."""
+    architecture: NotRequired[str]
+    """arm64 or x86_64; that of the stack without it."""
+    environment: NotRequired[dict[str, str]]
+    """More environment variables; of the DB_ names only DB_POOL_… may be set."""
+    tracing: NotRequired[bool]
+    """Whether X-Ray traces it; default false."""
+
+
+class DatabaseFunctionArgs(TypedDict):
+    """A function that uses a database through its proxy."""
+
+    network: NetworkRef
+    """Where it stands: the proxy's VPC."""
+    proxy: ProxyRef
+    """What it connects to."""
+    settings: FunctionSettings
+    """What it runs, and how."""
+    stack: NotRequired[StackSettings]
+    """What holds for all resources."""
+
+
+CHECKS: Checks = {
+    "user": matching(IDENTIFIER, "a user of this stack such as app"),
+    "handler": matching(r"[A-Za-z_][\w/]*(\.\w+)+", "module.function such as app.handler", default="app.handler"),
+    "memory": number(128, 10_240, default=256),
+    "timeout": number(1, 900, default=15),
+    "reserved_concurrency": number(1, 1000),
+    "architecture": one_of(ARCHITECTURES),
+    "tracing": default(False),
+}

@@ -1,0 +1,41 @@
+"""What cannot go together in the settings of a function. Pure."""
+
+import re
+from collections.abc import Collection, Iterator
+
+from ..settings.reading import with_defaults
+from ..settings.spelling import Spelling
+from .args import FunctionSettings
+
+# CreateFunction: a letter, digit, hyphen or underscore; short enough to leave room for project and stack.
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,39}")
+
+
+def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Iterator[str]:
+    """Each problem of a function alone, as a sentence that names the setting and the fix."""
+    for key in given.get("environment", {}):
+        if key.startswith(("DB_", "AWS_")) and not key.startswith("DB_POOL_"):
+            yield (
+                f"{call(f'functions.{name}.environment')}.{key} is not yours to set; the proxy gives the DB_ names and "
+                "Lambda the AWS_ names"
+            )
+
+
+def functions_problems(
+    name: str, given: FunctionSettings, call: Spelling, *, borrow_timeout: int, users: Collection[str]
+) -> Iterator[str]:
+    """Each problem of a function among the other parts of a stack."""
+    yield from function_problems(name, given, call)
+    if not _NAME.fullmatch(name):
+        yield (
+            f'{call("functions")} has the name "{name}"; it must be a name of at most 40 letters, digits, hyphens and '
+            "underscores, starting with a letter"
+        )
+    timeout = with_defaults(FunctionSettings, given)["timeout"]
+    if borrow_timeout >= timeout:
+        yield (
+            f"{call('proxy.connection_borrow_timeout')} is {borrow_timeout} but the timeout of function {name} is "
+            f"{timeout} s; it must be below it, or the function is ended before the proxy can answer"
+        )
+    if given.get("user", next(iter(users))) not in users:
+        yield f"{call(f'functions.{name}.user')} is {given['user']}; the users of this stack are {', '.join(users)}"

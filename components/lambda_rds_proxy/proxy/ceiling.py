@@ -1,0 +1,10 @@
+"""How many of a database's connections its proxies may open. Pure."""
+
+# Of all proxies of one database: leaves a tenth for migrations and administrators (RDS Proxy best practices: the sum
+# must stay below 100).
+MAX_PERCENT_TOTAL = 90
+
+
+def ceiling(max_connections: int, percent: int) -> int:
+    """Database connections that a proxy may open at most: floor(max_connections × percent / 100)."""
+    return max_connections * percent // 100

@@ -1,0 +1,102 @@
+"""A stack's configuration as the arguments of a ServerlessDatabase: every key, all problems at once."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..database.args import DatabaseSettings
+from ..engines import ENGINES
+from ..function.args import FunctionSettings
+from ..settings.config import keys, nested
+from ..settings.reading import Reader, with_defaults
+from ..settings.spelling import CONFIG, Spelling
+from .args import ServerlessDatabaseArgs
+from .problems import serverless_database_problems
+
+LAPTOP_ACCOUNT = "000000000000"
+KEYS = keys(ServerlessDatabaseArgs)
+# Names that keys had in 0.1 → the names they have.
+OLDER_KEYS = {"target": "kind", "borrowTimeout": "connectionBorrowTimeout"}
+_EXAMPLE_FUNCTION = {"app": {"path": "handler"}}
+
+
+class ConfigError(ValueError):
+    """The configuration has problems; the message lists all of them, one per line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("invalid stack configuration:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def read_config(config: Mapping[str, str], *, project: Path) -> tuple[ServerlessDatabaseArgs, Spelling]:
+    """The project's keys (without the `lambda-rds-proxy:` prefix), and how this stack spells settings.
+
+    Args:
+        config: key → text as Pulumi hands it over; structures as JSON.
+        project: the folder that function paths are relative to.
+
+    Raises:
+        ConfigError: with every problem found, unknown keys included.
+    """
+    problems: list[str] = []
+    values, spelling = nested(ServerlessDatabaseArgs, config, OLDER_KEYS, problems)
+    values.setdefault("functions", _EXAMPLE_FUNCTION)
+    if isinstance(values.get("existing_database"), Mapping):
+        _complete_existing(values)
+    reader = Reader(spelling)
+    given = reader.structure(ServerlessDatabaseArgs, values)
+    problems += reader.problems
+    problems += serverless_database_problems(given, spelling, now=datetime.now(UTC))
+    for name, function in given.get("functions", {}).items():
+        if "path" in function:
+            handler = with_defaults(FunctionSettings, function)["handler"]
+            problems += _source_problems(name, function["path"], handler, project)
+            function["path"] = str(project / PurePosixPath(function["path"]))
+    if problems:
+        raise ConfigError(problems)
+    return given, spelling
+
+
+def project_values(config: Mapping[str, str], *, project: str) -> dict[str, str]:
+    """The keys of one project out of the whole configuration of a run (`lambda-rds-proxy:auth` → `auth`)."""
+    prefix = f"{project}:"
+    return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+
+
+def is_laptop(config: Mapping[str, str]) -> bool:
+    """Whether this stack is meant for the laptop's provider: it allows account 000000000000 and no other."""
+    try:
+        accounts = json.loads(config.get("aws:allowedAccountIds", "[]"))
+    except ValueError:
+        return False
+    return bool(accounts == [LAPTOP_ACCOUNT])
+
+
+def _complete_existing(values: dict[str, Any]) -> None:
+    """Give an existing database what has keys of its own: engine, kind, name, class, and how many instances."""
+    existing, said = dict(values["existing_database"]), dict(values.get("database", {}))
+    values["existing_database"], values["database"] = existing, said
+    # What is wrong stays where the stack said it.
+    right = Reader(CONFIG).structure(DatabaseSettings, said)
+    chosen = with_defaults(DatabaseSettings, right)
+    for field in ("engine", "kind", "database_name", "instance_class"):
+        if field in right:
+            said.pop(field)
+        if field in chosen:
+            existing.setdefault(field, chosen[field])
+    if "instances" in right:
+        existing.setdefault("readers", right["instances"] - 1)
+        said.pop("instances")
+    existing.setdefault("port", ENGINES[chosen["engine"]].port)
+
+
+def _source_problems(name: str, path: str, handler: str, project: Path) -> list[str]:
+    folder = project / PurePosixPath(path)
+    module = handler.rsplit(".", 1)[0].replace(".", "/")
+    if not folder.is_dir():
+        return [f'functions.{name}.path is "{path}"; it must be an existing folder, relative to Pulumi.yaml']
+    if not (folder / f"{module}.py").is_file() and not (folder / module / "__init__.py").is_file():
+        return [f'functions.{name}.handler is "{handler}"; {path}/{module}.py does not exist']
+    return []

@@ -1,0 +1,59 @@
+"""Settings of the database's users."""
+
+from typing import NotRequired, TypedDict
+
+from ..engines import Auth
+from ..names import IDENTIFIER
+from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
+from ..settings.checks import Checks, default, matching, number
+from ..stack.args import StackSettings
+
+# RotateSecret, AutomaticallyAfterDays (botocore's service model).
+MOST_DAYS = 1000
+
+
+class UserSettings(TypedDict):
+    """The user that an application logs in as."""
+
+    database_user: NotRequired[str]
+    """User of the application; default app."""
+    auth: NotRequired[Auth]
+    """iam (clients with IAM tokens, proxy with a secret), iam-end-to-end (no secret), or secret; default iam."""
+    rotation_days: NotRequired[int]
+    """Days after which AWS's rotation function changes the passwords, 1 to 1000; never without it."""
+    bootstrap: NotRequired[bool]
+    """Whether users are made by a private admin function; false, or no admin secret, prints the SQL instead;
+    default true."""
+
+
+class OtherUserSettings(TypedDict):
+    """One more user of the database, with its own secret and grants."""
+
+    auth: NotRequired[Auth]
+    """iam, iam-end-to-end or secret; default iam."""
+
+
+class DatabaseUserArgs(TypedDict):
+    """The user an application logs in as."""
+
+    network: NetworkRef
+    """Where the admin function stands."""
+    database: DatabaseRef
+    """Where the user is made."""
+    settings: NotRequired[UserSettings]
+    """Which user."""
+    stack: NotRequired[StackSettings]
+    """What holds for all resources; `profile` says how long logs and a deleted secret are kept."""
+    admin: NotRequired[DatabaseUserRef]
+    """Another user of the same database, whose admin function makes this one as well; without it a function of its
+    own."""
+
+
+CHECKS: Checks = {
+    "database_user": matching(
+        IDENTIFIER, "a lower-case identifier of at most 63 characters such as app", default="app"
+    ),
+    "auth": default(Auth.IAM),
+    "rotation_days": number(1, MOST_DAYS),
+    "bootstrap": default(True),
+}

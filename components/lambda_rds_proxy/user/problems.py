@@ -1,0 +1,33 @@
+"""What a user's name and login must be. Pure."""
+
+from collections.abc import Iterator
+
+from ..database.choices import MASTER_USER
+from ..engines import Auth, Engine, EngineFacts
+from ..settings.reading import with_defaults
+from ..settings.spelling import Spelling
+from .args import UserSettings
+
+# The master user of this program, and RDS's own.
+_TAKEN = (MASTER_USER, "rdsproxyadmin", "rdsadmin")
+
+
+def user_problems(given: UserSettings, call: Spelling, *, engine: Engine, facts: EngineFacts) -> Iterator[str]:
+    """Each problem of the application's user, as a sentence that names the setting and the fix."""
+    user = with_defaults(UserSettings, given)
+    yield from name_problems(user["database_user"], call("user.database_user"), engine=engine, facts=facts)
+
+
+def name_problems(name: str, label: str, *, engine: Engine, facts: EngineFacts) -> Iterator[str]:
+    """Whether an engine takes the name, and nobody else has it."""
+    if len(name) > facts.longest_user:
+        yield f"{label}: the user {name} has {len(name)} characters; {engine.value} takes at most {facts.longest_user}"
+    if name in _TAKEN:
+        yield f"{label}: the user {name} is RDS's or the administrator's own; choose another name"
+
+
+def rotation_problems(given: UserSettings, call: Spelling, *, auths: list[Auth]) -> Iterator[str]:
+    """Whether anybody has a password that could be rotated."""
+    if "rotation_days" in given and all(auth is Auth.IAM_END_TO_END for auth in auths):
+        name = call("user.rotation_days")
+        yield f"{name} is set but {call('user.auth')} iam-end-to-end has no password to rotate; leave it out"
