@@ -19,6 +19,8 @@ class FunctionSettings(TypedDict):
     """module.function; default app.handler."""
     memory: NotRequired[int]
     """MB, 128 to 10240; default 256."""
+    ephemeral_storage: NotRequired[int]
+    """MB of /tmp, 512 to 10240; Lambda gives 512 without it."""
     timeout: NotRequired[int]
     """Seconds, 1 to 900, above the borrow timeout of the proxy; default 15."""
     reserved_concurrency: NotRequired[int]
@@ -48,6 +50,7 @@ CHECKS: Checks = {
     "user": matching(IDENTIFIER, "a user of this stack such as app"),
     "handler": matching(r"[A-Za-z_][\w/]*(\.\w+)+", "module.function such as app.handler", default="app.handler"),
     "memory": number(128, 10_240, default=256),
+    "ephemeral_storage": number(512, 10_240),
     "timeout": number(1, 900, default=15),
     "reserved_concurrency": number(1, 1000),
     "architecture": one_of(ARCHITECTURES),

@@ -110,9 +110,10 @@ class VpcFunction:
         security_group_ids: list[pulumi.Input[str]],
         environment: dict[str, pulumi.Input[str]] | None = None,
         reserved_concurrency: int | None = None,
+        ephemeral_storage: int | None = None,
         depends_on: list[pulumi.Resource] | None = None,
     ) -> aws.lambda_.Function:
-        """Make the function from the zip at `archive`; `memory` in MB, `timeout` in seconds."""
+        """Make the function from the zip at `archive`; `memory` and `ephemeral_storage` in MB, `timeout` in seconds."""
         self.function = aws.lambda_.Function(
             self._name,
             name=self.physical_name,
@@ -123,6 +124,9 @@ class VpcFunction:
             code=pulumi.FileArchive(archive),
             handler=handler,
             memory_size=memory,
+            ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=ephemeral_storage)
+            if ephemeral_storage
+            else None,
             timeout=timeout,
             reserved_concurrent_executions=reserved_concurrency,
             vpc_config=aws.lambda_.FunctionVpcConfigArgs(

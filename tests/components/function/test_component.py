@@ -157,6 +157,13 @@ def test_a_very_long_logical_name_still_gives_names_that_aws_accepts() -> None:
     assert len(declared.one("iam/role:Role").inputs["name"]) <= 64
 
 
+def test_a_function_gets_the_ephemeral_storage_asked_for_and_else_what_lambda_gives() -> None:
+    assert function(ephemeral_storage=2048).one("function:Function").inputs["ephemeralStorage"] == {"size": 2048}
+    assert "ephemeralStorage" not in function().one("function:Function").inputs
+    with pytest.raises(ValueError, match=r'settings\.ephemeral_storage is "511"; it must be a whole number from 512'):
+        function(ephemeral_storage=511)
+
+
 def test_only_lambda_may_assume_the_role() -> None:
     (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
