@@ -1,10 +1,11 @@
 """Settings of a function. Limits: CreateFunction in botocore's `lambda` service model."""
 
+import re
 from typing import NotRequired, TypedDict
 
 from ..names import IDENTIFIER
 from ..references import NetworkRef, ProxyRef
-from ..settings.checks import Checks, default, matching, number, one_of
+from ..settings.checks import Checks, default, matching, number, one_of, passes
 from ..stack.args import ARCHITECTURES, StackSettings
 
 
@@ -21,6 +22,8 @@ class FunctionSettings(TypedDict):
     """MB, 128 to 10240; default 256."""
     ephemeral_storage: NotRequired[int]
     """MB of /tmp, 512 to 10240; Lambda gives 512 without it."""
+    layers: NotRequired[list[str]]
+    """ARNs of at most 5 layer versions, merged in that order; none without it."""
     timeout: NotRequired[int]
     """Seconds, 1 to 900, above the borrow timeout of the proxy; default 15."""
     reserved_concurrency: NotRequired[int]
@@ -46,11 +49,19 @@ class DatabaseFunctionArgs(TypedDict):
     """What holds for all resources."""
 
 
+_LAYER = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+:[0-9]+")
+
+
+def _are_layers(arns: list[str]) -> bool:
+    return len(arns) <= 5 and all(map(_LAYER.fullmatch, arns))
+
+
 CHECKS: Checks = {
     "user": matching(IDENTIFIER, "a user of this stack such as app"),
     "handler": matching(r"[A-Za-z_][\w/]*(\.\w+)+", "module.function such as app.handler", default="app.handler"),
     "memory": number(128, 10_240, default=256),
     "ephemeral_storage": number(512, 10_240),
+    "layers": passes(_are_layers, "a list of at most 5 ARNs of layer versions, each ending in its version"),
     "timeout": number(1, 900, default=15),
     "reserved_concurrency": number(1, 1000),
     "architecture": one_of(ARCHITECTURES),

@@ -53,6 +53,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             handler=settings["handler"],
             target=target,
             memory=settings["memory"],
+            layers=settings.get("layers"),
             ephemeral_storage=settings.get("ephemeral_storage"),
             timeout=settings["timeout"],
             network=args["network"],

@@ -111,6 +111,7 @@ class VpcFunction:
         environment: dict[str, pulumi.Input[str]] | None = None,
         reserved_concurrency: int | None = None,
         ephemeral_storage: int | None = None,
+        layers: list[str] | None = None,
         depends_on: list[pulumi.Resource] | None = None,
     ) -> aws.lambda_.Function:
         """Make the function from the zip at `archive`; `memory` and `ephemeral_storage` in MB, `timeout` in seconds."""
@@ -124,6 +125,7 @@ class VpcFunction:
             code=pulumi.FileArchive(archive),
             handler=handler,
             memory_size=memory,
+            layers=layers,
             ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=ephemeral_storage)
             if ephemeral_storage
             else None,

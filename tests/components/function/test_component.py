@@ -164,6 +164,21 @@ def test_a_function_gets_the_ephemeral_storage_asked_for_and_else_what_lambda_gi
         function(ephemeral_storage=511)
 
 
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:7"
+
+
+def test_a_function_has_its_layers_in_their_order() -> None:
+    layers = [LAYER, LAYER.replace("tools", "fonts")]
+    assert function(layers=layers).one("function:Function").inputs["layers"] == layers
+    assert "layers" not in function().one("function:Function").inputs
+
+
+@pytest.mark.parametrize("layers", [["tools"], [LAYER.removesuffix(":7")], [LAYER] * 6])
+def test_layers_that_lambda_would_not_take_are_refused(layers: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"settings\.layers is .*; it must be a list of at most 5 ARNs of layer"):
+        function(layers=layers)
+
+
 def test_only_lambda_may_assume_the_role() -> None:
     (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
