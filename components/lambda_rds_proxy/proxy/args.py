@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
-from ..settings.checks import Checks, default, matching, number, passes
+from ..settings.checks import Checks, default, matching, number, one_of, passes
 from ..stack.args import StackSettings
 from .debug_logging import parse_until
 
@@ -40,6 +40,9 @@ class ProxySettings(TypedDict):
     extra_clients: NotRequired[dict[str, pulumi.Input[str]]]
     """Security groups that may reach the proxy too, by a name for each, such as {bastion: sg-…}; their way out is
     theirs."""
+    endpoint_network_type: NotRequired[str]
+    """IP versions that clients may use, IPV4, IPV6 or DUAL; the latter two need subnets of an existing VPC with IPv6
+    networks, and another one makes another proxy; IPV4 without it."""
     reader_endpoint: NotRequired[bool]
     """Whether a cluster with at least 2 instances gets a read-only endpoint; default false."""
 
@@ -81,6 +84,8 @@ CHECKS: Checks = {
     "connection_borrow_timeout": number(0, 300, default=5),
     "idle_client_timeout": number(1, 28_800, default=1800),
     "debug_logging_until": passes(lambda text: parse_until(text) is not None, 'a time such as "2026-11-25T18:00Z"'),
+    # CreateDBProxy, EndpointNetworkType (botocore's service model).
+    "endpoint_network_type": one_of(("IPV4", "IPV6", "DUAL")),
     "reader_endpoint": default(False),
     "name": matching(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*", "the name of an RDS Proxy"),
 }

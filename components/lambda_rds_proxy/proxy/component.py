@@ -80,6 +80,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             vpc_subnet_ids=network["subnet_ids"],
             vpc_security_group_ids=[group.id],
             require_tls=True,
+            endpoint_network_type=settings.get("endpoint_network_type"),
             idle_client_timeout=settings["idle_client_timeout"],
             debug_logging=is_wanted(settings.get("debug_logging_until"), now=now),
             default_auth_scheme="IAM_AUTH" if is_any(users, Auth.IAM_END_TO_END) else "NONE",

@@ -32,6 +32,11 @@ def serverless_database_problems(given: ServerlessDatabaseArgs, call: Spelling, 
     engine, kind, readers = target_of(given)
     facts = ENGINES[engine]
     yield from proxy_problems(proxy, call, facts=facts, kind=kind, readers=readers, now=now)
+    if proxy.get("endpoint_network_type", "IPV4") != "IPV4" and "vpc_id" not in network:
+        yield (
+            f"{call('proxy.endpoint_network_type')} is {proxy['endpoint_network_type']}; a new VPC has no IPv6 "
+            f"networks, give {call('network.vpc_id')} and {call('network.subnet_ids')} of one that has"
+        )
     yield from user_problems(user, call, engine=engine, facts=facts)
     yield from _users(given, call, engine)
     users = list(auths_of(given))

@@ -219,6 +219,13 @@ def test_settings_that_aws_or_the_database_would_suffer_from_are_refused(args: d
         proxy(**args)
 
 
+def test_clients_use_the_ip_versions_asked_for_and_else_those_that_aws_chooses() -> None:
+    assert proxy(endpoint_network_type="DUAL").one("rds/proxy:Proxy").inputs["endpointNetworkType"] == "DUAL"
+    assert "endpointNetworkType" not in proxy().one("rds/proxy:Proxy").inputs
+    with pytest.raises(ValueError, match=r'endpoint_network_type is "IPV5"; it must be one of IPV4, IPV6, DUAL'):
+        proxy(endpoint_network_type="IPV5")
+
+
 def test_a_single_proxy_may_take_more_than_90_percent_where_the_organisation_allows_it() -> None:
     config = proxy(max_connections_percent=95).one("ProxyDefaultTargetGroup").inputs["connectionPoolConfig"]
     assert config["maxConnectionsPercent"] == 95

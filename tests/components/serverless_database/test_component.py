@@ -300,6 +300,13 @@ def test_what_does_not_fit_together_is_refused(args: Any, words: str) -> None:
         stack(**args)
 
 
+def test_ipv6_needs_a_vpc_that_has_it() -> None:
+    with pytest.raises(ValueError, match=r"proxy\.endpoint_network_type is DUAL; a new VPC has no IPv6 networks"):
+        stack(endpoint_network_type="DUAL")
+    made = stack(endpoint_network_type="DUAL", **VPC).one("rds/proxy:Proxy")
+    assert made.inputs["endpointNetworkType"] == "DUAL"
+
+
 def test_any_number_of_functions_shares_the_one_proxy() -> None:
     assert not [each for each in stack(functions={}).all("function:Function") if each.name != "database-admin"]
     many = {f"f{index}": {"path": "handler", "reserved_concurrency": 1} for index in range(12)}
