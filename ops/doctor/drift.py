@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 FEWEST_ADDRESSES = 10
 _LABELS = {
     "max_connections_percent": ("maxConnectionsPercent", " %"),
-    "borrow_timeout": ("borrowTimeout", " s"),
+    "borrow_timeout": ("connectionBorrowTimeout", " s"),
     "idle_client_timeout": ("idleClientTimeout", " s"),
     "require_tls": ("TLS for clients", ""),
     "auth": ("auth", ""),

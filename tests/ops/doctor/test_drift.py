@@ -17,7 +17,7 @@ CONFIGURED = Settings(
     ("change", "words"),
     [
         ({"max_connections_percent": 100}, "maxConnectionsPercent is 100 % at the proxy and 85 %"),
-        ({"borrow_timeout": 120}, "borrowTimeout is 120 s at the proxy and 5 s"),
+        ({"borrow_timeout": 120}, "connectionBorrowTimeout is 120 s at the proxy and 5 s"),
         ({"require_tls": False}, "TLS for clients is optional at the proxy and required"),
         ({"auth": "secret"}, "auth is secret at the proxy and iam"),
     ],
