@@ -51,7 +51,8 @@ def timeout_below_borrow(seen: Evidence) -> Verdict | None:
             *pool(seen),
         ),
         is_not="a network problem: the proxy keeps these clients waiting",
-        next_step="set connectionBorrowTimeout below every function's timeout and run again: then the error says what it is",
+        next_step="set connectionBorrowTimeout below every function's timeout and run again: then the error says what "
+        "it is",
     )
 
 
