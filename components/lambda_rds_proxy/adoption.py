@@ -81,29 +81,34 @@ def adopting(
     opts: pulumi.ResourceOptions,
     *,
     settings: type[Any],
+    called: str | None = None,
 ) -> pulumi.ResourceOptions:
     """`opts`, with which a resource is imported and protected, or `opts` themselves when nothing is to be imported.
+
+    Pulumi forgets what a resource was imported by when the same run updates it, and from then on looks at its id: one
+    that is imported by anything else is imported again by the next run, which replaces what was adopted.
 
     Args:
         part: database or proxy, as the configuration calls it.
         name: unique among the imported resources of the program.
-        import_id: what the provider imports it by.
+        import_id: what the provider imports it by, which must also be the id that it gives it.
         changes: properties that may change; None when it is not to be imported, or is imported already.
         opts: what the resource has in any case.
         settings: the part's settings, which decide most of its properties.
+        called: how sentences call it, where nobody knows it by its id.
     """
     if changes is None:
         return opts
-    call, refused = SPELLING.get().of(part), _REFUSED.get()
+    call, refused, known_as = SPELLING.get().of(part), _REFUSED.get(), called or import_id
 
     def stay_as_it_is(args: pulumi.ResourceHookArgs) -> None:
         found = list(
             differences(part, args.old_outputs or {}, args.new_inputs or {}, changes, settings=settings, call=call)
         )
         if not pulumi.runtime.is_dry_run() and found:
-            raise ValueError(f"{import_id} would be changed by its import: " + "; ".join(found))
+            raise ValueError(f"{known_as} would be changed by its import: " + "; ".join(found))
         for sentence in found:  # a preview goes on, so that all of it is said at once
-            pulumi.log.error(f"{import_id}: {sentence}")
+            pulumi.log.error(f"{known_as}: {sentence}")
         if refused is not None:
             refused.extend(found)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from . import ACCOUNT
 from .policy_document import policy_document
 from .properties import Properties
+from .types import rds_instance
 
 _ZONE_IDS = ["euw1-az1", "euw1-az2", "euw1-az3"]
 
@@ -27,13 +28,24 @@ def _partition(_: Properties, __: str) -> Properties:
     return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
 
 
+_GET_INSTANCE = "aws:rds/getInstance:getInstance"
+
 FUNCTIONS: Mapping[str, Callable[[Properties, str], Properties]] = {
     "aws:index/getAvailabilityZones:getAvailabilityZones": _zones,
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getCallerIdentity:getCallerIdentity": _identity,
     "aws:index/getPartition:getPartition": _partition,
     "aws:iam/getPolicyDocument:getPolicyDocument": lambda args, _: policy_document(args),
+    _GET_INSTANCE: lambda args, _: rds_instance.looked_up(str(args.get("dbInstanceIdentifier"))),
 }
+
+
+def example(token: str, region: str) -> Properties:
+    """What an answer looks like, without a server that knows one."""
+    if token == _GET_INSTANCE:
+        texts = dict.fromkeys(("id", "dbInstanceIdentifier", "address", "resourceId"), "")
+        return {**texts, "port": 0, "vpcSecurityGroups": [""]}
+    return call(token, {}, region)
 
 
 def call(token: str, args: Properties, region: str) -> Properties:

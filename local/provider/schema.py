@@ -90,7 +90,7 @@ def _function(token: str) -> Schema:
     module = token.split(":")[1].split("/")[0]
     real = getattr(pulumi_aws if module == "index" else getattr(pulumi_aws, module), python)
     taken = [_camel(each) for each in inspect.signature(real).parameters if each != "opts"]
-    answered = {key: _example(value) for key, value in functions.call(token, {}, DEFAULT_REGION).items()}
+    answered = {key: _example(value) for key, value in functions.example(token, DEFAULT_REGION).items()}
     return {
         "inputs": {"properties": dict.fromkeys(taken, _ANY)},
         "outputs": {"properties": answered, "required": sorted(answered)},

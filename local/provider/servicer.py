@@ -187,7 +187,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: proto.InvokeRequest, context: ServicerContext) -> proto.InvokeResponse:
         try:
             result = functions.call(request.tok, from_struct(request.args), self._region)
-        except ValueError as error:
+        except (ValueError, LaptopError) as error:
             return proto.InvokeResponse(failures=[proto.CheckFailure(property="", reason=str(error))])
         return proto.InvokeResponse(**{"return": to_struct(result)})
 

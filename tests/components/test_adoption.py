@@ -3,6 +3,7 @@
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,7 +164,7 @@ def adopt_proxy(kind: TargetKind = TargetKind.INSTANCE, **args: Any) -> Declared
 def test_an_adopted_instance_keeps_its_names_and_is_told_neither_database_nor_master_user() -> None:
     declared = adopt(adopted=ADOPTED, import_changes=[])
     instance = declared.one("rds/instance:Instance")
-    assert (instance.import_id, instance.protect) == ("orders-db", True)
+    assert (instance.import_id, instance.protect) == ("db-EXISTING", True)
     assert instance.inputs["identifier"] == "orders-db"
     assert instance.inputs["dbSubnetGroupName"] == "default-vpc-shop"
     assert instance.inputs["vpcSecurityGroupIds"] == ["sg-1", "sg-2"]
@@ -175,9 +176,48 @@ def test_an_adopted_instance_keeps_its_names_and_is_told_neither_database_nor_ma
 
 def test_once_it_is_imported_the_same_resource_is_stated_without_an_import() -> None:
     during = adopt(adopted=ADOPTED, import_changes=[]).one("rds/instance:Instance")
-    after = adopt(adopted=ADOPTED).one("rds/instance:Instance")
+    declared = adopt(adopted=ADOPTED)
+    after = declared.one("rds/instance:Instance")
+    assert declared.asked == []
     assert (after.import_id, after.protect, after.hooks) == ("", False, [])
     assert (after.urn, after.inputs) == (during.urn, during.inputs)
+
+
+@pytest.mark.parametrize("kind", TargetKind)
+def test_whatever_is_imported_is_imported_by_the_id_that_the_provider_gives_it(kind: TargetKind) -> None:
+    """What is imported by anything else is replaced by the next run; only an instance's id is not what it is called."""
+    targets = {TargetKind.INSTANCE: "RDS_INSTANCE/{dbInstanceIdentifier}"}
+    whose = targets.get(kind, "TRACKED_CLUSTER/{dbClusterIdentifier}")
+    ids = {
+        "aws:rds/instance:Instance": "db-EXISTING",
+        "aws:rds/cluster:Cluster": "{clusterIdentifier}",
+        "aws:rds/clusterInstance:ClusterInstance": "{identifier}",
+        "aws:rds/proxy:Proxy": "{name}",
+        "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": "{dbProxyName}",
+        "aws:rds/proxyTarget:ProxyTarget": f"{{dbProxyName}}/{{targetGroupName}}/{whose}",
+        "aws:cloudwatch/logGroup:LogGroup": "{name}",
+    }
+    members = {"instance_identifiers": ["one", "two"]} if kind is TargetKind.CLUSTER else {}
+    sizes: Any = {"instances": 2} if kind is TargetKind.CLUSTER else {}
+    database = adopt(kind=kind, adopted={**ADOPTED, **members}, import_changes=[], **sizes)
+    imported = [
+        each
+        for declared in (database, adopt_proxy(kind, import_changes=[]))
+        for each in declared.resources
+        if each.import_id
+    ]
+    assert len(imported) == (7 if kind is TargetKind.CLUSTER else 5)
+    for each in imported:
+        assert each.import_id == ids[each.type].format(**each.inputs), each.urn
+
+
+def test_an_instance_that_cannot_be_looked_up_is_named_with_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> Any:
+        raise Exception("couldn't find resource")  # as Pulumi's own invoke does
+
+    monkeypatch.setattr(aws.rds, "get_instance", refuse)
+    with pytest.raises(pulumi.RunError, match=r'adopted.* is "orders-db", which cannot be looked up: couldn\'t find'):
+        adopt(adopted=ADOPTED, import_changes=[])
 
 
 def test_each_instance_of_an_adopted_cluster_is_imported_by_its_own_name() -> None:
@@ -224,7 +264,15 @@ def test_an_update_of_something_imported_fails_before_it_is_sent() -> None:
     options: list[pulumi.ResourceOptions] = []
     declare(
         lambda: options.append(
-            adopting("database", "db", "orders-db", [], pulumi.ResourceOptions(), settings=DatabaseSettings)
+            adopting(
+                "database",
+                "db",
+                "db-ABC",
+                [],
+                pulumi.ResourceOptions(),
+                settings=DatabaseSettings,
+                called="orders-db",
+            )
         )
     )
     binding = options[0].hooks

@@ -12,7 +12,7 @@ from ..engines import TargetKind
 from ..names import name_if_long, physical_name
 from ..references import DatabaseRef
 from ..settings.reading import read, with_defaults
-from ..settings.spelling import Spelling
+from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
@@ -114,7 +114,7 @@ class Database(pulumi.ComponentResource):
             auto_minor_version_upgrade=True,
             apply_immediately=not choices.prod,
             tags=self._tags,
-            opts=self._options(choices, choices.name, place.identifier, place),
+            opts=self._options(choices, choices.name, place.identifier, place, import_id=self._resource_id(place)),
         )
         return {
             "engine": choices.engine,
@@ -208,10 +208,35 @@ class Database(pulumi.ComponentResource):
         }
 
     def _options(
-        self, choices: DatabaseChoices, name: str, identifier: str | None, place: "_Place"
+        self,
+        choices: DatabaseChoices,
+        name: str,
+        identifier: str | None,
+        place: "_Place",
+        *,
+        import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
-        own = pulumi.ResourceOptions(parent=self, protect=choices.prod or None)
-        return adopting("database", name, identifier or name, place.import_changes, own, settings=DatabaseSettings)
+        own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
+        return adopting(
+            "database",
+            name,
+            import_id or called,
+            place.import_changes,
+            own,
+            settings=DatabaseSettings,
+            called=called,
+        )
+
+    def _resource_id(self, place: "_Place") -> str | None:
+        """Of an instance that is to be imported: the provider's id for it, where that of all else is its name."""
+        if place.import_changes is None:
+            return None
+        identifier, opts = place.identifier, pulumi.InvokeOptions(parent=self)
+        try:
+            return str(aws.rds.get_instance(db_instance_identifier=identifier, opts=opts).resource_id)
+        except Exception as error:  # Pulumi has no narrower one for what a provider refuses
+            name = SPELLING.get().of("database")("adopted.database.identifier")
+            raise pulumi.RunError(f'{name} is "{identifier}", which cannot be looked up: {error}') from None
 
     def _performance_insights(self, choices: DatabaseChoices) -> dict[str, Any]:
         if not choices.performance_insights:

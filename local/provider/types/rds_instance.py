@@ -59,13 +59,13 @@ class Instance(Supervised):
 
     @classmethod
     def find(cls, import_id: str) -> Found | None:
-        """By its identifier; it gets its resource id."""
-        spec, facts = (
-            SupervisorClient.ensure().spec(cls.kind, import_id),
-            SupervisorClient.ensure().get(cls.kind, import_id),
-        )
-        if spec is None or facts is None:
+        """By its resource id, else by its identifier; it gets its resource id."""
+        instances = [each for each in SupervisorClient.ensure().resources() if each["kind"] == cls.kind]
+        found = {each["identifier"]: each for each in instances}
+        found |= {each["facts"]["resourceId"]: each for each in instances}
+        if import_id not in found:
             return None
+        identifier, spec, facts = (found[import_id][key] for key in ("identifier", "spec", "facts"))
         keys = ("engine", "engineVersion", "instanceClass", "dbName", "username", "parameterGroupName")
         known = {key: spec[key] for key in keys if spec.get(key) is not None}
         # CreateDBInstance, where the caller says nothing.
@@ -74,8 +74,23 @@ class Instance(Supervised):
         # The provider's own importer sets these two, as it cannot ask for them.
         imported = {"skipFinalSnapshot": True, "deleteAutomatedBackups": True}
         asked = spec.get("asked") or {}
-        given = {"identifier": import_id, "port": facts["port"], **chosen, **known, **asked, **imported}
+        given = {"identifier": identifier, "port": facts["port"], **chosen, **known, **asked, **imported}
         return facts["resourceId"], given
+
+
+def looked_up(identifier: str) -> Properties:
+    """What getInstance answers, as far as the laptop knows it.
+
+    Raises:
+        ValueError: there is no such instance.
+    """
+    spec = SupervisorClient.ensure().spec(Instance.kind, identifier)
+    facts = SupervisorClient.ensure().get(Instance.kind, identifier)
+    if spec is None or facts is None:
+        raise ValueError(f'the laptop has no instance "{identifier}"')
+    groups = (spec.get("asked") or {}).get("vpcSecurityGroupIds") or []
+    shown = {key: facts[key] for key in ("address", "port", "resourceId")}
+    return {"id": identifier, "dbInstanceIdentifier": identifier, "vpcSecurityGroups": groups, **shown}
 
 
 class ParameterGroup(Supervised):

@@ -84,6 +84,12 @@ class Laptop:
     def get(self, kind: str, identifier: str) -> dict[str, Any] | None:
         return self.facts.get((kind, identifier))
 
+    def resources(self) -> list[dict[str, Any]]:
+        return [
+            {"kind": kind, "identifier": identifier, "spec": spec, "facts": self.facts[kind, identifier]}
+            for (kind, identifier), spec in self.specs.items()
+        ]
+
 
 @pytest.fixture
 def laptop(monkeypatch: pytest.MonkeyPatch) -> Laptop:

@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
-from local.provider.functions import call
+from local.provider.functions import call, example
+from tests.local.provider.conftest import Laptop
 
+INSTANCE = "aws:rds/getInstance:getInstance"
 POLICY = "aws:iam/getPolicyDocument:getPolicyDocument"
 
 
@@ -65,6 +67,15 @@ def test_a_document_that_the_laptop_cannot_write_is_refused(args: dict[str, Any]
 def test_zones_are_those_of_the_region_less_the_excluded() -> None:
     zones = call("aws:index/getAvailabilityZones:getAvailabilityZones", {"excludeZoneIds": ["euw1-az2"]}, "eu-west-1")
     assert (zones["names"], zones["zoneIds"]) == (["eu-west-1a", "eu-west-1c"], ["euw1-az1", "euw1-az3"])
+
+
+def test_an_instance_is_looked_up_by_its_identifier(laptop: Laptop) -> None:
+    laptop.specs["instance", "orders"]["asked"] = {"vpcSecurityGroupIds": ["sg-1"]}
+    found = call(INSTANCE, {"dbInstanceIdentifier": "orders"}, "eu-west-1")
+    assert (found["resourceId"], found["port"], found["vpcSecurityGroups"]) == ("db-ABC", 5432, ["sg-1"])
+    assert found.keys() == example(INSTANCE, "eu-west-1").keys()
+    with pytest.raises(ValueError, match='the laptop has no instance "db-ABC"'):
+        call(INSTANCE, {"dbInstanceIdentifier": "db-ABC"}, "eu-west-1")
 
 
 def test_a_function_that_the_laptop_does_not_answer_is_named_with_those_it_answers() -> None:

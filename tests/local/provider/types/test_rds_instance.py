@@ -20,8 +20,9 @@ def test_an_instance_is_not_renamed_into_an_empty_one(recorder: Recorder) -> Non
     assert recorder.calls == []
 
 
-def test_an_instance_comes_by_its_identifier_and_gets_its_resource_id(laptop: Laptop) -> None:
-    identifier, inputs, outputs = read_by_id(INSTANCE, "orders")
+@pytest.mark.parametrize("import_id", ["orders", "db-ABC"])
+def test_an_instance_comes_by_its_identifier_or_its_resource_id_which_it_gets(laptop: Laptop, import_id: str) -> None:
+    identifier, inputs, outputs = read_by_id(INSTANCE, import_id)
     assert identifier == outputs["resourceId"] == "db-ABC"
     assert (inputs["identifier"], inputs["username"], inputs["port"]) == ("orders", "shop", 5432)
     assert outputs["arn"] == "arn:aws:rds:eu-west-1:000000000000:db:orders"
