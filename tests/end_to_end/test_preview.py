@@ -136,7 +136,7 @@ def test_a_function_given_the_databases_endpoint_is_rejected_while_the_host_is_s
         ({"maxConnectionsPercent": "abc"}, 'maxConnectionsPercent is "abc"'),
         ({"engine": "oracle"}, 'engine is "oracle"; it must be one of postgresql, mysql'),
         ({"vpcId": "vpc-0a", "subnetIds": ["subnet-0a"]}, "at least 2 subnet ids"),
-        ({"functions": [{"name": "app", "path": "hanlder"}]}, 'functions[0].path is "hanlder"'),
+        ({"functions": [{"name": "app", "path": "hanlder"}]}, 'functions.app.path is "hanlder"'),
         ({"borrowTimeout": 20}, "borrowTimeout is 20 but the timeout of function app is 15 s"),
     ],
 )
