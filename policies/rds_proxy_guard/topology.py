@@ -14,7 +14,7 @@ _ENGINES_WITHOUT_PROXY = ("oracle", "db2", "custom-")
 
 
 def can_be_proxied(database: Node) -> bool:
-    """Whether RDS Proxy can stand before a database; unknown engines count as one that it can."""
+    """Whether RDS Proxy can stand in front of a database; unknown engines count as one that it can."""
     engine, mode = database.read(*database.provider.engine), database.read(*database.provider.engine_mode)
     if isinstance(engine, str) and engine.lower().startswith((*_OTHER_ENGINES, *_ENGINES_WITHOUT_PROXY)):
         return False
