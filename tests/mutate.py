@@ -72,8 +72,6 @@ ROOMS = (
         # These need servers, the engine or files of the repository, or take long and look at nothing of the above.
         not_tests=(
             "test_admin_function*.py",
-            "test_stack_config.py",
-            "test_golden_schema.py",
             "test_package.py",
             "monitor",
             "serverless_database",
