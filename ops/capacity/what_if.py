@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL
+from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL, ceiling
 from lambda_rds_proxy.serverless_database.budget import CONNECTIONS_PER_ENVIRONMENT, ConnectionBudget
 
 # Shares of its time that a client spends in a transaction: always, half, a quarter, and the least that is comfortable.
@@ -45,14 +45,14 @@ def choices(budget: ConnectionBudget) -> tuple[Choice, ...]:
 
 
 def _choice(budget: ConnectionBudget, percent: int) -> Choice:
-    ceiling = budget.max_connections * percent // 100
+    share = ceiling(budget.max_connections, percent)
     bounded = budget.clients and not budget.unbounded
     return Choice(
         percent=percent,
-        ceiling=ceiling,
-        left=budget.max_connections - ceiling,
-        duty_cycle=round(min(1.0, ceiling / budget.clients), 4) if bounded else None,
-        environments=tuple(ceiling * 100 // (share * CONNECTIONS_PER_ENVIRONMENT) for share in DUTY_CYCLES),
+        ceiling=share,
+        left=budget.max_connections - share,
+        duty_cycle=round(min(1.0, share / budget.clients), 4) if bounded else None,
+        environments=tuple(share * 100 // (cycle * CONNECTIONS_PER_ENVIRONMENT) for cycle in DUTY_CYCLES),
     )
 
 
