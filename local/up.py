@@ -31,7 +31,8 @@ def up(root: Path) -> None:
         console.print("· the stack: local")
         pulumi_cli.ensure_stack(root)
         _bring_back(root)
-        pulumi_cli.run(root, "up", "--yes", "--policy-pack", "policies")
+        # As Pulumi's Automation API does: a preview nobody is asked about is half of the time. The pack judges both.
+        pulumi_cli.run(root, "up", "--yes", "--skip-preview", "--policy-pack", "policies")
         _remove_what_a_killed_run_left(root)
         outputs: dict[str, Any] = json.loads(pulumi_cli.output(root, "stack", "output", "--json"))
     client = SupervisorClient.running(root)

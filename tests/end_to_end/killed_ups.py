@@ -76,33 +76,24 @@ class Torture:
         self._auth = "iam"
         self._kinds: dict[str, list[str]] = {}
 
-    def measure(self) -> None:
-        """How long undisturbed runs take, and which resources they end in."""
-        self._down()
-        self._seconds[NOTHING] = self._undisturbed()
-        self._kinds[self._auth] = self._kinds_now()
-        self._switch()
-        self._seconds[CHANGE] = self._undisturbed()
-        self._kinds[self._auth] = self._kinds_now()
-
     def restore(self) -> None:
         """Have the stack up, whatever was done to it meanwhile."""
         supervisor = SupervisorClient.running(self.checkout.root)
-        if supervisor is not None and not supervisor.problems() and self._kinds_now() == self._kinds[self._auth]:
+        if supervisor is not None and not supervisor.problems() and self._kinds_now() == self._kinds.get(self._auth):
             return
         try:
             self._mend()
         except AssertionError:  # a damaged state, say
             self._down()
             self._mend()
+        self._kinds.setdefault(self._auth, self._kinds_now())
 
     def suffer(self, kill: Kill) -> Outcome:
         """Kill once and mend once."""
-        if kill.start == NOTHING:
-            self._down()
-        else:
-            self.restore()
-            self._switch()
+        self._prepare(kill.start)
+        if kill.start not in self._seconds:
+            self._seconds[kill.start] = self._undisturbed()
+            self._prepare(kill.start)
         hit, killed_after = self._kill(kill)
         resources, pending = self._left()
         started = time.monotonic()
@@ -116,6 +107,14 @@ class Torture:
             kill=kill, hit=hit, killed_after=killed_after, resources=resources, pending=pending,
             recovered_in=time.monotonic() - started, fault=fault,
         )  # fmt: skip
+
+    def _prepare(self, start: str) -> None:
+        """Have the next run make the stack, or change its authentication."""
+        if start == NOTHING:
+            self._down()
+        else:
+            self.restore()
+            self._switch()
 
     def _kill(self, kill: Kill) -> tuple[bool, float]:
         """(whether `pulumi up` was at work, seconds since it began); a run that was faster is an undisturbed one."""
@@ -151,6 +150,7 @@ class Torture:
             status = run.wait(_END_SECONDS)
             said.seek(0)
             assert status == 0, f"make up failed: {_end(said.read().decode(errors='replace'))}"
+        self._kinds[self._auth] = self._kinds_now()
         return seconds
 
     def _victims(self, victim: str, run: int) -> list[psutil.Process]:
@@ -190,9 +190,8 @@ class Torture:
             return "a resource waits for its deletion"
         if self.checkout.supervisor.problems():
             return "; ".join(self.checkout.supervisor.problems())
-        if self._kinds_now() != self._kinds[self._auth]:
-            return f"the laptop has {self._kinds_now()} instead of {self._kinds[self._auth]}"
-        return ""
+        wanted = self._kinds.setdefault(self._auth, self._kinds_now())
+        return "" if self._kinds_now() == wanted else f"the laptop has {self._kinds_now()} instead of {wanted}"
 
     def _kinds_now(self) -> list[str]:
         return sorted(each["kind"] for each in self.checkout.supervisor.resources())
@@ -248,7 +247,6 @@ def main(arguments: Sequence[str]) -> int:
     outcomes = []
     with tempfile.TemporaryDirectory() as folder, copied(Path(folder) / "a checkout") as checkout:
         torture = Torture(checkout)
-        torture.measure()
         for kill in itertools.chain.from_iterable(
             map(plan, itertools.repeat(given.kills), itertools.count(given.seed))
         ):

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -80,8 +82,29 @@ def test_nothing_is_left_when_the_engine_is_killed(tmp_path: Path, environment: 
     wait_for_the_end(started)
 
 
-def test_a_component_package_serves_its_schema(environment: dict[str, str]) -> None:
-    done = pulumi(ROOT, environment, "package", "get-schema", str(ROOT / "components"))
+def test_a_component_package_serves_its_schema(tmp_path: Path, environment: dict[str, str]) -> None:
+    package = tmp_path / "components"
+    shutil.copytree(ROOT / "components", package, ignore=shutil.ignore_patterns("venv", "__pycache__"))
+    (package / "venv").symlink_to(ROOT / ".venv")  # what the package needs is there: it takes a minute to install
+    done = pulumi(ROOT, environment, "package", "get-schema", str(package))
     assert done.returncode == 0, done.stdout + done.stderr
     schema = json.loads(done.stdout)
     assert set(schema["resources"]) == {f"lambda-rds-proxy:index:{name}" for name in lambda_rds_proxy.COMPONENTS}
+
+
+def test_what_a_program_needs_is_installed_into_an_environment_of_its_own(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = program(tmp_path / "p", "")
+    settings = {"name": "tried", "runtime": {"name": "python", "options": {"virtualenv": "its own"}}}
+    (folder / "Pulumi.yaml").write_text(json.dumps(settings))
+    wheel = tmp_path / "needed-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as package:
+        package.writestr("needed.py", "")
+        package.writestr("needed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n")
+        package.writestr("needed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        package.writestr("needed-1.0.dist-info/RECORD", "")
+    (folder / "requirements.txt").write_text(f"--no-index\n{wheel.as_uri()}\n")
+    done = pulumi(folder, environment, "install")
+    assert done.returncode == 0, done.stdout + done.stderr
+    subprocess.run([folder / "its own" / "bin" / "python", "-c", "import needed"], check=True)
