@@ -59,6 +59,17 @@ def holds_unknown(value: object) -> bool:
     return bool(value == UNKNOWN)
 
 
+def number(value: object) -> float | None:
+    """A number, or text that is one: the real provider takes both."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return int(found) if found.is_integer() else found
+
+
 def blocks(values: object, steps: Sequence[str], *, where: str = "") -> Iterator[tuple[str, Properties]]:
     """(path, block) of every block that is given where the steps lead to; lists of blocks are walked."""
     if isinstance(values, list):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +17,13 @@ from toolchain.checkout import checkout_cache, checkout_root
 from ..supervisor.errors import LaptopError
 from . import ACCOUNT, DEFAULT_REGION, VERSION, functions
 from .arguments import UnknownTypeError
+from .changes import is_changed, replaces
+from .defaults import AutonamingError, with_defaults
+from .facts import holds
 from .properties import DEFAULTS, Properties, differ, from_struct, holds_unknown, promoted, to_struct
 from .types import aws_type
-from .types.row import AutonamingError, AwsType, Resource
+from .types.row import AwsType, Resource
+from .validators import REGION
 
 
 class RefusedError(ValueError):
@@ -106,29 +111,33 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         news.pop(DEFAULTS, None)
         try:
             row = _row(request.urn)
-            inputs = row.with_defaults(news, olds, request)
-            found = [*row.real.problems(news), *row.limit_problems(inputs)]
+            inputs = with_defaults(row.facts, news, olds, request, region=self._region, tags=self._default_tags)
+            found = list(row.problems(news, inputs))
         except (UnknownTypeError, AutonamingError) as error:
             inputs, found = news, [("", str(error))]
         failures = [proto.CheckFailure(property=where, reason=reason) for where, reason in found]
         return proto.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
     def Diff(self, request: proto.DiffRequest, context: ServicerContext) -> proto.DiffResponse:
-        old = from_struct(request.old_inputs) or from_struct(request.olds)
-        row, new = _row(request.urn), from_struct(request.news)
-        # What a program leaves out and AWS fills in stays as it is: an import reads more than a program states.
-        kept = (row.real.computed - new.keys()) | {DEFAULTS, *request.ignoreChanges}
-        changed = sorted(key for key in (old.keys() | new.keys()) - kept if differ(old.get(key), new.get(key)))
-        replaces = [key for key in changed if row.replaces(key, old, new)]
-        detailed = {key: _detail(key, old, new, key in replaces) for key in changed}
-        # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so.
-        name = row.name.argument if row.name else ""
-        named = name in new and name not in new.get(DEFAULTS, [])
+        new, olds = from_struct(request.news), from_struct(request.olds)
+        # What is new to the inputs may be known of the resource already: an import reads more than a program states.
+        old = {key: olds[key] for key in new if key in olds} | from_struct(request.old_inputs)
+        row = _row(request.urn)
+        facts = row.facts["arguments"]
+        left_out = {key for key in row.real.computed - new.keys() if key not in facts}  # AWS fills it in
+        kept = {DEFAULTS, *request.ignoreChanges, *left_out}
+        changed = sorted(key for key in (old.keys() | new.keys()) - kept if is_changed(key, facts.get(key), old, new))
+        replaced = [key for key in changed if replaces(key, facts.get(key), old, new)]
+        detailed = {key: _detail(key, old, new, key in replaced) for key in changed}
+        # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so
+        # for the types that it names.
+        name = row.named_by if "autoname" in facts.get(row.named_by, {}) else ""
+        named = name in new and name not in new.get(DEFAULTS, []) and not differ(old.get(name), new.get(name))
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE,
             diffs=changed,
-            replaces=replaces,
-            deleteBeforeReplace=bool(replaces) and named and not differ(old.get(name), new.get(name)),
+            replaces=replaced,
+            deleteBeforeReplace=bool(replaced) and (named or row.facts.get("deletesFirst", False)),
             detailedDiff=detailed,
             hasDetailedDiff=True,
         )
@@ -145,6 +154,8 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: proto.ReadRequest, context: ServicerContext) -> proto.ReadResponse:
         row, state = _row(request.urn), from_struct(request.properties)
+        if not state:
+            request.id = re.sub(rf"@{REGION}$", "", request.id)  # an import may name the region
         if not state and not row.find and not row.backed:
             context.abort(
                 StatusCode.NOT_FOUND,
@@ -176,10 +187,14 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return proto.ReadResponse(id=identifier, properties=to_struct(outputs), inputs=to_struct(given))
 
     def Delete(self, request: proto.DeleteRequest, context: ServicerContext) -> empty_pb2.Empty:
-        row = _row(request.urn)
-        if row.backed:
+        row, state = _row(request.urn), from_struct(request.properties)
+        for refused in row.facts.get("undeletable", ()):
+            if holds(refused["when"], state):
+                context.abort(StatusCode.FAILED_PRECONDITION, f"{request.id} cannot be deleted: {refused['says']}")
+        kept = row.facts.get("keptWhenDestroyed")
+        if row.backed and not (kept and holds(kept, state)):
             try:
-                row.backed.delete(request.id, from_struct(request.properties))
+                row.backed.delete(request.id, state)
             except LaptopError as error:
                 context.abort(StatusCode.INTERNAL, str(error))
         return empty_pb2.Empty()
@@ -211,7 +226,9 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _outputs(self, resource: Resource, found: Properties) -> Properties:
         tags = self._all_tags(resource.inputs)
-        whole = {**resource.inputs, "region": resource.region, "tagsAll": tags, **found}
+        named = {resource.row.named_by: resource.name}
+        inputs = {**resource.row.fills, **named, **resource.inputs}
+        whole = {**inputs, "region": resource.region, "tagsAll": tags, **found}
         return {key: value for key, value in whole.items() if key in resource.row.real.outputs}
 
     def _all_tags(self, inputs: Properties) -> dict[str, str]:
@@ -220,11 +237,10 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def _previewed(self, resource: Resource) -> Properties:
         """Outputs as AWS's provider shows them at preview: inputs with unknowns promoted, what is computed unknown."""
         row, inputs = resource.row, resource.inputs
-        whole = {key for key in row.unknown_as_a_whole if holds_unknown(inputs.get(key))}
+        known = row.facts["arguments"].items()
+        whole = {key for key, fact in known if fact.get("unknownAsAWhole") and holds_unknown(inputs.get(key))}
         shown = {key: UNKNOWN if key in whole else promoted(value) for key, value in inputs.items()}
         computed = {name: resource.olds.get(name, UNKNOWN) for name in row.real.computed - shown.keys()}
-        if "tagsAll" in computed and not holds_unknown(inputs.get("tags")):
-            computed["tagsAll"] = self._all_tags(inputs)  # the real provider plans it
         return {**computed, **shown}
 
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
-from ..arguments import real_type
-from .row import AwsType, Name
+from .row import AwsType
 
 
 @cache
@@ -17,15 +16,9 @@ def aws_types() -> Mapping[str, AwsType]:
 
 
 def aws_type(token: str) -> AwsType:
-    """The row of a type. One that has none is named automatically if it takes an optional `name`, as Pulumi does it.
-
-    What would force a replacement there is not known, so it is updated in place.
+    """The row of a type; a type that has none is recorded.
 
     Raises:
         UnknownTypeError: pulumi_aws has no such type.
     """
-    if token in aws_types():
-        return aws_types()[token]
-    real = real_type(token)
-    named = "name" in real.arguments.kinds.keys() - real.arguments.required and "name" in real.computed
-    return AwsType(token, name=Name("name", 255) if named else None)
+    return aws_types().get(token) or AwsType(token)

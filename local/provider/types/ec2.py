@@ -5,9 +5,10 @@ from collections.abc import Callable
 from .. import ACCOUNT
 from ..properties import Properties
 from .limits import Matching
-from .row import AwsType, Name, Resource, numbered
+from .row import AwsType, Resource, numbered
 
-# EC2 API reference, GroupDescription and SecurityGroupRuleDescription: no apostrophe, no arrow.
+# EC2 API reference, GroupDescription and SecurityGroupRuleDescription: no apostrophe, no arrow; the provider checks the
+# length only.
 _DESCRIPTION = Matching(
     "description",
     r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}",
@@ -40,37 +41,18 @@ def _rule(rule: Resource) -> Properties:
 
 
 TYPES = (
-    AwsType(
-        "aws:ec2/vpc:Vpc",
-        replaced_by=("cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"),
-        defaults={"instanceTenancy": "default"},
-        id=numbered("vpc"),
-        outputs=_vpc,
-    ),
-    AwsType(
-        "aws:ec2/subnet:Subnet",
-        replaced_by=("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "ipv6Native", "outpostArn"),
-        defaults={"mapPublicIpOnLaunch": False},
-        id=numbered("subnet"),
-        outputs=_subnet,
-    ),
-    AwsType("aws:ec2/routeTable:RouteTable", replaced_by=("vpcId",), id=numbered("rtb"), outputs=_owned("route-table")),
-    AwsType(
-        "aws:ec2/routeTableAssociation:RouteTableAssociation",
-        replaced_by=("subnetId", "gatewayId"),
-        id=numbered("rtbassoc"),
-    ),
+    AwsType("aws:ec2/vpc:Vpc", id=numbered("vpc"), outputs=_vpc),
+    AwsType("aws:ec2/subnet:Subnet", id=numbered("subnet"), outputs=_subnet),
+    AwsType("aws:ec2/routeTable:RouteTable", id=numbered("rtb"), outputs=_owned("route-table")),
+    AwsType("aws:ec2/routeTableAssociation:RouteTableAssociation", id=numbered("rtbassoc")),
     AwsType(
         "aws:ec2/securityGroup:SecurityGroup",
-        name=Name("name", 255),
-        replaced_by=("name", "namePrefix", "description", "vpcId"),
-        defaults={"description": "Managed by Pulumi", "revokeRulesOnDelete": False},
         limits=(_DESCRIPTION,),
         id=numbered("sg"),
         outputs=_owned("security-group"),
     ),
     *(
-        AwsType(token, replaced_by=("securityGroupId",), limits=(_DESCRIPTION,), id=numbered("sgr"), outputs=_rule)
+        AwsType(token, limits=(_DESCRIPTION,), id=numbered("sgr"), outputs=_rule)
         for token in (
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
@@ -78,8 +60,6 @@ TYPES = (
     ),
     AwsType(
         "aws:ec2/vpcEndpoint:VpcEndpoint",
-        replaced_by=("vpcId", "serviceName", "vpcEndpointType"),
-        defaults={"vpcEndpointType": "Gateway"},
         id=numbered("vpce"),
         outputs=_owned("vpc-endpoint", state="available"),
     ),

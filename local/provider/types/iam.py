@@ -3,7 +3,7 @@
 from ..identifiers import arn
 from ..properties import Properties
 from .limits import Modelled
-from .row import AwsType, Name, Resource
+from .row import AwsType, Resource
 from .supervised import Supervised
 
 
@@ -21,9 +21,6 @@ class RolePolicy(Supervised):
 TYPES = (
     AwsType(
         "aws:iam/role:Role",
-        name=Name("name", 64),
-        replaced_by=("name", "namePrefix", "path"),
-        defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
         limits=(Modelled("iam", "CreateRoleRequest", name="RoleName"),),
         outputs=lambda role: {
             "arn": arn("iam", "", f"role{role.inputs.get('path', '/')}{role.name}"),
@@ -32,14 +29,11 @@ TYPES = (
     ),
     AwsType(
         "aws:iam/rolePolicy:RolePolicy",
-        name=Name("name", 128),
-        replaced_by=("name", "namePrefix", "role"),
         limits=(Modelled("iam", "PutRolePolicyRequest", name="PolicyName"),),
         backed=RolePolicy(),
     ),
     AwsType(
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-        replaced_by=("role", "policyArn"),
         id=lambda attachment: f"{attachment.inputs.get('role')}/{attachment.inputs.get('policyArn')}",
     ),
 )

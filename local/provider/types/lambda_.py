@@ -1,8 +1,10 @@
 """A function runs in execution environments on this machine, and an invocation really invokes it."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pulumi.runtime.rpc import UNKNOWN
@@ -10,10 +12,10 @@ from pulumi.runtime.rpc import UNKNOWN
 from lambda_rds_proxy.function.package import this_machine
 
 from ...supervisor.errors import LaptopError
-from ..identifiers import digest
 from ..properties import Properties, archive_path
-from .limits import Modelled, Problem, Range, known_values
-from .row import AwsType, Backed, Name, Resource, When
+from ..validators import Problem
+from .limits import Modelled, Range, known_values
+from .row import AwsType, Backed, Resource
 from .supervised import Supervised, client, supervisor_errors
 
 _ENVIRONMENT_BYTES = 4096
@@ -64,26 +66,42 @@ class Invocation(Backed):
 
     def apply(self, resource: Resource) -> tuple[str, Properties]:
         inputs, olds = resource.inputs, resource.olds
-        result = self._invoke(inputs, action="update" if olds else "create", before=olds.get("input"))
-        return digest(str(inputs["functionName"]), str(inputs["input"]), length=32), {"result": result}
+        result, sent = self._invoke(inputs, action="update" if olds else "create", before=olds.get("input"))
+        digest = hashlib.md5(sent, usedforsecurity=False).hexdigest()
+        return f"{inputs['functionName']},{_qualifier(inputs)},{digest}", {"result": result}
 
     def delete(self, identifier: str, state: Properties) -> None:
         """What was done stays done, unless the function follows changes."""
         if _follows_changes(state):
             self._invoke(state, action="delete", before=state.get("input"))
 
-    def _invoke(self, inputs: Properties, *, action: str, before: str | None) -> str:
+    def _invoke(self, inputs: Properties, *, action: str, before: str | None) -> tuple[str, bytes]:
+        """(answer, what was sent)."""
         name, payload = str(inputs["functionName"]), str(inputs["input"])
         if _follows_changes(inputs):
             # As terraform-provider-aws's aws_lambda_invocation tells a function what happens.
-            change = {"action": action, "prev_input": json.loads(before or "{}")}
+            change = {"action": action, "prev_input": json.loads(before) if before else None}
             payload = json.dumps({**json.loads(payload), str(inputs.get("terraformKey", "tf")): change})
         with supervisor_errors():
-            answer = client("lambda").invoke(FunctionName=name, Payload=payload.encode(), LogType="Tail")
+            answer = client("lambda").invoke(
+                FunctionName=name, Payload=payload.encode(), LogType="Tail", Qualifier=_qualifier(inputs)
+            )
             result: str = answer["Payload"].read().decode()
         if answer.get("FunctionError"):
             raise LaptopError(_failure(name, result, answer.get("LogResult", "")))
-        return result
+        return result, payload.encode()
+
+
+def _qualifier(inputs: Properties) -> str:
+    return str(inputs.get("qualifier", "$LATEST"))
+
+
+def _input_of_changes(given: Properties) -> Iterator[Problem]:
+    """The change is told inside the input, so it must have room for it."""
+    for where, text in known_values(given, "input"):
+        with suppress(ValueError):
+            if _follows_changes(given) and not isinstance(json.loads(text), dict):
+                yield where, f"{where} is {text}; while lifecycleScope is CRUD it must be a JSON object"
 
 
 def _follows_changes(inputs: Properties) -> bool:
@@ -111,39 +129,19 @@ def _environment_size(given: Properties) -> Iterator[Problem]:
 TYPES = (
     AwsType(
         "aws:lambda/function:Function",
-        name=Name("name", 64),
-        replaced_by=("name", "packageType"),
-        defaults={"memorySize": 128, "timeout": 3, "packageType": "Zip", "publish": False, "skipDestroy": False},
         limits=(
-            Modelled(
-                *("lambda", "CreateFunctionRequest", "runtime", "handler", "architectures", "description"),
-                name="FunctionName",
-            ),
-            # Lambda's quotas: its model lets 32 GB of memory pass.
-            Range("timeout", 1, 900),
-            Range("memorySize", 128, 10_240),
+            Modelled("lambda", "CreateFunctionRequest", "handler", "description", name="FunctionName"),
+            Range("memorySize", 128, 10_240),  # Lambda's quota: its model lets 32 GB pass, as the provider does
             Range("reservedConcurrentExecutions", -1, 1_000_000),  # -1 takes it away; the account's limit is AWS's
             _environment_size,
         ),
-        # terraform-provider-aws drops the whole block from the plan when a value in it is computed.
-        unknown_as_a_whole=("environment",),
+        fills={
+            "architectures": ["x86_64"],
+            "ephemeralStorage": {"size": 512},
+            "tracingConfig": {"mode": "PassThrough"},
+        },
         backed=Function(),
     ),
-    AwsType(
-        "aws:lambda/invocation:Invocation",
-        replaced_by=(
-            *("functionName", "qualifier", "triggers"),
-            When("input", lambda _, new: not _follows_changes(new)),  # else the function is told of the change
-        ),
-        defaults={"lifecycleScope": "CREATE_ONLY", "qualifier": "$LATEST", "terraformKey": "tf"},
-        backed=Invocation(),
-    ),
-    AwsType(
-        "aws:lambda/permission:Permission",
-        name=Name("statementId", 100),
-        replaced_by=(
-            *("action", "function", "principal", "principalOrgId", "qualifier", "sourceAccount", "sourceArn"),
-            *("eventSourceToken", "functionUrlAuthType", "statementId", "statementIdPrefix"),
-        ),
-    ),
+    AwsType("aws:lambda/invocation:Invocation", limits=(_input_of_changes,), backed=Invocation()),
+    AwsType("aws:lambda/permission:Permission"),
 )

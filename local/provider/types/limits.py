@@ -1,7 +1,6 @@
-"""AWS's limits of the arguments we use: what a row of a type may say about values.
+"""AWS's own limits of the arguments we use, where the real provider has none: it lets a borrow timeout of 3600 s pass.
 
-The real provider checks only some of them before it calls AWS (it lets a borrow timeout of 3600 s pass); AWS refuses
-the rest during `up`. Here all of them fail at Check, so a preview shows what an update on AWS would. Unknown values
+AWS refuses them during `up`. Here they fail at Check, so a preview shows what an update on AWS would. Unknown values
 are nobody's business yet, and those of another type are said elsewhere.
 """
 
@@ -13,11 +12,10 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from ..properties import Properties, blocks
+from ..properties import Properties, blocks, number
 from ..remembered import remembered
+from ..validators import Problem
 
-Problem = tuple[str, str]
-"""(property path, sentence)."""
 Limit = Callable[[Properties], Iterator[Problem]]
 """All values of a resource's inputs that AWS would refuse, alone or beside each other."""
 
@@ -29,17 +27,6 @@ def known_values(given: Properties, path: str) -> Iterator[tuple[str, Any]]:
         value = block.get(argument)
         if value is not None and value != UNKNOWN:
             yield f"{where}{argument}", value
-
-
-def number(value: object) -> float | None:
-    """A number, or text that is one: the real provider takes both."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        found = float(value)
-    except ValueError:
-        return None
-    return int(found) if found.is_integer() else found
 
 
 def known_numbers(given: Properties, path: str) -> Iterator[tuple[str, float]]:
@@ -61,19 +48,6 @@ class Range:
         for where, found in known_numbers(given, self.path):
             if not self.low <= found <= self.high:
                 yield where, f"{where} is {found}; AWS takes {self.low} to {self.high}"
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The numbers that AWS takes."""
-
-    path: str
-    numbers: tuple[int, ...]
-
-    def __call__(self, given: Properties) -> Iterator[Problem]:
-        for where, found in known_numbers(given, self.path):
-            if found not in self.numbers:
-                yield where, f"{where} is {found}; AWS takes {', '.join(map(str, self.numbers))}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from ..identifiers import arn, digest, rds_domain
 from ..properties import Properties
 from .rds_instance import identifier_limit
-from .row import AwsType, Name, Resource
+from .row import AwsType, Resource
 
 
 def _port(resource: Resource) -> int:
@@ -30,20 +30,13 @@ def _cluster(resource: Resource) -> Properties:
 TYPES = (
     AwsType(
         "aws:rds/cluster:Cluster",
-        name=Name("clusterIdentifier", 63, lower=True),
-        replaced_by=(
-            *("clusterIdentifier", "clusterIdentifierPrefix", "engine", "databaseName", "masterUsername"),
-            *("storageEncrypted", "dbSubnetGroupName", "snapshotIdentifier", "kmsKeyId"),
-        ),
-        defaults={"engineMode": "provisioned", "skipFinalSnapshot": False},
+        named_by="clusterIdentifier",
         limits=(identifier_limit("clusterIdentifier"),),
         outputs=_cluster,
     ),
     AwsType(
         "aws:rds/clusterInstance:ClusterInstance",
-        name=Name("identifier", 63, lower=True),
-        replaced_by=("identifier", "identifierPrefix", "clusterIdentifier", "engine", "dbSubnetGroupName"),
-        defaults={"autoMinorVersionUpgrade": True, "promotionTier": 0},
+        named_by="identifier",
         limits=(identifier_limit("identifier"),),
         outputs=lambda instance: {
             "arn": instance.arn("rds", f"db:{instance.name}"),
@@ -55,9 +48,6 @@ TYPES = (
     ),
     AwsType(
         "aws:rds/clusterParameterGroup:ClusterParameterGroup",
-        name=Name("name", 255, lower=True),
-        replaced_by=("name", "namePrefix", "family", "description"),
-        defaults={"description": "Managed by Pulumi"},
         outputs=lambda group: {"arn": group.arn("rds", f"cluster-pg:{group.name}")},
     ),
 )

@@ -6,7 +6,7 @@ from .. import ACCOUNT
 from ..identifiers import arn
 from ..properties import Properties
 from .limits import Matching
-from .row import AwsType, Found, Name, Resource
+from .row import AwsType, Found, Resource
 from .supervised import Supervised
 
 # Arguments that no call of RDS's answers with: secrets, and what is for the provider alone.
@@ -118,45 +118,18 @@ class ParameterGroup(Supervised):
 TYPES = (
     AwsType(
         "aws:rds/instance:Instance",
-        name=Name("identifier", 63, lower=True),
-        replaced_by=(
-            *("engine", "username", "dbName", "storageEncrypted", "kmsKeyId", "availabilityZone", "snapshotIdentifier"),
-            *("characterSetName", "timezone", "ncharCharacterSetName", "backupTarget", "restoreToPointInTime"),
-            "s3Import",
-        ),
-        defaults={
-            "applyImmediately": False,
-            "autoMinorVersionUpgrade": True,
-            "copyTagsToSnapshot": False,
-            "deleteAutomatedBackups": True,
-            "monitoringInterval": 0,
-            "publiclyAccessible": False,
-            "skipFinalSnapshot": False,
-        },
         limits=(identifier_limit("identifier"),),
         unreadable=_UNREADABLE,
         backed=Instance(),
         find=Instance.find,
     ),
-    AwsType(
-        "aws:rds/parameterGroup:ParameterGroup",
-        name=Name("name", 255, lower=True),
-        replaced_by=("name", "namePrefix", "family", "description"),
-        defaults={"description": "Managed by Pulumi", "skipDestroy": False},
-        backed=ParameterGroup(),
-        find=ParameterGroup.find,
-    ),
+    AwsType("aws:rds/parameterGroup:ParameterGroup", backed=ParameterGroup(), find=ParameterGroup.find),
     AwsType(
         "aws:rds/subnetGroup:SubnetGroup",
-        name=Name("name", 255, lower=True),
-        replaced_by=("name", "namePrefix"),
-        defaults={"description": "Managed by Pulumi"},
         outputs=lambda group: {"arn": group.arn("rds", f"subgrp:{group.name}")},  # whose VPC only its subnets know
     ),
     AwsType(
         "aws:rds/eventSubscription:EventSubscription",
-        name=Name("name", 255),
-        replaced_by=("name", "namePrefix"),
         outputs=lambda events: {"arn": events.arn("rds", f"es:{events.name}"), "customerAwsId": ACCOUNT},
     ),
 )

@@ -6,8 +6,9 @@ from ...supervisor.client import SupervisorClient
 from ...supervisor.errors import LaptopError
 from ..identifiers import rds_domain
 from ..properties import Properties
-from .limits import Modelled, Problem, Range, known_numbers
-from .row import AwsType, Found, Name, Resource
+from ..validators import Problem
+from .limits import Modelled, Range, known_numbers
+from .row import AwsType, Found, Resource
 from .supervised import Supervised
 
 # CreateDBProxy and ModifyDBProxyTargetGroup, where the caller says nothing.
@@ -109,10 +110,8 @@ def _idle_connections(given: Properties) -> Iterator[Problem]:
 TYPES = (
     AwsType(
         "aws:rds/proxy:Proxy",
-        name=Name("name", 63),
-        replaced_by=("engineFamily", "vpcSubnetIds", "endpointNetworkType", "targetConnectionNetworkType"),
         limits=(
-            Modelled("rds", "CreateDBProxyRequest", "engineFamily", name="DBProxyName"),
+            Modelled("rds", "CreateDBProxyRequest", name="DBProxyName"),
             Range("idleClientTimeout", 1, 28_800),
         ),
         backed=Proxy(),
@@ -120,29 +119,15 @@ TYPES = (
     ),
     AwsType(
         "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup",
-        replaced_by=("dbProxyName",),
-        defaults={f"connectionPoolConfig.{key}": value for key, value in _POOL.items()},
         # The model has them in prose: ConnectionPoolConfiguration's own documentation.
-        limits=(
-            Range("connectionPoolConfig.maxConnectionsPercent", 1, 100),
-            Range("connectionPoolConfig.maxIdleConnectionsPercent", 0, 100),
-            Range("connectionPoolConfig.connectionBorrowTimeout", 0, 300),
-            _idle_connections,
-        ),
+        limits=(Range("connectionPoolConfig.connectionBorrowTimeout", 0, 300), _idle_connections),
         backed=TargetGroup(),
         find=TargetGroup.find,
     ),
-    AwsType(
-        "aws:rds/proxyTarget:ProxyTarget",
-        replaced_by=("dbProxyName", "targetGroupName", "dbInstanceIdentifier", "dbClusterIdentifier"),
-        backed=ProxyTarget(),
-        find=ProxyTarget.find,
-    ),
+    AwsType("aws:rds/proxyTarget:ProxyTarget", backed=ProxyTarget(), find=ProxyTarget.find),
     AwsType(
         "aws:rds/proxyEndpoint:ProxyEndpoint",
-        replaced_by=("dbProxyEndpointName", "dbProxyName", "vpcSubnetIds", "targetRole"),
-        defaults={"targetRole": "READ_WRITE"},
-        limits=(Modelled("rds", "CreateDBProxyEndpointRequest", "dbProxyEndpointName", "dbProxyName", "targetRole"),),
+        limits=(Modelled("rds", "CreateDBProxyEndpointRequest", "dbProxyEndpointName", "dbProxyName"),),
         id=lambda endpoint: f"{endpoint.inputs.get('dbProxyName')}/{endpoint.inputs.get('dbProxyEndpointName')}",
         outputs=lambda endpoint: {
             "arn": endpoint.arn("rds", f"db-proxy-endpoint:prx-endpoint-{endpoint.unique}"),

@@ -8,7 +8,7 @@ from lambda_rds_proxy.function.package import PackageError, build_package, this_
 from ...supervisor.errors import LaptopError
 from ..identifiers import arn, digest
 from ..properties import Properties
-from .row import AwsType, Name, Resource
+from .row import AwsType, Resource
 from .supervised import Supervised
 
 _APPLICATION = ENGINES[Engine.POSTGRESQL].rotation_application
@@ -51,11 +51,4 @@ class RotationApplication(Supervised):
         return {"outputs": {"RotationLambdaARN": facts["arn"]}}
 
 
-TYPES = (
-    AwsType(
-        "aws:serverlessrepository/cloudFormationStack:CloudFormationStack",
-        name=Name("name", 64),
-        replaced_by=("name",),
-        backed=RotationApplication(),
-    ),
-)
+TYPES = (AwsType("aws:serverlessrepository/cloudFormationStack:CloudFormationStack", backed=RotationApplication()),)

@@ -1,67 +1,19 @@
-"""What one row says of a resource type: all that the stand-in knows beyond the names of its arguments.
+"""What one row says of a resource type: what stands behind it, and what AWS answers. Its arguments are in `facts`."""
 
-Sources: terraform-provider-aws's documentation as it stands in the docstrings of pulumi_aws 7.51.1, and what is known
-of that provider's schema, which cannot be had offline. A dotted path leads into a block, and through a list of blocks.
-"""
-
-import copy
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from pulumi.runtime.proto import provider_pb2
-
 from .. import identifiers
 from ..arguments import RealType, real_type
-from ..properties import DEFAULTS, Properties, blocks
-from .limits import Limit, Problem
+from ..facts import Fact, TypeFacts, all_facts
+from ..properties import Properties
+from ..validators import Problem, problems
+from .limits import Limit
 
 Found = tuple[str, Properties]
 """(id, inputs) of a resource that no state of Pulumi's knows, as the real provider reads it from AWS."""
-
-
-class AutonamingError(ValueError):
-    """The project's autonaming cannot be followed."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """The argument that is named automatically, how many characters AWS takes, and whether it lower-cases them."""
-
-    argument: str
-    limit: int
-    lower: bool = False
-
-    def automatic(self, request: provider_pb2.CheckRequest) -> str:
-        """`<logical name>-<7 hex digits>`, or what the project's `pulumi:autonaming` says.
-
-        Raises:
-            AutonamingError: it says that there is to be none, or one that AWS does not take.
-        """
-        wanted = request.autonaming
-        if request.HasField("autonaming") and wanted.mode == wanted.DISABLE:
-            raise AutonamingError(f"pulumi:autonaming is disabled, so {self.argument} is required")
-        if request.HasField("autonaming") and wanted.proposed_name:
-            name = str(wanted.proposed_name)
-            if len(name) > self.limit:
-                raise AutonamingError(
-                    f'pulumi:autonaming makes {self.argument} "{name}", which has {len(name)} characters; AWS takes '
-                    f"{self.limit}: shorten the pattern or state {self.argument}"
-                )
-        else:
-            suffix = hashlib.sha256(request.randomSeed or request.urn.encode()).hexdigest()[:7]
-            name = f"{request.urn.rsplit('::', 1)[1][: self.limit - 8]}-{suffix}"
-        return name.lower() if self.lower else name
-
-
-@dataclass(frozen=True)
-class When:
-    """An argument whose change replaces the resource only if `holds(old inputs, new inputs)`."""
-
-    argument: str
-    holds: Callable[[Properties, Properties], bool]
 
 
 @dataclass(frozen=True)
@@ -77,12 +29,18 @@ class Resource:
 
     @property
     def name(self) -> str:
-        return str(self.inputs.get(self.row.name.argument, "")) if self.row.name else ""
+        """As the program states it, or as Terraform makes it out of a prefix, which is `tf-` where none is stated."""
+        argument = self.row.named_by
+        stated = self.inputs.get(argument) or self.olds.get(argument)
+        if stated or not argument:
+            return str(stated or "")
+        return f"{self.inputs.get(f'{argument}Prefix', 'tf-')}{int(self.unique, 16) % 10**26:026}"
 
     @property
     def unique(self) -> str:
         """17 hex digits. A replacement stands beside what it replaces, so what forces one is part of them."""
-        forced = {key: self.inputs[key] for key in self.row.replaced_by if isinstance(key, str) and key in self.inputs}
+        known = self.row.facts["arguments"].items()
+        forced = {name: self.inputs[name] for name, fact in known if "replaces" in fact and name in self.inputs}
         return identifiers.digest(self.urn, json.dumps(forced, sort_keys=True))
 
     @property
@@ -122,17 +80,31 @@ def _arn_alone(resource: Resource) -> Properties:
     return {"arn": resource.arn(module.split("/")[0], f"{kind.lower()}/{resource.id}")}
 
 
+def _unread(real: RealType) -> TypeFacts:
+    """Of a type whose source nobody has read: it is named automatically if it takes an optional `name`, as Pulumi does.
+
+    What forces a replacement there is not known, so it is updated in place.
+    """
+    arguments: dict[str, Fact] = {}
+    if "name" in real.arguments.kinds.keys() - real.arguments.required and "name" in real.computed:
+        arguments["name"] = {"autoname": {"separator": "-", "limit": 255}}
+    if "region" in real.arguments.kinds:
+        arguments["region"] = {"type": "text", "computed": True, "replaces": True}
+    if "tags" in real.arguments.kinds:
+        arguments["tags"] = {"type": "map of text"}
+    return {"arguments": arguments}
+
+
 @dataclass(frozen=True)
 class AwsType:
     """One row.
 
     Args:
         token: the type.
-        name: how it is named automatically.
-        replaced_by: arguments whose change replaces it, beside the region.
-        defaults: what the provider fills in for arguments that are left out; one in a block, where that is given.
-        limits: what AWS takes.
-        unknown_as_a_whole: arguments of which nothing is known at preview while one value in them is unknown.
+        facts: what the real provider does with its arguments; those of the table `facts.json` where none are given.
+        named_by: the argument that is its name; what Pulumi names automatically stands among its facts.
+        limits: what AWS refuses, beside what the provider does.
+        fills: what AWS answers of arguments that are left out.
         unreadable: arguments that no call of AWS's answers with.
         id: the id of a recorded resource.
         outputs: the outputs of a recorded resource, beside its inputs; those that the type lacks are left out.
@@ -142,55 +114,39 @@ class AwsType:
 
     token: str
     _: KW_ONLY
-    name: Name | None = None
-    replaced_by: tuple[str | When, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    facts: TypeFacts = field(default_factory=lambda: TypeFacts())
+    named_by: str = ""
     limits: tuple[Limit, ...] = ()
-    unknown_as_a_whole: tuple[str, ...] = ()
+    fills: Mapping[str, Any] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
     id: Callable[[Resource], str] = _named
     outputs: Callable[[Resource], Properties] = _arn_alone
     backed: Backed | None = None
     find: Callable[[str], Found | None] | None = None
 
+    def __post_init__(self) -> None:
+        facts = self.facts or all_facts().get(self.token) or _unread(self.real)
+        automatic = (name for name, fact in facts["arguments"].items() if "autoname" in fact)
+        object.__setattr__(self, "facts", facts)
+        object.__setattr__(self, "named_by", self.named_by or next(automatic, ""))
+
     @property
     def real(self) -> RealType:
         """What the real class says of it."""
         return real_type(self.token)
 
-    def limit_problems(self, inputs: Properties) -> Iterator[Problem]:
-        """Every value that AWS would refuse."""
-        return (problem for limit in self.limits for problem in limit(inputs))
-
-    def with_defaults(self, given: Properties, olds: Properties, request: provider_pb2.CheckRequest) -> Properties:
-        """The inputs that a program's arguments become; the names of those that nobody gave stand in them too.
-
-        Raises:
-            AutonamingError: the automatic name cannot be made.
-        """
-        inputs, defaulted = copy.deepcopy(given), set()
-        for path, value in self.defaults.items():
-            *steps, argument = path.split(".")
-            for _, block in blocks(inputs, steps):
-                if argument not in block:
-                    block[argument] = value
-                    defaulted |= {argument} if not steps else set()
-        argument = self.name.argument if self.name else ""
-        if self.name and not {argument, f"{argument}Prefix"} & inputs.keys():
-            kept = olds.get(argument) if argument in olds.get(DEFAULTS, []) else None
-            inputs[argument] = kept or self.name.automatic(request)
-            defaulted.add(argument)
-        return {**inputs, DEFAULTS: sorted(defaulted)} if defaulted else inputs
-
-    def replaces(self, argument: str, old: Properties, new: Properties) -> bool:
-        """Whether the change of an argument replaces the resource."""
-        conditions = (each for each in self.replaced_by if isinstance(each, When) and each.argument == argument)
-        return argument in ("region", *self.replaced_by) or any(each.holds(old, new) for each in conditions)
+    def problems(self, stated: Properties, inputs: Properties) -> Iterator[Problem]:
+        """Every name, value and pair of arguments that the class, the provider or AWS would refuse."""
+        told = [*self.real.problems(stated), *problems(self.facts, stated, inputs)]
+        yield from told
+        paths = {path for path, _ in told}
+        yield from (problem for limit in self.limits for problem in limit(inputs) if problem[0] not in paths)
 
     def readable_arguments(self, given: Properties) -> Properties:
         """Those arguments that AWS remembers and answers with when it is asked."""
-        return {key: value for key, value in given.items() if key not in self.unreadable}
+        return {key: value for key, value in given.items() if key not in (*self.unreadable, "region", "tagsAll")}
 
     def default_answers(self) -> Properties:
         """What AWS answers of arguments that nobody ever gave."""
-        return self.readable_arguments({path: value for path, value in self.defaults.items() if "." not in path})
+        known = self.facts["arguments"].items()
+        return self.readable_arguments({name: fact["default"] for name, fact in known if "default" in fact})

@@ -6,7 +6,7 @@ from typing import Any
 from ...supervisor.errors import LaptopError
 from ..properties import Properties
 from .limits import Modelled
-from .row import AwsType, Backed, Name, Resource
+from .row import AwsType, Backed, Resource
 from .supervised import client, supervisor_errors
 
 
@@ -69,7 +69,9 @@ class SecretRotation(Backed):
     """The laptop's RotateSecret; its calendar is recorded only."""
 
     def apply(self, resource: Resource) -> tuple[str, Properties]:
-        inputs = resource.inputs
+        inputs, asked = resource.inputs, ("secretId", "rotationRules", "rotationLambdaArn")
+        if resource.olds and all(inputs.get(key) == resource.olds.get(key) for key in asked):
+            return str(inputs["secretId"]), {"rotationEnabled": True}  # rotateImmediately alone asks for nothing
         secret, rules = str(inputs["secretId"]), inputs.get("rotationRules") or {}
         function = {"RotationLambdaARN": inputs["rotationLambdaArn"]} if inputs.get("rotationLambdaArn") else {}
         with supervisor_errors():
@@ -83,25 +85,19 @@ class SecretRotation(Backed):
 
     def read(self, identifier: str, state: Properties) -> Properties | None:
         found = _ask("describe_secret", SecretId=identifier)
-        return {"rotationEnabled": True} if found and found.get("RotationEnabled") else None
+        return found and {"rotationEnabled": bool(found.get("RotationEnabled"))}
 
     def delete(self, identifier: str, state: Properties) -> None:
-        _ask("cancel_rotate_secret", SecretId=identifier)
+        if _ask("cancel_rotate_secret", SecretId=identifier) is None:
+            raise LaptopError(f"Secrets Manager can't find the secret {identifier}, whose rotation is to be cancelled")
 
 
 TYPES = (
     AwsType(
         "aws:secretsmanager/secret:Secret",
-        name=Name("name", 512),
-        replaced_by=("name", "namePrefix"),
-        defaults={"recoveryWindowInDays": 30, "forceOverwriteReplicaSecret": False},
         limits=(Modelled("secretsmanager", "CreateSecretRequest", name="Name"),),
         backed=Secret(),
     ),
-    AwsType(
-        "aws:secretsmanager/secretVersion:SecretVersion",
-        replaced_by=("secretId", "secretString", "secretBinary", "secretStringWoVersion"),
-        backed=SecretVersion(),
-    ),
-    AwsType("aws:secretsmanager/secretRotation:SecretRotation", replaced_by=("secretId",), backed=SecretRotation()),
+    AwsType("aws:secretsmanager/secretVersion:SecretVersion", backed=SecretVersion()),
+    AwsType("aws:secretsmanager/secretRotation:SecretRotation", backed=SecretRotation()),
 )

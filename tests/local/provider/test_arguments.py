@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.provider.arguments import UnknownTypeError, real_type
-from local.provider.types import aws_type
+from local.provider.changes import is_changed, replaces
+from local.provider.types import aws_type, aws_types
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -104,16 +105,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-# Deferred: pulumi_aws loads its packages lazily, and other tests import them whole while tests are collected.
-PROXY_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(real_type("aws:rds/proxy:Proxy").arguments.kinds)))
-FUNCTION_ARGUMENTS = st.deferred(lambda: st.sampled_from(sorted(real_type(FUNCTION).arguments.kinds)))
+TOKENS = st.sampled_from(sorted(aws_types()))
 
 
-@settings(max_examples=150)
-@given(st.dictionaries(FUNCTION_ARGUMENTS, JSON, max_size=5), st.dictionaries(PROXY_ARGUMENTS, JSON, max_size=5))
-def test_no_input_of_whatever_shape_makes_the_check_fall_over(
-    of_function: dict[str, Any], of_proxy: dict[str, Any]
-) -> None:
-    for token, inputs in ((FUNCTION, of_function), ("aws:rds/proxy:Proxy", of_proxy)):
-        for where, sentence in [*problems(token, inputs), *aws_type(token).limit_problems(inputs)]:
-            assert where and sentence
+@settings(max_examples=300)
+@given(TOKENS, st.data())
+def test_no_input_of_whatever_shape_makes_check_or_diff_fall_over(token: str, data: st.DataObject) -> None:
+    row = aws_type(token)
+    shapes = st.dictionaries(st.sampled_from(sorted(row.facts["arguments"])), JSON, max_size=6)
+    old, new = data.draw(shapes), data.draw(shapes)
+    for where, sentence in row.problems(new, new):
+        assert where and sentence
+    for name, fact in row.facts["arguments"].items():
+        assert not is_changed(name, fact, new, new)
+        if is_changed(name, fact, old, new):
+            assert replaces(name, fact, old, new) in (True, False)

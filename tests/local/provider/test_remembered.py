@@ -14,7 +14,8 @@ CHECK = """
 import sys
 from local.provider.types import aws_type
 proxy = aws_type("aws:rds/proxy:Proxy")
-print([*proxy.real.problems({"name": "-x", "auths": [{"secretARN": "x"}]}), *proxy.limit_problems({"name": "-x"})])
+given = {"name": "x" * 64, "auths": [{"secretARN": "x"}]}
+print(list(proxy.problems(given, given)))
 print(sorted(proxy.real.computed))
 print("loaded:", sorted({"pulumi_aws", "botocore"} & sys.modules.keys()))
 """

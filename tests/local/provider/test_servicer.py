@@ -16,6 +16,9 @@ SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 ARCHIVE = {"4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7"}
 
 
+ROLE = "arn:aws:iam::000000000000:role/proxy"
+
+
 def urn(token: str, name: str = "thing") -> str:
     return f"urn:pulumi:dev::shop::{token}::{name}"
 
@@ -124,7 +127,7 @@ def test_a_pool_of_40_percent_without_an_idle_percent_is_refused_as_aws_does() -
 
 def autonamed(proposed: str, mode: int) -> Any:
     autonaming = provider_pb2.CheckRequest.AutonamingOptions(proposed_name=proposed, mode=mode)  # type: ignore[arg-type]
-    news = {"engineFamily": "POSTGRESQL", "roleArn": "x", "vpcSubnetIds": ["a", "b"]}
+    news = {"engineFamily": "POSTGRESQL", "roleArn": ROLE, "vpcSubnetIds": ["a", "b"]}
     request = provider_pb2.CheckRequest(urn=urn("aws:rds/proxy:Proxy"), news=to_struct(news), autonaming=autonaming)
     return AwsServicer().Check(request, Mock())
 
@@ -134,7 +137,12 @@ def test_the_projects_autonaming_is_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("proposed", "mode", "words"), [("x" * 64, 1, "has 64 characters; AWS takes 63"), ("", 2, "name is required")]
+    ("proposed", "mode", "words"),
+    [
+        ("x" * 64, 1, "AWS takes 1 to 63 characters"),
+        ("x" * 256, 1, "has 256 characters, and 255 are taken"),
+        ("", 2, "name is required"),
+    ],
 )
 def test_an_autonaming_that_cannot_be_followed_is_a_failure(proposed: str, mode: int, words: str) -> None:
     [failure] = autonamed(proposed, mode).failures
@@ -241,8 +249,11 @@ def test_default_tags_and_a_resources_own_make_all_its_tags_at_preview_and_after
     servicer = configured({"defaultTags": '{"tags": {"team": "shop", "stage": "dev"}}'}, monkeypatch)
     made = create("aws:ec2/vpc:Vpc", {"tags": {"stage": "prod"}}, servicer=servicer)
     assert made["tagsAll"] == {"team": "shop", "stage": "prod"}
-    request = provider_pb2.CreateRequest(urn=urn("aws:ec2/vpc:Vpc"), properties=to_struct({}), preview=True)
-    assert from_struct(servicer.Create(request, Mock()).properties)["tagsAll"] == {"team": "shop", "stage": "dev"}
+    for tags, wanted in (({}, {"team": "shop", "stage": "dev"}), ({"tags": {"a": SENTINEL}}, SENTINEL)):
+        request = provider_pb2.CheckRequest(urn=urn("aws:ec2/vpc:Vpc"), news=to_struct(tags))
+        checked = servicer.Check(request, Mock()).inputs
+        shown = provider_pb2.CreateRequest(urn=urn("aws:ec2/vpc:Vpc"), properties=checked, preview=True)
+        assert from_struct(servicer.Create(shown, Mock()).properties)["tagsAll"] == wanted
 
 
 def test_a_region_of_the_providers_or_of_the_resources_own_stands_in_the_arn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_an_invocation_that_follows_changes_tells_the_function_which(recorder: R
     apply(INVOCATION, second, first)
     delete(INVOCATION, "1", second)
     assert [call[1] for call in recorder.calls] == [
-        {"a": 1, "tf": {"action": "create", "prev_input": {}}},
+        {"a": 1, "tf": {"action": "create", "prev_input": None}},
         {"a": 2, "tf": {"action": "update", "prev_input": {"a": 1}}},
         {"a": 2, "tf": {"action": "delete", "prev_input": {"a": 2}}},
     ]

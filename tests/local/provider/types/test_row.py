@@ -1,9 +1,12 @@
-"""What a row does with what it says: ids, defaults, replacements."""
+"""What a row does with what it says: ids, names, answers."""
+
+import re
 
 import pytest
-from pulumi.runtime.proto import provider_pb2
 
-from local.provider.types.row import AwsType, Name, When
+from local.provider.facts import TypeFacts
+from local.provider.types import aws_type
+from local.provider.types.row import AwsType, Resource
 from tests.local.provider.conftest import URN, recorded
 
 
@@ -28,38 +31,18 @@ def test_a_replacement_does_not_have_the_id_of_what_it_replaces() -> None:
     assert old != new
 
 
-def test_a_default_of_a_block_is_filled_in_where_the_block_is_given_and_in_every_one_of_a_list() -> None:
-    row = AwsType("aws:x/y:Y", defaults={"size": 1, "pool.percent": 100, "rules.method": "immediate"})
-    given = {"pool": {"query": "x"}, "rules": [{}, {"method": "later"}]}
-    inputs = row.with_defaults(given, {}, provider_pb2.CheckRequest(urn=URN))
-    assert inputs == {
-        "size": 1,
-        "pool": {"query": "x", "percent": 100},
-        "rules": [{"method": "immediate"}, {"method": "later"}],
-        "__defaults": ["size"],
-    }
-    assert given == {"pool": {"query": "x"}, "rules": [{}, {"method": "later"}]}
-    assert "pool" not in row.with_defaults({}, {}, provider_pb2.CheckRequest(urn=URN))
-
-
-def test_a_prefix_of_the_programs_own_stands_for_the_automatic_name() -> None:
-    row = AwsType("aws:x/y:Y", name=Name("name", 63))
-    assert row.with_defaults({"namePrefix": "a-"}, {}, provider_pb2.CheckRequest(urn=URN)) == {"namePrefix": "a-"}
-
-
-def test_a_long_logical_name_is_cut_to_what_aws_takes_and_lower_cased_where_aws_does_it() -> None:
-    request = provider_pb2.CheckRequest(urn=f"{URN}-{'Long' * 30}", randomSeed=b"seed")
-    assert len(Name("name", 63).automatic(request)) == 63
-    assert Name("identifier", 63, lower=True).automatic(request) == Name("name", 63).automatic(request).lower()
-
-
-def test_an_argument_may_replace_in_one_case_and_update_in_another() -> None:
-    row = AwsType("aws:x/y:Y", replaced_by=("engine", When("input", lambda old, new: old["mode"] == new["mode"])))
-    assert row.replaces("engine", {}, {}) and row.replaces("region", {}, {}) and not row.replaces("size", {}, {})
-    assert row.replaces("input", {"mode": 1}, {"mode": 1}) and not row.replaces("input", {"mode": 1}, {"mode": 2})
+def test_a_name_that_pulumi_does_not_make_is_terraforms_and_stays() -> None:
+    cluster = aws_type("aws:rds/cluster:Cluster")
+    made = Resource(cluster, URN, {"engine": "aurora-mysql"}, region="eu-west-1")
+    assert re.fullmatch(r"tf-\d{26}", made.name)
+    prefixed = Resource(cluster, URN, {"clusterIdentifierPrefix": "orders-"}, region="eu-west-1")
+    assert re.fullmatch(r"orders-\d{26}", prefixed.name)
+    changed = Resource(cluster, URN, {}, region="eu-west-1", olds={"clusterIdentifier": made.name})
+    assert changed.name == made.name
 
 
 def test_what_aws_does_not_answer_with_is_neither_an_answer_nor_a_default_one() -> None:
-    row = AwsType("aws:x/y:Y", defaults={"size": 1, "applyNow": False, "pool.percent": 1}, unreadable=("applyNow",))
+    facts: TypeFacts = {"arguments": {"size": {"default": 1}, "applyNow": {"default": False}}}
+    row = AwsType("aws:x/y:Y", facts=facts, unreadable=("applyNow",))
     assert row.readable_arguments({"size": 2, "applyNow": True}) == {"size": 2}
     assert row.default_answers() == {"size": 1}

@@ -17,7 +17,7 @@ from local.provider.properties import from_struct, to_struct
 from local.provider.schema import schema
 from local.provider.servicer import AwsServicer
 from local.provider.types import aws_type, aws_types
-from local.provider.types.row import Backed, When
+from local.provider.types.row import Backed
 
 MODULES = sorted(Path(provider.__path__[0]).rglob("*.py"))
 # The token of a type; that of a function, such as aws:index/getRegion:getRegion, is no type's.
@@ -41,8 +41,9 @@ def test_every_row_is_written_once_and_found_by_its_token() -> None:
 
 def test_a_type_without_a_row_is_named_where_pulumi_names_it_and_one_that_does_not_exist_is_refused() -> None:
     queue, address = aws_type("aws:sqs/queue:Queue"), aws_type("aws:ec2/eip:Eip")
-    assert queue.name is not None and queue.name.argument == "name" and address.name is None
-    assert queue.backed is None and queue.find is None and not queue.replaced_by and not queue.limits
+    assert queue.named_by == "name" and not address.named_by
+    assert queue.backed is None and queue.find is None and not queue.limits
+    assert {name for name, fact in queue.facts["arguments"].items() if "replaces" in fact} == {"region"}
     with pytest.raises(UnknownTypeError, match="is not a resource type"):
         aws_type("aws:rds/proxi:Proxi")
 
@@ -50,11 +51,7 @@ def test_a_type_without_a_row_is_named_where_pulumi_names_it_and_one_that_does_n
 @pytest.mark.parametrize("token", sorted(aws_types()))
 def test_a_row_speaks_of_arguments_that_the_type_has(token: str) -> None:
     row = aws_type(token)
-    known = row.real.arguments.kinds.keys()
-    replaced_by = {each.argument if isinstance(each, When) else each for each in row.replaced_by}
-    defaults = {path.split(".")[0] for path in row.defaults}
-    names = {row.name.argument} if row.name else set()
-    assert replaced_by | defaults | names | {*row.unreadable, *row.unknown_as_a_whole} <= known
+    assert {row.named_by or "region", *row.unreadable, *row.fills} <= {*row.real.arguments.kinds, "region"}
 
 
 @pytest.mark.parametrize("token", sorted(aws_types()))
@@ -68,10 +65,11 @@ def one_file_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     """A service of which the provider knew nothing: the token of its type."""
     (tmp_path / "sqs.py").write_text(
         "from .limits import Range\n"
-        "from .row import AwsType, Name\n"
+        "from .row import AwsType\n"
+        'NAME = {"autoname": {"separator": "-", "limit": 80}}\n'
+        'FACTS = {"arguments": {"name": NAME, "fifoQueue": {"replaces": True}}}\n'
         "TYPES = (\n"
-        '    AwsType("aws:sqs/queue:Queue", name=Name("name", 80), replaced_by=("fifoQueue",),\n'
-        '            defaults={"delaySeconds": 0}, limits=(Range("delaySeconds", 0, 900),),\n'
+        '    AwsType("aws:sqs/queue:Queue", facts=FACTS, limits=(Range("delaySeconds", 0, 900),),\n'
         '            outputs=lambda queue: {"arn": queue.arn("sqs", queue.name)}),\n'
         ")\n"
     )
