@@ -46,10 +46,20 @@ class DatabaseChoices:
 
     @property
     def parameter_values(self) -> list[tuple[str, str, str]]:
-        """(name, value, apply method), sorted: TLS applies at once, all else at the next start."""
+        """(name, value, apply method), sorted: all apply at the next start, which the first one of a new server is.
+
+        A static parameter takes no other method, and AWS tells none but this of a value that is the server's own
+        default: with another one a cluster's group shows a change at every refresh (source: terraform-provider-aws
+        39252), for which reason it leaves the default unsaid as well. A change of the method alone reaches nobody, so
+        clusters keep the one that they were made with where TLS is not the default.
+        """
+        tls, cluster = self.target.tls, self.kind is TargetKind.CLUSTER
+        stated = dict(self.parameters)
+        if not (cluster and tls.is_default(self.version)):
+            stated[tls.name] = tls.value
+        at_once = tls.name if cluster else None
         return [
-            (key, value, "immediate" if key == self.facts.tls[0] else "pending-reboot")
-            for key, value in sorted(self.parameters.items())
+            (key, value, "immediate" if key == at_once else "pending-reboot") for key, value in sorted(stated.items())
         ]
 
     @property
@@ -66,7 +76,7 @@ def choose(name: str, given: DatabaseSettings, profile: Profile) -> DatabaseChoi
     database = with_defaults(DatabaseSettings, given)
     facts = ENGINES[database["engine"]]
     target, instance_class = facts.target(database["kind"]), instance_class_of(given)
-    parameters = {**database.get("parameters", {}), facts.tls[0]: facts.tls[1]}
+    parameters = {**database.get("parameters", {})}
     if "max_connections" in database:
         parameters["max_connections"] = str(database["max_connections"])
     return DatabaseChoices(

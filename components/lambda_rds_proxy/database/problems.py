@@ -16,10 +16,12 @@ def database_problems(given: DatabaseSettings, call: Spelling, *, profile: Profi
     kind, facts = database["kind"], ENGINES[database["engine"]]
     cluster = kind is TargetKind.CLUSTER
     yield from _class_problems(given, call)
-    parameters = given.get("parameters", {})
-    if facts.tls[0] in parameters:
+    # RDS takes names in any case.
+    parameters = {each.lower() for each in given.get("parameters", {})}
+    tls = facts.target(kind).tls.name
+    if tls in parameters:
         name = call("database.parameters")
-        yield f"{name} has {facts.tls[0]}; the database refuses plain text in any case, leave it out"
+        yield f"{name} has {tls}; the database refuses plain text in any case, leave it out"
     if "max_connections" in parameters:
         name = call("database.max_connections")
         yield f"{call('database.parameters')} has max_connections; give it as {name}, so that the budget knows it"
