@@ -9,13 +9,14 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
-from ..names import name_if_long, physical_name
+from ..names import name_if_long
 from ..references import DatabaseRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
+from .final_snapshot import final_snapshot_name
 from .problems import adopted_database_problems, database_problems
 
 
@@ -109,7 +110,7 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            final_snapshot_identifier=self._final_snapshot(choices, place) if choices.prod else None,
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             apply_immediately=not choices.prod,
@@ -165,7 +166,7 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            final_snapshot_identifier=self._final_snapshot(choices, place) if choices.prod else None,
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
             tags=self._tags,
@@ -238,6 +239,14 @@ class Database(pulumi.ComponentResource):
             name = SPELLING.get().of("database")("adopted.database.identifier")
             raise pulumi.RunError(f'{name} is "{identifier}", which cannot be looked up: {error}') from None
 
+    def _final_snapshot(self, choices: DatabaseChoices, place: "_Place") -> pulumi.Output[str]:
+        # What the provider replaces an instance or a cluster for, of all that is said here.
+        made_of: list[pulumi.Input[object]] = [
+            *(choices.target.engine, choices.database_name, place.brings_content, self._kms_key_arn),
+            *(self._settings.get("snapshot_identifier"), place.identifier, place.subnet_group_name),
+        ]
+        return final_snapshot_name(choices.name, made_of=pulumi.Output.all(*made_of), parent=self)
+
     def _performance_insights(self, choices: DatabaseChoices) -> dict[str, Any]:
         if not choices.performance_insights:
             return {}
@@ -287,7 +296,3 @@ def _secret_arn(secrets: Sequence[Any]) -> str:
 def _identifier(name: str) -> str | None:
     long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
     return long and long.lower()
-
-
-def _final_snapshot(name: str) -> str:
-    return physical_name(pulumi.get_project(), pulumi.get_stack(), name, "final")

@@ -6,7 +6,7 @@ import pytest
 from lambda_rds_proxy import Database
 from lambda_rds_proxy.database.args import DatabaseArgs
 from lambda_rds_proxy.engines import Engine, Profile, TargetKind
-from tests.components.declared import Declared, arguments, declare
+from tests.components.declared import Declared, Registered, arguments, declare
 
 NETWORK: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
@@ -103,10 +103,43 @@ def test_a_prod_database_is_protected_in_every_way(kind: str, token: str) -> Non
     assert resource.protect
     assert resource.inputs["deletionProtection"] is True
     assert resource.inputs["skipFinalSnapshot"] is False
-    assert resource.inputs["finalSnapshotIdentifier"] == "lambda-rds-proxy-test-db-final"
+    assert resource.inputs["finalSnapshotIdentifier"].startswith("lambda-rds-proxy-test-db-final-")
     assert resource.inputs["backupRetentionPeriod"] >= 7
     if kind == "instance":
         assert resource.inputs["multiAz"] is True
+
+
+@pytest.mark.parametrize(("kind", "token"), [("instance", "rds/instance:Instance"), ("cluster", "rds/cluster:Cluster")])
+def test_no_two_databases_leave_a_final_snapshot_of_one_name(kind: str, token: str) -> None:
+    """The second of a stack that was destroyed, or the one that replaced the first, would never be deleted."""
+    made = [database(profile=Profile.PROD, kind=TargetKind(kind)) for _ in range(2)]
+    assert len({each.one(token).inputs["finalSnapshotIdentifier"] for each in made}) == 2
+    kept = made[0].one("pulumi:index:Stash")
+    assert kept.ignore_changes == ["input"], "every run draws a name, and only what is made takes it"
+    assert kept.inputs["input"] in made[0].one(token).inputs["finalSnapshotIdentifier"]
+
+
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        {"engine": Engine.MYSQL},
+        {"database_name": "orders"},
+        {"kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/0123"},
+        {"snapshot_identifier": "orders-before"},
+    ],
+)
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_what_replaces_a_database_draws_the_name_of_its_final_snapshot_anew(kind: TargetKind, replacing: Any) -> None:
+    def kept(**args: Any) -> Registered:
+        return database(profile=Profile.PROD, kind=kind, **args).one("pulumi:index:Stash")
+
+    before, again, after = kept(), kept(), kept(**replacing)
+    assert before.replacement_trigger == again.replacement_trigger
+    assert before.replacement_trigger != after.replacement_trigger
+
+
+def test_a_database_without_a_final_snapshot_keeps_no_name_for_one() -> None:
+    assert database().all("pulumi:index:Stash") == []
 
 
 def test_a_clusters_endpoint_is_known_only_when_its_instances_are_there() -> None:
