@@ -16,7 +16,9 @@ class DatabaseSettings(TypedDict):
     engine: NotRequired[Engine]
     """Engine of the database, postgresql or mysql; default postgresql."""
     engine_version: NotRequired[str]
-    """Version of the engine, such as 17 or 8.4; the pinned one without it (PostgreSQL 17, MySQL 8.4)."""
+    """Version of the engine: 17 or 8.4, whose minor versions AWS upgrades by itself, or one in full such as 17.7, which
+    stays until another is given, and of a cluster is the better one; without it PostgreSQL 17, MySQL 8.4 or Aurora
+    MySQL 3, in the minor version that AWS has upgraded it to."""
     kind: NotRequired[TargetKind]
     """What the proxy stands in front of, instance or cluster (Aurora); default instance."""
     instance_class: NotRequired[str]

@@ -18,13 +18,15 @@ PERFORMANCE_INSIGHTS_DAYS = 7
 class DatabaseChoices:
     """What a database is made of: its settings with their defaults.
 
-    `capacity` is (lowest, highest) in ACU of a serverless cluster, else None.
+    `version_is_given` tells a version that somebody chose from the default, `capacity` is (lowest, highest) in ACU of a
+    serverless cluster, else None.
     """
 
     name: str
     engine: Engine
     kind: TargetKind
     version: str
+    version_is_given: bool
     instance_class: str
     database_name: str
     prod: bool
@@ -43,6 +45,25 @@ class DatabaseChoices:
     def target(self) -> TargetFacts:
         """What differs per engine and kind."""
         return self.facts.target(self.kind)
+
+    @property
+    def minor_upgrades(self) -> bool:
+        """Whether AWS upgrades minor versions by itself: all but one that somebody gave in full.
+
+        After the upgrade what was given would be a downgrade, which AWS refuses (source: `compareActualEngineVersion`
+        of terraform-provider-aws, internal/service/rds, keeps what was given only as a prefix of what runs).
+        """
+        return not (self.version_is_given and self.target.is_in_full(self.version))
+
+    @property
+    def version_follows_aws(self) -> bool:
+        """Whether what runs decides once a cluster is made: its version was not given.
+
+        A prefix does for instances only. Of a cluster the provider sends it again with every change while something
+        else runs (source: `resourceClusterUpdate`, cluster.go), and AWS takes it for its default of the day, which is a
+        downgrade where the cluster is ahead of it (terraform-provider-aws 45026).
+        """
+        return self.kind is TargetKind.CLUSTER and not self.version_is_given
 
     @property
     def parameter_values(self) -> list[tuple[str, str, str]]:
@@ -84,6 +105,7 @@ def choose(name: str, given: DatabaseSettings, profile: Profile) -> DatabaseChoi
         engine=database["engine"],
         kind=database["kind"],
         version=database.get("engine_version", target.default_version),
+        version_is_given="engine_version" in database,
         instance_class=instance_class,
         database_name=database["database_name"],
         prod=profile is Profile.PROD,

@@ -40,6 +40,13 @@ class Database(pulumi.ComponentResource):
                 f"({', '.join(choices.target.versions)}); AWS may refuse the target",
                 self,
             )
+        if choices.kind is TargetKind.CLUSTER and choices.version_is_given and choices.minor_upgrades:
+            pulumi.log.warn(
+                f"{SPELLING.get().of('database')('database.engine_version')} is {choices.version}; once a cluster runs "
+                "a newer minor version than AWS's default, no change of it is taken any more: give one in full such as "
+                f"{choices.target.default_version}, or leave it out and let AWS upgrade it",
+                self,
+            )
         with refusing_imports() as fail_preview_after:
             place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices)
             make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
@@ -112,7 +119,7 @@ class Database(pulumi.ComponentResource):
             skip_final_snapshot=not choices.prod,
             final_snapshot_identifier=self._final_snapshot(choices, place) if choices.prod else None,
             copy_tags_to_snapshot=True,
-            auto_minor_version_upgrade=True,
+            auto_minor_version_upgrade=choices.minor_upgrades,
             apply_immediately=not choices.prod,
             tags=self._tags,
             opts=self._options(choices, choices.name, place.identifier, place, import_id=self._resource_id(place)),
@@ -170,20 +177,25 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
             tags=self._tags,
-            opts=self._options(choices, choices.name, place.identifier, place),
+            opts=pulumi.ResourceOptions.merge(
+                self._options(choices, choices.name, place.identifier, place),
+                pulumi.ResourceOptions(ignore_changes=["engineVersion"])
+                if choices.version_follows_aws and place.import_changes is None
+                else None,
+            ),
         )
         members = [
             aws.rds.ClusterInstance(
                 f"{choices.name}-{index}",
                 identifier=member,
                 cluster_identifier=cluster.id,
+                # Its version is the cluster's, whoever upgrades that.
                 engine=aws.rds.EngineType(choices.target.engine),
-                engine_version=choices.version,
                 instance_class=choices.instance_class,
                 db_subnet_group_name=place.subnet_group_name,
                 publicly_accessible=False,
                 **self._performance_insights(choices),
-                auto_minor_version_upgrade=True,
+                auto_minor_version_upgrade=choices.minor_upgrades,
                 apply_immediately=not choices.prod,
                 tags=self._tags,
                 opts=self._options(choices, f"{choices.name}-{index}", member, place),

@@ -60,12 +60,12 @@ class TlsParameter:
 class TargetFacts:
     """What differs between an instance and a cluster of one engine.
 
-    `engine` is RDS's name, `default_version` what a stack without `engineVersion` gets, `versions` the version prefixes
-    that RDS Proxy is documented for, `parameter_group_family` a pattern for the parts of a version, `tls` what makes it
-    refuse plain text, `default_instance_class` what a stack without `instanceClass` gets, `log_exports` the logs that
-    RDS can send to CloudWatch, `no_performance_insights` the prefixes of classes that refuse Performance Insights,
-    `published` the known `max_connections` by a pattern of classes, `formula` that of all other classes; None where it
-    is not known.
+    `engine` is RDS's name, `default_version` what a new database without `engineVersion` is made of (another major one
+    would want another parameter group of every cluster that is there), `versions` the version prefixes that RDS Proxy
+    is documented for, `parameter_group_family` a pattern for the parts of a version, `tls` what makes it refuse plain
+    text, `default_instance_class` what a stack without `instanceClass` gets, `log_exports` the logs that RDS can send
+    to CloudWatch, `no_performance_insights` the prefixes of classes that refuse Performance Insights, `published` the
+    known `max_connections` by a pattern of classes, `formula` that of all other classes; None where it is not known.
     """
 
     engine: str
@@ -82,6 +82,10 @@ class TargetFacts:
     def family(self, version: str) -> str:
         """The parameter group family of a version, for example `postgres17` or `aurora-mysql8.0`."""
         return self.parameter_group_family.format(*version.split("."), "0")
+
+    def is_in_full(self, version: str) -> bool:
+        """Whether a version is one minor version, such as 17.7, and not all of a major one, such as 17."""
+        return version.count(".") >= self.parameter_group_family.count("{")
 
     def is_documented(self, version: str) -> bool:
         """Whether RDS Proxy is documented for this version (16 and 16.3 are both of 16)."""

@@ -31,9 +31,11 @@ FACTS = EngineFacts(
     cluster=ClusterFacts(
         engine="aurora-mysql",
         product="Aurora MySQL",
-        default_version="8.0.mysql_aurora.3.08.0",
+        # Of the long-term support release 3.10, which can be made for three years at least: Aurora User Guide, "Aurora
+        # MySQL long-term support (LTS) and beta releases"; describe-db-engine-versions of 2026-08-06.
+        default_version="8.0.mysql_aurora.3.10.4",
         versions=("5.7", "8.0"),
-        # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.08.0.
+        # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.10.4, those of 8.4 8.4.mysql_aurora.8.4.7.
         parameter_group_family="aurora-mysql{0}.{1}",
         # Aurora User Guide, "Comparing Aurora MySQL version 3 and Aurora MySQL version 8.4".
         tls=TlsParameter(name="require_secure_transport", value="ON", default_since=(8, 4)),

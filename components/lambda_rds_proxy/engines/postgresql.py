@@ -30,7 +30,9 @@ FACTS = EngineFacts(
     cluster=ClusterFacts(
         engine="aurora-postgresql",
         product="Aurora PostgreSQL",
-        default_version="17.4",
+        # A long-term support release, which can be made for three years at least: Aurora User Guide, "Using an Aurora
+        # PostgreSQL long-term support (LTS) release"; aws/agent-toolkit-for-aws lists 17.7 among them (2026).
+        default_version="17.7",
         versions=("13", "14", "15", "16", "17"),
         parameter_group_family="aurora-postgresql{0}",
         # Aurora User Guide, "Requiring an SSL/TLS connection to an Aurora PostgreSQL DB cluster".

@@ -72,6 +72,79 @@ def test_the_parameter_group_family_follows_engine_kind_and_version(
     assert declared.one(token).inputs["family"] == family
 
 
+@pytest.mark.parametrize(
+    ("engine", "kind", "version", "upgraded"),
+    [
+        (Engine.POSTGRESQL, TargetKind.INSTANCE, None, True),
+        (Engine.POSTGRESQL, TargetKind.INSTANCE, "16", True),
+        (Engine.POSTGRESQL, TargetKind.INSTANCE, "17.4", False),
+        (Engine.MYSQL, TargetKind.INSTANCE, None, True),
+        (Engine.MYSQL, TargetKind.INSTANCE, "8.4", True),
+        (Engine.MYSQL, TargetKind.INSTANCE, "8.4.6", False),
+        (Engine.POSTGRESQL, TargetKind.CLUSTER, None, True),
+        (Engine.POSTGRESQL, TargetKind.CLUSTER, "17", True),
+        (Engine.POSTGRESQL, TargetKind.CLUSTER, "17.4", False),
+        (Engine.MYSQL, TargetKind.CLUSTER, None, True),
+        (Engine.MYSQL, TargetKind.CLUSTER, "8.0", True),
+        (Engine.MYSQL, TargetKind.CLUSTER, "8.0.mysql_aurora.3.10.4", False),
+        (Engine.MYSQL, TargetKind.CLUSTER, "8.4.mysql_aurora.8.4.7", False),
+    ],
+)
+def test_aws_upgrades_minor_versions_but_of_a_version_that_is_given_in_full(
+    engine: Engine, kind: TargetKind, version: str | None, upgraded: bool
+) -> None:
+    declared = database(engine=engine, kind=kind, **({"engine_version": version} if version else {}))
+    for made in declared.all("rds/instance:Instance") + declared.all("ClusterInstance"):
+        assert made.inputs["autoMinorVersionUpgrade"] is upgraded
+
+
+def cluster(**args: Any) -> Registered:
+    return database(kind=TargetKind.CLUSTER, **args).one("rds/cluster:Cluster")
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_a_cluster_whose_version_is_not_given_stays_at_what_aws_upgraded_it_to(engine: Engine) -> None:
+    assert cluster(engine=engine).ignore_changes == ["engineVersion"]
+    assert cluster(engine=engine, engine_version="17.7").ignore_changes == []
+
+
+def test_an_instance_keeps_a_version_that_is_all_of_a_major_one_by_itself() -> None:
+    assert database().one("rds/instance:Instance").ignore_changes == []
+
+
+def test_what_is_imported_says_its_version_or_is_refused() -> None:
+    adopted = {
+        "identifier": "orders",
+        "subnet_group_name": "private",
+        "security_group_ids": ["sg-0a"],
+        "instance_identifiers": ["orders-0"],
+    }
+    assert cluster(adopted=adopted, import_changes=[]).ignore_changes == []
+    assert cluster(adopted=adopted).ignore_changes == ["engineVersion"]
+
+
+def test_an_instance_of_a_cluster_has_the_clusters_version_whoever_upgrades_that() -> None:
+    assert "engineVersion" not in database(kind=TargetKind.CLUSTER).one("ClusterInstance").inputs
+
+
+@pytest.mark.parametrize(
+    ("args", "warned"),
+    [
+        ({"kind": TargetKind.CLUSTER, "engine_version": "17"}, True),
+        ({"kind": TargetKind.CLUSTER, "engine_version": "8.0", "engine": Engine.MYSQL}, True),
+        ({"kind": TargetKind.CLUSTER, "engine_version": "17.7"}, False),
+        ({"kind": TargetKind.CLUSTER}, False),
+        ({"engine_version": "17"}, False),
+    ],
+)
+def test_a_clusters_version_that_is_all_of_a_major_one_is_warned_about_with_one_in_full(
+    args: Any, warned: bool
+) -> None:
+    said = [each for each in database(**args).messages if "settings.engine_version is" in each]
+    assert bool(said) is warned
+    assert all("give one in full such as" in each for each in said)
+
+
 def test_max_connections_can_be_overridden_and_is_applied_at_the_next_start() -> None:
     declared = database(max_connections=200)
     settings = {each["name"]: each for each in declared.one("rds/parameterGroup:ParameterGroup").inputs["parameters"]}
