@@ -23,7 +23,7 @@ class DatabaseSettings(TypedDict):
     """What the proxy stands in front of, instance or cluster (Aurora); default instance."""
     instance_class: NotRequired[str]
     """DB instance class such as db.r7g.large, or db.serverless for a cluster; db.t4g.micro without it, of a cluster
-    db.t4g.medium."""
+    db.t4g.medium. With `profile` prod a change waits for the maintenance window, as of version and storage."""
     instances: NotRequired[int]
     """Instances of a cluster, its writer and readers, 1 to 16; 1 without it, of `profile` prod 2."""
     min_capacity: NotRequired[float]
@@ -43,7 +43,8 @@ class DatabaseSettings(TypedDict):
     backup_retention_days: NotRequired[int]
     """Days of automated backups, 1 to 35; 1 without it, of `profile` prod 7 and at least 7."""
     snapshot_identifier: NotRequired[str]
-    """Snapshot to restore the database from; keep it as long as the database lives, another one makes another."""
+    """Snapshot to restore the database from; keep it as long as the database lives, another one makes another. It must
+    be encrypted, an instance's with `kms_key_arn` where that is given: copy it with the key first where it is not."""
     performance_insights: NotRequired[bool]
     """Whether Performance Insights (Database Insights) is on, kept for 7 days; on without it where the class has it."""
 

@@ -17,11 +17,15 @@ from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
 from .final_snapshot import final_snapshot_name
-from .problems import adopted_database_problems, database_problems
+from .maintenance import saying_what_waits
+from .problems import adopted_database_problems, database_problems, restored_problem
 
 
 class Database(pulumi.ComponentResource):
-    """An encrypted database that refuses plain text, whose master password only RDS and Secrets Manager know."""
+    """An encrypted database that refuses plain text, whose master password only RDS and Secrets Manager know.
+
+    In profile prod a change of its class, version or storage waits for the maintenance window, and says so.
+    """
 
     reference: DatabaseRef
     """The database, for the other components."""
@@ -90,6 +94,7 @@ class Database(pulumi.ComponentResource):
             tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        restored = "snapshot_identifier" in self._settings
         instance = aws.rds.Instance(
             choices.name,
             identifier=place.identifier,
@@ -98,8 +103,10 @@ class Database(pulumi.ComponentResource):
             instance_class=choices.instance_class,
             allocated_storage=self._settings["storage_gib"],
             storage_type="gp3",
+            # RestoreDBInstanceFromDBSnapshot takes neither: an instance has what its snapshot has. Another key than
+            # that replaces it with the snapshot again, and so does encryption that is left out.
             storage_encrypted=True,
-            kms_key_id=self._kms_key_arn,
+            kms_key_id=None if restored else self._kms_key_arn,
             snapshot_identifier=self._settings.get("snapshot_identifier"),
             db_name=None if place.brings_content else choices.database_name,
             username=None if place.brings_content else MASTER_USER,
@@ -124,6 +131,8 @@ class Database(pulumi.ComponentResource):
             tags=self._tags,
             opts=self._options(choices, choices.name, place.identifier, place, import_id=self._resource_id(place)),
         )
+        if restored:
+            self._say_how_it_is_encrypted(instance)
         return {
             "engine": choices.engine,
             "kind": TargetKind.INSTANCE,
@@ -230,6 +239,9 @@ class Database(pulumi.ComponentResource):
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
+        if choices.prod and place.import_changes is None:
+            ignored = ("engineVersion",) if choices.version_follows_aws else ()
+            own = pulumi.ResourceOptions.merge(own, saying_what_waits(name, ignored=ignored))
         return adopting(
             "database",
             name,
@@ -250,6 +262,17 @@ class Database(pulumi.ComponentResource):
         except Exception as error:  # Pulumi has no narrower one for what a provider refuses
             name = SPELLING.get().of("database")("adopted.database.identifier")
             raise pulumi.RunError(f'{name} is "{identifier}", which cannot be looked up: {error}') from None
+
+    def _say_how_it_is_encrypted(self, instance: aws.rds.Instance) -> None:
+        call = SPELLING.get().of("database")
+
+        def check(known: list[Any]) -> None:
+            encrypted, key, stated = known
+            problem = restored_problem(self._settings["snapshot_identifier"], encrypted, key, stated, call)
+            if problem:
+                pulumi.log.warn(problem, self)
+
+        pulumi.Output.all(instance.storage_encrypted, instance.kms_key_id, self._kms_key_arn).apply(check)
 
     def _final_snapshot(self, choices: DatabaseChoices, place: "_Place") -> pulumi.Output[str]:
         # What the provider replaces an instance or a cluster for, of all that is said here.

@@ -256,6 +256,25 @@ def test_a_restored_database_takes_master_user_and_database_from_its_snapshot(ki
     assert made["manageMasterUserPassword"] is True
 
 
+def test_a_restored_instance_is_encrypted_as_its_snapshot_and_a_restored_cluster_with_the_key() -> None:
+    args = {"snapshot_identifier": "orders-final", "kms_key_arn": KEY}
+    instance = database(**args).one("rds/instance:Instance").inputs
+    assert "kmsKeyId" not in instance, "another key than the snapshot's would replace what was restored"
+    # Left out it would replace as well: the provider does not take it from AWS.
+    assert instance["storageEncrypted"] is True
+    assert instance["masterUserSecretKmsKeyId"] == KEY
+    assert cluster(**args).inputs["kmsKeyId"] == KEY
+
+
+@pytest.mark.parametrize("prod", [True, False], ids=["prod", "dev"])
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_production_database_says_what_waits_for_its_maintenance_window(kind: TargetKind, prod: bool) -> None:
+    declared = database(kind=kind, profile=Profile.PROD if prod else Profile.DEV)
+    made = declared.all("rds/instance:Instance") + declared.all("rds/cluster:Cluster") + declared.all("ClusterInstance")
+    assert [each.hooks for each in made] == [[f"maintenance-{each.name}"] if prod else [] for each in made]
+    assert [each.inputs["applyImmediately"] for each in made] == [not prod for each in made]
+
+
 @pytest.mark.parametrize("kind", list(TargetKind))
 def test_a_database_listens_on_any_port_it_is_given(kind: TargetKind) -> None:
     declared = database(kind=kind, port=6432)
