@@ -88,7 +88,7 @@ CHECKS: Checks = {
     "engine": default(DEFAULT_ENGINE),
     "engine_version": matching(r"[0-9][0-9A-Za-z._]*", 'a version such as "17"'),
     "kind": default(TargetKind.INSTANCE),
-    "instance_class": passes(_is_class, "a known class such as db.t4g.micro, db.m7g.large or db.r7g.large"),
+    "instance_class": passes(_is_class, "a known class such as db.t4g.micro or db.r7g.large"),
     "instances": number(1, 16),
     # CreateDBCluster, ServerlessV2ScalingConfiguration (botocore's service model). At 0 the cluster would pause.
     "min_capacity": number(

@@ -32,7 +32,7 @@ FACTS = EngineFacts(
         engine="aurora-mysql",
         product="Aurora MySQL",
         # Of the long-term support release 3.10, which can be made for three years at least: Aurora User Guide, "Aurora
-        # MySQL long-term support (LTS) and beta releases"; describe-db-engine-versions of 2026-08-06.
+        # MySQL long-term support (LTS) and beta releases"; the list of cfn-lint 1.58, which a test asks.
         default_version="8.0.mysql_aurora.3.10.4",
         versions=("5.7", "8.0"),
         # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.10.4, those of 8.4 8.4.mysql_aurora.8.4.7.
