@@ -123,7 +123,13 @@ class FunctionRef(TypedDict):
 PORT = number(1150, 65_535)
 MAX_CONNECTIONS = number(6, 100_000)
 SECURITY_GROUP = matching(r"sg-[0-9a-f]+", "the id of a security group such as sg-0123456789abcdef0")
-KMS_KEY = matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/.+", "the ARN of a KMS key")
+# Not of an alias: no policy can name one as its resource, and AWS answers with the key's own ARN, which would replace
+# the database (source: KMS Developer Guide, "Use aliases to control access to KMS keys"; terraform-provider-aws 229,
+# 38780).
+KMS_KEY = matching(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+",
+    "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/… (`aws kms describe-key` tells an alias's)",
+)
 _SECRET = matching(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+", "the ARN of a secret")
 CHECKS: Checks = {
     "secrets_endpoint_security_group_id": SECURITY_GROUP,

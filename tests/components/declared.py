@@ -23,6 +23,8 @@ REGION = "eu-west-1"
 
 class _Aws(pulumi_mocks.Mocks):
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "pulumi:index:Stash":  # keeps what it was made with; here everything is made
+            return f"{args.name}-id", {**args.inputs, "output": args.inputs["input"]}
         return (f"{args.name}-id" if args.custom else "", {**_outputs(args.typ, args.name), **args.inputs})
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -117,6 +119,8 @@ class Registered:
     protect: bool
     delete_before_replace: bool
     replace_with: list[str]
+    replacement_trigger: Any
+    ignore_changes: list[str]
     component: bool
     provider: str
     import_id: str
@@ -164,6 +168,12 @@ class Declared:
         return found
 
 
+def _plain(trigger: Any) -> Any:
+    """What a resource is replaced for, as Python has it."""
+    read = pulumi.runtime.rpc.deserialize_property
+    return read(trigger) if trigger.WhichOneof("kind") else None
+
+
 class _Monitor(pulumi_mocks.MockMonitor):
     def __init__(self, declared: Declared) -> None:
         super().__init__(_Aws())
@@ -191,6 +201,8 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     protect=request.protect,
                     delete_before_replace=request.deleteBeforeReplace,
                     replace_with=list(request.replace_with),
+                    replacement_trigger=_plain(request.replacement_trigger),
+                    ignore_changes=list(request.ignoreChanges),
                     component=not request.custom,
                     provider=request.provider,
                     import_id=request.importId,

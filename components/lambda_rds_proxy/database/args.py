@@ -16,12 +16,14 @@ class DatabaseSettings(TypedDict):
     engine: NotRequired[Engine]
     """Engine of the database, postgresql or mysql; default postgresql."""
     engine_version: NotRequired[str]
-    """Version of the engine, such as 17 or 8.4; the pinned one without it (PostgreSQL 17, MySQL 8.4)."""
+    """Version of the engine: 17 or 8.4, whose minor versions AWS upgrades by itself, or one in full such as 17.7, which
+    stays until another is given, and of a cluster is the better one; without it PostgreSQL 17, MySQL 8.4 or Aurora
+    MySQL 3, in the minor version that AWS has upgraded it to."""
     kind: NotRequired[TargetKind]
     """What the proxy stands in front of, instance or cluster (Aurora); default instance."""
     instance_class: NotRequired[str]
     """DB instance class such as db.r7g.large, or db.serverless for a cluster; db.t4g.micro without it, of a cluster
-    db.t4g.medium."""
+    db.t4g.medium. With `profile` prod a change waits for the maintenance window, as of version and storage."""
     instances: NotRequired[int]
     """Instances of a cluster, its writer and readers, 1 to 16; 1 without it, of `profile` prod 2."""
     min_capacity: NotRequired[float]
@@ -41,7 +43,8 @@ class DatabaseSettings(TypedDict):
     backup_retention_days: NotRequired[int]
     """Days of automated backups, 1 to 35; 1 without it, of `profile` prod 7 and at least 7."""
     snapshot_identifier: NotRequired[str]
-    """Snapshot to restore the database from; keep it as long as the database lives, another one makes another."""
+    """Snapshot to restore the database from; keep it as long as the database lives, another one makes another. It must
+    be encrypted, an instance's with `kms_key_arn` where that is given: copy it with the key first where it is not."""
     performance_insights: NotRequired[bool]
     """Whether Performance Insights (Database Insights) is on, kept for 7 days; on without it where the class has it."""
 
@@ -85,7 +88,7 @@ CHECKS: Checks = {
     "engine": default(DEFAULT_ENGINE),
     "engine_version": matching(r"[0-9][0-9A-Za-z._]*", 'a version such as "17"'),
     "kind": default(TargetKind.INSTANCE),
-    "instance_class": passes(_is_class, "a known class such as db.t4g.micro, db.m7g.large or db.r7g.large"),
+    "instance_class": passes(_is_class, "a known class such as db.t4g.micro or db.r7g.large"),
     "instances": number(1, 16),
     # CreateDBCluster, ServerlessV2ScalingConfiguration (botocore's service model). At 0 the cluster would pause.
     "min_capacity": number(

@@ -18,13 +18,15 @@ PERFORMANCE_INSIGHTS_DAYS = 7
 class DatabaseChoices:
     """What a database is made of: its settings with their defaults.
 
-    `capacity` is (lowest, highest) in ACU of a serverless cluster, else None.
+    `version_is_given` tells a version that somebody chose from the default, `capacity` is (lowest, highest) in ACU of a
+    serverless cluster, else None.
     """
 
     name: str
     engine: Engine
     kind: TargetKind
     version: str
+    version_is_given: bool
     instance_class: str
     database_name: str
     prod: bool
@@ -45,11 +47,40 @@ class DatabaseChoices:
         return self.facts.target(self.kind)
 
     @property
+    def minor_upgrades(self) -> bool:
+        """Whether AWS upgrades minor versions by itself: all but one that somebody gave in full.
+
+        After the upgrade what was given would be a downgrade, which AWS refuses (source: `compareActualEngineVersion`
+        of terraform-provider-aws, internal/service/rds, keeps what was given only as a prefix of what runs).
+        """
+        return not (self.version_is_given and self.target.is_in_full(self.version))
+
+    @property
+    def version_follows_aws(self) -> bool:
+        """Whether what runs decides once a cluster is made: its version was not given.
+
+        A prefix does for instances only. Of a cluster the provider sends it again with every change while something
+        else runs (source: `resourceClusterUpdate`, cluster.go), and AWS takes it for its default of the day, which is a
+        downgrade where the cluster is ahead of it (terraform-provider-aws 45026).
+        """
+        return self.kind is TargetKind.CLUSTER and not self.version_is_given
+
+    @property
     def parameter_values(self) -> list[tuple[str, str, str]]:
-        """(name, value, apply method), sorted: TLS applies at once, all else at the next start."""
+        """(name, value, apply method), sorted: all apply at the next start, which the first one of a new server is.
+
+        A static parameter takes no other method, and AWS tells none but this of a value that is the server's own
+        default: with another one a cluster's group shows a change at every refresh (source: terraform-provider-aws
+        39252), for which reason it leaves the default unsaid as well. A change of the method alone reaches nobody, so
+        clusters keep the one that they were made with where TLS is not the default.
+        """
+        tls, cluster = self.target.tls, self.kind is TargetKind.CLUSTER
+        stated = dict(self.parameters)
+        if not (cluster and tls.is_default(self.version)):
+            stated[tls.name] = tls.value
+        at_once = tls.name if cluster else None
         return [
-            (key, value, "immediate" if key == self.facts.tls[0] else "pending-reboot")
-            for key, value in sorted(self.parameters.items())
+            (key, value, "immediate" if key == at_once else "pending-reboot") for key, value in sorted(stated.items())
         ]
 
     @property
@@ -66,7 +97,7 @@ def choose(name: str, given: DatabaseSettings, profile: Profile) -> DatabaseChoi
     database = with_defaults(DatabaseSettings, given)
     facts = ENGINES[database["engine"]]
     target, instance_class = facts.target(database["kind"]), instance_class_of(given)
-    parameters = {**database.get("parameters", {}), facts.tls[0]: facts.tls[1]}
+    parameters = {**database.get("parameters", {})}
     if "max_connections" in database:
         parameters["max_connections"] = str(database["max_connections"])
     return DatabaseChoices(
@@ -74,6 +105,7 @@ def choose(name: str, given: DatabaseSettings, profile: Profile) -> DatabaseChoi
         engine=database["engine"],
         kind=database["kind"],
         version=database.get("engine_version", target.default_version),
+        version_is_given="engine_version" in database,
         instance_class=instance_class,
         database_name=database["database_name"],
         prod=profile is Profile.PROD,

@@ -9,18 +9,23 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
-from ..names import name_if_long, physical_name
+from ..names import name_if_long
 from ..references import DatabaseRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
-from .problems import adopted_database_problems, database_problems
+from .final_snapshot import final_snapshot_name
+from .maintenance import saying_what_waits
+from .problems import adopted_database_problems, database_problems, restored_problem
 
 
 class Database(pulumi.ComponentResource):
-    """An encrypted database that refuses plain text, whose master password only RDS and Secrets Manager know."""
+    """An encrypted database that refuses plain text, whose master password only RDS and Secrets Manager know.
+
+    In profile prod a change of its class, version or storage waits for the maintenance window, and says so.
+    """
 
     reference: DatabaseRef
     """The database, for the other components."""
@@ -37,6 +42,13 @@ class Database(pulumi.ComponentResource):
             pulumi.log.warn(
                 f"{choices.target.engine} {choices.version} is not among the versions that RDS Proxy is documented for "
                 f"({', '.join(choices.target.versions)}); AWS may refuse the target",
+                self,
+            )
+        if choices.kind is TargetKind.CLUSTER and choices.version_is_given and choices.minor_upgrades:
+            pulumi.log.warn(
+                f"{SPELLING.get().of('database')('database.engine_version')} is {choices.version}; once a cluster runs "
+                "a newer minor version than AWS's default, no change of it is taken any more: give one in full such as "
+                f"{choices.target.default_version}, or leave it out and let AWS upgrade it",
                 self,
             )
         with refusing_imports() as fail_preview_after:
@@ -82,6 +94,7 @@ class Database(pulumi.ComponentResource):
             tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        restored = "snapshot_identifier" in self._settings
         instance = aws.rds.Instance(
             choices.name,
             identifier=place.identifier,
@@ -90,8 +103,10 @@ class Database(pulumi.ComponentResource):
             instance_class=choices.instance_class,
             allocated_storage=self._settings["storage_gib"],
             storage_type="gp3",
+            # RestoreDBInstanceFromDBSnapshot takes neither: an instance has what its snapshot has. Another key than
+            # that replaces it with the snapshot again, and so does encryption that is left out.
             storage_encrypted=True,
-            kms_key_id=self._kms_key_arn,
+            kms_key_id=None if restored else self._kms_key_arn,
             snapshot_identifier=self._settings.get("snapshot_identifier"),
             db_name=None if place.brings_content else choices.database_name,
             username=None if place.brings_content else MASTER_USER,
@@ -109,13 +124,15 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            final_snapshot_identifier=self._final_snapshot(choices, place) if choices.prod else None,
             copy_tags_to_snapshot=True,
-            auto_minor_version_upgrade=True,
+            auto_minor_version_upgrade=choices.minor_upgrades,
             apply_immediately=not choices.prod,
             tags=self._tags,
             opts=self._options(choices, choices.name, place.identifier, place, import_id=self._resource_id(place)),
         )
+        if restored:
+            self._say_how_it_is_encrypted(instance)
         return {
             "engine": choices.engine,
             "kind": TargetKind.INSTANCE,
@@ -165,24 +182,29 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=choices.backup_days,
             deletion_protection=choices.prod,
             skip_final_snapshot=not choices.prod,
-            final_snapshot_identifier=_final_snapshot(choices.name) if choices.prod else None,
+            final_snapshot_identifier=self._final_snapshot(choices, place) if choices.prod else None,
             copy_tags_to_snapshot=True,
             apply_immediately=not choices.prod,
             tags=self._tags,
-            opts=self._options(choices, choices.name, place.identifier, place),
+            opts=pulumi.ResourceOptions.merge(
+                self._options(choices, choices.name, place.identifier, place),
+                pulumi.ResourceOptions(ignore_changes=["engineVersion"])
+                if choices.version_follows_aws and place.import_changes is None
+                else None,
+            ),
         )
         members = [
             aws.rds.ClusterInstance(
                 f"{choices.name}-{index}",
                 identifier=member,
                 cluster_identifier=cluster.id,
+                # Its version is the cluster's, whoever upgrades that.
                 engine=aws.rds.EngineType(choices.target.engine),
-                engine_version=choices.version,
                 instance_class=choices.instance_class,
                 db_subnet_group_name=place.subnet_group_name,
                 publicly_accessible=False,
                 **self._performance_insights(choices),
-                auto_minor_version_upgrade=True,
+                auto_minor_version_upgrade=choices.minor_upgrades,
                 apply_immediately=not choices.prod,
                 tags=self._tags,
                 opts=self._options(choices, f"{choices.name}-{index}", member, place),
@@ -217,6 +239,9 @@ class Database(pulumi.ComponentResource):
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
+        if choices.prod and place.import_changes is None:
+            ignored = ("engineVersion",) if choices.version_follows_aws else ()
+            own = pulumi.ResourceOptions.merge(own, saying_what_waits(name, ignored=ignored))
         return adopting(
             "database",
             name,
@@ -237,6 +262,25 @@ class Database(pulumi.ComponentResource):
         except Exception as error:  # Pulumi has no narrower one for what a provider refuses
             name = SPELLING.get().of("database")("adopted.database.identifier")
             raise pulumi.RunError(f'{name} is "{identifier}", which cannot be looked up: {error}') from None
+
+    def _say_how_it_is_encrypted(self, instance: aws.rds.Instance) -> None:
+        call = SPELLING.get().of("database")
+
+        def check(known: list[Any]) -> None:
+            encrypted, key, stated = known
+            problem = restored_problem(self._settings["snapshot_identifier"], encrypted, key, stated, call)
+            if problem:
+                pulumi.log.warn(problem, self)
+
+        pulumi.Output.all(instance.storage_encrypted, instance.kms_key_id, self._kms_key_arn).apply(check)
+
+    def _final_snapshot(self, choices: DatabaseChoices, place: "_Place") -> pulumi.Output[str]:
+        # What the provider replaces an instance or a cluster for, of all that is said here.
+        made_of: list[pulumi.Input[object]] = [
+            *(choices.target.engine, choices.database_name, place.brings_content, self._kms_key_arn),
+            *(self._settings.get("snapshot_identifier"), place.identifier, place.subnet_group_name),
+        ]
+        return final_snapshot_name(choices.name, made_of=pulumi.Output.all(*made_of), parent=self)
 
     def _performance_insights(self, choices: DatabaseChoices) -> dict[str, Any]:
         if not choices.performance_insights:
@@ -287,7 +331,3 @@ def _secret_arn(secrets: Sequence[Any]) -> str:
 def _identifier(name: str) -> str | None:
     long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
     return long and long.lower()
-
-
-def _final_snapshot(name: str) -> str:
-    return physical_name(pulumi.get_project(), pulumi.get_stack(), name, "final")

@@ -16,10 +16,12 @@ def database_problems(given: DatabaseSettings, call: Spelling, *, profile: Profi
     kind, facts = database["kind"], ENGINES[database["engine"]]
     cluster = kind is TargetKind.CLUSTER
     yield from _class_problems(given, call)
-    parameters = given.get("parameters", {})
-    if facts.tls[0] in parameters:
+    # RDS takes names in any case.
+    parameters = {each.lower() for each in given.get("parameters", {})}
+    tls = facts.target(kind).tls.name
+    if tls in parameters:
         name = call("database.parameters")
-        yield f"{name} has {facts.tls[0]}; the database refuses plain text in any case, leave it out"
+        yield f"{name} has {tls}; the database refuses plain text in any case, leave it out"
     if "max_connections" in parameters:
         name = call("database.max_connections")
         yield f"{call('database.parameters')} has max_connections; give it as {name}, so that the budget knows it"
@@ -55,6 +57,32 @@ def _class_problems(given: DatabaseSettings, call: Spelling) -> Iterator[str]:
             ENGINES[database["engine"]].cluster.max_connections(chosen)
         except ValueError as error:
             yield str(error)
+
+
+def restored_problem(
+    snapshot: str, encrypted: bool | None, key: str | None, stated: str | None, call: Spelling
+) -> str | None:
+    """What is wrong with how an instance is encrypted that was restored: with what its snapshot was, and nothing else.
+
+    Args:
+        snapshot: what it was restored from.
+        encrypted: whether it is.
+        key: with which key; None if that is not known.
+        stated: the customer managed key of the stack, if there is one.
+        call: how whoever reads it calls settings.
+    """
+    name, key_name = call("database.snapshot_identifier"), call("stack.kms_key_arn")
+    if not encrypted:
+        return (
+            f"{name} {snapshot} is not encrypted, and neither is what was restored from it; the next update replaces "
+            "it, so copy the snapshot with --kms-key-id (aws rds copy-db-snapshot) and restore the copy"
+        )
+    if stated is not None and key is not None and key != stated:
+        return (
+            f"{name} {snapshot} is encrypted with {key}, and so is what was restored from it, not with {key_name} "
+            f"{stated}; to change that copy the snapshot with it (aws rds copy-db-snapshot) and restore the copy"
+        )
+    return None
 
 
 def adopted_database_problems(

@@ -38,13 +38,33 @@ class MemoryFormula:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TlsParameter:
+    """The parameter that makes a server refuse plain text, and the value that it takes here.
+
+    `default_since` is the first major version whose own default that value is; None where no version's is.
+    """
+
+    name: str
+    value: str
+    default_since: tuple[int, ...] | None
+
+    def is_default(self, version: str) -> bool:
+        """Whether servers of a version refuse plain text when nothing is said."""
+        if self.default_since is None:
+            return False
+        parts = [int(part) if part.isdecimal() else 0 for part in version.split(".")]
+        return tuple(parts[: len(self.default_since)]) >= self.default_since
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetFacts:
     """What differs between an instance and a cluster of one engine.
 
-    `engine` is RDS's name, `default_version` what a stack without `engineVersion` gets, `versions` the version prefixes
-    that RDS Proxy is documented for, `parameter_group_family` a pattern for the parts of a version,
-    `default_instance_class` what a stack without `instanceClass` gets, `log_exports` the logs that RDS can send to
-    CloudWatch, `no_performance_insights` the prefixes of classes that refuse Performance Insights, `published` the
+    `engine` is RDS's name, `default_version` what a new database without `engineVersion` is made of (another major one
+    would want another parameter group of every cluster that is there), `versions` the version prefixes that RDS Proxy
+    is documented for, `parameter_group_family` a pattern for the parts of a version, `tls` what makes it refuse plain
+    text, `default_instance_class` what a stack without `instanceClass` gets, `log_exports` the logs that RDS can send
+    to CloudWatch, `no_performance_insights` the prefixes of classes that refuse Performance Insights, `published` the
     known `max_connections` by a pattern of classes, `formula` that of all other classes; None where it is not known.
     """
 
@@ -52,6 +72,7 @@ class TargetFacts:
     default_version: str
     versions: tuple[str, ...]
     parameter_group_family: str
+    tls: TlsParameter
     default_instance_class: str
     log_exports: tuple[str, ...]
     no_performance_insights: tuple[str, ...]
@@ -61,6 +82,10 @@ class TargetFacts:
     def family(self, version: str) -> str:
         """The parameter group family of a version, for example `postgres17` or `aurora-mysql8.0`."""
         return self.parameter_group_family.format(*version.split("."), "0")
+
+    def is_in_full(self, version: str) -> bool:
+        """Whether a version is one minor version, such as 17.7, and not all of a major one, such as 17."""
+        return version.count(".") >= self.parameter_group_family.count("{")
 
     def is_documented(self, version: str) -> bool:
         """Whether RDS Proxy is documented for this version (16 and 16.3 are both of 16)."""
@@ -140,19 +165,17 @@ class EngineFacts:
     """Everything that differs from one engine to the next.
 
     `proxy_family` is `EngineFamily` of CreateDBProxy, `port` the port a proxy always listens on (whatever the
-    database's own), `tls` the parameter that makes the server refuse plain text and its value,
-    `reserved_connections` those of `max_connections` that no application gets, `client_password_auth_types` what a
-    proxy of the family accepts, the default first, `session_pinning_filters` what it can be told to ignore,
-    `why_no_session_pinning_filters` the reason if that is nothing, and the way out, which may name the setting
-    `{init_query}`, `rotation_application` AWS's single-user rotation function, `longest_user` how many characters a
-    user's name may have, `requirements` the list of a function's folder that goes before requirements.txt.
+    database's own), `reserved_connections` those of `max_connections` that no application gets,
+    `client_password_auth_types` what a proxy of the family accepts, the default first, `session_pinning_filters` what
+    it can be told to ignore, `why_no_session_pinning_filters` the reason if that is nothing, and the way out, which may
+    name the setting `{init_query}`, `rotation_application` AWS's single-user rotation function, `longest_user` how many
+    characters a user's name may have, `requirements` the list of a function's folder that goes before requirements.txt.
     """
 
     instance: TargetFacts
     cluster: ClusterFacts
     proxy_family: str
     port: int
-    tls: tuple[str, str]
     reserved_connections: int
     client_password_auth_types: tuple[str, ...]
     session_pinning_filters: tuple[str, ...]

@@ -8,7 +8,7 @@ Proxy" (port) and "Quotas and constraints" (formula); Secrets Manager User Guide
 
 from types import MappingProxyType
 
-from .facts import ClusterFacts, EngineFacts, MemoryFormula, TargetFacts
+from .facts import ClusterFacts, EngineFacts, MemoryFormula, TargetFacts, TlsParameter
 
 FACTS = EngineFacts(
     instance=TargetFacts(
@@ -16,6 +16,9 @@ FACTS = EngineFacts(
         default_version="8.4",
         versions=("5.7", "8.0", "8.4"),
         parameter_group_family="mysql{0}.{1}",
+        # RDS takes 0 or 1, Aurora OFF or ON: RDS User Guide, "Requiring SSL/TLS for all connections to a MySQL DB
+        # instance"; AWS Config rule rds-mysql-instance-encrypted-in-transit.
+        tls=TlsParameter(name="require_secure_transport", value="1", default_since=(9, 7)),
         default_instance_class="db.t4g.micro",
         log_exports=("error", "slowquery"),
         no_performance_insights=(
@@ -28,10 +31,14 @@ FACTS = EngineFacts(
     cluster=ClusterFacts(
         engine="aurora-mysql",
         product="Aurora MySQL",
-        default_version="8.0.mysql_aurora.3.08.0",
+        # Of the long-term support release 3.10, which can be made for three years at least: Aurora User Guide, "Aurora
+        # MySQL long-term support (LTS) and beta releases"; the list of cfn-lint 1.58, which a test asks.
+        default_version="8.0.mysql_aurora.3.10.4",
         versions=("5.7", "8.0"),
-        # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.08.0.
+        # Aurora MySQL 3.x is MySQL 8.0; its versions read 8.0.mysql_aurora.3.10.4, those of 8.4 8.4.mysql_aurora.8.4.7.
         parameter_group_family="aurora-mysql{0}.{1}",
+        # Aurora User Guide, "Comparing Aurora MySQL version 3 and Aurora MySQL version 8.4".
+        tls=TlsParameter(name="require_secure_transport", value="ON", default_since=(8, 4)),
         default_instance_class="db.t4g.medium",
         log_exports=("error", "slowquery"),
         no_performance_insights=("db.t2.", "db.t3.", "db.t4g.micro", "db.t4g.small"),
@@ -61,7 +68,6 @@ FACTS = EngineFacts(
     ),
     proxy_family="MYSQL",
     port=3306,
-    tls=("require_secure_transport", "ON"),
     # One for a user with CONNECTION_ADMIN.
     reserved_connections=1,
     client_password_auth_types=("MYSQL_CACHING_SHA2_PASSWORD", "MYSQL_NATIVE_PASSWORD"),

@@ -8,7 +8,7 @@ Proxy" (port) and "Quotas and constraints" (formula); Secrets Manager User Guide
 
 from types import MappingProxyType
 
-from .facts import ClusterFacts, EngineFacts, MemoryFormula, TargetFacts
+from .facts import ClusterFacts, EngineFacts, MemoryFormula, TargetFacts, TlsParameter
 
 _FORMULA = MemoryFormula(divisor=9_531_392, limit=5_000)
 
@@ -18,6 +18,8 @@ FACTS = EngineFacts(
         default_version="17",
         versions=("13", "14", "15", "16", "17"),
         parameter_group_family="postgres{0}",
+        # RDS User Guide, "Requiring an SSL connection to a PostgreSQL DB instance".
+        tls=TlsParameter(name="rds.force_ssl", value="1", default_since=(15,)),
         default_instance_class="db.t4g.micro",
         log_exports=("postgresql", "upgrade"),
         no_performance_insights=(),
@@ -28,9 +30,13 @@ FACTS = EngineFacts(
     cluster=ClusterFacts(
         engine="aurora-postgresql",
         product="Aurora PostgreSQL",
-        default_version="17.4",
+        # A long-term support release, which can be made for three years at least: Aurora User Guide, "Using an Aurora
+        # PostgreSQL long-term support (LTS) release"; aws/agent-toolkit-for-aws lists 17.7 among them (2026).
+        default_version="17.7",
         versions=("13", "14", "15", "16", "17"),
         parameter_group_family="aurora-postgresql{0}",
+        # Aurora User Guide, "Requiring an SSL/TLS connection to an Aurora PostgreSQL DB cluster".
+        tls=TlsParameter(name="rds.force_ssl", value="1", default_since=(17,)),
         default_instance_class="db.t4g.medium",
         log_exports=("postgresql",),
         no_performance_insights=(),
@@ -57,7 +63,6 @@ FACTS = EngineFacts(
     ),
     proxy_family="POSTGRESQL",
     port=5432,
-    tls=("rds.force_ssl", "1"),
     # 3 superuser_reserved_connections, 2 for rds_superuser, 4 of rds.rds_reserved_connections.
     reserved_connections=9,
     client_password_auth_types=("POSTGRES_SCRAM_SHA_256", "POSTGRES_MD5"),

@@ -18,6 +18,7 @@ MAY_BE_EMPTY = {
     "why_no_session_pinning_filters",
     "formula",
     "most_from_lowest_acu",
+    "default_since",
 }
 
 

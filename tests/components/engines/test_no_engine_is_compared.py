@@ -123,8 +123,8 @@ def own_facts(facts: object) -> Iterator[str | int]:
         value = getattr(facts, field.name)
         if is_dataclass(value):
             yield from own_facts(value)
-        elif isinstance(value, Mapping) or field.name in ("default_instance_class", "no_performance_insights"):
-            continue  # classes and numbers of connections, which prices and examples name as well
+        elif isinstance(value, Mapping) or field.name in ("default_instance_class", "no_performance_insights", "value"):
+            continue  # classes and numbers of connections, which prices and examples name as well; "1" and "ON"
         elif isinstance(value, tuple):
             yield from (each for each in value if isinstance(each, str) and len(each) > 3)
         elif isinstance(value, str) or field.name in ("port", "divisor"):

@@ -221,6 +221,60 @@ def test_a_database_of_a_grant_is_a_pattern_of_itself_alone(name: str) -> None:
 
 
 @given(names)
+def test_a_database_that_is_taken_literally_is_itself(name: str) -> None:
+    assert unquoted(mysql_schema(name, literal=True)) == (name, "")
+
+
+class Statements:
+    """A connection that answers as MySQL does and keeps what it was told; MariaDB has no partial_revokes."""
+
+    def __init__(self, partial_revokes: str | None) -> None:
+        self.told: list[str] = []
+        self._answers: dict[str, list[tuple[Any, ...]]] = {
+            "SELECT GET_LOCK": [(1,)],
+            "SHOW GLOBAL VARIABLES LIKE 'partial_revokes'": [("partial_revokes", partial_revokes)],
+        }
+        if partial_revokes is None:
+            del self._answers["SHOW GLOBAL VARIABLES LIKE 'partial_revokes'"]
+
+    def cursor(self) -> "Statements":
+        return self
+
+    def __enter__(self) -> "Statements":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, statement: str) -> None:
+        self.told.append(statement)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return next((rows for start, rows in self._answers.items() if self.told[-1].startswith(start)), [])
+
+    def escape(self, text: str) -> str:
+        return f"'{text}'"
+
+
+@pytest.mark.parametrize(
+    ("partial_revokes", "schema"),
+    [("ON", "`app_db`.*"), ("OFF", r"`app\_db`.*"), (None, r"`app\_db`.*")],
+)
+def test_a_grant_names_the_database_as_the_server_reads_it(partial_revokes: str | None, schema: str) -> None:
+    connection: Any = Statements(partial_revokes)
+    mysql.Session(connection, "app_db", 10).ensure_user("app", None)
+    (grant,) = [each for each in connection.told if each.startswith("GRANT ")]
+    assert f" ON {schema} TO " in grant
+
+
+@pytest.mark.parametrize(("database", "hinted"), [("app_db", True), ("orders", False)])
+def test_the_printed_sql_says_what_to_change_where_a_grant_is_no_pattern(database: str, hinted: bool) -> None:
+    assert (
+        "partial_revokes=ON: without backslashes" in bootstrap_sql("app", database, False, engine="mysql")
+    ) is hinted
+
+
+@given(names)
 def test_an_account_is_of_any_host(name: str) -> None:
     assert unquoted(mysql_account(name)) == (name, "@`%`")
 

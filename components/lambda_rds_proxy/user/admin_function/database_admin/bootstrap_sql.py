@@ -26,8 +26,14 @@ def mysql_account(user: str) -> str:
     return f"{_backticked(user)}@`%`"
 
 
-def mysql_schema(database: str) -> str:
-    """A database in a GRANT, where it is a pattern: an underscore of the name would stand for any character."""
+def mysql_schema(database: str, *, literal: bool = False) -> str:
+    """A database in a GRANT, where it is a pattern: an underscore of the name would stand for any character.
+
+    It is no pattern but taken literally, backslashes included, where the server has partial_revokes on (source: MySQL's
+    `acl_get`, sql/auth/sql_auth_cache.cc).
+    """
+    if literal:
+        return _backticked(database)
     return _backticked(database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%"))
 
 
@@ -41,11 +47,12 @@ def _postgresql(user: str, database: str, rds_iam: bool) -> list[str]:
 
 
 def _mysql(user: str, database: str, rds_iam: bool) -> list[str]:
-    account = mysql_account(user)
+    account, schema = mysql_account(user), mysql_schema(database)
+    hint = "" if schema == mysql_schema(database, literal=True) else " /* partial_revokes=ON: without backslashes */"
     login = MYSQL_IAM_LOGIN if rds_iam else "BY '…'"
     return [
         f"CREATE USER {account} IDENTIFIED {login} REQUIRE SSL;",
-        f"GRANT {MYSQL_PRIVILEGES} ON {mysql_schema(database)}.* TO {account};",
+        f"GRANT {MYSQL_PRIVILEGES} ON {schema}.*{hint} TO {account};",
     ]
 
 

@@ -82,8 +82,11 @@ class Session:
         login = MYSQL_IAM_LOGIN if password is None else self._password_login(password())
         verb = "ALTER" if user in known else "CREATE"
         self._rows(f"{verb} USER {account} IDENTIFIED {login} REQUIRE SSL ACCOUNT UNLOCK")
+        # MySQL 5.7 and MariaDB do not have it.
+        literal = ("partial_revokes", "ON") in self._rows("SHOW GLOBAL VARIABLES LIKE 'partial_revokes'")
+        schema = mysql_schema(self._database, literal=literal)
         try:
-            self._rows(f"GRANT {MYSQL_PRIVILEGES} ON {mysql_schema(self._database)}.* TO {account}")
+            self._rows(f"GRANT {MYSQL_PRIVILEGES} ON {schema}.* TO {account}")
         except pymysql.err.OperationalError as error:
             if error.args[0] not in _MAY_NOT_GRANT:
                 raise
