@@ -5,8 +5,9 @@ Mocks know nothing of provider defaults, so the outputs that components read are
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -22,6 +23,10 @@ REGION = "eu-west-1"
 
 
 class _Aws(pulumi_mocks.Mocks):
+    def __init__(self, answers: Mapping[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self._answers = answers
+
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return (f"{args.name}-id" if args.custom else "", {**_outputs(args.typ, args.name), **args.inputs})
 
@@ -57,7 +62,8 @@ class _Aws(pulumi_mocks.Mocks):
                 "availableIpAddressCount": 5,
             },
         }
-        return known[args.token], []
+        found = known[args.token]
+        return {**found, **self._answers.get(args.token, {})}, []
 
 
 def _outputs(token: str, name: str) -> dict[str, Any]:
@@ -165,8 +171,8 @@ class Declared:
 
 
 class _Monitor(pulumi_mocks.MockMonitor):
-    def __init__(self, declared: Declared) -> None:
-        super().__init__(_Aws())
+    def __init__(self, declared: Declared, aws: _Aws) -> None:
+        super().__init__(aws)
         self._declared = declared
 
     def Invoke(self, request: Any) -> Any:
@@ -217,24 +223,36 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
-def use_mocks(*, stack: str = "test") -> Declared:
-    """Give what is declared from now on to mocks, and show it."""
-    declared = Declared()
+def use_mocks(*, stack: str = "test", answers: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> Declared:
+    """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token."""
+    declared, provider = Declared(), _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: declared.messages.append(record.getMessage())  # type: ignore[method-assign]
     logger.addHandler(handler)
     pulumi_mocks.set_mocks(
-        _Aws(), project="lambda-rds-proxy", stack=stack, preview=False, logger=logger, monitor=_Monitor(declared)
+        provider,
+        project="lambda-rds-proxy",
+        stack=stack,
+        preview=False,
+        logger=logger,
+        monitor=_Monitor(declared, provider),
     )
     pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     return declared
 
 
-def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
+def in_region(region: str) -> dict[str, dict[str, Any]]:
+    """What AWS answers in another region than `REGION`."""
+    return {"aws:index/getRegion:getRegion": {"region": region, "id": region}}
+
+
+def declare(
+    program: Callable[[], Any], *, stack: str = "test", answers: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> Declared:
     """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
-    declared = use_mocks(stack=stack)
+    declared = use_mocks(stack=stack, answers=answers)
 
     async def resolved() -> None:
         value = program()

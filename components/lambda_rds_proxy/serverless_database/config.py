@@ -54,6 +54,8 @@ def read_config(config: Mapping[str, str], *, project: Path) -> tuple[Serverless
             handler = with_defaults(FunctionSettings, function)["handler"]
             problems += _source_problems(name, function["path"], handler, project)
             function["path"] = str(project / PurePosixPath(function["path"]))
+    if "certificate_bundle" in given.get("user", {}):
+        given["user"]["certificate_bundle"] = str(project / given["user"]["certificate_bundle"])
     if problems:
         raise ConfigError(problems)
     return given, spelling
