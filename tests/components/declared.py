@@ -136,6 +136,8 @@ class Declared:
     resources: list[Registered] = field(default_factory=list)
     result: Any = None
     messages: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """Those of the messages that warn."""
     asked: list[str] = field(default_factory=list)
     """The functions of the provider that were called, by token."""
 
@@ -206,6 +208,12 @@ class _Monitor(pulumi_mocks.MockMonitor):
         return response
 
 
+def _keep(declared: Declared, record: logging.LogRecord) -> None:
+    declared.messages.append(record.getMessage())
+    if record.levelno >= logging.WARNING:
+        declared.warnings.append(record.getMessage())
+
+
 def arguments(kind: type[Any], given: dict[str, Any]) -> Any:
     """The arguments of a component from plain names: each goes to the part that declares it."""
     found: dict[str, Any] = {}
@@ -228,7 +236,7 @@ def use_mocks(*, stack: str = "test", answers: Mapping[str, dict[str, Any]] = Ma
     declared, provider = Declared(), _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: declared.messages.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: _keep(declared, record)  # type: ignore[method-assign]
     logger.addHandler(handler)
     pulumi_mocks.set_mocks(
         provider,

@@ -77,6 +77,10 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"proxy": {"connection_borrow_timeout": 60}},
     {"functions": {"api": {"path": "api", "environment": {"DB_HOST": "x", "AWS_REGION": "y"}}}},
     {"functions": {"api": {"path": "api", "user": "nobody"}}},
+    {
+        "functions": {"api": {"path": "api", "reserved_concurrency": 5}},
+        "stack": {"account_concurrent_executions": 10},
+    },
     {"functions": {"no good name": {"path": "api"}}},
     {"user": {"database_user": "rdsadmin"}},
     {"user": {"database_user": "u" * 33}, "database": {"engine": "mysql"}},

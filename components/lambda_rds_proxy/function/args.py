@@ -27,7 +27,8 @@ class FunctionSettings(TypedDict):
     timeout: NotRequired[int]
     """Seconds, 1 to 900, above the borrow timeout of the proxy; default 15."""
     reserved_concurrency: NotRequired[int]
-    """How many environments may run at once, 1 to 1000; without it only the account limits them."""
+    """How many environments may run at once, 1 to 1000; without it only the account limits them. A new account can
+    reserve none, every other all but 100 of its limit (`account_concurrent_executions`)."""
     architecture: NotRequired[str]
     """arm64 or x86_64; that of the stack without it."""
     environment: NotRequired[dict[str, str]]

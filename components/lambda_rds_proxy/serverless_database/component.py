@@ -115,10 +115,11 @@ class ServerlessDatabase(pulumi.ComponentResource):
             reserved_concurrency=[
                 (key, settings.get("reserved_concurrency")) for key, settings in args["functions"].items()
             ],
+            account_limit=stack.get("account_concurrent_executions"),
         )
         warning = self._budget.warning(SPELLING.get())
         if warning:
-            pulumi.log.warn(warning, self)
+            (pulumi.log.info if self._budget.unbounded else pulumi.log.warn)(warning, self)
         self._cost = self._said_cost(args, network, database, monitor)
         self.register_outputs(
             {

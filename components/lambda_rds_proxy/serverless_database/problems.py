@@ -11,7 +11,7 @@ from ..database.args import DatabaseSettings
 from ..database.choices import instances_of
 from ..database.problems import adopted_database_problems, database_problems
 from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
-from ..function.problems import functions_problems
+from ..function.problems import concurrency_problems, functions_problems
 from ..names import IDENTIFIER
 from ..network.problems import network_problems
 from ..proxy.args import ProxySettings
@@ -43,6 +43,8 @@ def serverless_database_problems(given: ServerlessDatabaseArgs, call: Spelling, 
     borrow_timeout = with_defaults(ProxySettings, proxy)["connection_borrow_timeout"]
     for name, function in given.get("functions", {}).items():
         yield from functions_problems(name, function, call, borrow_timeout=borrow_timeout, users=users)
+    limit = given.get("stack", {}).get("account_concurrent_executions")
+    yield from concurrency_problems(given.get("functions", {}), call, limit=limit)
 
 
 def target_of(given: ServerlessDatabaseArgs) -> tuple[Engine, TargetKind, int | None]:

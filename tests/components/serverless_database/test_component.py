@@ -128,10 +128,33 @@ def test_no_endpoint_is_made_when_nothing_in_the_vpc_reads_a_secret() -> None:
     assert stack().all("vpcEndpoint:VpcEndpoint")
 
 
-def test_a_function_without_reserved_concurrency_is_warned_about() -> None:
+def test_a_function_without_reserved_concurrency_is_stated_and_not_warned_about() -> None:
     declared = stack()
     assert declared.result["budget"]["verdict"] == "unbounded"
     assert any("reports have no reserved_concurrency" in message for message in declared.messages)
+    assert not any("reserved_concurrency" in message for message in declared.warnings)
+
+
+def test_the_budget_takes_the_accounts_limit_where_it_is_known() -> None:
+    declared = stack(account_concurrent_executions=130)
+    assert declared.result["budget"]["clients"] == 130
+    assert declared.result["budget"]["verdict"] == "multiplexed"
+    assert not any("reserved_concurrency" in message for message in declared.messages)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sums"),
+    [
+        (10, r"20 \+ 5 = 25 concurrent executions are reserved, but 10 of the account's 10 .* must stay unreserved"),
+        (100, "but 100 of the account's 100 .* must stay unreserved, which leaves 0"),
+        (124, "but 100 of the account's 124 .* must stay unreserved, which leaves 24; lower reserved_concurrency"),
+    ],
+)
+def test_a_reservation_that_the_account_cannot_make_is_refused_with_the_sums(limit: int, sums: str) -> None:
+    functions = {**FUNCTIONS, "reports": {"path": "handler", "reserved_concurrency": 5}}
+    with pytest.raises(ValueError, match=sums):
+        stack(functions=functions, account_concurrent_executions=limit)
+    assert stack(functions=functions, account_concurrent_executions=125).result["budget"]["clients"] == 25
 
 
 def test_a_borrow_timeout_that_outlives_a_function_is_refused() -> None:
