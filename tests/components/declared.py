@@ -20,10 +20,12 @@ from lambda_rds_proxy.settings.spelling import PARTS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+# Token of a function → what it answers otherwise than here, by its arguments.
+Answers = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
 class _Aws(pulumi_mocks.Mocks):
-    def __init__(self, answers: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, answers: Answers) -> None:
         super().__init__()
         self._answers = answers
 
@@ -63,7 +65,8 @@ class _Aws(pulumi_mocks.Mocks):
             },
         }
         found = known[args.token]
-        return {**found, **self._answers.get(args.token, {})}, []
+        answer = self._answers.get(args.token)
+        return {**found, **(answer(args.args) if answer else {})}, []
 
 
 def _outputs(token: str, name: str) -> dict[str, Any]:
@@ -123,6 +126,7 @@ class Registered:
     protect: bool
     delete_before_replace: bool
     replace_with: list[str]
+    ignore_changes: list[str]
     component: bool
     provider: str
     import_id: str
@@ -199,6 +203,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     protect=request.protect,
                     delete_before_replace=request.deleteBeforeReplace,
                     replace_with=list(request.replace_with),
+                    ignore_changes=list(request.ignoreChanges),
                     component=not request.custom,
                     provider=request.provider,
                     import_id=request.importId,
@@ -231,7 +236,7 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
-def use_mocks(*, stack: str = "test", answers: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> Declared:
+def use_mocks(*, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
     """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token."""
     declared, provider = Declared(), _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
@@ -251,14 +256,12 @@ def use_mocks(*, stack: str = "test", answers: Mapping[str, dict[str, Any]] = Ma
     return declared
 
 
-def in_region(region: str) -> dict[str, dict[str, Any]]:
+def in_region(region: str) -> Answers:
     """What AWS answers in another region than `REGION`."""
-    return {"aws:index/getRegion:getRegion": {"region": region, "id": region}}
+    return {"aws:index/getRegion:getRegion": lambda _: {"region": region, "id": region}}
 
 
-def declare(
-    program: Callable[[], Any], *, stack: str = "test", answers: Mapping[str, dict[str, Any]] = MappingProxyType({})
-) -> Declared:
+def declare(program: Callable[[], Any], *, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
     """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
     declared = use_mocks(stack=stack, answers=answers)
 

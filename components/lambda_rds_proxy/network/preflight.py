@@ -25,6 +25,16 @@ class Subnet:
     free_addresses: int
 
 
+def next_zone(available: Sequence[str], known: Sequence[str], taken: Sequence[str]) -> str | None:
+    """The zone of one more subnet: one that no earlier subnet stands in, whenever that was made; None if there is none.
+
+    Those that are available now come first, then all others of the region: an impaired zone is no reason to say that
+    subnets which are long there have none.
+    """
+    others = [each for each in known if each not in available]
+    return next((each for each in [*available, *others] if each not in taken), None)
+
+
 def needed_addresses(instance_class: str | None, *, extra_endpoints: int = 0) -> int:
     """Free addresses that a proxy in front of this class (None: up to xlarge) needs in its subnets together."""
     size = (instance_class or "").rsplit(".", 1)[-1]
