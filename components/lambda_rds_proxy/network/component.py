@@ -13,7 +13,7 @@ from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, Tags
 from .args import NetworkArgs, NetworkSettings
-from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems
+from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems, subnets_of
 from .problems import network_problems
 
 
@@ -30,7 +30,9 @@ class Network(pulumi.ComponentResource):
             args,
             name,
             part="network",
-            problems=lambda given, call: network_problems(given.get("settings", {}), call),
+            problems=lambda given, call: network_problems(
+                given.get("settings", {}), call, needed={"the proxy": _addresses_of_proxy(given)}
+            ),
         )
         settings = with_defaults(NetworkSettings, args.get("settings", {}))
         tags = with_defaults(StackSettings, args.get("stack", {})).get("tags")
@@ -46,8 +48,7 @@ class Network(pulumi.ComponentResource):
     def _existing(self, name: str, args: NetworkArgs, settings: NetworkSettings) -> NetworkRef:
         vpc_id, subnet_ids = settings["vpc_id"], settings["subnet_ids"]
         if settings["preflight"]:
-            addresses = needed_addresses(args.get("instance_class"), extra_endpoints=args.get("extra_endpoints", 0))
-            vpc_id = self._preflight(name, vpc_id, subnet_ids, addresses)
+            vpc_id = self._preflight(name, vpc_id, subnet_ids, _addresses_of_proxy(args))
         reference: NetworkRef = {"vpc_id": vpc_id, "subnet_ids": subnet_ids}
         if "secrets_endpoint_security_group_id" in settings:
             reference["secrets_endpoint_security_group_id"] = settings["secrets_endpoint_security_group_id"]
@@ -70,8 +71,7 @@ class Network(pulumi.ComponentResource):
         routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=named, opts=child)
         subnets: list[aws.ec2.Subnet] = []
         choose = partial(_zone, SPELLING.get().of("network")("network.zones"), settings["zones"])
-        blocks = cidr.subnets(new_prefix=max(cidr.prefixlen + 4, 20))
-        for index, block in zip(range(settings["zones"]), blocks, strict=False):
+        for index, block in enumerate(subnets_of(cidr, settings["zones"])):
             subnet = aws.ec2.Subnet(
                 f"{name}-private-{index}",
                 vpc_id=vpc.id,
@@ -150,6 +150,10 @@ class Network(pulumi.ComponentResource):
             return vpc
 
         return pulumi.Output.all(vpc_id, subnet_ids).apply(check)
+
+
+def _addresses_of_proxy(args: NetworkArgs) -> int:
+    return needed_addresses(args.get("instance_class"), extra_endpoints=args.get("extra_endpoints", 0))
 
 
 def _zone(setting: str, wanted: int, zones: Sequence[Sequence[str]]) -> str:

@@ -63,6 +63,10 @@ def test_an_existing_vpc_is_used_as_it_is() -> None:
         ({**EXISTING, "zones": 3}, "settings.zones is for a new VPC; leave it out when settings.vpc_id"),
         ({"secrets_endpoint_security_group_id": "sg-1"}, "settings.secrets_endpoint_security_group_id is for an exis"),
         ({"preflight": True}, "settings.preflight is for an existing VPC"),
+        (
+            {"vpc_cidr": "10.0.0.0/24", "instance_class": "db.r6g.4xlarge"},
+            "settings.vpc_cidr is 10.0.0.0/24, whose 2 subnets have 22 addresses; 25 are needed",
+        ),
         ({"vpc_id": "vpc-1"}, "settings.vpc_id and settings.subnet_ids belong together"),
         ({"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}, "it must be a list of at least 2 subnet ids"),
         ({**EXISTING, "vpc_cidr": "10.0.0.0/16"}, "settings.vpc_cidr is for a new VPC"),
