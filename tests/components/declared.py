@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pulumi
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
@@ -120,6 +121,8 @@ class Registered:
     type: str
     name: str
     inputs: dict[str, Any]
+    raw_inputs: dict[str, Any]
+    """The same as the engine is sent them: secrets are marked."""
     parent: str
     dependencies: set[str]
     property_dependencies: dict[str, set[str]]
@@ -197,6 +200,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     type=request.type,
                     name=request.name,
                     inputs=inputs,
+                    raw_inputs=MessageToDict(request.object),
                     parent=request.parent,
                     dependencies=set(request.dependencies),
                     property_dependencies={key: set(value.urns) for key, value in request.propertyDependencies.items()},

@@ -1,6 +1,8 @@
-"""Defaults of a database that depend on other settings, and what follows from all of them. No Pulumi in it."""
+"""Defaults of a database that depend on other settings, and what follows from all of them. Pure."""
 
 from dataclasses import dataclass
+
+import pulumi
 
 from ..engines import ENGINES, Engine, EngineFacts, Profile, TargetFacts, TargetKind
 from ..engines.instance_classes import SERVERLESS
@@ -30,7 +32,7 @@ class DatabaseChoices:
     prod: bool
     instances: int
     capacity: tuple[float, float] | None
-    parameters: dict[str, str]
+    parameters: dict[str, pulumi.Input[str]]
     backup_days: int
     performance_insights: bool
 
@@ -45,11 +47,11 @@ class DatabaseChoices:
         return self.facts.target(self.kind)
 
     @property
-    def parameter_values(self) -> list[tuple[str, str, str]]:
+    def parameter_values(self) -> list[tuple[str, pulumi.Input[str], str]]:
         """(name, value, apply method), sorted: TLS applies at once, all else at the next start."""
         return [
             (key, value, "immediate" if key == self.facts.tls[0] else "pending-reboot")
-            for key, value in sorted(self.parameters.items())
+            for key, value in sorted(self.parameters.items(), key=lambda item: item[0])
         ]
 
     @property

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi.runtime import rpc
 
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
@@ -345,3 +347,31 @@ def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
     assert sorted(stack(auth=auth, functions=many).asked) == sorted(
         stack(auth=auth, functions={"f0": many["f0"]}).asked
     )
+
+
+def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
+    secret = pulumi.Output.secret("hunter2")
+    declared = stack(
+        functions={"app": {"path": "handler", "environment": {"API_KEY": secret}}},
+        parameters={"pgaudit.role": secret},
+        init_query=secret,
+        tags={"team": secret},
+        extra_clients={"bastion": secret},
+        alarm_topic_arn=secret,
+        kms_key_arn=secret,
+        log_kms_key_arn=secret,
+        rotation_days=30,
+        profile=Profile.PROD,
+    )
+    holding = [each for each in declared.resources if "hunter2" in str(each.inputs)]
+    assert len(holding) > 30
+    assert [each.urn for each in holding if "hunter2" in str(without_secrets(each.raw_inputs))] == []
+    assert not any("hunter2" in message for message in declared.messages)
+
+
+def without_secrets(value: Any) -> Any:
+    """What stands in clear in the inputs of a registration."""
+    if isinstance(value, dict):
+        is_secret = rpc._special_sig_key in value
+        return {} if is_secret else {key: without_secrets(each) for key, each in value.items()}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value
