@@ -16,6 +16,7 @@ from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
+from .log_groups import log_groups
 from .problems import adopted_database_problems, database_problems
 
 
@@ -40,7 +41,7 @@ class Database(pulumi.ComponentResource):
                 self,
             )
         with refusing_imports() as fail_preview_after:
-            place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices)
+            place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices, stack)
             make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
             self.reference = make(choices, place)
             fail_preview_after(pulumi.Output.from_input(self.reference["endpoint"]))
@@ -50,20 +51,38 @@ class Database(pulumi.ComponentResource):
             self.reference["admin_secret_kms_key_arn"] = self._kms_key_arn
         self.register_outputs({"reference": self.reference})
 
-    def _new(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+    def _new(self, args: DatabaseArgs, choices: DatabaseChoices, stack: StackSettings) -> "_Place":
         child = pulumi.ResourceOptions(parent=self)
+        subnets = aws.rds.SubnetGroup(
+            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+        )
+        identifier, logs = _identifier(choices.name), list[aws.cloudwatch.LogGroup]()
+        known: pulumi.Input[str] | None = identifier
+        if choices.prod:
+            # Its logs' groups carry it. The subnet group's name is Pulumi's choice and known before the database is
+            # there, lasts as long as the stack, and comes back with no other: RDS may write a group once more after it
+            # was deleted (terraform-provider-aws #42858).
+            known = subnets.name if identifier is None else identifier
+            logs = log_groups(
+                choices.name,
+                kind=choices.kind,
+                identifier=known,
+                logs=choices.target.log_exports,
+                stack=stack,
+                parent=self,
+            )
         group = aws.ec2.SecurityGroup(
             choices.name,
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
             tags=self._tags,
-            opts=child,
-        )
-        subnets = aws.rds.SubnetGroup(
-            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+            # Goes after the database and its network interfaces, and before the groups of its logs.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=logs),
         )
         return _Place(
-            identifier=_identifier(choices.name),
+            identifier=identifier,
+            known_as=known,
+            logs=logs,
             instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
             subnet_group_name=subnets.name,
             security_group_ids=[group.id],
@@ -84,7 +103,7 @@ class Database(pulumi.ComponentResource):
         )
         instance = aws.rds.Instance(
             choices.name,
-            identifier=place.identifier,
+            identifier=place.known_as,
             engine=choices.target.engine,
             engine_version=choices.version,
             instance_class=choices.instance_class,
@@ -141,7 +160,7 @@ class Database(pulumi.ComponentResource):
         )
         cluster = aws.rds.Cluster(
             choices.name,
-            cluster_identifier=place.identifier,
+            cluster_identifier=place.known_as,
             engine=choices.target.engine,
             engine_version=choices.version,
             storage_encrypted=True,
@@ -217,6 +236,11 @@ class Database(pulumi.ComponentResource):
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
+        if name == choices.name and place.known_as is not None:  # the database, whose name is ours
+            own.depends_on, own.delete_before_replace = list(place.logs), True
+            if identifier is None:
+                # Databases of before had Pulumi's own choice, and keep it.
+                own.ignore_changes = ["clusterIdentifier" if choices.kind is TargetKind.CLUSTER else "identifier"]
         return adopting(
             "database",
             name,
@@ -250,14 +274,19 @@ class Database(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice."""
+    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice.
+
+    `known_as` is the identifier as far as it is known before the database is there, for which `logs` wait.
+    """
 
     identifier: str | None
+    known_as: pulumi.Input[str] | None
     instance_identifiers: Sequence[str | None]
     subnet_group_name: pulumi.Input[str]
     security_group_ids: list[pulumi.Input[str]]
     brings_content: bool
     import_changes: Sequence[str] | None = None
+    logs: Sequence[pulumi.Resource] = ()
 
 
 def _problems(given: DatabaseArgs, call: Spelling) -> Iterator[str]:
@@ -271,6 +300,7 @@ def _problems(given: DatabaseArgs, call: Spelling) -> Iterator[str]:
 def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
     return _Place(
         identifier=adopted["identifier"],
+        known_as=adopted["identifier"],
         instance_identifiers=[*adopted.get("instance_identifiers", [])],
         subnet_group_name=adopted["subnet_group_name"],
         security_group_ids=[*adopted["security_group_ids"]],

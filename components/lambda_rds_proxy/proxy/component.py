@@ -68,6 +68,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             users=users,
             port=facts.port,
             extra_clients=settings.get("extra_clients", {}),
+            log_group=log_group,
             tags=tags,
             parent=self,
         )
