@@ -134,6 +134,7 @@ class Registered:
     provider: str
     import_id: str
     hooks: list[str]
+    before_create: list[str]
 
 
 @dataclass
@@ -212,6 +213,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     provider=request.provider,
                     import_id=request.importId,
                     hooks=list(request.hooks.before_update),
+                    before_create=list(request.hooks.before_create),
                 )
             )
         return response
