@@ -106,7 +106,7 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
         "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": {
             "outputs": {"RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotation"}
         },
-        "aws:rds/subnetGroup:SubnetGroup": {"name": name},
+        "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
         "aws:rds/parameterGroup:ParameterGroup": {"name": name},
         "aws:rds/clusterParameterGroup:ClusterParameterGroup": {"name": name},
     }

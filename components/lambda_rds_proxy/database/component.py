@@ -56,21 +56,19 @@ class Database(pulumi.ComponentResource):
         subnets = aws.rds.SubnetGroup(
             choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
         )
-        identifier, logs = _identifier(choices.name), list[aws.cloudwatch.LogGroup]()
-        known: pulumi.Input[str] | None = identifier
-        if choices.prod:
-            # Its logs' groups carry it. The subnet group's name is Pulumi's choice and known before the database is
-            # there, lasts as long as the stack, and comes back with no other: RDS may write a group once more after it
-            # was deleted (terraform-provider-aws #42858).
-            known = subnets.name if identifier is None else identifier
-            logs = log_groups(
-                choices.name,
-                kind=choices.kind,
-                identifier=known,
-                logs=choices.target.log_exports,
-                stack=stack,
-                parent=self,
-            )
+        # The groups of its logs carry the identifier, and a stack may become prod later. The subnet group's name is
+        # Pulumi's choice and known before the database is there, lasts as long as the stack, and does not come back:
+        # RDS may write a group once more after it was deleted (terraform-provider-aws #42858).
+        identifier = _identifier(choices.name)
+        known: pulumi.Input[str] = subnets.name if identifier is None else identifier
+        logs = log_groups(
+            choices.name,
+            kind=choices.kind,
+            identifier=known,
+            logs=choices.target.log_exports if choices.prod else (),
+            stack=stack,
+            parent=self,
+        )
         group = aws.ec2.SecurityGroup(
             choices.name,
             vpc_id=args["network"]["vpc_id"],
@@ -236,7 +234,7 @@ class Database(pulumi.ComponentResource):
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
-        if name == choices.name and place.known_as is not None:  # the database, whose name is ours
+        if name == choices.name:  # the database, whose name is ours
             own.depends_on, own.delete_before_replace = list(place.logs), True
             if identifier is None:
                 # Databases of before had Pulumi's own choice, and keep it.
@@ -276,11 +274,11 @@ class Database(pulumi.ComponentResource):
 class _Place:
     """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice.
 
-    `known_as` is the identifier as far as it is known before the database is there, for which `logs` wait.
+    `known_as` is what the database itself is called if it is made now, and `logs` are what it waits for.
     """
 
     identifier: str | None
-    known_as: pulumi.Input[str] | None
+    known_as: pulumi.Input[str]
     instance_identifiers: Sequence[str | None]
     subnet_group_name: pulumi.Input[str]
     security_group_ids: list[pulumi.Input[str]]
