@@ -25,8 +25,11 @@ from lambda_rds_proxy.settings.spelling import SPELLING  # noqa: E402
 async def main() -> None:
     """Declare the stack and export what people and tools need of it."""
     everything = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.get_config_env()
+    project = pulumi.get_project()
+    values = project_values(everything, project=project)
+    encrypted = [key for key in values if pulumi.runtime.is_config_secret(f"{project}:{key}")]
     try:
-        args, spelling = read_config(project_values(everything, project=pulumi.get_project()), project=PROJECT)
+        args, spelling = read_config(values, project=PROJECT, encrypted=encrypted)
     except ConfigError as error:
         pulumi.log.error(str(error))
         sys.exit(ALREADY_SHOWN)

@@ -5,11 +5,13 @@ Mocks know nothing of provider defaults, so the outputs that components read are
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
@@ -19,9 +21,15 @@ from lambda_rds_proxy.settings.spelling import PARTS
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+# Token of a function → what it answers otherwise than here, by its arguments.
+Answers = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
 class _Aws(pulumi_mocks.Mocks):
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self._answers = answers
+
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "pulumi:index:Stash":  # keeps what it was made with; here everything is made
             return f"{args.name}-id", {**args.inputs, "output": args.inputs["input"]}
@@ -59,7 +67,9 @@ class _Aws(pulumi_mocks.Mocks):
                 "availableIpAddressCount": 5,
             },
         }
-        return known[args.token], []
+        found = known[args.token]
+        answer = self._answers.get(args.token)
+        return {**found, **(answer(args.args) if answer else {})}, []
 
 
 def _outputs(token: str, name: str) -> dict[str, Any]:
@@ -98,7 +108,7 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
         "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": {
             "outputs": {"RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotation"}
         },
-        "aws:rds/subnetGroup:SubnetGroup": {"name": name},
+        "aws:rds/subnetGroup:SubnetGroup": {"name": f"{name}-1a2b3c4"},
         "aws:rds/parameterGroup:ParameterGroup": {"name": name},
         "aws:rds/clusterParameterGroup:ClusterParameterGroup": {"name": name},
     }
@@ -113,6 +123,8 @@ class Registered:
     type: str
     name: str
     inputs: dict[str, Any]
+    raw_inputs: dict[str, Any]
+    """The same as the engine is sent them: secrets are marked."""
     parent: str
     dependencies: set[str]
     property_dependencies: dict[str, set[str]]
@@ -125,6 +137,7 @@ class Registered:
     provider: str
     import_id: str
     hooks: list[str]
+    before_create: list[str]
 
 
 @dataclass
@@ -134,6 +147,8 @@ class Declared:
     resources: list[Registered] = field(default_factory=list)
     result: Any = None
     messages: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """Those of the messages that warn."""
     asked: list[str] = field(default_factory=list)
     """The functions of the provider that were called, by token."""
 
@@ -175,8 +190,8 @@ def _plain(trigger: Any) -> Any:
 
 
 class _Monitor(pulumi_mocks.MockMonitor):
-    def __init__(self, declared: Declared) -> None:
-        super().__init__(_Aws())
+    def __init__(self, declared: Declared, aws: _Aws) -> None:
+        super().__init__(aws)
         self._declared = declared
 
     def Invoke(self, request: Any) -> Any:
@@ -195,6 +210,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     type=request.type,
                     name=request.name,
                     inputs=inputs,
+                    raw_inputs=MessageToDict(request.object),
                     parent=request.parent,
                     dependencies=set(request.dependencies),
                     property_dependencies={key: set(value.urns) for key, value in request.propertyDependencies.items()},
@@ -207,9 +223,16 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     provider=request.provider,
                     import_id=request.importId,
                     hooks=list(request.hooks.before_update),
+                    before_create=list(request.hooks.before_create),
                 )
             )
         return response
+
+
+def _keep(declared: Declared, record: logging.LogRecord) -> None:
+    declared.messages.append(record.getMessage())
+    if record.levelno >= logging.WARNING:
+        declared.warnings.append(record.getMessage())
 
 
 def arguments(kind: type[Any], given: dict[str, Any]) -> Any:
@@ -229,24 +252,34 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
-def use_mocks(*, stack: str = "test") -> Declared:
-    """Give what is declared from now on to mocks, and show it."""
-    declared = Declared()
+def use_mocks(*, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
+    """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token."""
+    declared, provider = Declared(), _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: declared.messages.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: _keep(declared, record)  # type: ignore[method-assign]
     logger.addHandler(handler)
     pulumi_mocks.set_mocks(
-        _Aws(), project="lambda-rds-proxy", stack=stack, preview=False, logger=logger, monitor=_Monitor(declared)
+        provider,
+        project="lambda-rds-proxy",
+        stack=stack,
+        preview=False,
+        logger=logger,
+        monitor=_Monitor(declared, provider),
     )
     pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     return declared
 
 
-def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
+def in_region(region: str) -> Answers:
+    """What AWS answers in another region than `REGION`."""
+    return {"aws:index/getRegion:getRegion": lambda _: {"region": region, "id": region}}
+
+
+def declare(program: Callable[[], Any], *, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
     """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
-    declared = use_mocks(stack=stack)
+    declared = use_mocks(stack=stack, answers=answers)
 
     async def resolved() -> None:
         value = program()

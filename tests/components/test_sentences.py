@@ -50,6 +50,7 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"network": {**VPC, "vpc_cidr": "10.0.0.0/16", "zones": 3}},
     {"network": {**VPC, "secrets_endpoint": True, "secrets_endpoint_security_group_id": "sg-0"}},
     {"network": {"secrets_endpoint_security_group_id": "sg-0", "preflight": True}},
+    {"network": {"vpc_cidr": "10.0.0.0/24"}, "database": {"instance_class": "db.r6g.4xlarge"}},
     {"database": {"instances": 2}},
     {"database": {"kind": "cluster", "instances": 1}, "stack": {"profile": "prod"}},
     {"database": {"backup_retention_days": 1}, "stack": {"profile": "prod"}},
@@ -77,6 +78,10 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"proxy": {"connection_borrow_timeout": 60}},
     {"functions": {"api": {"path": "api", "environment": {"DB_HOST": "x", "AWS_REGION": "y"}}}},
     {"functions": {"api": {"path": "api", "user": "nobody"}}},
+    {
+        "functions": {"api": {"path": "api", "reserved_concurrency": 5}},
+        "stack": {"account_concurrent_executions": 10},
+    },
     {"functions": {"no good name": {"path": "api"}}},
     {"user": {"database_user": "rdsadmin"}},
     {"user": {"database_user": "u" * 33}, "database": {"engine": "mysql"}},

@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+import pulumi
+
 from ..engines import DEFAULT_ENGINE, Engine, TargetKind
 from ..engines.instance_classes import SERVERLESS, memory_gib
 from ..names import IDENTIFIER
@@ -38,7 +40,7 @@ class DatabaseSettings(TypedDict):
     """Port of the database, 1150 to 65535; the engine's own without it (a proxy always listens on that)."""
     max_connections: NotRequired[int]
     """Overrides the max_connections that RDS derives from the instance class, 6 to 100000."""
-    parameters: NotRequired[dict[str, str]]
+    parameters: NotRequired[dict[str, pulumi.Input[str]]]
     """More parameters of the server, applied at its next start; the one that demands TLS cannot be among them."""
     backup_retention_days: NotRequired[int]
     """Days of automated backups, 1 to 35; 1 without it, of `profile` prod 7 and at least 7."""

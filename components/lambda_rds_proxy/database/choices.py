@@ -1,6 +1,8 @@
-"""Defaults of a database that depend on other settings, and what follows from all of them. No Pulumi in it."""
+"""Defaults of a database that depend on other settings, and what follows from all of them. Pure."""
 
 from dataclasses import dataclass
+
+import pulumi
 
 from ..engines import ENGINES, Engine, EngineFacts, Profile, TargetFacts, TargetKind
 from ..engines.instance_classes import SERVERLESS
@@ -32,7 +34,7 @@ class DatabaseChoices:
     prod: bool
     instances: int
     capacity: tuple[float, float] | None
-    parameters: dict[str, str]
+    parameters: dict[str, pulumi.Input[str]]
     backup_days: int
     performance_insights: bool
 
@@ -66,7 +68,7 @@ class DatabaseChoices:
         return self.kind is TargetKind.CLUSTER and not self.version_is_given
 
     @property
-    def parameter_values(self) -> list[tuple[str, str, str]]:
+    def parameter_values(self) -> list[tuple[str, pulumi.Input[str], str]]:
         """(name, value, apply method), sorted: all apply at the next start, which the first one of a new server is.
 
         A static parameter takes no other method, and AWS tells none but this of a value that is the server's own
@@ -75,13 +77,11 @@ class DatabaseChoices:
         clusters keep the one that they were made with where TLS is not the default.
         """
         tls, cluster = self.target.tls, self.kind is TargetKind.CLUSTER
-        stated = dict(self.parameters)
+        stated: dict[str, pulumi.Input[str]] = dict(self.parameters)
         if not (cluster and tls.is_default(self.version)):
             stated[tls.name] = tls.value
         at_once = tls.name if cluster else None
-        return [
-            (key, value, "immediate" if key == at_once else "pending-reboot") for key, value in sorted(stated.items())
-        ]
+        return [(key, stated[key], "immediate" if key == at_once else "pending-reboot") for key in sorted(stated)]
 
     @property
     def max_connections(self) -> int:

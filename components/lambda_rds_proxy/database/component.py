@@ -17,6 +17,7 @@ from ..stack.args import StackSettings
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
 from .final_snapshot import final_snapshot_name
+from .log_groups import log_groups
 from .maintenance import saying_what_waits
 from .problems import adopted_database_problems, database_problems, restored_problem
 
@@ -52,7 +53,7 @@ class Database(pulumi.ComponentResource):
                 self,
             )
         with refusing_imports() as fail_preview_after:
-            place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices)
+            place = _adopted(args["adopted"], args) if "adopted" in args else self._new(args, choices, stack)
             make = self._cluster if choices.kind is TargetKind.CLUSTER else self._instance
             self.reference = make(choices, place)
             fail_preview_after(pulumi.Output.from_input(self.reference["endpoint"]))
@@ -62,20 +63,36 @@ class Database(pulumi.ComponentResource):
             self.reference["admin_secret_kms_key_arn"] = self._kms_key_arn
         self.register_outputs({"reference": self.reference})
 
-    def _new(self, args: DatabaseArgs, choices: DatabaseChoices) -> "_Place":
+    def _new(self, args: DatabaseArgs, choices: DatabaseChoices, stack: StackSettings) -> "_Place":
         child = pulumi.ResourceOptions(parent=self)
+        subnets = aws.rds.SubnetGroup(
+            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+        )
+        # The groups of its logs carry the identifier, and a stack may become prod later. The subnet group's name is
+        # Pulumi's choice and known before the database is there, lasts as long as the stack, and does not come back:
+        # RDS may write a group once more after it was deleted (terraform-provider-aws #42858).
+        identifier = _identifier(choices.name)
+        known: pulumi.Input[str] = subnets.name if identifier is None else identifier
+        logs = log_groups(
+            choices.name,
+            kind=choices.kind,
+            identifier=known,
+            logs=choices.target.log_exports if choices.prod else (),
+            stack=stack,
+            parent=self,
+        )
         group = aws.ec2.SecurityGroup(
             choices.name,
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
             tags=self._tags,
-            opts=child,
-        )
-        subnets = aws.rds.SubnetGroup(
-            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+            # Goes after the database and its network interfaces, and before the groups of its logs.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=logs),
         )
         return _Place(
-            identifier=_identifier(choices.name),
+            identifier=identifier,
+            known_as=known,
+            logs=logs,
             instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
             subnet_group_name=subnets.name,
             security_group_ids=[group.id],
@@ -97,7 +114,7 @@ class Database(pulumi.ComponentResource):
         restored = "snapshot_identifier" in self._settings
         instance = aws.rds.Instance(
             choices.name,
-            identifier=place.identifier,
+            identifier=place.known_as,
             engine=choices.target.engine,
             engine_version=choices.version,
             instance_class=choices.instance_class,
@@ -158,7 +175,7 @@ class Database(pulumi.ComponentResource):
         )
         cluster = aws.rds.Cluster(
             choices.name,
-            cluster_identifier=place.identifier,
+            cluster_identifier=place.known_as,
             engine=choices.target.engine,
             engine_version=choices.version,
             storage_encrypted=True,
@@ -239,6 +256,11 @@ class Database(pulumi.ComponentResource):
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
+        if name == choices.name:  # the database, whose name is ours
+            own.depends_on, own.delete_before_replace = list(place.logs), True
+            if identifier is None:
+                # Databases of before had Pulumi's own choice, and keep it.
+                own.ignore_changes = ["clusterIdentifier" if choices.kind is TargetKind.CLUSTER else "identifier"]
         if choices.prod and place.import_changes is None:
             ignored = ("engineVersion",) if choices.version_follows_aws else ()
             own = pulumi.ResourceOptions.merge(own, saying_what_waits(name, ignored=ignored))
@@ -294,14 +316,19 @@ class Database(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice."""
+    """Where a database stands and what it is called, made here or adopted; an identifier of None is Pulumi's choice.
+
+    `known_as` is what the database itself is called if it is made now, and `logs` are what it waits for.
+    """
 
     identifier: str | None
+    known_as: pulumi.Input[str]
     instance_identifiers: Sequence[str | None]
     subnet_group_name: pulumi.Input[str]
     security_group_ids: list[pulumi.Input[str]]
     brings_content: bool
     import_changes: Sequence[str] | None = None
+    logs: Sequence[pulumi.Resource] = ()
 
 
 def _problems(given: DatabaseArgs, call: Spelling) -> Iterator[str]:
@@ -315,6 +342,7 @@ def _problems(given: DatabaseArgs, call: Spelling) -> Iterator[str]:
 def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
     return _Place(
         identifier=adopted["identifier"],
+        known_as=adopted["identifier"],
         instance_identifiers=[*adopted.get("instance_identifiers", [])],
         subnet_group_name=adopted["subnet_group_name"],
         security_group_ids=[*adopted["security_group_ids"]],

@@ -3,6 +3,8 @@
 import re
 from typing import NotRequired, TypedDict
 
+import pulumi
+
 from ..names import IDENTIFIER
 from ..references import NetworkRef, ProxyRef
 from ..settings.checks import Checks, default, matching, number, one_of, passes
@@ -27,11 +29,13 @@ class FunctionSettings(TypedDict):
     timeout: NotRequired[int]
     """Seconds, 1 to 900, above the borrow timeout of the proxy; default 15."""
     reserved_concurrency: NotRequired[int]
-    """How many environments may run at once, 1 to 1000; without it only the account limits them."""
+    """How many environments may run at once, 1 to 1000; without it only the account limits them. A new account can
+    reserve none, every other all but 100 of its limit (`account_concurrent_executions`)."""
     architecture: NotRequired[str]
     """arm64 or x86_64; that of the stack without it."""
-    environment: NotRequired[dict[str, str]]
-    """More environment variables; of the DB_ names only DB_POOL_… may be set."""
+    environment: NotRequired[dict[str, pulumi.Input[str]]]
+    """More environment variables; of the DB_ names only DB_POOL_… may be set. What is secret stays so in the state; in
+    AWS whoever may describe the function reads it."""
     tracing: NotRequired[bool]
     """Whether X-Ray traces it; default false."""
 

@@ -1,5 +1,7 @@
 """A Lambda function that uses the database through its proxy, and can reach nothing else."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -9,10 +11,11 @@ from ..engines import Auth
 from ..iam_policies import allow, connect_arn, policy, region_of, use_secret
 from ..references import FunctionRef, ProxyRef
 from ..settings.reading import read, with_defaults
+from ..settings.spelling import Spelling
 from ..stack.args import StackSettings
 from .args import DatabaseFunctionArgs, FunctionSettings
 from .package import Platform
-from .problems import function_problems
+from .problems import concurrency_problems, function_problems
 from .vpc_function import VpcFunction, packaged
 
 
@@ -33,7 +36,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             args,
             name,
             part="functions",
-            problems=lambda given, call: function_problems(name, given["settings"], call),
+            problems=partial(_problems, name),
         )
         settings = with_defaults(FunctionSettings, args["settings"])
         stack = with_defaults(StackSettings, args.get("stack", {}))
@@ -78,6 +81,12 @@ class DatabaseFunction(pulumi.ComponentResource):
                 "reference": self.reference,
             }
         )
+
+
+def _problems(name: str, given: DatabaseFunctionArgs, call: Spelling) -> Iterator[str]:
+    yield from function_problems(name, given["settings"], call)
+    limit = given.get("stack", {}).get("account_concurrent_executions")
+    yield from concurrency_problems({name: given["settings"]}, call, limit=limit)
 
 
 def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:

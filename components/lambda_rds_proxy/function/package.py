@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ..engines import ENGINES, Engine
 
@@ -68,6 +69,7 @@ def build_package(
     *,
     target: Platform,
     engine: Engine,
+    instead: Mapping[str, Path] = MappingProxyType({}),
     cache: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
@@ -78,6 +80,7 @@ def build_package(
         target: Python and architecture the wheels are for.
         engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
             one, else `requirements.txt`.
+        instead: files that stand in for those of the folder, by their names in it.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
@@ -88,16 +91,24 @@ def build_package(
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
     cache = cache or cache_folder()
     try:
-        return _built(source, _requirements(source, engine), target, cache, say)
+        return _built(source, _requirements(source, engine), instead, target, cache, say)
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
 
 
-def _built(source: Path, requirements: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
+def _built(
+    source: Path,
+    requirements: Path,
+    instead: Mapping[str, Path],
+    target: Platform,
+    cache: Path,
+    say: Callable[[str], None],
+) -> Path:
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
     files = _of_wheels(wheels) if wheels is not None else {}
     # The source wins over a wheel, as an earlier sys.path entry would.
-    files = {**files, **{name: _File.read(path) for name, path in _source_entries(source)}}
+    entries = {**dict(_source_entries(source)), **instead}
+    files = {**files, **{name: _File.read(path) for name, path in entries.items()}}
     archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")

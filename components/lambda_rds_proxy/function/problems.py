@@ -1,7 +1,7 @@
 """What cannot go together in the settings of a function. Pure."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
@@ -9,6 +9,11 @@ from .args import FunctionSettings
 
 # CreateFunction: a letter, digit, hyphen or underscore; short enough to leave room for project and stack.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,39}")
+
+
+# Lambda Developer Guide, "Configuring reserved concurrency": of the account's limit 100 stay unreserved, and of a limit
+# below that all of it ("…decreases account's UnreservedConcurrentExecution below its minimum value of [10]").
+_MUST_STAY_UNRESERVED = 100
 
 
 def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Iterator[str]:
@@ -19,6 +24,26 @@ def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Ite
                 f"{call(f'functions.{name}.environment')}.{key} is not yours to set; the proxy gives the DB_ names and "
                 "Lambda the AWS_ names"
             )
+
+
+def concurrency_problems(
+    functions: Mapping[str, FunctionSettings], call: Spelling, *, limit: int | None
+) -> Iterator[str]:
+    """Whether the account's limit of concurrent executions, if it is known, lets all of them be reserved.
+
+    Lambda refuses a reservation only after the function is made, with everything else already there.
+    """
+    reserved = [each["reserved_concurrency"] for each in functions.values() if "reserved_concurrency" in each]
+    if limit is None or not reserved:
+        return
+    stay = min(limit, _MUST_STAY_UNRESERVED)
+    if sum(reserved) > limit - stay:
+        sums = " + ".join(map(str, reserved)) + (f" = {sum(reserved)}" if len(reserved) > 1 else "")
+        yield (
+            f"{sums} concurrent executions are reserved, but {stay} of the account's {limit} "
+            f"({call('stack.account_concurrent_executions')}) must stay unreserved, which leaves {limit - stay}; "
+            f"lower {call.step('reserved_concurrency')} or leave it out, or have the account's quota raised"
+        )
 
 
 def functions_problems(

@@ -1,6 +1,8 @@
 """A Lambda function in the VPC with a log group and a role of its own: what the admin function and yours share."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pulumi
 import pulumi_aws as aws
@@ -26,15 +28,30 @@ _NETWORK_INTERFACE_ACTIONS = [
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
 
-def packaged(source: Path, *, target: Platform, engine: Engine, component: pulumi.Resource) -> str:
+def packaged(
+    source: Path,
+    *,
+    target: Platform,
+    engine: Engine,
+    component: pulumi.Resource,
+    instead: Mapping[str, Path] = MappingProxyType({}),
+) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
+
+    `instead` has the files that stand in for those of the folder, by their names in it.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
     """
     try:
         return str(
-            build_package(source, target=target, engine=engine, say=lambda text: pulumi.log.info(text, component))
+            build_package(
+                source,
+                target=target,
+                engine=engine,
+                instead=instead,
+                say=lambda text: pulumi.log.info(text, component),
+            )
         )
     except PackageError as error:
         raise pulumi.RunError(str(error)) from None

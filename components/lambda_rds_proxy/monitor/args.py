@@ -14,7 +14,8 @@ class MonitorSettings(TypedDict):
 
     alarm_topic_arn: NotRequired[pulumi.Input[str]]
     """SNS topic, not FIFO, that is told of alarms, of their end, and of the proxy's events; without it alarms are seen
-    only in CloudWatch, and there is no event subscription (docs/runbook.md)."""
+    only in CloudWatch, and there is no event subscription. Its policy, and that of its key, must let CloudWatch and
+    RDS's events publish (docs/runbook.md)."""
 
 
 class MonitorArgs(TypedDict):

@@ -18,7 +18,8 @@ class NetworkSettings(TypedDict):
     """A new VPC by `vpc_cidr` and `zones`, or an existing one by `vpc_id` and `subnet_ids`."""
 
     vpc_cidr: NotRequired[str]
-    """IPv4 network of a new VPC, /16 to /24; default 10.0.0.0/16."""
+    """IPv4 network of a new VPC, /16 to /24, each subnet a sixteenth of it (a /24 has room for the smallest stacks
+    only); default 10.0.0.0/16."""
     zones: NotRequired[int]
     """Availability zones of a new VPC, 2 to 6, one private subnet in each; default 2."""
     vpc_id: NotRequired[pulumi.Input[str]]
@@ -43,9 +44,10 @@ class NetworkArgs(TypedDict):
     stack: NotRequired[StackSettings]
     """What holds for all resources."""
     instance_class: NotRequired[str]
-    """Class of the largest instance behind the proxy, for `preflight`: how many addresses a proxy takes follows it."""
+    """Class of the largest instance behind the proxy: how many addresses a proxy takes follows it, and a new VPC, or
+    one with `preflight`, must have them."""
     extra_endpoints: NotRequired[int]
-    """Endpoints of the proxy beside the one it always has, for `preflight`; none without it."""
+    """Endpoints of the proxy beside the one it always has, which take addresses too; none without it."""
 
 
 def _is_network(text: str) -> bool:

@@ -10,10 +10,10 @@ import pulumi_aws as aws
 
 from ..references import NetworkRef
 from ..settings.reading import read, with_defaults
-from ..settings.spelling import SPELLING, Spelling
+from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, Tags
 from .args import NetworkArgs, NetworkSettings
-from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, subnet_problems
+from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems, subnets_of
 from .problems import network_problems
 
 
@@ -30,7 +30,9 @@ class Network(pulumi.ComponentResource):
             args,
             name,
             part="network",
-            problems=lambda given, call: network_problems(given.get("settings", {}), call),
+            problems=lambda given, call: network_problems(
+                given.get("settings", {}), call, needed={"the proxy": _addresses_of_proxy(given)}
+            ),
         )
         settings = with_defaults(NetworkSettings, args.get("settings", {}))
         tags = with_defaults(StackSettings, args.get("stack", {})).get("tags")
@@ -46,8 +48,7 @@ class Network(pulumi.ComponentResource):
     def _existing(self, name: str, args: NetworkArgs, settings: NetworkSettings) -> NetworkRef:
         vpc_id, subnet_ids = settings["vpc_id"], settings["subnet_ids"]
         if settings["preflight"]:
-            addresses = needed_addresses(args.get("instance_class"), extra_endpoints=args.get("extra_endpoints", 0))
-            vpc_id = self._preflight(name, vpc_id, subnet_ids, addresses)
+            vpc_id = self._preflight(name, vpc_id, subnet_ids, _addresses_of_proxy(args))
         reference: NetworkRef = {"vpc_id": vpc_id, "subnet_ids": subnet_ids}
         if "secrets_endpoint_security_group_id" in settings:
             reference["secrets_endpoint_security_group_id"] = settings["secrets_endpoint_security_group_id"]
@@ -65,30 +66,38 @@ class Network(pulumi.ComponentResource):
             tags=named,
             opts=child,
         )
-        zones = aws.get_availability_zones_output(
-            state="available",
-            exclude_zone_ids=list(ZONES_WITHOUT_PROXY),
-            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
-            opts=pulumi.InvokeOutputOptions(parent=self),
-        )
+        available, known = self._zones(state="available"), self._zones()
         # No internet gateway and no NAT: what stands here talks to each other, and to Secrets Manager by its endpoint.
         routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=named, opts=child)
-        subnet_ids: list[pulumi.Input[str]] = []
-        blocks = cidr.subnets(new_prefix=max(cidr.prefixlen + 4, 20))
-        for index, block in zip(range(settings["zones"]), blocks, strict=False):
+        subnets: list[aws.ec2.Subnet] = []
+        choose = partial(_zone, SPELLING.get().of("network")("network.zones"), settings["zones"])
+        for index, block in enumerate(subnets_of(cidr, settings["zones"])):
             subnet = aws.ec2.Subnet(
                 f"{name}-private-{index}",
                 vpc_id=vpc.id,
                 cidr_block=str(block),
-                availability_zone=zones.names.apply(partial(_zone, index, SPELLING.get().of("network"))),
+                availability_zone=pulumi.Output.all(
+                    available, known, [each.availability_zone for each in subnets]
+                ).apply(choose),
                 tags=named,
-                opts=child,
+                # A subnet stays where it was made: another zone replaces it, with the database in it, and which zones
+                # are available changes by itself, with each that is impaired.
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["availability_zone"]),
             )
             aws.ec2.RouteTableAssociation(
                 f"{name}-private-{index}", subnet_id=subnet.id, route_table_id=routes.id, opts=child
             )
-            subnet_ids.append(subnet.id)
-        return {"vpc_id": vpc.id, "subnet_ids": subnet_ids}
+            subnets.append(subnet)
+        return {"vpc_id": vpc.id, "subnet_ids": [each.id for each in subnets]}
+
+    def _zones(self, *, state: str | None = None) -> pulumi.Output[Sequence[str]]:
+        """The zones that RDS Proxy can be used in; of one state, or all of the region."""
+        return aws.get_availability_zones_output(
+            state=state,
+            exclude_zone_ids=list(ZONES_WITHOUT_PROXY),
+            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).names
 
     def _secrets_endpoint(self, name: str, network: NetworkRef, tags: Tags | None) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
@@ -143,10 +152,15 @@ class Network(pulumi.ComponentResource):
         return pulumi.Output.all(vpc_id, subnet_ids).apply(check)
 
 
-def _zone(index: int, call: Spelling, names: Sequence[str]) -> str:
-    if index >= len(names):
-        zones = call("network.zones")
+def _addresses_of_proxy(args: NetworkArgs) -> int:
+    return needed_addresses(args.get("instance_class"), extra_endpoints=args.get("extra_endpoints", 0))
+
+
+def _zone(setting: str, wanted: int, zones: Sequence[Sequence[str]]) -> str:
+    available, known, taken = zones
+    zone = next_zone(available, known, taken)
+    if zone is None:
         raise pulumi.RunError(
-            f"{zones} is {index + 1} or more; this region has {len(names)} that RDS Proxy can be used in"
+            f"{setting} is {wanted}; this region has {len(known)} that RDS Proxy can be used in, choose at most as many"
         )
-    return names[index]
+    return zone

@@ -1,13 +1,19 @@
 """What cannot go together in the settings of a network. Pure."""
 
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Iterator, Mapping
 
+from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import NetworkSettings
+from .preflight import usable_addresses
 
 
-def network_problems(given: NetworkSettings, call: Spelling) -> Iterator[str]:
-    """Each contradiction as a sentence that names the settings and the fix."""
+def network_problems(given: NetworkSettings, call: Spelling, *, needed: Mapping[str, int]) -> Iterator[str]:
+    """Each contradiction as a sentence that names the settings and the fix.
+
+    `needed` are the addresses that a new VPC must have, by what takes them.
+    """
     vpc, subnets = call("network.vpc_id"), call("network.subnet_ids")
     existing = "vpc_id" in given
     if existing != ("subnet_ids" in given):
@@ -24,3 +30,19 @@ def network_problems(given: NetworkSettings, call: Spelling) -> Iterator[str]:
         wrong += ["preflight"] if given.get("preflight") else []
         for field in wrong:
             yield f"{call(f'network.{field}')} is for an existing VPC; give {vpc} and {subnets}, or leave it out"
+        yield from _size_problems(given, call, needed)
+
+
+def _size_problems(given: NetworkSettings, call: Spelling, needed: Mapping[str, int]) -> Iterator[str]:
+    """Whether the subnets of a new VPC hold what will stand in them: AWS says it in the middle of an update."""
+    network = with_defaults(NetworkSettings, given)
+    cidr, zones, sum_needed = ipaddress.IPv4Network(network["vpc_cidr"]), network["zones"], sum(needed.values())
+    usable = usable_addresses(cidr, zones)
+    if usable < sum_needed:
+        larger = (cidr.supernet(new_prefix=prefix) for prefix in range(cidr.prefixlen - 1, 0, -1))
+        fits = next(each for each in larger if usable_addresses(each, zones) >= sum_needed)
+        shares = ", ".join(f"{count} of {what}" for what, count in needed.items() if count)
+        yield (
+            f"{call('network.vpc_cidr')} is {cidr}, whose {zones} subnets have {usable} addresses; {sum_needed} are "
+            f"needed ({shares}), choose a /{fits.prefixlen} or larger"
+        )

@@ -25,6 +25,7 @@ def proxy_security_groups(
     users: Sequence[DatabaseUserRef],
     port: int,
     extra_clients: Mapping[str, pulumi.Input[str]],
+    log_group: pulumi.Resource,
     tags: _Tags | None,
     parent: pulumi.Resource,
 ) -> tuple[aws.ec2.SecurityGroup, aws.ec2.SecurityGroup]:
@@ -42,7 +43,9 @@ def proxy_security_groups(
         vpc_id=network["vpc_id"],
         description="proxy: admits its clients, reaches its database, and nothing else",
         tags=tags,
-        opts=child,
+        # RDS may write a group once more while it takes down what writes there (terraform-provider-aws #42858, of
+        # clusters): the log goes last, after the proxy's network interfaces, without which this group cannot go.
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_group]),
     )
     allow_port(
         f"{name}-from-clients",

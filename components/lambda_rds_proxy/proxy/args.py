@@ -27,7 +27,7 @@ class ProxySettings(TypedDict):
     before the function ends; default 5."""
     idle_client_timeout: NotRequired[int]
     """Seconds until an idle client is let go, 1 to 28800; default 1800."""
-    init_query: NotRequired[str]
+    init_query: NotRequired[pulumi.Input[str]]
     """SQL that runs once on every new database connection, such as SET x = 1; SET y = 2. Whoever may describe the
     target group can read it: no secrets."""
     session_pinning_filters: NotRequired[list[str]]

@@ -18,6 +18,7 @@ from .access import proxy_role, proxy_security_groups
 from .args import AdoptedProxy, DatabaseProxyArgs, ProxySettings
 from .debug_logging import is_wanted
 from .problems import is_any, proxy_problems, users_problems
+from .role_propagation import is_time_enough, waiting_for
 
 
 class DatabaseProxy(pulumi.ComponentResource):
@@ -68,6 +69,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             users=users,
             port=facts.port,
             extra_clients=settings.get("extra_clients", {}),
+            log_group=log_group,
             tags=tags,
             parent=self,
         )
@@ -76,7 +78,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             name,
             name=proxy_name,
             engine_family=facts.proxy_family,
-            role_arn=_when_there(role.arn, database["identifier"]),
+            role_arn=_when_there(role.arn, database["identifier"], users[0].get("admin_function_name")),
             vpc_subnet_ids=network["subnet_ids"],
             vpc_security_group_ids=[group.id],
             require_tls=True,
@@ -95,6 +97,7 @@ class DatabaseProxy(pulumi.ComponentResource):
                     # The name is ours (its log group carries it), so a replacement cannot stand beside what it
                     # replaces.
                     delete_before_replace=True,
+                    hooks=None if is_time_enough(users[0]) else waiting_for(role.arn, name=proxy_name),
                 ),
             ),
         )
@@ -213,13 +216,13 @@ def _reference(
     return reference
 
 
-def _when_there(value: pulumi.Output[str], other: pulumi.Input[str]) -> pulumi.Output[str]:
-    """`value`, once `other` is known too.
+def _when_there(value: pulumi.Output[str], *others: pulumi.Input[str] | None) -> pulumi.Output[str]:
+    """`value`, once all `others` are known too.
 
     For the proxy's role: the first database of an account makes the service-linked role without which RDS refuses a
     proxy.
     """
-    return pulumi.Output.all(value, other).apply(lambda known: str(known[0]))
+    return pulumi.Output.all(value, *others).apply(lambda known: str(known[0]))
 
 
 def _auth(user: DatabaseUserRef, password_type: str) -> aws.rds.ProxyAuthArgs:

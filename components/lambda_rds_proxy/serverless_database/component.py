@@ -25,7 +25,7 @@ from ..user.component import DatabaseUser
 from .args import ServerlessDatabaseArgs
 from .budget import ConnectionBudget, connection_budget
 from .cost import MonthlyCost, monthly_cost
-from .problems import auths_of, profile_of, serverless_database_problems
+from .problems import auths_of, profile_of, reads_secrets, serverless_database_problems
 
 
 class ServerlessDatabase(pulumi.ComponentResource):
@@ -115,10 +115,11 @@ class ServerlessDatabase(pulumi.ComponentResource):
             reserved_concurrency=[
                 (key, settings.get("reserved_concurrency")) for key, settings in args["functions"].items()
             ],
+            account_limit=stack.get("account_concurrent_executions"),
         )
         warning = self._budget.warning(SPELLING.get())
         if warning:
-            pulumi.log.warn(warning, self)
+            (pulumi.log.info if self._budget.unbounded else pulumi.log.warn)(warning, self)
         self._cost = self._said_cost(args, network, database, monitor)
         self.register_outputs(
             {
@@ -153,7 +154,7 @@ class ServerlessDatabase(pulumi.ComponentResource):
 def _network(name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptions) -> NetworkRef:
     settings = args.get("network", {})
     if "vpc_id" not in settings and "secrets_endpoint" not in settings:
-        settings = {**settings, "secrets_endpoint": _reads_secrets(args)}
+        settings = {**settings, "secrets_endpoint": reads_secrets(args)}
     largest = args["existing_database"].get("instance_class") if "existing_database" in args else _class_of_new(args)
     proxy = with_defaults(ProxySettings, args.get("proxy", {}))
     return Network(
@@ -248,7 +249,7 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
         multi_az=profile_of(args) is Profile.PROD,
         storage_gib=new["storage_gib"],
         proxy_endpoints=int(proxy["reader_endpoint"]),
-        secrets_endpoint=settings.get("secrets_endpoint", "vpc_id" not in settings and _reads_secrets(args)),
+        secrets_endpoint=settings.get("secrets_endpoint", "vpc_id" not in settings and reads_secrets(args)),
         zones=len(subnets) if isinstance(subnets, list) else settings["zones"],
         metrics_of_alarms=monitor.metrics_of_alarms(),
         functions=len(args["functions"]),
@@ -257,10 +258,3 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
 
 def _class_of_new(args: ServerlessDatabaseArgs) -> str:
     return instance_class_of(args.get("database", {}))
-
-
-def _reads_secrets(args: ServerlessDatabaseArgs) -> bool:
-    """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
-    user = with_defaults(UserSettings, args.get("user", {}))
-    known = "existing_database" not in args or "admin_secret_arn" in args["existing_database"]
-    return (user["bootstrap"] and known) or Auth.SECRET in auths_of(args).values() or "rotation_days" in user

@@ -1,7 +1,7 @@
 """A stack's configuration as the arguments of a ServerlessDatabase: every key, all problems at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from ..database.args import DatabaseSettings
 from ..engines import ENGINES
 from ..function.args import FunctionSettings
-from ..settings.config import keys, nested
+from ..settings.config import kept_secret, keys, nested
 from ..settings.reading import Reader, with_defaults
 from ..settings.spelling import CONFIG, Spelling
 from .args import ServerlessDatabaseArgs
@@ -30,12 +30,15 @@ class ConfigError(ValueError):
         super().__init__("invalid stack configuration:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
-def read_config(config: Mapping[str, str], *, project: Path) -> tuple[ServerlessDatabaseArgs, Spelling]:
+def read_config(
+    config: Mapping[str, str], *, project: Path, encrypted: Collection[str] = ()
+) -> tuple[ServerlessDatabaseArgs, Spelling]:
     """The project's keys (without the `lambda-rds-proxy:` prefix), and how this stack spells settings.
 
     Args:
         config: key → text as Pulumi hands it over; structures as JSON.
         project: the folder that function paths are relative to.
+        encrypted: the keys that the stack keeps encrypted; what they say stays secret in its state.
 
     Raises:
         ConfigError: with every problem found, unknown keys included.
@@ -54,9 +57,31 @@ def read_config(config: Mapping[str, str], *, project: Path) -> tuple[Serverless
             handler = with_defaults(FunctionSettings, function)["handler"]
             problems += _source_problems(name, function["path"], handler, project)
             function["path"] = str(project / PurePosixPath(function["path"]))
+    if "certificate_bundle" in given.get("user", {}):
+        given["user"]["certificate_bundle"] = str(project / given["user"]["certificate_bundle"])
+    problems += _keep_secret(given, encrypted)
     if problems:
         raise ConfigError(problems)
     return given, spelling
+
+
+def _keep_secret(given: ServerlessDatabaseArgs, encrypted: Collection[str]) -> Iterator[str]:
+    """Make what encrypted keys say secret where it stands; a sentence for each that cannot be kept so."""
+    for said in sorted(encrypted):
+        key = KEYS.get(OLDER_KEYS.get(said, said))
+        if key is None:
+            continue  # which is said already
+        place: Any = given
+        for step in key.path[:-1]:
+            place = place.get(step, {})
+        if key.path[-1] not in place:
+            continue
+        place[key.path[-1]], is_kept = kept_secret(key, place[key.path[-1]])
+        if not is_kept:
+            yield (
+                f"{said} is encrypted, but it becomes part of names, outputs and messages, where nothing keeps it "
+                "secret; set it again without --secret"
+            )
 
 
 def project_values(config: Mapping[str, str], *, project: str) -> dict[str, str]:

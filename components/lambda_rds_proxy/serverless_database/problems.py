@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..database.args import DatabaseSettings
-from ..database.choices import instances_of
+from ..database.choices import instance_class_of, instances_of
 from ..database.problems import adopted_database_problems, database_problems
 from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
-from ..function.problems import functions_problems
+from ..function.problems import concurrency_problems, functions_problems
 from ..names import IDENTIFIER
+from ..network.args import NetworkSettings
+from ..network.preflight import needed_addresses
 from ..network.problems import network_problems
 from ..proxy.args import ProxySettings
 from ..proxy.problems import proxy_problems
@@ -27,7 +29,7 @@ from .args import ServerlessDatabaseArgs
 def serverless_database_problems(given: ServerlessDatabaseArgs, call: Spelling, *, now: datetime) -> Iterator[str]:
     """Each contradiction as a sentence that names the settings and the fix."""
     network, proxy, user = given.get("network", {}), given.get("proxy", {}), given.get("user", {})
-    yield from network_problems(network, call)
+    yield from network_problems(network, call, needed=_needed_addresses(given))
     yield from _databases(given, call)
     engine, kind, readers = target_of(given)
     facts = ENGINES[engine]
@@ -43,6 +45,8 @@ def serverless_database_problems(given: ServerlessDatabaseArgs, call: Spelling, 
     borrow_timeout = with_defaults(ProxySettings, proxy)["connection_borrow_timeout"]
     for name, function in given.get("functions", {}).items():
         yield from functions_problems(name, function, call, borrow_timeout=borrow_timeout, users=users)
+    limit = given.get("stack", {}).get("account_concurrent_executions")
+    yield from concurrency_problems(given.get("functions", {}), call, limit=limit)
 
 
 def target_of(given: ServerlessDatabaseArgs) -> tuple[Engine, TargetKind, int | None]:
@@ -68,6 +72,30 @@ def auths_of(given: ServerlessDatabaseArgs) -> dict[str, Auth]:
 def profile_of(given: ServerlessDatabaseArgs) -> Profile:
     """dev or prod."""
     return with_defaults(StackSettings, given.get("stack", {}))["profile"]
+
+
+def reads_secrets(given: ServerlessDatabaseArgs) -> bool:
+    """Whether anything in the VPC reads a secret: the admin function, a client, or the rotation."""
+    user = with_defaults(UserSettings, given.get("user", {}))
+    known = "existing_database" not in given or "admin_secret_arn" in given["existing_database"]
+    return (user["bootstrap"] and known) or Auth.SECRET in auths_of(given).values() or "rotation_days" in user
+
+
+def _needed_addresses(given: ServerlessDatabaseArgs) -> dict[str, int]:
+    """Addresses that a stack takes in a new VPC, by what takes them."""
+    network, new = with_defaults(NetworkSettings, given.get("network", {})), given.get("database", {})
+    kind, user = target_of(given)[1], with_defaults(UserSettings, given.get("user", {}))
+    standby = kind is TargetKind.INSTANCE and profile_of(given) is Profile.PROD
+    secrets = sum(auth is not Auth.IAM_END_TO_END for auth in auths_of(given).values())
+    # Functions of the same groups share an interface in each subnet: Lambda Developer Guide, "Hyperplane ENIs".
+    groups = 1 + user["bootstrap"] + (secrets if "rotation_days" in user else 0)
+    reader = with_defaults(ProxySettings, given.get("proxy", {}))["reader_endpoint"]
+    return {
+        "the proxy": needed_addresses(instance_class_of(new), extra_endpoints=int(reader)),
+        "the database": instances_of(new, profile_of(given)) + standby,
+        "functions": groups * network["zones"],
+        "the Secrets Manager endpoint": network["zones"] * network.get("secrets_endpoint", reads_secrets(given)),
+    }
 
 
 def _databases(given: ServerlessDatabaseArgs, call: Spelling) -> Iterator[str]:

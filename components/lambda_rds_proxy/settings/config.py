@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, get_args, get_origin, is_typeddict
 
+import pulumi
+
 from .checks import NO_DEFAULT
 from .reading import checks_of, plain, unknown
 from .spelling import CONFIG, PARTS, Spelling
@@ -21,6 +23,7 @@ class Key:
 
     path: tuple[str, ...]
     kind: object
+    may_be_output: bool = False
     default: Any = NO_DEFAULT
 
     @property
@@ -50,8 +53,10 @@ def keys(whole: type[Any]) -> dict[str, Key]:
         if key in found:
             raise ValueError(f"{key} is the key of {'.'.join(found[key].path)} and of {'.'.join(path)}; rename one")
         check = checks_of(declaring).get(field)
-        kind = plain(declaring.__annotations__[field])[0]
-        found[key] = Key(path=path, kind=kind, default=check.default if check else NO_DEFAULT)
+        kind, may_be_output = plain(declaring.__annotations__[field])
+        found[key] = Key(
+            path=path, kind=kind, may_be_output=may_be_output, default=check.default if check else NO_DEFAULT
+        )
     return found
 
 
@@ -98,6 +103,31 @@ def nested(
             into = into.setdefault(step, {})
         into[place.path[-1]] = _structure(place.kind, text, problems, key)
     return arguments, spelling
+
+
+def kept_secret(key: Key, value: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever is declared
+    """The read value of an encrypted key with all that may be an Output as a secret one, and whether anything is.
+
+    Of a structure Pulumi tells that something in it is encrypted, not what: so all of it is, but names and sizes,
+    which the program must know.
+    """
+    return _kept_secret(key.kind, value, may_be_output=key.may_be_output)
+
+
+def _kept_secret(kind: object, value: Any, *, may_be_output: bool) -> tuple[Any, bool]:  # noqa: ANN401
+    if is_typeddict(kind):
+        annotations: dict[str, object] = getattr(kind, "__annotations__", {})
+        kinds = {field: plain(annotations[field]) for field in value}
+    elif get_origin(kind) is dict:
+        kinds = dict.fromkeys(value, plain(get_args(kind)[1]))
+    elif get_origin(kind) is list:
+        item, may_be_output = plain(get_args(kind)[0])
+        found = [_kept_secret(item, each, may_be_output=may_be_output) for each in value]
+        return [each for each, _ in found], any(is_kept for _, is_kept in found)
+    else:
+        return (pulumi.Output.secret(value), True) if may_be_output else (value, False)
+    fields = {name: _kept_secret(kinds[name][0], each, may_be_output=kinds[name][1]) for name, each in value.items()}
+    return {name: each for name, (each, _) in fields.items()}, any(is_kept for _, is_kept in fields.values())
 
 
 def _default(known: Mapping[str, Key], key: str) -> str:

@@ -6,7 +6,7 @@ import pulumi
 
 from ..engines import Profile
 from ..references import KMS_KEY
-from ..settings.checks import Checks, default, matching, one_of
+from ..settings.checks import Checks, default, matching, number, one_of
 from ..settings.reading import with_defaults
 
 # PutRetentionPolicy (botocore's service model).
@@ -34,6 +34,10 @@ class StackSettings(TypedDict):
     """Python of the functions, as Lambda's runtime names it; default 3.13; on the laptop its own."""
     architecture: NotRequired[str]
     """Architecture of the functions that name none, arm64 or x86_64; default arm64; on the laptop its own."""
+    account_concurrent_executions: NotRequired[int]
+    """How many functions the account may run at once in this region, 1 to 1000000: AccountLimit.ConcurrentExecutions of
+    `aws lambda get-account-settings`, 10 in a new account; reservations and the connection budget are held against it;
+    not known without it."""
 
 
 CHECKS: Checks = {
@@ -43,6 +47,7 @@ CHECKS: Checks = {
     "log_kms_key_arn": KMS_KEY,
     "python": matching(r"3\.[0-9]+", 'a version of Python such as "3.13"', default=LAMBDA_PYTHON),
     "architecture": one_of(ARCHITECTURES, default=ARCHITECTURES[0]),
+    "account_concurrent_executions": number(1, 1_000_000),
 }
 
 _LOG_DAYS = {Profile.DEV: 14, Profile.PROD: 90}

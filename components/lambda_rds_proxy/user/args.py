@@ -24,6 +24,9 @@ class UserSettings(TypedDict):
     bootstrap: NotRequired[bool]
     """Whether users are made by a private admin function; false, or no admin secret, prints the SQL instead;
     default true."""
+    certificate_bundle: NotRequired[str]
+    """PEM file with RDS's certificate authorities of the region, for the admin function, relative to the program; those
+    of 27 regions are shipped, of the others (China and GovCloud too) none."""
 
 
 class OtherUserSettings(TypedDict):

@@ -7,6 +7,7 @@ environment; only `aws.lambda_.Invocation` calls it, with an input that holds no
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from ..function.package import Platform
 from ..function.vpc_function import VpcFunction, packaged
 from ..iam_policies import policy, use_secret
 from ..references import DatabaseRef, DatabaseUserRef
+from ..regions import WITH_CERTIFICATES
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
 from ..settings.reading import read, with_defaults
-from ..settings.spelling import Spelling
+from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
 from .args import DatabaseUserArgs, UserSettings
@@ -31,6 +33,7 @@ from .secret_rotation import rotate
 _ADMIN_FUNCTION = Path(__file__).parent / "admin_function"
 # Verifying waits up to 300 s for the proxy; the rest is for connecting and answering.
 _TIMEOUT_SECONDS = 330
+_BUNDLES = 'such as <region>-bundle.pem of the RDS User Guide, "Certificate bundles by AWS Region"'
 
 
 class DatabaseUser(pulumi.ComponentResource):
@@ -72,8 +75,7 @@ class DatabaseUser(pulumi.ComponentResource):
                 days=settings["rotation_days"],
                 database=args["database"],
                 network=args["network"],
-                kms_key_arn=key,
-                tags=self._stack.get("tags"),
+                stack=self._stack,
                 parent=self,
             )
         self.register_outputs({"reference": self.reference})
@@ -163,7 +165,9 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=self._stack["python"], architecture=self._stack["architecture"])
-        archive = packaged(_ADMIN_FUNCTION, target=target, engine=database["engine"], component=self)
+        archive = packaged(
+            _ADMIN_FUNCTION, target=target, engine=database["engine"], component=self, instead=self._certificates(args)
+        )
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",
             archive=archive,
@@ -181,6 +185,18 @@ class DatabaseUser(pulumi.ComponentResource):
             "admin_role_name": admin.role.name,
             "admin_security_group_id": group.id,
         }, rules
+
+    def _certificates(self, args: DatabaseUserArgs) -> dict[str, Path]:
+        """What takes the place of the shipped authorities, with which the admin function tells the database."""
+        name, given = SPELLING.get().of("user")("user.certificate_bundle"), args.get("settings", {})
+        if "certificate_bundle" not in given:
+            region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+            region.apply(partial(_check_certificates, name))
+            return {}
+        bundle = Path(given["certificate_bundle"])
+        if not bundle.is_file() or b"-----BEGIN CERTIFICATE-----" not in bundle.read_bytes():
+            raise pulumi.RunError(f'{name} is "{bundle}"; it must be a file with certificates in PEM, {_BUNDLES}')
+        return {"certificates/rds.pem": bundle}
 
     def _secrets_policy(
         self,
@@ -201,6 +217,14 @@ class DatabaseUser(pulumi.ComponentResource):
         ).apply(lambda known: policy(_secret_statements(known)))
         return aws.iam.RolePolicy(
             f"{name}-admin-secrets", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self)
+        )
+
+
+def _check_certificates(setting: str, region: str) -> None:
+    if region not in WITH_CERTIFICATES:
+        raise pulumi.RunError(
+            f"no certificates of {region} are shipped with the admin function, which could not tell the database from "
+            f"another server; set {setting} to a file with them, {_BUNDLES}"
         )
 
 

@@ -6,6 +6,7 @@ rotation, and it may change no secret but those that name it: AWS's template say
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -13,8 +14,11 @@ import pulumi_aws as aws
 from ..engines import ENGINES
 from ..names import physical_name
 from ..references import DatabaseRef, NetworkRef
+from ..regions import WITH_APPLICATION_REPOSITORY
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
+from ..settings.spelling import SPELLING
+from ..stack.args import StackSettings, log_retention_days
 
 # Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
 _APPLICATIONS: Mapping[str, str] = {
@@ -33,12 +37,11 @@ def rotate(
     days: int,
     database: DatabaseRef,
     network: NetworkRef,
-    kms_key_arn: pulumi.Input[str] | None,
-    tags: pulumi.Input[dict[str, pulumi.Input[str]]] | None,
+    stack: StackSettings,
     parent: pulumi.ComponentResource,
 ) -> aws.secretsmanager.SecretRotation:
     """Rotate a secret that has a value every `days` days; the first time after that many, not at once."""
-    child = pulumi.ResourceOptions(parent=parent)
+    child, tags, kms_key_arn = pulumi.ResourceOptions(parent=parent), stack.get("tags"), stack.get("kms_key_arn")
     group = aws.ec2.SecurityGroup(
         f"{name}-rotation",
         vpc_id=network["vpc_id"],
@@ -61,9 +64,21 @@ def rotate(
         opts=child,
     )
     options = pulumi.InvokeOutputOptions(parent=parent)
-    partition, region = aws.get_partition_output(opts=options), aws.get_region_output(opts=options).region
+    partition = aws.get_partition_output(opts=options)
+    region = aws.get_region_output(opts=options).region.apply(
+        partial(_with_applications, f"{SPELLING.get().of('user')('user.rotation_days')} is {days}")
+    )
     application = ENGINES[database["engine"]].rotation_application
     function_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name, "rotation")
+    # Before the function: Lambda makes one that keeps logs for ever otherwise.
+    log_group = aws.cloudwatch.LogGroup(
+        f"{name}-rotation",
+        name=f"/aws/lambda/{function_name}",
+        retention_in_days=log_retention_days(stack),
+        kms_key_id=stack.get("log_kms_key_arn"),
+        tags=tags,
+        opts=child,
+    )
     parameters: dict[str, pulumi.Input[str]] = {
         "functionName": function_name,
         "endpoint": pulumi.Output.all(region, partition.dns_suffix).apply(
@@ -80,13 +95,15 @@ def rotate(
     function = aws.serverlessrepository.CloudFormationStack(
         f"{name}-rotation",
         name=function_name,
-        application_id=partition.partition.apply(
-            lambda known: f"arn:{known}:serverlessrepo:{_APPLICATIONS[known]}:applications/{application}"
+        application_id=pulumi.Output.all(partition.partition, region).apply(
+            lambda known: f"arn:{known[0]}:serverlessrepo:{_APPLICATIONS[known[0]]}:applications/{application}"
         ),
         capabilities=["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"],
         parameters=parameters,
         tags=tags,
-        opts=child,
+        # Another application makes another stack, and the name is ours: the old one must go first (of the provider's
+        # arguments `application_id` alone replaces).
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_group], delete_before_replace=True),
     )
     return aws.secretsmanager.SecretRotation(
         name,
@@ -96,3 +113,12 @@ def rotate(
         rotate_immediately=False,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=rules),
     )
+
+
+def _with_applications(setting: str, region: str) -> str:
+    if region not in WITH_APPLICATION_REPOSITORY:
+        raise pulumi.RunError(
+            f"{setting}, but {region} has no Serverless Application Repository, from which AWS's rotation function "
+            "comes; leave it out, and rotate the secret with a function of your own"
+        )
+    return region

@@ -382,3 +382,57 @@ def test_nobody_reaches_the_database_but_through_its_own_group_in_private(kind: 
     assert made["vpcSecurityGroupIds"] == ["db-id"]
     for instance in declared.all("rds/instance:Instance") + declared.all("ClusterInstance"):
         assert instance.inputs["publiclyAccessible"] is False
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "names"),
+    [
+        ("postgresql", "instance", {"/aws/rds/instance/{}/postgresql", "/aws/rds/instance/{}/upgrade"}),
+        ("postgresql", "cluster", {"/aws/rds/cluster/{}/postgresql"}),
+        ("mysql", "instance", None),
+        ("mysql", "cluster", None),
+    ],
+)
+def test_the_group_of_every_exported_log_is_there_before_the_database(
+    engine: str, kind: str, names: set[str] | None
+) -> None:
+    declared = database(
+        engine=engine, kind=kind, profile="prod", log_retention_days=365, log_kms_key_arn=KEY, tags={"team": "orders"}
+    )
+    made = declared.one("rds/instance:Instance" if kind == "instance" else "rds/cluster:Cluster")
+    identifier = made.inputs["identifier" if kind == "instance" else "clusterIdentifier"]
+    groups = declared.all("logGroup:LogGroup")
+    assert {each.inputs["name"] for each in groups} == {
+        f"/aws/rds/{kind}/{identifier}/{log}" for log in made.inputs["enabledCloudwatchLogsExports"]
+    }
+    if names is not None:
+        assert {each.inputs["name"] for each in groups} == {each.format(identifier) for each in names}
+    for each in groups:
+        assert (each.inputs["retentionInDays"], each.inputs["kmsKeyId"], each.inputs["tags"]) == (
+            *(365, KEY),
+            {"team": "orders"},
+        )
+        assert declared.waits_for(made, each)
+        # RDS may write once more while the database goes: the groups go last.
+        assert declared.waits_for(declared.one("securityGroup:SecurityGroup"), each)
+
+
+@pytest.mark.parametrize("profile", ["dev", "prod"])
+@pytest.mark.parametrize(("kind", "named"), [("instance", "identifier"), ("cluster", "clusterIdentifier")])
+def test_an_identifier_that_logs_carry_lasts_as_long_as_the_stack_and_leaves_databases_of_before_theirs(
+    kind: str, named: str, profile: str
+) -> None:
+    """In dev as well, for the stack may become prod."""
+    declared = database(kind=kind, profile=profile)
+    made = declared.one("rds/instance:Instance" if kind == "instance" else "rds/cluster:Cluster")
+    assert made.property_dependencies[named] == {declared.one("subnetGroup:SubnetGroup").urn}
+    assert named in made.ignore_changes
+    assert made.delete_before_replace
+
+
+@pytest.mark.parametrize("kind", ["instance", "cluster"])
+def test_a_dev_database_exports_no_logs_and_has_no_groups(kind: str) -> None:
+    declared = database(kind=kind)
+    assert not declared.all("logGroup:LogGroup")
+    made = declared.one("rds/instance:Instance" if kind == "instance" else "rds/cluster:Cluster")
+    assert not made.inputs.get("enabledCloudwatchLogsExports")

@@ -182,3 +182,11 @@ def test_layers_that_lambda_would_not_take_are_refused(layers: list[str]) -> Non
 def test_only_lambda_may_assume_the_role() -> None:
     (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_alone_too_a_function_reserves_no_more_than_the_account_can() -> None:
+    with pytest.raises(
+        ValueError, match=r'"app": 1 concurrent executions .* account.s 10 \(stack.account_concurrent_executions\)'
+    ):
+        function(reserved_concurrency=1, account_concurrent_executions=10)
+    assert function(account_concurrent_executions=10).one("function:Function")

@@ -39,6 +39,19 @@ def test_the_package_holds_the_source_and_neither_caches_nor_hidden_files(source
     assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
 
 
+def test_a_file_may_stand_in_for_one_of_the_folder(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("mine")
+    archive = build_package(
+        source,
+        target=ARM,
+        engine=Engine.POSTGRESQL,
+        instead={"app.py": tmp_path / "mine.py"},
+        cache=tmp_path / "cache",
+    )
+    assert zipfile.ZipFile(archive).read("app.py") == b"mine"
+    assert archive != build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+
+
 def test_the_same_content_makes_the_same_bytes_whatever_the_clock_umask_and_place(source: Path, tmp_path: Path) -> None:
     one = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "one")
     elsewhere = tmp_path / "elsewhere"

@@ -8,6 +8,8 @@ from lambda_rds_proxy import Network
 from lambda_rds_proxy.network.args import NetworkArgs
 from tests.components.declared import arguments, declare
 
+ZONES_FUNCTION = "aws:index/getAvailabilityZones:getAvailabilityZones"
+ZONES = ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
 EXISTING: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
 
@@ -61,6 +63,10 @@ def test_an_existing_vpc_is_used_as_it_is() -> None:
         ({**EXISTING, "zones": 3}, "settings.zones is for a new VPC; leave it out when settings.vpc_id"),
         ({"secrets_endpoint_security_group_id": "sg-1"}, "settings.secrets_endpoint_security_group_id is for an exis"),
         ({"preflight": True}, "settings.preflight is for an existing VPC"),
+        (
+            {"vpc_cidr": "10.0.0.0/24", "instance_class": "db.r6g.4xlarge"},
+            "settings.vpc_cidr is 10.0.0.0/24, whose 2 subnets have 22 addresses; 25 are needed",
+        ),
         ({"vpc_id": "vpc-1"}, "settings.vpc_id and settings.subnet_ids belong together"),
         ({"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}, "it must be a list of at least 2 subnet ids"),
         ({**EXISTING, "vpc_cidr": "10.0.0.0/16"}, "settings.vpc_cidr is for a new VPC"),
@@ -86,7 +92,7 @@ def test_a_new_vpc_has_a_subnet_in_every_zone_asked_for(zones: int) -> None:
 
 
 def test_a_region_with_fewer_zones_than_asked_for_is_named() -> None:
-    with pytest.raises(pulumi.RunError, match="this region has 3 that RDS Proxy can be used in"):
+    with pytest.raises(pulumi.RunError, match="zones is 4; this region has 3 that RDS Proxy can be used in"):
         declare(lambda: network({"zones": 4}))
 
 
@@ -121,3 +127,16 @@ def test_a_preflight_names_everything_that_keeps_a_proxy_out() -> None:
         "10 free addresses; the proxy needs 15",
     ):
         assert words in str(caught.value)
+
+
+def test_a_subnet_stays_in_its_zone_when_the_list_of_available_zones_shifts() -> None:
+    for subnet in declare(lambda: network({"zones": 3})).all("subnet:Subnet"):
+        assert subnet.ignore_changes == ["availabilityZone"]
+
+
+def test_an_impaired_zone_is_the_last_that_a_new_subnet_stands_in_and_no_reason_to_refuse_those_there() -> None:
+    def answer(args: dict[str, Any]) -> dict[str, Any]:
+        return {"names": ["eu-west-1b", "eu-west-1c"] if args.get("state") == "available" else ZONES}
+
+    declared = declare(lambda: network({"zones": 3}), answers={ZONES_FUNCTION: answer})
+    assert [each.inputs["availabilityZone"][-1] for each in declared.all("subnet:Subnet")] == ["b", "c", "a"]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_rds_proxy.network.preflight import Subnet, needed_addresses, subnet_problems
+from lambda_rds_proxy.network.preflight import Subnet, needed_addresses, next_zone, subnet_problems
 
 ONE = Subnet(subnet_id="subnet-1", vpc_id="vpc-1", zone_id="euw1-az1", free_addresses=250)
 OTHER = replace(ONE, subnet_id="subnet-2", zone_id="euw1-az2")
@@ -52,3 +52,12 @@ def test_a_proxy_needs_more_addresses_for_larger_instances_and_more_endpoints(
     instance_class: str, endpoints: int, addresses: int
 ) -> None:
     assert needed_addresses(instance_class, extra_endpoints=endpoints) == addresses
+
+
+def test_one_more_subnet_stands_in_a_zone_of_its_own_however_the_list_shifted_since_the_others() -> None:
+    # Made while a was impaired, so b and c are taken; with a third zone a is free again.
+    assert next_zone(["a", "b", "c"], ["a", "b", "c"], ["b", "c"]) == "a"
+    # Made in a and b; now a is impaired.
+    assert next_zone(["b", "c"], ["a", "b", "c"], ["a", "b"]) == "c"
+    assert next_zone(["b", "c"], ["a", "b", "c"], []) == "b"
+    assert next_zone(["a"], ["a", "b"], ["a", "b"]) is None

@@ -466,3 +466,10 @@ def test_whoever_takes_the_endpoint_waits_for_the_target() -> None:
 
 def test_the_proxy_stands_in_its_own_group_only() -> None:
     assert proxy().one("rds/proxy:Proxy").inputs["vpcSecurityGroupIds"] == ["orders-id"]
+
+
+def test_the_log_goes_last_after_the_network_interfaces_of_the_proxy() -> None:
+    declared = proxy()
+    group = declared.one("securityGroup:SecurityGroup", "orders")
+    assert declared.waits_for(group, declared.one("logGroup:LogGroup"))
+    assert declared.waits_for(declared.one("rds/proxy:Proxy"), group)

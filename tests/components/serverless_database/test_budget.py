@@ -2,8 +2,10 @@ from lambda_rds_proxy.serverless_database.budget import connection_budget
 from lambda_rds_proxy.settings.spelling import ARGUMENTS, CONFIG
 
 
-def budget(percent: int = 85, **reserved: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    return connection_budget(max_connections=79, percent=percent, reserved_concurrency=list(reserved.items()))
+def budget(percent: int = 85, limit: int | None = None, **reserved: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    return connection_budget(
+        max_connections=79, percent=percent, reserved_concurrency=list(reserved.items()), account_limit=limit
+    )
 
 
 def test_the_ceiling_is_the_proxys_share_of_max_connections() -> None:
@@ -46,3 +48,19 @@ def test_the_output_has_the_names_of_the_contract() -> None:
         "dutyCycle": 0.5,
         "verdict": "multiplexed",
     }
+
+
+def test_functions_without_reservation_have_what_the_accounts_limit_leaves_where_it_is_known() -> None:
+    new_account = budget(limit=10, app=None)
+    assert (new_account.clients, new_account.verdict, new_account.duty_cycle) == (10, "fits-even-pinned", 1.0)
+    assert new_account.warning(CONFIG) is None
+    shared = budget(limit=200, app=50, reports=None)
+    assert (shared.clients, shared.verdict, shared.unbounded) == (200, "multiplexed", ())
+    assert budget(limit=1000, app=50).clients == 50
+
+
+def test_too_many_clients_by_the_accounts_limit_are_fewer_with_a_reservation() -> None:
+    warning = budget(limit=1000, app=20, reports=None).warning(CONFIG)
+    assert warning is not None
+    assert warning.startswith("1000 clients share 67 database connections")
+    assert warning.endswith("give reports a reservedConcurrency or choose a larger instanceClass")

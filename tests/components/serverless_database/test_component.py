@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi.runtime import rpc
 
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
@@ -128,10 +130,33 @@ def test_no_endpoint_is_made_when_nothing_in_the_vpc_reads_a_secret() -> None:
     assert stack().all("vpcEndpoint:VpcEndpoint")
 
 
-def test_a_function_without_reserved_concurrency_is_warned_about() -> None:
+def test_a_function_without_reserved_concurrency_is_stated_and_not_warned_about() -> None:
     declared = stack()
     assert declared.result["budget"]["verdict"] == "unbounded"
     assert any("reports have no reserved_concurrency" in message for message in declared.messages)
+    assert not any("reserved_concurrency" in message for message in declared.warnings)
+
+
+def test_the_budget_takes_the_accounts_limit_where_it_is_known() -> None:
+    declared = stack(account_concurrent_executions=130)
+    assert declared.result["budget"]["clients"] == 130
+    assert declared.result["budget"]["verdict"] == "multiplexed"
+    assert not any("reserved_concurrency" in message for message in declared.messages)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sums"),
+    [
+        (10, r"20 \+ 5 = 25 concurrent executions are reserved, but 10 of the account's 10 .* must stay unreserved"),
+        (100, "but 100 of the account's 100 .* must stay unreserved, which leaves 0"),
+        (124, "but 100 of the account's 124 .* must stay unreserved, which leaves 24; lower reserved_concurrency"),
+    ],
+)
+def test_a_reservation_that_the_account_cannot_make_is_refused_with_the_sums(limit: int, sums: str) -> None:
+    functions = {**FUNCTIONS, "reports": {"path": "handler", "reserved_concurrency": 5}}
+    with pytest.raises(ValueError, match=sums):
+        stack(functions=functions, account_concurrent_executions=limit)
+    assert stack(functions=functions, account_concurrent_executions=125).result["budget"]["clients"] == 25
 
 
 def test_a_borrow_timeout_that_outlives_a_function_is_refused() -> None:
@@ -322,3 +347,31 @@ def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
     assert sorted(stack(auth=auth, functions=many).asked) == sorted(
         stack(auth=auth, functions={"f0": many["f0"]}).asked
     )
+
+
+def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
+    secret = pulumi.Output.secret("hunter2")
+    declared = stack(
+        functions={"app": {"path": "handler", "environment": {"API_KEY": secret}}},
+        parameters={"pgaudit.role": secret},
+        init_query=secret,
+        tags={"team": secret},
+        extra_clients={"bastion": secret},
+        alarm_topic_arn=secret,
+        kms_key_arn=secret,
+        log_kms_key_arn=secret,
+        rotation_days=30,
+        profile=Profile.PROD,
+    )
+    holding = [each for each in declared.resources if "hunter2" in str(each.inputs)]
+    assert len(holding) > 30
+    assert [each.urn for each in holding if "hunter2" in str(without_secrets(each.raw_inputs))] == []
+    assert not any("hunter2" in message for message in declared.messages)
+
+
+def without_secrets(value: Any) -> Any:
+    """What stands in clear in the inputs of a registration."""
+    if isinstance(value, dict):
+        is_secret = rpc._special_sig_key in value
+        return {} if is_secret else {key: without_secrets(each) for key, each in value.items()}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value

@@ -1,7 +1,9 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 from hypothesis import given
@@ -11,6 +13,7 @@ from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.proxy.args import ProxySettings
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from lambda_rds_proxy.serverless_database.config import KEYS, ConfigError, is_laptop, project_values, read_config
+from lambda_rds_proxy.settings.config import kept_secret
 from lambda_rds_proxy.settings.reading import with_defaults
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -331,3 +334,84 @@ def test_a_function_may_live_outside_the_project(project: Path, tmp_path_factory
     (elsewhere / "app.py").touch()
     config = parse(project, functions={"a": {"path": str(elsewhere)}})
     assert config["functions"]["a"]["path"] == str(elsewhere)
+
+
+def secret_places(value: Any, path: str = "") -> set[str]:
+    """Where secret Outputs stand in what was read."""
+    if isinstance(value, pulumi.Output):
+        return {path} if asyncio.get_event_loop().run_until_complete(value.is_secret()) else set()
+    if isinstance(value, dict):
+        return {place for key, each in value.items() for place in secret_places(each, f"{path}.{key}".lstrip("."))}
+    if isinstance(value, list):
+        return {place for index, each in enumerate(value) for place in secret_places(each, f"{path}[{index}]")}
+    return set()
+
+
+def encrypted(project: Path, *keys: str, **config: Any) -> ServerlessDatabaseArgs:
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    return read_config(text, project=project, encrypted=keys)[0]
+
+
+WITH_ENVIRONMENT = {"api": {"path": "handler", "memory": 512, "environment": {"API_KEY": "hunter2"}}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "places"),
+    [
+        ("functions", WITH_ENVIRONMENT, {"functions.api.environment.API_KEY"}),
+        ("initQuery", "SET app.key = 'hunter2'", {"proxy.init_query"}),
+        ("parameters", {"pgaudit.role": "hunter2"}, {"database.parameters.pgaudit.role"}),
+        ("tags", {"team": "hunter2"}, {"stack.tags.team"}),
+        ("alarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:hunter2", {"monitor.alarm_topic_arn"}),
+        ("extraClients", {"bastion": "sg-0123"}, {"proxy.extra_clients.bastion"}),
+    ],
+)
+def test_what_an_encrypted_key_says_stays_secret(project: Path, key: str, value: Any, places: set[str]) -> None:
+    assert secret_places(encrypted(project, key, **{key: value})) == places
+    assert secret_places(encrypted(project, **{key: value})) == set()
+
+
+def test_of_an_encrypted_existing_database_all_is_secret_but_what_the_program_must_know(project: Path) -> None:
+    read = encrypted(project, "existingDatabase", existingDatabase=EXISTING, **VPC)
+    assert secret_places(read) == {
+        f"existing_database.{field}" for field in ("identifier", "endpoint", "port", "resource_id", "security_group_id")
+    }
+    assert read["existing_database"]["max_connections"] == 405
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("databaseUser", "reporting"),
+        ("storageGib", "30"),
+        ("auth", "secret"),
+        ("target", "cluster"),
+        ("functions", {"a": {"path": "handler"}}),
+    ],
+)
+def test_an_encrypted_key_that_cannot_be_kept_secret_is_refused(project: Path, key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{key} is encrypted, but it becomes part of names.*without --secret"):
+        encrypted(project, key, **{key: value})
+
+
+def test_every_key_that_is_encrypted_is_kept_secret_or_refused() -> None:
+    """So that a setting which comes later is thought of."""
+    kept = {name for name, key in KEYS.items() if kept_secret(key, EXAMPLES.get(name, "x"))[1]}
+    assert kept == {
+        *("tags", "kmsKeyArn", "logKmsKeyArn", "vpcId", "subnetIds", "secretsEndpointSecurityGroupId", "parameters"),
+        *("initQuery", "extraClients", "alarmTopicArn", "functions", "existingDatabase"),
+    }
+
+
+EXAMPLES: dict[str, Any] = {
+    "functions": {"a": {"environment": {"A": "x"}}},
+    "existingDatabase": {"identifier": "x"},
+    "parameters": {"a": "x"},
+    "extraClients": {"a": "x"},
+    "subnetIds": ["x"],
+    "tags": {"a": "x"},
+    "users": {"a": {"auth": "iam"}},
+    "adopted": {"database": {"identifier": "x"}, "proxy": {"name": "x"}},
+    "import": {"database": ["x"]},
+    "sessionPinningFilters": ["x"],
+}

@@ -3,13 +3,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from lambda_rds_proxy import DatabaseUser
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.user.args import DatabaseUserArgs
-from tests.components.declared import Declared, arguments, declare
+from tests.components.declared import REGION, Declared, arguments, declare, in_region
 from tests.components.proxy.test_component import DATABASE, NETWORK, rules
 
 MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-master"
@@ -23,9 +24,9 @@ def a_package_without_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(lambda_function, "build_package", lambda *_, **__: archive)
 
 
-def user(auth: Auth = Auth.IAM, database: Any = WITH_ADMIN, **args: Any) -> Declared:
+def user(auth: Auth = Auth.IAM, database: Any = WITH_ADMIN, *, region: str = REGION, **args: Any) -> Declared:
     whole = arguments(DatabaseUserArgs, {"network": NETWORK, "database": database, "auth": auth, **args})
-    return declare(lambda: DatabaseUser("orders", whole).reference)
+    return declare(lambda: DatabaseUser("orders", whole).reference, answers=in_region(region))
 
 
 def request(declared: Declared) -> dict[str, Any]:
@@ -250,3 +251,60 @@ def test_the_admin_function_reaches_the_database_and_secrets_and_nothing_else() 
         ("in", "sg-0e4d", "orders-admin-id", 443),
     }
     assert declared.one("function:Function").inputs["vpcConfig"]["securityGroupIds"] == ["orders-admin-id"]
+
+
+@pytest.mark.parametrize("region", ["eu-south-1", "il-central-1", "us-iso-east-1", "xx-new-1"])
+def test_rotation_where_awss_applications_are_not_is_refused_with_the_region_and_the_way_round(region: str) -> None:
+    sentence = (
+        f"settings.rotation_days is 30, but {region} has no Serverless Application Repository, from which AWS's "
+        "rotation function comes; leave it out"
+    )
+    with pytest.raises(pulumi.RunError, match=re.escape(sentence)):
+        user(rotation_days=30, region=region, bootstrap=False)
+    assert user(region=region, bootstrap=False).all("secret:Secret")
+    assert user(rotation_days=30, region="us-gov-west-1", bootstrap=False).all("CloudFormationStack")
+
+
+def test_another_rotation_application_takes_the_place_of_the_one_of_the_same_name() -> None:
+    declared = user(rotation_days=30)
+    assert declared.one("cloudFormationStack:CloudFormationStack").delete_before_replace
+
+
+def test_the_rotation_functions_log_group_is_there_before_it_and_kept_as_all_others() -> None:
+    declared = user(rotation_days=30, log_retention_days=365, log_kms_key_arn=KEY)
+    application = declared.one("cloudFormationStack:CloudFormationStack")
+    group = declared.one("logGroup:LogGroup", "orders-rotation")
+    assert group.inputs["name"] == "/aws/lambda/" + application.inputs["parameters"]["functionName"]
+    assert declared.waits_for(application, group)
+    for each in declared.all("logGroup:LogGroup"):
+        assert (each.inputs["retentionInDays"], each.inputs["kmsKeyId"]) == (365, KEY)
+
+
+@pytest.mark.parametrize("region", ["il-central-1", "cn-north-1", "us-gov-west-1"])
+def test_a_region_whose_authorities_are_not_shipped_is_refused_with_the_setting_that_names_them(region: str) -> None:
+    sentence = f"no certificates of {region} are shipped with the admin function, which could not tell the database"
+    with pytest.raises(pulumi.RunError, match=f"{sentence}.*set settings.certificate_bundle to"):
+        user(region=region)
+    assert user(region=region, bootstrap=False).all("secret:Secret")  # nothing connects to the database
+
+
+def test_the_admin_function_is_told_another_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bundle, built = tmp_path / "il-central-1-bundle.pem", list[Any]()
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n")
+
+    def build(source: Path, *, instead: Any, **_: object) -> Path:
+        built.append(instead)
+        return source / "requirements.txt"
+
+    monkeypatch.setattr(lambda_function, "build_package", build)
+    assert user(region="il-central-1", certificate_bundle=str(bundle)).one("function:Function")
+    assert built == [{"certificates/rds.pem": bundle}]
+
+
+@pytest.mark.parametrize("content", [None, "<html>not found</html>"])
+def test_a_bundle_that_is_none_is_refused_by_its_path(tmp_path: Path, content: str | None) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(pulumi.RunError, match=f'settings.certificate_bundle is "{bundle}"; it must be a file with '):
+        user(certificate_bundle=str(bundle))

@@ -1,0 +1,26 @@
+"""What AWS has in some regions only. Pure, and dated: a region that opened later is in none of them.
+
+A region that is missing here is refused at preview, with the way round; nothing is made that would fail in the middle.
+"""
+
+AS_OF = "2026-11-27"
+# Where the Serverless Application Repository is, from which AWS's rotation functions come: botocore 1.44.3,
+# data/endpoints.json, service `serverlessrepo`. The RDS of 16 regions has none beside it.
+WITH_APPLICATION_REPOSITORY = frozenset(
+    {
+        *("ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2"),
+        *("ca-central-1", "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2"),
+        *("eu-west-3", "me-south-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1"),
+        *("us-west-1", "us-west-2"),
+    }
+)
+# Whose authorities are in the admin function's certificates/rds.pem; a test compares. AWS signs with an authority of
+# each region: RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster".
+WITH_CERTIFICATES = frozenset(
+    {
+        *("af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2"),
+        *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ca-central-1", "eu-central-1"),
+        *("eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3"),
+        *("me-central-1", "me-south-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+    }
+)

@@ -1,0 +1,33 @@
+"""The dated facts about regions are those of their sources."""
+
+import json
+from pathlib import Path
+
+import botocore
+
+from lambda_rds_proxy import regions
+from tests.handler.test_certificates import FOLDERS, certificates, name
+
+PARTITIONS = json.loads((Path(botocore.__file__).parent / "data" / "endpoints.json").read_text())["partitions"]
+
+
+def regions_of(service: str) -> set[str]:
+    """Regions with an endpoint of their own; a name with -fips is another endpoint of the same region."""
+    return {
+        region
+        for partition in PARTITIONS
+        for region in partition["services"].get(service, {}).get("endpoints", {})
+        if region in partition["regions"]
+    }
+
+
+def test_the_regions_with_the_application_repository_are_botocores() -> None:
+    assert regions_of("serverlessrepo") == regions.WITH_APPLICATION_REPOSITORY
+    assert "eu-south-1" in regions_of("rds") - regions.WITH_APPLICATION_REPOSITORY
+
+
+def test_the_regions_with_certificates_are_those_of_the_bundle_that_is_shipped() -> None:
+    (folder,) = [each for each in FOLDERS if "admin_function" in each.parts]
+    named = {name(each).removeprefix("Amazon RDS ").split(" Root CA ")[0] for each in certificates(folder / "rds.pem")}
+    assert {each for each in named if not each.startswith(("Beta ", "Preview "))} == regions.WITH_CERTIFICATES
+    assert {"il-central-1", "ca-west-1", "cn-north-1", "us-gov-west-1"} <= regions_of("rds") - regions.WITH_CERTIFICATES
