@@ -104,12 +104,12 @@ def cluster(**args: Any) -> Registered:
 
 @pytest.mark.parametrize("engine", list(Engine))
 def test_a_cluster_whose_version_is_not_given_stays_at_what_aws_upgraded_it_to(engine: Engine) -> None:
-    assert cluster(engine=engine).ignore_changes == ["engineVersion"]
-    assert cluster(engine=engine, engine_version="17.7").ignore_changes == []
+    assert "engineVersion" in cluster(engine=engine).ignore_changes
+    assert "engineVersion" not in cluster(engine=engine, engine_version="17.7").ignore_changes
 
 
 def test_an_instance_keeps_a_version_that_is_all_of_a_major_one_by_itself() -> None:
-    assert database().one("rds/instance:Instance").ignore_changes == []
+    assert "engineVersion" not in database().one("rds/instance:Instance").ignore_changes
 
 
 def test_what_is_imported_says_its_version_or_is_refused() -> None:
