@@ -100,6 +100,11 @@ class Checkout:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def must_answer(self) -> None:
+        """The function of the stack `local` answers through the proxy; what it says else is the failure's message."""
+        answer = self.invoke()
+        assert answer["error"] is None and answer["body"].get("ok") is True, answer
+
 
 @contextmanager
 def copied(root: Path) -> Iterator[Checkout]:

@@ -72,7 +72,7 @@ def test_a_rebooted_machine_has_its_data_again(up: Checkout) -> None:
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {each["identifier"] for each in up.supervisor.resources()} == before
-    assert up.invoke()["body"]["ok"] is True
+    up.must_answer()
 
 
 def test_after_a_pull_the_servers_run_the_new_code_with_their_data(up: Checkout) -> None:
@@ -83,7 +83,7 @@ def test_after_a_pull_the_servers_run_the_new_code_with_their_data(up: Checkout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the code of the laptop cloud has changed: restarting its servers, with their data" in done.stdout
     assert up.supervisor.pid != before.pid
-    assert up.invoke()["body"]["ok"] is True
+    up.must_answer()
     again = up.run("python", "-m", "local", "up")
     assert again.returncode == 0 and "has changed" not in again.stdout, again.stdout
 
@@ -94,7 +94,7 @@ def test_state_that_was_removed_by_hand_is_made_again(up: Checkout) -> None:
     done = up.run("python", "-m", "local", "up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the laptop's servers are gone but the stack remembers them" in done.stdout
-    assert up.invoke()["body"]["ok"] is True
+    up.must_answer()
 
 
 def test_a_state_that_is_damaged_is_named_and_forgotten_by_make_down(up: Checkout) -> None:
