@@ -168,6 +168,10 @@ def test_a_function_that_only_pulumi_invokes_may_reach_the_database() -> None:
     assert said(admin_shop("aws:cloudwatch/metricAlarm:MetricAlarm")) == []
 
 
+def test_a_proxy_that_waits_for_a_function_is_no_caller_of_it() -> None:
+    assert said(admin_shop("aws:rds/proxy:Proxy")) == []
+
+
 @pytest.mark.parametrize(
     "token",
     [

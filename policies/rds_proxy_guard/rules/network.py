@@ -271,7 +271,7 @@ def _port(database: Node) -> float | None:
 
 
 def _never_calls(user: Other) -> bool:
-    return user.token in _WATCHERS
+    return user.token in _WATCHERS or kind_of(user.token) is Kind.PROXY  # which may wait for one
 
 
 def _admits_everyone(cidr: str) -> bool:
