@@ -121,6 +121,7 @@ class Registered:
     provider: str
     import_id: str
     hooks: list[str]
+    ignored_changes: list[str]
 
 
 @dataclass
@@ -195,6 +196,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     provider=request.provider,
                     import_id=request.importId,
                     hooks=list(request.hooks.before_update),
+                    ignored_changes=list(request.ignoreChanges),
                 )
             )
         return response
@@ -217,7 +219,7 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
-def use_mocks(*, stack: str = "test") -> Declared:
+def use_mocks(*, stack: str = "test", project: str = "lambda-rds-proxy") -> Declared:
     """Give what is declared from now on to mocks, and show it."""
     declared = Declared()
     logger = logging.Logger("pulumi-under-test")
@@ -225,16 +227,16 @@ def use_mocks(*, stack: str = "test") -> Declared:
     handler.emit = lambda record: declared.messages.append(record.getMessage())  # type: ignore[method-assign]
     logger.addHandler(handler)
     pulumi_mocks.set_mocks(
-        _Aws(), project="lambda-rds-proxy", stack=stack, preview=False, logger=logger, monitor=_Monitor(declared)
+        _Aws(), project=project, stack=stack, preview=False, logger=logger, monitor=_Monitor(declared)
     )
     pulumi.runtime.settings.SETTINGS.rpc_manager.clear()
     pulumi.runtime.settings.SETTINGS.outputs.clear()
     return declared
 
 
-def declare(program: Callable[[], Any], *, stack: str = "test") -> Declared:
+def declare(program: Callable[[], Any], *, stack: str = "test", project: str = "lambda-rds-proxy") -> Declared:
     """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
-    declared = use_mocks(stack=stack)
+    declared = use_mocks(stack=stack, project=project)
 
     async def resolved() -> None:
         value = program()

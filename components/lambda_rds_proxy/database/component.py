@@ -9,11 +9,12 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
-from ..names import name_if_long, physical_name
+from ..names import DATABASE, PARAMETER_GROUP, SECURITY_GROUP, SUBNET_GROUP, physical_name
 from ..references import DatabaseRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
+from ..stack_names import own_name
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
 from .problems import adopted_database_problems, database_problems
@@ -54,17 +55,22 @@ class Database(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             choices.name,
+            name=own_name(SECURITY_GROUP, choices.name),
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
             tags=self._tags,
             opts=child,
         )
         subnets = aws.rds.SubnetGroup(
-            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+            choices.name,
+            name=own_name(SUBNET_GROUP, choices.name),
+            subnet_ids=args["network"]["subnet_ids"],
+            tags=self._tags,
+            opts=child,
         )
         return _Place(
-            identifier=_identifier(choices.name),
-            instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
+            identifier=own_name(DATABASE, choices.name),
+            instance_identifiers=[own_name(DATABASE, f"{choices.name}-{index}") for index in range(choices.instances)],
             subnet_group_name=subnets.name,
             security_group_ids=[group.id],
             # A snapshot brings its own database and master user.
@@ -74,6 +80,7 @@ class Database(pulumi.ComponentResource):
     def _instance(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ParameterGroup(
             choices.name,
+            name=own_name(PARAMETER_GROUP, choices.name),
             family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=method)
@@ -131,6 +138,7 @@ class Database(pulumi.ComponentResource):
     def _cluster(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ClusterParameterGroup(
             choices.name,
+            name=own_name(PARAMETER_GROUP, choices.name),
             family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value, apply_method=method)
@@ -282,11 +290,6 @@ def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
 def _secret_arn(secrets: Sequence[Any]) -> str:
     """An adopted database may have none before its first update, which lets RDS manage the password."""
     return str(secrets[0].secret_arn or "") if secrets else ""
-
-
-def _identifier(name: str) -> str | None:
-    long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
-    return long and long.lower()
 
 
 def _final_snapshot(name: str) -> str:

@@ -7,9 +7,11 @@ import pulumi_aws as aws
 
 from ..engines import Auth
 from ..iam_policies import allow, connect_arn, policy, region_of, use_secret
+from ..names import ROLE_POLICY
 from ..references import FunctionRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..stack.args import StackSettings
+from ..stack_names import own_name
 from .args import DatabaseFunctionArgs, FunctionSettings
 from .package import Platform
 from .problems import function_problems
@@ -41,6 +43,7 @@ class DatabaseFunction(pulumi.ComponentResource):
         function = VpcFunction(name, parent=self, stack=stack, tracing=settings["tracing"])
         grant = aws.iam.RolePolicy(
             f"{name}-connect",
+            name=own_name(ROLE_POLICY, f"{name}-connect"),
             role=function.role.name,
             policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),

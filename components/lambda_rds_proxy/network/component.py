@@ -8,10 +8,12 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from ..names import SECURITY_GROUP
 from ..references import NetworkRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings, Tags
+from ..stack_names import own_name
 from .args import NetworkArgs, NetworkSettings
 from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, subnet_problems
 from .problems import network_problems
@@ -94,6 +96,7 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             f"{name}-secrets-endpoint",
+            name=own_name(SECURITY_GROUP, f"{name}-secrets-endpoint"),
             vpc_id=network["vpc_id"],
             description="Secrets Manager endpoint: who may reach it is stated by standalone rules",
             tags=tags,

@@ -9,11 +9,11 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import ENGINES, Auth, TargetKind
-from ..names import physical_name
 from ..references import DatabaseRef, DatabaseUserRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import Spelling
 from ..stack.args import StackSettings, log_retention_days
+from ..stack_names import stated_name
 from .access import proxy_role, proxy_security_groups
 from .args import AdoptedProxy, DatabaseProxyArgs, ProxySettings
 from .debug_logging import is_wanted
@@ -47,7 +47,7 @@ class DatabaseProxy(pulumi.ComponentResource):
         facts = ENGINES[database["engine"]]
         password_type = settings.get("client_password_auth_type", facts.client_password_auth_types[0])
         adopted = args.get("adopted")
-        proxy_name = adopted["name"] if adopted else physical_name(pulumi.get_project(), pulumi.get_stack(), name)
+        proxy_name = adopted["name"] if adopted else stated_name("proxy", name, lower_case=True)
         own = pulumi.ResourceOptions(parent=self)
         adopt = partial(adopting, "proxy", changes=args.get("import_changes"), settings=ProxySettings)
 
@@ -144,7 +144,7 @@ class DatabaseProxy(pulumi.ComponentResource):
         endpoint = aws.rds.ProxyEndpoint(
             f"{name}-reader",
             db_proxy_name=proxy.name,
-            db_proxy_endpoint_name=physical_name(pulumi.get_project(), pulumi.get_stack(), name, "reader"),
+            db_proxy_endpoint_name=stated_name("proxy endpoint", name, "reader", lower_case=True),
             target_role="READ_ONLY",
             vpc_subnet_ids=args["network"]["subnet_ids"],
             vpc_security_group_ids=[group.id],

@@ -11,10 +11,11 @@ import pulumi
 import pulumi_aws as aws
 
 from ..engines import ENGINES
-from ..names import physical_name
+from ..names import SECURITY_GROUP
 from ..references import DatabaseRef, NetworkRef
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
+from ..stack_names import own_name, stated_name
 
 # Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
 _APPLICATIONS: Mapping[str, str] = {
@@ -41,6 +42,7 @@ def rotate(
     child = pulumi.ResourceOptions(parent=parent)
     group = aws.ec2.SecurityGroup(
         f"{name}-rotation",
+        name=own_name(SECURITY_GROUP, f"{name}-rotation"),
         vpc_id=network["vpc_id"],
         description="rotation function: changes the password of the application user",
         tags=tags,
@@ -63,7 +65,7 @@ def rotate(
     options = pulumi.InvokeOutputOptions(parent=parent)
     partition, region = aws.get_partition_output(opts=options), aws.get_region_output(opts=options).region
     application = ENGINES[database["engine"]].rotation_application
-    function_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name, "rotation")
+    function_name = stated_name("rotation function", name, "rotation")
     parameters: dict[str, pulumi.Input[str]] = {
         "functionName": function_name,
         "endpoint": pulumi.Output.all(region, partition.dns_suffix).apply(
