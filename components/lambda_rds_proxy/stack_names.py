@@ -7,6 +7,9 @@ from pulumi.runtime.settings import get_monitor
 
 from .names import MAX_LENGTH, NameRule, name_if_needed, physical_name
 
+# `ignore_changes` of proxies, functions and their log groups: one that exists keeps the name that it has. So neither a
+# better rule for names nor a renamed stack replaces what runs, and Pulumi's state tells which names are in use.
+KEPT_NAME = ["name"]
 # (kind, name) of each run, which has a monitor of its own.
 _GIVEN: WeakKeyDictionary[object, set[tuple[str, str]]] = WeakKeyDictionary()
 

@@ -10,7 +10,7 @@ from ..iam_policies import allow, assume_role_policy, policy
 from ..names import ROLE, ROLE_POLICY
 from ..references import NetworkRef
 from ..stack.args import StackSettings, log_retention_days
-from ..stack_names import own_name, stated_name
+from ..stack_names import KEPT_NAME, own_name, stated_name
 from .package import PackageError, Platform, build_package
 
 # What Lambda itself needs to attach a function to a VPC; AWS accepts no narrower resource for these actions.
@@ -74,7 +74,7 @@ class VpcFunction:
             retention_in_days=log_retention_days(stack),
             kms_key_id=stack.get("log_kms_key_arn"),
             tags=tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=parent, ignore_changes=KEPT_NAME),
         )
         self.role = aws.iam.Role(
             name,
@@ -146,6 +146,7 @@ class VpcFunction:
                 depends_on=[self.log_group, self._runtime_policy, *(depends_on or [])],
                 # The name is ours, so a replacement cannot stand beside what it replaces.
                 delete_before_replace=True,
+                ignore_changes=KEPT_NAME,
             ),
         )
         return self.function

@@ -13,7 +13,7 @@ from ..references import DatabaseRef, DatabaseUserRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import Spelling
 from ..stack.args import StackSettings, log_retention_days
-from ..stack_names import stated_name
+from ..stack_names import KEPT_NAME, stated_name
 from .access import proxy_role, proxy_security_groups
 from .args import AdoptedProxy, DatabaseProxyArgs, ProxySettings
 from .debug_logging import is_wanted
@@ -48,7 +48,9 @@ class DatabaseProxy(pulumi.ComponentResource):
         password_type = settings.get("client_password_auth_type", facts.client_password_auth_types[0])
         adopted = args.get("adopted")
         proxy_name = adopted["name"] if adopted else stated_name("proxy", name, lower_case=True)
-        own = pulumi.ResourceOptions(parent=self)
+        # An adopted one has the name that was said.
+        kept = None if adopted else KEPT_NAME
+        own = pulumi.ResourceOptions(parent=self, ignore_changes=kept)
         adopt = partial(adopting, "proxy", changes=args.get("import_changes"), settings=ProxySettings)
 
         # Before the proxy: RDS makes a log group without retention otherwise.
@@ -95,6 +97,7 @@ class DatabaseProxy(pulumi.ComponentResource):
                     # The name is ours (its log group carries it), so a replacement cannot stand beside what it
                     # replaces.
                     delete_before_replace=True,
+                    ignore_changes=kept,
                 ),
             ),
         )
@@ -149,7 +152,12 @@ class DatabaseProxy(pulumi.ComponentResource):
             vpc_subnet_ids=args["network"]["subnet_ids"],
             vpc_security_group_ids=[group.id],
             tags=args.get("stack", {}).get("tags"),
-            opts=pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replace_with=[proxy],
+                delete_before_replace=True,
+                ignore_changes=["db_proxy_endpoint_name"],
+            ),
         )
         return endpoint.endpoint
 

@@ -15,7 +15,7 @@ from ..names import SECURITY_GROUP
 from ..references import DatabaseRef, NetworkRef
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
-from ..stack_names import own_name, stated_name
+from ..stack_names import KEPT_NAME, own_name, stated_name
 
 # Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
 _APPLICATIONS: Mapping[str, str] = {
@@ -88,7 +88,7 @@ def rotate(
         capabilities=["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"],
         parameters=parameters,
         tags=tags,
-        opts=child,
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=[*KEPT_NAME, "parameters.functionName"]),
     )
     return aws.secretsmanager.SecretRotation(
         name,

@@ -182,3 +182,9 @@ def test_layers_that_lambda_would_not_take_are_refused(layers: list[str]) -> Non
 def test_only_lambda_may_assume_the_role() -> None:
     (statement,) = json.loads(function().one("iam/role:Role").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_a_function_that_exists_keeps_its_name_and_its_log() -> None:
+    declared = function()
+    assert declared.one("function:Function").ignored_changes == ["name"]
+    assert declared.one("logGroup:LogGroup").ignored_changes == ["name"]

@@ -466,3 +466,12 @@ def test_whoever_takes_the_endpoint_waits_for_the_target() -> None:
 
 def test_the_proxy_stands_in_its_own_group_only() -> None:
     assert proxy().one("rds/proxy:Proxy").inputs["vpcSecurityGroupIds"] == ["orders-id"]
+
+
+def test_a_proxy_that_exists_keeps_its_name_and_an_adopted_one_has_the_one_that_was_said() -> None:
+    declared = proxy(database=CLUSTER, reader_endpoint=True)
+    assert declared.one("rds/proxy:Proxy").ignored_changes == ["name"]
+    assert declared.one("logGroup:LogGroup").ignored_changes == ["name"]
+    assert declared.one("ProxyEndpoint").ignored_changes == ["dbProxyEndpointName"]
+    adopted = proxy(adopted={"name": "console"})
+    assert adopted.one("rds/proxy:Proxy").ignored_changes == []
