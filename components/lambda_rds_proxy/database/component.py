@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
 from ..names import DATABASE, PARAMETER_GROUP, SECURITY_GROUP, SUBNET_GROUP, physical_name
-from ..references import DatabaseRef
+from ..references import DatabaseRef, enough_subnets
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
@@ -64,7 +64,7 @@ class Database(pulumi.ComponentResource):
         subnets = aws.rds.SubnetGroup(
             choices.name,
             name=own_name(SUBNET_GROUP, choices.name),
-            subnet_ids=args["network"]["subnet_ids"],
+            subnet_ids=enough_subnets(args["network"]["subnet_ids"], SPELLING.get()("network.subnet_ids")),
             tags=self._tags,
             opts=child,
         )

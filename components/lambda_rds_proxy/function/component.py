@@ -14,7 +14,7 @@ from ..stack.args import StackSettings
 from ..stack_names import own_name
 from .args import DatabaseFunctionArgs, FunctionSettings
 from .package import Platform
-from .problems import function_problems
+from .problems import function_problems, proxy_problems
 from .vpc_function import VpcFunction, packaged
 
 
@@ -35,7 +35,10 @@ class DatabaseFunction(pulumi.ComponentResource):
             args,
             name,
             part="functions",
-            problems=lambda given, call: function_problems(name, given["settings"], call),
+            problems=lambda given, call: [
+                *function_problems(name, given["settings"], call),
+                *proxy_problems(given["proxy"], call),
+            ],
         )
         settings = with_defaults(FunctionSettings, args["settings"])
         stack = with_defaults(StackSettings, args.get("stack", {}))
@@ -105,7 +108,7 @@ def grant_connect(proxy: ProxyRef) -> pulumi.Output[str]:
     """The policy a client of a proxy needs: to read the one secret, or to connect as the one user on `prx-…`."""
     # The region is that of what is granted: with any number of functions nobody asks AWS for it.
     if proxy["auth"] is Auth.SECRET:
-        return pulumi.Output.all(proxy["secret_arn"], proxy.get("secret_kms_key_arn")).apply(
+        return pulumi.Output.all(proxy.get("secret_arn"), proxy.get("secret_kms_key_arn")).apply(
             lambda known: policy(use_secret(known[0], region=region_of(known[0]), key_arn=known[1]))
         )
     return pulumi.Output.all(proxy["arn"], proxy["id"]).apply(

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Iterator
 
+from ..engines import Auth
+from ..references import ProxyRef
 from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import FunctionSettings
@@ -19,6 +21,12 @@ def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Ite
                 f"{call(f'functions.{name}.environment')}.{key} is not yours to set; the proxy gives the DB_ names and "
                 "Lambda the AWS_ names"
             )
+
+
+def proxy_problems(proxy: ProxyRef, call: Spelling) -> Iterator[str]:
+    """Whether a proxy says all that its clients need to log in."""
+    if proxy["auth"] is Auth.SECRET and "secret_arn" not in proxy:
+        yield f"{call('proxy')} has auth secret and no secret; clients read the password there, give secret_arn"
 
 
 def functions_problems(

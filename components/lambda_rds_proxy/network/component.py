@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ..names import SECURITY_GROUP
-from ..references import NetworkRef
+from ..references import NetworkRef, enough_subnets
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings, Tags
@@ -46,7 +46,8 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"reference": self.reference})
 
     def _existing(self, name: str, args: NetworkArgs, settings: NetworkSettings) -> NetworkRef:
-        vpc_id, subnet_ids = settings["vpc_id"], settings["subnet_ids"]
+        call = SPELLING.get().of("network")
+        vpc_id, subnet_ids = settings["vpc_id"], enough_subnets(settings["subnet_ids"], call("network.subnet_ids"))
         if settings["preflight"]:
             addresses = needed_addresses(args.get("instance_class"), extra_endpoints=args.get("extra_endpoints", 0))
             vpc_id = self._preflight(name, vpc_id, subnet_ids, addresses)

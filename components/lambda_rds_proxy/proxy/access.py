@@ -120,7 +120,7 @@ def proxy_role(
 def _login_statements(users: Sequence[DatabaseUserRef], known: dict[str, Any]) -> list[dict[str, Any]]:
     statements = []
     for user, secret, key in zip(users, known["secrets"], known["keys"], strict=True):
-        if secret is None:
+        if user["auth"] is Auth.IAM_END_TO_END:
             # The proxy logs in to the database itself, so the grant names the database's id, not the proxy's.
             resource = connect_arn(
                 known["role"], region=known["region"], resource_id=known["database"], user=user["user"]
