@@ -17,6 +17,7 @@ from .settings import is_sendable
 LIFETIME_SECONDS = 900
 _SERVICE = "rds-db"
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_HTTPS_PORT = 443
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _CONTAINER_SECONDS = 2.0
 
@@ -105,9 +106,8 @@ def auth_token(
         query["X-Amz-Security-Token"] = credentials.session_token
     parameters = [f"{name}={quote(value, safe='-_.~')}" for name, value in query.items()]
     address = f"{host}:{port}"
-    request = "\n".join(
-        ["GET", "/", "&".join(sorted(parameters)), f"host:{address.lower()}", "", "host", _EMPTY_SHA256]
-    )
+    signed_host = (host if port == _HTTPS_PORT else address).lower()  # botocore/auth.py: no header has its default port
+    request = "\n".join(["GET", "/", "&".join(sorted(parameters)), f"host:{signed_host}", "", "host", _EMPTY_SHA256])
     to_sign = "\n".join([_ALGORITHM, time, scope, hashlib.sha256(request.encode()).hexdigest()])
     key = f"AWS4{credentials.secret_key}".encode()
     for part in (time[:8], region, _SERVICE, "aws4_request"):

@@ -101,7 +101,7 @@ def _signature(fields: list[tuple[str, str]], address: str, scope: str, time: st
     query = "&".join(
         f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(fields) if name != "X-Amz-Signature"
     )
-    request = "\n".join(["GET", "/", query, f"host:{address}", "", "host", _EMPTY_SHA256])
+    request = "\n".join(["GET", "/", query, f"host:{address.removesuffix(':443')}", "", "host", _EMPTY_SHA256])
     to_sign = "\n".join([_ALGORITHM, time, scope, hashlib.sha256(request.encode()).hexdigest()])
     key = f"AWS4{secret}".encode()
     for part in scope.split("/"):

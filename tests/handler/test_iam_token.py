@@ -12,7 +12,7 @@ from unittest import mock
 import botocore.credentials
 import botocore.session
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rds_connection import NoConnectionError
@@ -50,6 +50,10 @@ def botocore_token(*, host: str, port: int, user: str, region: str, credentials:
     session_token=st.one_of(st.just(""), _printable, st.text("ABCxyz019+/=", min_size=900, max_size=1000)),
     now=st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1)),
 )
+@example(
+    host="orders.proxy-0123456789ab.eu-west-1.rds.amazonaws.com", port=443, user="app", region="eu-west-1",
+    access_key="AKIA2222222222222222", secret_key="0", session_token="", now=datetime(2026, 1, 1),
+)  # fmt: skip
 def test_a_token_equals_botocores(
     host: str, port: int, user: str, region: str, access_key: str, secret_key: str, session_token: str, now: datetime
 ) -> None:

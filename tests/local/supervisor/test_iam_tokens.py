@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,13 +39,15 @@ def test_a_token_of_a_role_with_the_grant_is_let_in() -> None:
     assert refused(token(), later=899) is None
 
 
-def test_a_token_of_botocore_is_let_in() -> None:
+@pytest.mark.parametrize("port", [5432, 443])
+def test_a_token_of_botocore_is_let_in(port: int) -> None:
     client = boto3.client(
         "rds", region_name="eu-west-1", aws_access_key_id="AKID", aws_secret_access_key="not-a-real-one"
     )
-    made = client.generate_db_auth_token(DBHostname=HOST, Port=5432, DBUsername="app")
+    made = client.generate_db_auth_token(DBHostname=HOST, Port=port, DBUsername="app")
+    audience = replace(AUDIENCE, port=port)
     principals = {"AKID": Principal(secret="not-a-real-one", statements=[CONNECT])}
-    assert refusal(made, "app", AUDIENCE, principals) is None
+    assert refusal(made, "app", audience, principals) is None
 
 
 @pytest.mark.parametrize(
