@@ -4,12 +4,15 @@ So an existing network, database or proxy is a reference written down, and every
 languages.
 """
 
-from typing import NotRequired, TypedDict
+import re
+from collections.abc import Awaitable
+from typing import NotRequired, TypedDict, cast
 
 import pulumi
 
 from .engines import Auth, Engine, TargetKind
-from .settings.checks import Checks, matching, number
+from .names import RDS_NAME
+from .settings.checks import Checks, matching, number, passes
 
 
 class NetworkRef(TypedDict):
@@ -120,6 +123,49 @@ class FunctionRef(TypedDict):
     """How many environments may run at once, if it is reserved."""
 
 
+# What a DB subnet group and a proxy ask for at least, in as many zones.
+LEAST_SUBNETS = 2
+
+
+def is_user(name: str) -> bool:
+    """Whether it names one user; a policy takes * and ? for any, and ${ for a variable."""
+    return bool(re.fullmatch(r"(?!.*\$\{)[^\s*?/]+", name))
+
+
+def are_subnets(ids: list[object]) -> bool:
+    """Whether there are enough, as far as they are known."""
+    known = [each for each in ids if isinstance(each, str)]
+    enough = len(ids) - len(known) + len(set(known)) >= LEAST_SUBNETS
+    return enough and all(each.startswith("subnet-") for each in known)
+
+
+def enough_subnets(
+    subnet_ids: pulumi.Input[list[pulumi.Input[str]]], label: str
+) -> pulumi.Input[list[pulumi.Input[str]]]:
+    """The subnets; a list that is not known yet is counted when it is. One that is known was counted when it was read.
+
+    Raises:
+        pulumi.RunError: by the Output that comes back, when there are too few.
+    """
+
+    def counted(ids: list[str]) -> list[str]:
+        if not are_subnets(list(ids)):
+            found = ", ".join(map(str, ids)) or "nothing"
+            raise pulumi.RunError(f"{label} came to be {found}; it must be {SUBNETS.allowed}")
+        return ids
+
+    if not isinstance(subnet_ids, pulumi.Output | Awaitable):
+        return subnet_ids
+    known = cast("pulumi.Output[list[str]]", pulumi.Output.from_input(subnet_ids))
+    return cast("pulumi.Input[list[pulumi.Input[str]]]", known.apply(counted))
+
+
+SUBNETS = passes(are_subnets, "a list of at least 2 subnet ids, in at least 2 availability zones")
+# The provider takes no capitals where RDS itself keeps none.
+RDS_IDENTIFIER = matching(
+    RDS_NAME, "in lower case, as RDS keeps it: letters, digits and single hyphens, a letter first"
+)
+_USER = passes(is_user, "the name of one user, without blanks, *, ? or /")
 PORT = number(1150, 65_535)
 MAX_CONNECTIONS = number(6, 100_000)
 SECURITY_GROUP = matching(r"sg-[0-9a-f]+", "the id of a security group such as sg-0123456789abcdef0")
@@ -132,6 +178,9 @@ KMS_KEY = matching(
 )
 _SECRET = matching(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+", "the ARN of a secret")
 CHECKS: Checks = {
+    "subnet_ids": SUBNETS,
+    "identifier": RDS_IDENTIFIER,
+    "user": _USER,
     "secrets_endpoint_security_group_id": SECURITY_GROUP,
     "port": PORT,
     "resource_id": matching(r"(db|cluster)-[A-Z0-9]+", "db-… of an instance or cluster-… of a cluster"),

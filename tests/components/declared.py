@@ -252,7 +252,9 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
-def use_mocks(*, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
+def use_mocks(
+    *, stack: str = "test", project: str = "lambda-rds-proxy", answers: Answers = MappingProxyType({})
+) -> Declared:
     """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token."""
     declared, provider = Declared(), _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
@@ -261,7 +263,7 @@ def use_mocks(*, stack: str = "test", answers: Answers = MappingProxyType({})) -
     logger.addHandler(handler)
     pulumi_mocks.set_mocks(
         provider,
-        project="lambda-rds-proxy",
+        project=project,
         stack=stack,
         preview=False,
         logger=logger,
@@ -277,9 +279,15 @@ def in_region(region: str) -> Answers:
     return {"aws:index/getRegion:getRegion": lambda _: {"region": region, "id": region}}
 
 
-def declare(program: Callable[[], Any], *, stack: str = "test", answers: Answers = MappingProxyType({})) -> Declared:
+def declare(
+    program: Callable[[], Any],
+    *,
+    stack: str = "test",
+    project: str = "lambda-rds-proxy",
+    answers: Answers = MappingProxyType({}),
+) -> Declared:
     """Run `program` under mocks, wait for every registration and every Output it returns, and show what it declared."""
-    declared = use_mocks(stack=stack, answers=answers)
+    declared = use_mocks(stack=stack, project=project, answers=answers)
 
     async def resolved() -> None:
         value = program()

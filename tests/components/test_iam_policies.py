@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 
-from lambda_rds_proxy.iam_policies import connect_arn, use_secret
+from lambda_rds_proxy.iam_policies import connect_arn, region_of, use_secret
+from lambda_rds_proxy.settings.reading import ArgumentsError
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
 
@@ -32,3 +35,27 @@ def test_only_who_writes_a_secret_may_make_data_keys() -> None:
 def test_a_login_is_for_one_user_on_one_resource_in_the_partition_of_the_stack() -> None:
     arn = connect_arn("arn:aws-cn:iam::123456789012:role/proxy", region="cn-north-1", resource_id="db-ABC", user="app")
     assert arn == "arn:aws-cn:rds-db:cn-north-1:123456789012:dbuser:db-ABC/app"
+
+
+@pytest.mark.parametrize("user", ["", " ", "*", "app*", "app?", "${aws:username}", "a/b"])
+def test_a_login_of_nobody_or_of_anybody_is_refused_by_its_user(user: str) -> None:
+    with pytest.raises(ArgumentsError, match=r'the user is "[^"]*"; a grant to connect is for one user, by name'):
+        connect_arn("arn:aws:iam::123456789012:role/x", region="eu-west-1", resource_id="prx-0123", user=user)
+
+
+@pytest.mark.parametrize("resource_id", [None, "", "None", "*", "orders-proxy", "prx-*"])
+def test_a_login_on_nothing_or_on_anything_is_refused_by_its_id(resource_id: Any) -> None:
+    with pytest.raises(ArgumentsError, match="a grant to connect names prx-…, db-… or cluster-…"):
+        connect_arn("arn:aws:iam::123456789012:role/x", region="eu-west-1", resource_id=resource_id, user="app")
+
+
+@pytest.mark.parametrize("secret", [None, "", "*", "app", KEY])
+def test_a_grant_of_a_secret_that_is_not_there_is_refused(secret: Any) -> None:
+    with pytest.raises(ArgumentsError, match="a grant needs its ARN, give secret_arn"):
+        use_secret(secret, region="eu-west-1")
+
+
+@pytest.mark.parametrize("arn", [None, "", "app"])
+def test_what_is_no_arn_has_no_region_and_is_refused(arn: Any) -> None:
+    with pytest.raises(ArgumentsError, match="a grant needs that of a proxy or of a secret"):
+        region_of(arn)

@@ -63,6 +63,31 @@ def test_a_stack_of_an_earlier_release_previews_without_replacing_or_deleting_an
     assert not [each["urn"] for each in made if each["op"] not in ("same", "update", "create")]
 
 
+def test_what_runs_keeps_its_name_when_the_rule_for_names_would_give_another(checkout: Checkout) -> None:
+    """A stack whose name holds a hyphen gets a digest today; one that was made without it has its name in its state."""
+    checkout.configure("golden-eu", functions=FUNCTIONS)
+    state = checkout.root / "earlier.json"
+    text = (STATES / "0.2.0.json").read_text()
+    for old in ("urn:pulumi:golden", "pulumi:pulumi:Stack::lambda-rds-proxy-golden"):
+        text = text.replace(old, f"{old}-eu")
+    state.write_text(text)
+    taken = checkout.pulumi("stack", "import", "-s", "golden-eu", "--file", str(state))
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    done = preview(checkout, "golden-eu", "--json")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    steps = json.loads(done.stdout)["steps"]
+    types = [(each["urn"].split("::")[2].split("$")[-1], each["op"]) for each in steps]
+    replaced = {kind for kind, op in types if op not in ("same", "update", "create")}
+    # What costs nothing to make again, and would be written over by a stack that joins alike.
+    assert replaced <= {
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        "aws:cloudwatch/dashboard:Dashboard",
+    }
+    assert replaced  # the rule does give other names
+
+
 def test_a_preview_starts_nothing(checkout: Checkout) -> None:
     checkout.configure("quiet", functions=FUNCTIONS)
     assert preview(checkout, "quiet").returncode == 0

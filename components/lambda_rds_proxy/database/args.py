@@ -7,7 +7,7 @@ import pulumi
 from ..engines import DEFAULT_ENGINE, Engine, TargetKind
 from ..engines.instance_classes import SERVERLESS, memory_gib
 from ..names import IDENTIFIER
-from ..references import MAX_CONNECTIONS, PORT, SECURITY_GROUP, NetworkRef
+from ..references import MAX_CONNECTIONS, PORT, RDS_IDENTIFIER, SECURITY_GROUP, NetworkRef
 from ..settings.checks import Checks, default, matching, number, passes
 from ..stack.args import StackSettings
 
@@ -104,6 +104,8 @@ CHECKS: Checks = {
     "port": PORT,
     "max_connections": MAX_CONNECTIONS,
     "backup_retention_days": number(1, 35),
+    "identifier": RDS_IDENTIFIER,
+    "instance_identifiers": RDS_IDENTIFIER,
     "security_group_ids": passes(
         lambda groups: groups and all(map(SECURITY_GROUP.accepts, groups)),
         "a list of security groups such as [sg-0123456789abcdef0], the one that gets the rules first",

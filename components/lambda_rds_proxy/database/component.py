@@ -9,11 +9,12 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
-from ..names import name_if_long
-from ..references import DatabaseRef
+from ..names import DATABASE, PARAMETER_GROUP, SECURITY_GROUP, SUBNET_GROUP
+from ..references import DatabaseRef, enough_subnets
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
+from ..stack_names import own_name
 from .args import AdoptedDatabase, DatabaseArgs, DatabaseSettings
 from .choices import MASTER_USER, PERFORMANCE_INSIGHTS_DAYS, DatabaseChoices, choose
 from .final_snapshot import final_snapshot_name
@@ -66,12 +67,16 @@ class Database(pulumi.ComponentResource):
     def _new(self, args: DatabaseArgs, choices: DatabaseChoices, stack: StackSettings) -> "_Place":
         child = pulumi.ResourceOptions(parent=self)
         subnets = aws.rds.SubnetGroup(
-            choices.name, subnet_ids=args["network"]["subnet_ids"], tags=self._tags, opts=child
+            choices.name,
+            name=own_name(SUBNET_GROUP, choices.name),
+            subnet_ids=enough_subnets(args["network"]["subnet_ids"], SPELLING.get()("network.subnet_ids")),
+            tags=self._tags,
+            opts=child,
         )
         # The groups of its logs carry the identifier, and a stack may become prod later. The subnet group's name is
         # Pulumi's choice and known before the database is there, lasts as long as the stack, and does not come back:
         # RDS may write a group once more after it was deleted (terraform-provider-aws #42858).
-        identifier = _identifier(choices.name)
+        identifier = own_name(DATABASE, choices.name)
         known: pulumi.Input[str] = subnets.name if identifier is None else identifier
         logs = log_groups(
             choices.name,
@@ -83,6 +88,7 @@ class Database(pulumi.ComponentResource):
         )
         group = aws.ec2.SecurityGroup(
             choices.name,
+            name=own_name(SECURITY_GROUP, choices.name),
             vpc_id=args["network"]["vpc_id"],
             description="database: who may reach it is stated by standalone rules",
             tags=self._tags,
@@ -93,7 +99,7 @@ class Database(pulumi.ComponentResource):
             identifier=identifier,
             known_as=known,
             logs=logs,
-            instance_identifiers=[_identifier(f"{choices.name}-{index}") for index in range(choices.instances)],
+            instance_identifiers=[own_name(DATABASE, f"{choices.name}-{index}") for index in range(choices.instances)],
             subnet_group_name=subnets.name,
             security_group_ids=[group.id],
             # A snapshot brings its own database and master user.
@@ -103,6 +109,7 @@ class Database(pulumi.ComponentResource):
     def _instance(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ParameterGroup(
             choices.name,
+            name=own_name(PARAMETER_GROUP, choices.name),
             family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=method)
@@ -165,6 +172,7 @@ class Database(pulumi.ComponentResource):
     def _cluster(self, choices: DatabaseChoices, place: "_Place") -> DatabaseRef:
         parameters = aws.rds.ClusterParameterGroup(
             choices.name,
+            name=own_name(PARAMETER_GROUP, choices.name),
             family=choices.target.family(choices.version),
             parameters=[
                 aws.rds.ClusterParameterGroupParameterArgs(name=key, value=value, apply_method=method)
@@ -354,8 +362,3 @@ def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
 def _secret_arn(secrets: Sequence[Any]) -> str:
     """An adopted database may have none before its first update, which lets RDS manage the password."""
     return str(secrets[0].secret_arn or "") if secrets else ""
-
-
-def _identifier(name: str) -> str | None:
-    long = name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=63)
-    return long and long.lower()

@@ -30,7 +30,25 @@ class Engine(StrEnum):
     MYSQL = "mysql"
     """RDS for MySQL, or Aurora MySQL."""
 
+    @staticmethod
+    def why_not(name: str) -> str:
+        """Why an engine of RDS is not among them, or what it is called here; nothing for what is no engine."""
+        return next((why for engine, why in _OTHER_ENGINES.items() if name.lower().startswith(engine)), "")
 
+
+# By the start of RDS's own name. source: RDS User Guide, "Supported Regions and DB engines for Amazon RDS Proxy".
+_OTHER_ENGINES = {
+    "postgres": "RDS's postgres is postgresql here",
+    "aurora-postgresql": "Aurora PostgreSQL is postgresql with kind cluster here",
+    "aurora-mysql": "Aurora MySQL is mysql with kind cluster here",
+    "mariadb": "RDS Proxy serves MariaDB as MySQL, but these components make no users for it",
+    "sqlserver": "RDS Proxy serves SQL Server, but these components make no users for it",
+    "oracle": "Oracle has no RDS Proxy",
+    "db2": "Db2 has no RDS Proxy",
+    "custom": "RDS Custom has no RDS Proxy",
+    "docdb": "DocumentDB has no RDS Proxy",
+    "neptune": "Neptune has no RDS Proxy",
+}
 # What a database is of when nothing says otherwise: the one place that prefers an engine.
 DEFAULT_ENGINE = Engine.POSTGRESQL
 

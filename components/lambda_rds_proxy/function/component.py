@@ -9,13 +9,15 @@ import pulumi_aws as aws
 
 from ..engines import Auth
 from ..iam_policies import allow, connect_arn, policy, region_of, use_secret
+from ..names import ROLE_POLICY
 from ..references import FunctionRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import Spelling
 from ..stack.args import StackSettings
+from ..stack_names import own_name
 from .args import DatabaseFunctionArgs, FunctionSettings
 from .package import Platform
-from .problems import concurrency_problems, function_problems
+from .problems import concurrency_problems, function_problems, proxy_problems
 from .vpc_function import VpcFunction, packaged
 
 
@@ -44,6 +46,7 @@ class DatabaseFunction(pulumi.ComponentResource):
         function = VpcFunction(name, parent=self, stack=stack, tracing=settings["tracing"])
         grant = aws.iam.RolePolicy(
             f"{name}-connect",
+            name=own_name(ROLE_POLICY, f"{name}-connect"),
             role=function.role.name,
             policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),
@@ -87,6 +90,7 @@ def _problems(name: str, given: DatabaseFunctionArgs, call: Spelling) -> Iterato
     yield from function_problems(name, given["settings"], call)
     limit = given.get("stack", {}).get("account_concurrent_executions")
     yield from concurrency_problems({name: given["settings"]}, call, limit=limit)
+    yield from proxy_problems(given["proxy"], call)
 
 
 def connection_environment(proxy: ProxyRef) -> dict[str, pulumi.Input[str]]:
@@ -111,7 +115,7 @@ def grant_connect(proxy: ProxyRef) -> pulumi.Output[str]:
     """The policy a client of a proxy needs: to read the one secret, or to connect as the one user on `prx-…`."""
     # The region is that of what is granted: with any number of functions nobody asks AWS for it.
     if proxy["auth"] is Auth.SECRET:
-        return pulumi.Output.all(proxy["secret_arn"], proxy.get("secret_kms_key_arn")).apply(
+        return pulumi.Output.all(proxy.get("secret_arn"), proxy.get("secret_kms_key_arn")).apply(
             lambda known: policy(use_secret(known[0], region=region_of(known[0]), key_arn=known[1]))
         )
     return pulumi.Output.all(proxy["arn"], proxy["id"]).apply(

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from ..engines import Auth
+from ..references import ProxyRef
 from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import FunctionSettings
@@ -44,6 +46,12 @@ def concurrency_problems(
             f"({call('stack.account_concurrent_executions')}) must stay unreserved, which leaves {limit - stay}; "
             f"lower {call.step('reserved_concurrency')} or leave it out, or have the account's quota raised"
         )
+
+
+def proxy_problems(proxy: ProxyRef, call: Spelling) -> Iterator[str]:
+    """Whether a proxy says all that its clients need to log in."""
+    if proxy["auth"] is Auth.SECRET and "secret_arn" not in proxy:
+        yield f"{call('proxy')} has auth secret and no secret; clients read the password there, give secret_arn"
 
 
 def functions_problems(

@@ -9,9 +9,10 @@ import pulumi_aws as aws
 
 from ..engines import Engine
 from ..iam_policies import allow, assume_role_policy, policy
-from ..names import name_if_long, physical_name
+from ..names import ROLE, ROLE_POLICY
 from ..references import NetworkRef
 from ..stack.args import StackSettings, log_retention_days
+from ..stack_names import KEPT_NAME, own_name, stated_name
 from .package import PackageError, Platform, build_package
 
 # What Lambda itself needs to attach a function to a VPC; AWS accepts no narrower resource for these actions.
@@ -82,7 +83,7 @@ class VpcFunction:
         self._tracing = tracing
         # Named, because the log group carries the function's name and must exist before it, else Lambda makes one
         # that keeps logs for ever.
-        self.physical_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name)
+        self.physical_name = stated_name("function", name)
         child = pulumi.ResourceOptions(parent=parent)
         self.log_group = aws.cloudwatch.LogGroup(
             name,
@@ -90,17 +91,18 @@ class VpcFunction:
             retention_in_days=log_retention_days(stack),
             kms_key_id=stack.get("log_kms_key_arn"),
             tags=tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=parent, ignore_changes=KEPT_NAME),
         )
         self.role = aws.iam.Role(
             name,
-            name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
+            name=own_name(ROLE, name),
             assume_role_policy=assume_role_policy("lambda.amazonaws.com"),
             tags=tags,
             opts=child,
         )
         self._runtime_policy = aws.iam.RolePolicy(
             f"{name}-runtime",
+            name=own_name(ROLE_POLICY, f"{name}-runtime"),
             role=self.role.name,
             policy=self.log_group.arn.apply(
                 lambda arn: policy(
@@ -161,6 +163,7 @@ class VpcFunction:
                 depends_on=[self.log_group, self._runtime_policy, *(depends_on or [])],
                 # The name is ours, so a replacement cannot stand beside what it replaces.
                 delete_before_replace=True,
+                ignore_changes=KEPT_NAME,
             ),
         )
         return self.function

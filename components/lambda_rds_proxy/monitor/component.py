@@ -12,6 +12,7 @@ from ..names import physical_name
 from ..references import FunctionRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..stack.args import StackSettings
+from ..stack_names import stated_name
 from .alarms import (
     BOTTLENECK,
     FUNCTION_ALARMS,
@@ -201,7 +202,7 @@ class Monitor(pulumi.ComponentResource):
         )
         return aws.cloudwatch.Dashboard(
             self._name,
-            dashboard_name=self._physical(),
+            dashboard_name=stated_name("dashboard", self._name, max_length=_MAX_NAME),
             dashboard_body=body,
             opts=pulumi.ResourceOptions(parent=self),
         ).dashboard_name

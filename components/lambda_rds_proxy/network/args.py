@@ -5,13 +5,13 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from ..references import SECURITY_GROUP
+from ..references import LEAST_SUBNETS, SECURITY_GROUP, SUBNETS
 from ..settings.checks import Checks, default, matching, number, passes
 from ..stack.args import StackSettings
 
 # Two is what a DB subnet group and a proxy ask for at least; a proxy's default endpoint stands in two zones only. A
 # subnet takes a sixteenth of the VPC (at most a /20), so more than six would not be usable in every region anyway.
-LEAST_ZONES, MOST_ZONES = 2, 6
+LEAST_ZONES, MOST_ZONES = LEAST_SUBNETS, 6
 
 
 class NetworkSettings(TypedDict):
@@ -54,17 +54,11 @@ def _is_network(text: str) -> bool:
     return 16 <= ipaddress.IPv4Network(text).prefixlen <= 24
 
 
-def _are_subnets(ids: list[object]) -> bool:
-    """Of at least two, as far as they are known."""
-    known = [each for each in ids if isinstance(each, str)]
-    return len(ids) - len(known) + len(set(known)) >= LEAST_ZONES and all(each.startswith("subnet-") for each in known)
-
-
 CHECKS: Checks = {
     "vpc_cidr": passes(_is_network, "an IPv4 network between /16 and /24 such as 10.0.0.0/16", default="10.0.0.0/16"),
     "zones": number(LEAST_ZONES, MOST_ZONES, default=2),
     "vpc_id": matching(r"vpc-[0-9a-f]+", "the id of a VPC such as vpc-0123456789abcdef0"),
-    "subnet_ids": passes(_are_subnets, "a list of at least 2 subnet ids, in at least 2 availability zones"),
+    "subnet_ids": SUBNETS,
     "secrets_endpoint_security_group_id": SECURITY_GROUP,
     "preflight": default(False),
 }

@@ -8,10 +8,12 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from ..references import NetworkRef
+from ..names import SECURITY_GROUP
+from ..references import NetworkRef, enough_subnets
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, Tags
+from ..stack_names import own_name
 from .args import NetworkArgs, NetworkSettings
 from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems, subnets_of
 from .problems import network_problems
@@ -46,7 +48,8 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"reference": self.reference})
 
     def _existing(self, name: str, args: NetworkArgs, settings: NetworkSettings) -> NetworkRef:
-        vpc_id, subnet_ids = settings["vpc_id"], settings["subnet_ids"]
+        call = SPELLING.get().of("network")
+        vpc_id, subnet_ids = settings["vpc_id"], enough_subnets(settings["subnet_ids"], call("network.subnet_ids"))
         if settings["preflight"]:
             vpc_id = self._preflight(name, vpc_id, subnet_ids, _addresses_of_proxy(args))
         reference: NetworkRef = {"vpc_id": vpc_id, "subnet_ids": subnet_ids}
@@ -103,6 +106,7 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             f"{name}-secrets-endpoint",
+            name=own_name(SECURITY_GROUP, f"{name}-secrets-endpoint"),
             vpc_id=network["vpc_id"],
             description="Secrets Manager endpoint: who may reach it is stated by standalone rules",
             tags=tags,

@@ -8,10 +8,11 @@ import pulumi_aws as aws
 
 from ..engines import Auth
 from ..iam_policies import allow, assume_role_policy, connect_arn, policy, use_secret
-from ..names import name_if_long
+from ..names import ROLE, ROLE_POLICY, SECURITY_GROUP
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
 from ..security_rules import admit, allow_secrets_manager
 from ..security_rules import allow as allow_port
+from ..stack_names import own_name
 from .problems import is_any
 
 _Tags = pulumi.Input[dict[str, pulumi.Input[str]]]
@@ -33,6 +34,7 @@ def proxy_security_groups(
     child = pulumi.ResourceOptions(parent=parent)
     clients = aws.ec2.SecurityGroup(
         f"{name}-clients",
+        name=own_name(SECURITY_GROUP, f"{name}-clients"),
         vpc_id=network["vpc_id"],
         description="clients of the proxy: may reach it, and nothing else",
         tags=tags,
@@ -40,6 +42,7 @@ def proxy_security_groups(
     )
     group = aws.ec2.SecurityGroup(
         name,
+        name=own_name(SECURITY_GROUP, name),
         vpc_id=network["vpc_id"],
         description="proxy: admits its clients, reaches its database, and nothing else",
         tags=tags,
@@ -94,7 +97,7 @@ def proxy_role(
     child = pulumi.ResourceOptions(parent=parent)
     role = aws.iam.Role(
         name,
-        name=name_if_long(pulumi.get_project(), pulumi.get_stack(), name, max_length=64),
+        name=own_name(ROLE, name),
         assume_role_policy=assume_role_policy("rds.amazonaws.com"),
         tags=tags,
         opts=child,
@@ -107,14 +110,20 @@ def proxy_role(
         secrets=[user.get("secret_arn") for user in users],
         keys=[user.get("secret_kms_key_arn") for user in users],
     ).apply(lambda known: policy(_login_statements(users, known)))
-    role_policy = aws.iam.RolePolicy(f"{name}-database-login", role=role.name, policy=document, opts=child)
+    role_policy = aws.iam.RolePolicy(
+        f"{name}-database-login",
+        name=own_name(ROLE_POLICY, f"{name}-database-login"),
+        role=role.name,
+        policy=document,
+        opts=child,
+    )
     return role, role_policy
 
 
 def _login_statements(users: Sequence[DatabaseUserRef], known: dict[str, Any]) -> list[dict[str, Any]]:
     statements = []
     for user, secret, key in zip(users, known["secrets"], known["keys"], strict=True):
-        if secret is None:
+        if user["auth"] is Auth.IAM_END_TO_END:
             # The proxy logs in to the database itself, so the grant names the database's id, not the proxy's.
             resource = connect_arn(
                 known["role"], region=known["region"], resource_id=known["database"], user=user["user"]

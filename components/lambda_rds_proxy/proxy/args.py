@@ -7,8 +7,8 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
-from ..settings.checks import Checks, default, matching, number, one_of, passes
+from ..references import RDS_IDENTIFIER, DatabaseRef, DatabaseUserRef, NetworkRef
+from ..settings.checks import Checks, default, number, one_of, passes
 from ..stack.args import StackSettings
 from .debug_logging import parse_until
 
@@ -87,5 +87,6 @@ CHECKS: Checks = {
     # CreateDBProxy, EndpointNetworkType (botocore's service model).
     "endpoint_network_type": one_of(("IPV4", "IPV6", "DUAL")),
     "reader_endpoint": default(False),
-    "name": matching(r"[a-zA-Z](?:-?[a-zA-Z0-9]+)*", "the name of an RDS Proxy"),
+    "name": RDS_IDENTIFIER,
+    "target_identifier": RDS_IDENTIFIER,
 }

@@ -9,11 +9,11 @@ import pulumi_aws as aws
 
 from ..adoption import adopting, refusing_imports
 from ..engines import ENGINES, Auth, TargetKind
-from ..names import physical_name
-from ..references import DatabaseRef, DatabaseUserRef, ProxyRef
+from ..references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef, enough_subnets
 from ..settings.reading import read, with_defaults
-from ..settings.spelling import Spelling
-from ..stack.args import StackSettings, log_retention_days
+from ..settings.spelling import SPELLING, Spelling
+from ..stack.args import StackSettings, Tags, log_retention_days
+from ..stack_names import KEPT_NAME, stated_name
 from .access import proxy_role, proxy_security_groups
 from .args import AdoptedProxy, DatabaseProxyArgs, ProxySettings
 from .debug_logging import is_wanted
@@ -43,13 +43,17 @@ class DatabaseProxy(pulumi.ComponentResource):
     def _make(
         self, name: str, args: DatabaseProxyArgs, settings: ProxySettings, stack: StackSettings, now: datetime
     ) -> None:
-        database, network, tags = args["database"], args["network"], stack.get("tags")
+        network: NetworkRef = args["network"].copy()
+        network["subnet_ids"] = enough_subnets(network["subnet_ids"], SPELLING.get()("network.subnet_ids"))
+        database, tags = args["database"], stack.get("tags")
         users = [args["user"], *args.get("more_users", [])]
         facts = ENGINES[database["engine"]]
         password_type = settings.get("client_password_auth_type", facts.client_password_auth_types[0])
         adopted = args.get("adopted")
-        proxy_name = adopted["name"] if adopted else physical_name(pulumi.get_project(), pulumi.get_stack(), name)
-        own = pulumi.ResourceOptions(parent=self)
+        proxy_name = adopted["name"] if adopted else stated_name("proxy", name, lower_case=True)
+        # An adopted one has the name that was said.
+        kept = None if adopted else KEPT_NAME
+        own = pulumi.ResourceOptions(parent=self, ignore_changes=kept)
         adopt = partial(adopting, "proxy", changes=args.get("import_changes"), settings=ProxySettings)
 
         # Before the proxy: RDS makes a log group without retention otherwise.
@@ -98,11 +102,12 @@ class DatabaseProxy(pulumi.ComponentResource):
                     # replaces.
                     delete_before_replace=True,
                     hooks=None if is_time_enough(users[0]) else waiting_for(role.arn, name=proxy_name),
+                    ignore_changes=kept,
                 ),
             ),
         )
         target = self._target(name, proxy, settings, args)
-        reader = self._reader_endpoint(name, proxy, args, group) if settings["reader_endpoint"] else None
+        reader = self._reader_endpoint(name, proxy, network, group, tags) if settings["reader_endpoint"] else None
         self.references = {
             user["user"]: _reference(proxy, target, database, user, group=group, clients=clients, reader=reader)
             for user in users
@@ -142,17 +147,22 @@ class DatabaseProxy(pulumi.ComponentResource):
         )
 
     def _reader_endpoint(
-        self, name: str, proxy: aws.rds.Proxy, args: DatabaseProxyArgs, group: aws.ec2.SecurityGroup
+        self, name: str, proxy: aws.rds.Proxy, network: NetworkRef, group: aws.ec2.SecurityGroup, tags: Tags | None
     ) -> pulumi.Output[str]:
         endpoint = aws.rds.ProxyEndpoint(
             f"{name}-reader",
             db_proxy_name=proxy.name,
-            db_proxy_endpoint_name=physical_name(pulumi.get_project(), pulumi.get_stack(), name, "reader"),
+            db_proxy_endpoint_name=stated_name("proxy endpoint", name, "reader", lower_case=True),
             target_role="READ_ONLY",
-            vpc_subnet_ids=args["network"]["subnet_ids"],
+            vpc_subnet_ids=network["subnet_ids"],
             vpc_security_group_ids=[group.id],
-            tags=args.get("stack", {}).get("tags"),
-            opts=pulumi.ResourceOptions(parent=self, replace_with=[proxy], delete_before_replace=True),
+            tags=tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replace_with=[proxy],
+                delete_before_replace=True,
+                ignore_changes=["db_proxy_endpoint_name"],
+            ),
         )
         return endpoint.endpoint
 

@@ -13,10 +13,12 @@ import pulumi_aws as aws
 
 from ..engines import Auth
 from ..iam_policies import allow, connect_arn, policy
+from ..names import ROLE_POLICY
 from ..references import DatabaseUserRef, ProxyRef
 from ..security_rules import allow as allow_port
 from ..settings.checks import Checks, number
 from ..settings.reading import read, with_defaults
+from ..stack_names import own_name
 
 # A proxy adapts its capacity to its database before it answers; creating one takes minutes.
 VERIFY_SECONDS = 300
@@ -91,7 +93,13 @@ class ProxyVerification(pulumi.ComponentResource):
                 )
             )
             needed.append(
-                aws.iam.RolePolicy(f"{name}-admin-connect", role=admin["admin_role_name"], policy=document, opts=child)
+                aws.iam.RolePolicy(
+                    f"{name}-admin-connect",
+                    name=own_name(ROLE_POLICY, f"{name}-admin-connect"),
+                    role=admin["admin_role_name"],
+                    policy=document,
+                    opts=child,
+                )
             )
         return needed
 

@@ -199,7 +199,8 @@ def _scalar(kind: type[Any], value: Any) -> Any:  # noqa: ANN401 - what somebody
     """A value of a simple type; texts of configurations, and the floats that the SDK hands over, are converted."""
     if issubclass(kind, Enum):
         if value not in [each.value for each in kind]:
-            raise _WrongError("one of " + ", ".join(str(each.value) for each in kind))
+            why = kind.why_not(str(value)) if hasattr(kind, "why_not") else ""
+            raise _WrongError("one of " + ", ".join(str(each.value) for each in kind) + (f" ({why})" if why else ""))
         return kind(value)
     if kind is bool:
         if value not in (True, False, "true", "false") or isinstance(value, int | float) is not isinstance(value, bool):

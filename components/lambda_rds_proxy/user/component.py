@@ -18,6 +18,7 @@ from ..engines import ENGINES, Auth, Profile
 from ..function.package import Platform
 from ..function.vpc_function import VpcFunction, packaged
 from ..iam_policies import policy, use_secret
+from ..names import ROLE_POLICY, SECRET, SECURITY_GROUP
 from ..references import DatabaseRef, DatabaseUserRef
 from ..regions import WITH_CERTIFICATES
 from ..security_rules import allow as allow_port
@@ -25,6 +26,7 @@ from ..security_rules import allow_secrets_manager
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
+from ..stack_names import own_name
 from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
 from .args import DatabaseUserArgs, UserSettings
 from .problems import rotation_problems, user_problems
@@ -53,6 +55,7 @@ class DatabaseUser(pulumi.ComponentResource):
         if auth is not Auth.IAM_END_TO_END:
             secret = aws.secretsmanager.Secret(
                 name,
+                name=own_name(SECRET, name),
                 description=f"password of {user}: RDS Proxy logs in to the database with it",
                 kms_key_id=key,
                 recovery_window_in_days=30 if self._stack["profile"] is Profile.PROD else 0,
@@ -144,6 +147,7 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         group = aws.ec2.SecurityGroup(
             f"{name}-admin",
+            name=own_name(SECURITY_GROUP, f"{name}-admin"),
             vpc_id=network["vpc_id"],
             description="admin function: makes the user, verifies the way through the proxy",
             tags=self._stack.get("tags"),
@@ -216,7 +220,11 @@ class DatabaseUser(pulumi.ComponentResource):
             key=self._stack.get("kms_key_arn"),
         ).apply(lambda known: policy(_secret_statements(known)))
         return aws.iam.RolePolicy(
-            f"{name}-admin-secrets", role=role, policy=document, opts=pulumi.ResourceOptions(parent=self)
+            f"{name}-admin-secrets",
+            name=own_name(ROLE_POLICY, f"{name}-admin-secrets"),
+            role=role,
+            policy=document,
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
 

@@ -12,13 +12,14 @@ import pulumi
 import pulumi_aws as aws
 
 from ..engines import ENGINES
-from ..names import physical_name
+from ..names import SECURITY_GROUP
 from ..references import DatabaseRef, NetworkRef
 from ..regions import WITH_APPLICATION_REPOSITORY
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, log_retention_days
+from ..stack_names import KEPT_NAME, own_name, stated_name
 
 # Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
 _APPLICATIONS: Mapping[str, str] = {
@@ -44,6 +45,7 @@ def rotate(
     child, tags, kms_key_arn = pulumi.ResourceOptions(parent=parent), stack.get("tags"), stack.get("kms_key_arn")
     group = aws.ec2.SecurityGroup(
         f"{name}-rotation",
+        name=own_name(SECURITY_GROUP, f"{name}-rotation"),
         vpc_id=network["vpc_id"],
         description="rotation function: changes the password of the application user",
         tags=tags,
@@ -69,7 +71,7 @@ def rotate(
         partial(_with_applications, f"{SPELLING.get().of('user')('user.rotation_days')} is {days}")
     )
     application = ENGINES[database["engine"]].rotation_application
-    function_name = physical_name(pulumi.get_project(), pulumi.get_stack(), name, "rotation")
+    function_name = stated_name("rotation function", name, "rotation")
     # Before the function: Lambda makes one that keeps logs for ever otherwise.
     log_group = aws.cloudwatch.LogGroup(
         f"{name}-rotation",
@@ -77,7 +79,7 @@ def rotate(
         retention_in_days=log_retention_days(stack),
         kms_key_id=stack.get("log_kms_key_arn"),
         tags=tags,
-        opts=child,
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=KEPT_NAME),
     )
     parameters: dict[str, pulumi.Input[str]] = {
         "functionName": function_name,
@@ -103,7 +105,12 @@ def rotate(
         tags=tags,
         # Another application makes another stack, and the name is ours: the old one must go first (of the provider's
         # arguments `application_id` alone replaces).
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_group], delete_before_replace=True),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=[log_group],
+            delete_before_replace=True,
+            ignore_changes=[*KEPT_NAME, "parameters.functionName"],
+        ),
     )
     return aws.secretsmanager.SecretRotation(
         name,

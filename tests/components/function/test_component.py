@@ -190,3 +190,9 @@ def test_alone_too_a_function_reserves_no_more_than_the_account_can() -> None:
     ):
         function(reserved_concurrency=1, account_concurrent_executions=10)
     assert function(account_concurrent_executions=10).one("function:Function")
+
+
+def test_a_function_that_exists_keeps_its_name_and_its_log() -> None:
+    declared = function()
+    assert declared.one("function:Function").ignore_changes == ["name"]
+    assert declared.one("logGroup:LogGroup").ignore_changes == ["name"]

@@ -473,3 +473,12 @@ def test_the_log_goes_last_after_the_network_interfaces_of_the_proxy() -> None:
     group = declared.one("securityGroup:SecurityGroup", "orders")
     assert declared.waits_for(group, declared.one("logGroup:LogGroup"))
     assert declared.waits_for(declared.one("rds/proxy:Proxy"), group)
+
+
+def test_a_proxy_that_exists_keeps_its_name_and_an_adopted_one_has_the_one_that_was_said() -> None:
+    declared = proxy(database=CLUSTER, reader_endpoint=True)
+    assert declared.one("rds/proxy:Proxy").ignore_changes == ["name"]
+    assert declared.one("logGroup:LogGroup").ignore_changes == ["name"]
+    assert declared.one("ProxyEndpoint").ignore_changes == ["dbProxyEndpointName"]
+    adopted = proxy(adopted={"name": "console"})
+    assert adopted.one("rds/proxy:Proxy").ignore_changes == []
