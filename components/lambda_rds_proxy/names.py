@@ -24,28 +24,25 @@ _DIGEST_LENGTH = 7
 class NameRule:
     """What the provider takes as the name of a type (source: the validators of terraform-provider-aws v6.58.0).
 
-    `pattern` and `longest`: of the whole name. `separator`: what Pulumi puts between the logical name and its 7 digits,
-    which keep the logical name's case and are never cut. `lower_case`: of a name that we have to state.
+    `pattern` and `longest`: of the whole name, which Pulumi makes of the logical name, a hyphen and 7 digits; it keeps
+    the logical name's case and cuts nothing. `lower_case`: of a name that we have to state.
     """
 
     pattern: str
     longest: int
-    separator: str = "-"
     lower_case: bool = False
 
     def takes_automatic(self, name: str) -> bool:
         """Whether the provider takes what Pulumi makes of a logical name."""
-        # One more than the digits, for an Instance too: nobody's identifier of 63 characters changes.
-        fits = len(name) + 1 + _DIGEST_LENGTH <= self.longest
-        return fits and self.takes(f"{name}{self.separator}{'0' * _DIGEST_LENGTH}")
+        return self.takes(f"{name}-{'0' * _DIGEST_LENGTH}")
 
     def takes(self, name: str) -> bool:
         """Whether the provider takes a name."""
         return len(name) <= self.longest and bool(re.fullmatch(self.pattern, name, re.ASCII))
 
 
-# An instance, a cluster and its instances. Pulumi puts no hyphen into an Instance's.
-DATABASE = NameRule(pattern=RDS_NAME, longest=63, separator="", lower_case=True)
+# An instance and a cluster, which are called as their subnet group, and a cluster's instances.
+DATABASE = NameRule(pattern=RDS_NAME, longest=63, lower_case=True)
 SUBNET_GROUP = NameRule(pattern=r"[0-9a-z_ .-]+", longest=255, lower_case=True)
 PARAMETER_GROUP = NameRule(pattern=r"(?!.*--)[a-z][0-9a-z.-]*(?<!-)", longest=255, lower_case=True)
 ROLE = NameRule(pattern=r"[\w+=,.@-]+", longest=64)

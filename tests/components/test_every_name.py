@@ -98,7 +98,8 @@ def test_a_logical_name_that_is_valid_leaves_automatic_names_to_pulumi(variant: 
     automatic = ("SecurityGroup", "RolePolicy", "Role", "Secret", "SubnetGroup", "ParameterGroup")
     stated = [each for kind in automatic for each in declared.all(f":{kind}") if "name" in each.inputs]
     assert [each.urn for each in stated] == []
-    assert [each.urn for each in declared.all("rds/instance:Instance") if "identifier" in each.inputs] == []
+    databases = declared.all("rds/instance:Instance")
+    assert [each.inputs["identifier"] for each in databases] == [f"{each.name}-1a2b3c4" for each in databases]
 
 
 def test_the_table_of_the_provider_refuses_what_the_provider_refuses() -> None:

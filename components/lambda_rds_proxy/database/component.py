@@ -266,8 +266,8 @@ class Database(pulumi.ComponentResource):
         own, called = pulumi.ResourceOptions(parent=self, protect=choices.prod or None), identifier or name
         if name == choices.name:  # the database, whose name is ours
             own.depends_on, own.delete_before_replace = list(place.logs), True
-            if identifier is None:
-                # Databases of before had Pulumi's own choice, and keep it.
+            if not place.is_adopted:
+                # One that exists keeps its name: before this rule it was Pulumi's own choice.
                 own.ignore_changes = ["clusterIdentifier" if choices.kind is TargetKind.CLUSTER else "identifier"]
         if choices.prod and place.import_changes is None:
             ignored = ("engineVersion",) if choices.version_follows_aws else ()
@@ -335,6 +335,7 @@ class _Place:
     subnet_group_name: pulumi.Input[str]
     security_group_ids: list[pulumi.Input[str]]
     brings_content: bool
+    is_adopted: bool = False
     import_changes: Sequence[str] | None = None
     logs: Sequence[pulumi.Resource] = ()
 
@@ -355,6 +356,7 @@ def _adopted(adopted: AdoptedDatabase, args: DatabaseArgs) -> _Place:
         subnet_group_name=adopted["subnet_group_name"],
         security_group_ids=[*adopted["security_group_ids"]],
         brings_content=True,
+        is_adopted=True,
         import_changes=args.get("import_changes"),
     )
 
