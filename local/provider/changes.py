@@ -17,18 +17,16 @@ from .properties import Properties, differ, is_archive, number
 _PROTOCOLS = {"all": "-1", "1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 
-def is_changed(name: str, fact: Fact | None, old: Properties, new: Properties) -> bool:
+def is_changed(name: str, fact: Fact, old: Properties, new: Properties) -> bool:
     """Whether an argument means something else now.
 
     Args:
         name: of the argument.
-        fact: what is known of it; values are compared as they are where nothing is.
+        fact: what is known of it; values are compared as they are where its type is not.
         old: the inputs of the resource so far.
         new: what its inputs shall be.
     """
     before, after = old.get(name), new.get(name)
-    if not fact:
-        return differ(before, after)
     if fact.get("writeOnly"):
         return False  # no state has it; another version of it is a change
     if "ignoredIf" in fact and holds(fact["ignoredIf"], new):
@@ -47,10 +45,10 @@ def _has_grown(before: object, after: object, limit: object) -> bool:
 
 
 def _is_same(fact: Fact, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    if is_archive(old) or is_archive(new):
-        return not differ(old, new)
     if new is None and old is not None and (fact.get("computed") or fact.get("leftOut")):
         return True
+    if "type" not in fact or is_archive(old) or is_archive(new):
+        return not differ(old, new)
     members = fact.get("members")
     if members is not None and isinstance(old, dict) and isinstance(new, dict):
         return all(_is_same(members.get(key, {}), old.get(key), new.get(key)) for key in old.keys() | new.keys())
@@ -122,10 +120,8 @@ _SPELLINGS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def replaces(name: str, fact: Fact | None, old: Properties, new: Properties) -> bool:
+def replaces(name: str, fact: Fact, old: Properties, new: Properties) -> bool:
     """Whether the change of an argument replaces the resource."""
-    if fact is None:
-        return False
     rule = fact.get("replaces", False)
     if isinstance(rule, bool):
         return rule or any(_inside(fact, old.get(name) or {}, new.get(name) or {}))

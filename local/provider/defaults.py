@@ -46,10 +46,15 @@ def with_defaults(
     if "region" in arguments:
         inputs.setdefault("region", region)
     if "tags" in arguments:
-        own = stated.get("tags", {})
-        inputs["tagsAll"] = UNKNOWN if holds_unknown(own) else {**tags, **own}
+        inputs["tagsAll"] = all_tags(tags, stated)
     defaulted = sorted(inputs.keys() - stated.keys())
     return {**inputs, DEFAULTS: defaulted} if defaulted else inputs
+
+
+def all_tags(tags: Mapping[str, str], stated: Properties) -> dict[str, str] | str:
+    """The provider's default tags and a resource's own, which win; unknown as a whole while one of them is."""
+    own = stated.get("tags", {})
+    return UNKNOWN if holds_unknown(own) else {**tags, **own}
 
 
 def _fill(arguments: Mapping[str, Fact], given: Properties) -> None:

@@ -68,7 +68,6 @@ class Fact(TypedDict, total=False):
     maxItems: int
     conflictsWith: Sequence[str]
     exactlyOneOf: Sequence[str]
-    atLeastOneOf: Sequence[str]
     requiredWith: Sequence[str]
     replaces: bool | Replacement
     spelling: str

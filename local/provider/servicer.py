@@ -18,7 +18,7 @@ from ..supervisor.errors import LaptopError
 from . import ACCOUNT, DEFAULT_REGION, VERSION, functions
 from .arguments import UnknownTypeError
 from .changes import is_changed, replaces
-from .defaults import AutonamingError, with_defaults
+from .defaults import AutonamingError, all_tags, with_defaults
 from .facts import holds
 from .properties import DEFAULTS, Properties, differ, from_struct, holds_unknown, promoted, to_struct
 from .types import aws_type
@@ -124,10 +124,9 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         old = {key: olds[key] for key in new if key in olds} | from_struct(request.old_inputs)
         row = _row(request.urn)
         facts = row.facts["arguments"]
-        left_out = {key for key in row.real.computed - new.keys() if key not in facts}  # AWS fills it in
-        kept = {DEFAULTS, *request.ignoreChanges, *left_out}
-        changed = sorted(key for key in (old.keys() | new.keys()) - kept if is_changed(key, facts.get(key), old, new))
-        replaced = [key for key in changed if replaces(key, facts.get(key), old, new)]
+        keys = (old.keys() | new.keys()) - {DEFAULTS, *request.ignoreChanges}
+        changed = sorted(key for key in keys if is_changed(key, facts.get(key, {}), old, new))
+        replaced = [key for key in changed if replaces(key, facts.get(key, {}), old, new)]
         detailed = {key: _detail(key, old, new, key in replaced) for key in changed}
         # A name that the program chose cannot stand twice, so the old resource goes first; the real provider does so
         # for the types that it names.
@@ -225,14 +224,11 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return Resource(_row(urn), urn, given, region=str(given.get("region", self._region)), olds=olds or {})
 
     def _outputs(self, resource: Resource, found: Properties) -> Properties:
-        tags = self._all_tags(resource.inputs)
+        tags = all_tags(self._default_tags, resource.inputs)
         named = {resource.row.named_by: resource.name}
         inputs = {**resource.row.fills, **named, **resource.inputs}
         whole = {**inputs, "region": resource.region, "tagsAll": tags, **found}
         return {key: value for key, value in whole.items() if key in resource.row.real.outputs}
-
-    def _all_tags(self, inputs: Properties) -> dict[str, str]:
-        return {**self._default_tags, **inputs.get("tags", {})}
 
     def _previewed(self, resource: Resource) -> Properties:
         """Outputs as AWS's provider shows them at preview: inputs with unknowns promoted, what is computed unknown."""

@@ -6,12 +6,11 @@ A validator is a map with one or more of `pattern`, `notPattern` (found anywhere
 """
 
 import base64
-import binascii
 import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
@@ -84,16 +83,13 @@ def _beside(fact: Fact, path: str, stated: Properties) -> Iterator[Problem]:
 
 def _exactly_one(facts: TypeFacts, stated: Properties) -> Iterator[Problem]:
     """Each group once, also where none of it is given; one inside a block only where the block is."""
-    facts_of_all = list(_all_members(facts["arguments"]))
-    one = {(*fact["exactlyOneOf"],) for fact in facts_of_all if "exactlyOneOf" in fact}
-    some = {(*fact["atLeastOneOf"],) for fact in facts_of_all if "atLeastOneOf" in fact}
-    for group in sorted(one | some):
+    groups = {(*fact["exactlyOneOf"],) for fact in _all_members(facts["arguments"]) if "exactlyOneOf" in fact}
+    for group in sorted(groups):
         if "." in group[0] and not _is_given(stated, group[0].rpartition(".")[0]):
             continue
         given = [each for each in group if _is_given(stated, each)]
-        if not given or (group in one and len(given) > 1):
-            wanted = "exactly one" if group in one else "at least one"
-            yield group[0], f"{wanted} of {', '.join(group)} must be given; {_listed(given)} given"
+        if len(given) != 1:
+            yield group[0], f"exactly one of {', '.join(group)} must be given; {_listed(given)} given"
 
 
 def _all_members(arguments: Mapping[str, Fact]) -> Iterator[Fact]:
@@ -246,53 +242,34 @@ def _is_arn(text: str) -> bool:
     return not text or _ARN.search(text) is not None
 
 
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+def _parsed_by(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    """Whether a parser takes a text: it raises ValueError for what it does not take."""
 
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_policy(text: str) -> bool:
-    if not text:
+    def fits(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
         return True
+
+    return fits
+
+
+def _policy(text: str) -> None:
+    """An IAM policy; empty text passes."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):
             raise ValueError("a key twice")
         return dict(pairs)
 
-    try:
-        return text[0] == "{" and isinstance(json.loads(text, object_pairs_hook=once), dict)
-    except ValueError:
-        return False
+    if text and not (text[0] == "{" and isinstance(json.loads(text, object_pairs_hook=once), dict)):
+        raise ValueError("no object, or leading blanks")
 
 
-def _is_network(version: int, *, strict: bool = True) -> Callable[[str], bool]:
-    def fits(text: str) -> bool:
-        try:
-            return "/" in text and ipaddress.ip_network(text, strict=strict).version == version
-        except ValueError:
-            return False
-
-    return fits
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _network(text: str, *, version: int, strict: bool = True) -> None:
+    if "/" not in text or ipaddress.ip_network(text, strict=strict).version != version:
+        raise ValueError(f"no IPv{version} CIDR block")
 
 
 _ACCOUNT = r"aws|aws-managed|third-party|aws-marketplace|partner-managed|\d{12}|cw.{10}"
@@ -303,16 +280,16 @@ _DAY = "(sun|mon|tue|wed|thu|fri|sat)"
 _FORMATS: Mapping[str, Callable[[str], bool]] = {
     "arn": _is_arn,
     "account-id": _matches(r"^\d{12}$"),
-    "base64": _is_base64,
-    "json": _is_json,
-    "iam-policy-json": _is_policy,
-    "ipv4-network": _is_network(4),
-    "ipv6-network": _is_network(6),
-    "ipv6-cidr": _is_network(6, strict=False),
+    "base64": _parsed_by(partial(base64.b64decode, validate=True)),
+    "json": _parsed_by(json.loads),
+    "iam-policy-json": _parsed_by(_policy),
+    "ipv4-network": _parsed_by(partial(_network, version=4)),
+    "ipv6-network": _parsed_by(partial(_network, version=6)),
+    "ipv6-cidr": _parsed_by(partial(_network, version=6, strict=False)),
     "daily-window": _matches(f"^({_TIME}-{_TIME})?$"),
     "weekly-window": _matches(f"(?i)^({_DAY}:{_TIME}-{_DAY}:{_TIME})?$"),
     "utc-timestamp": _matches(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"),
-    "ip-address": _is_address,
+    "ip-address": _parsed_by(ipaddress.ip_address),
     "number-or-empty-text": lambda text: not text or number(text) is not None,
 }
 

@@ -85,9 +85,9 @@ def _unread(real: RealType) -> TypeFacts:
 
     What forces a replacement there is not known, so it is updated in place.
     """
-    arguments: dict[str, Fact] = {}
+    arguments: dict[str, Fact] = {name: {"computed": True} for name in real.arguments.kinds.keys() & real.computed}
     if "name" in real.arguments.kinds.keys() - real.arguments.required and "name" in real.computed:
-        arguments["name"] = {"autoname": {"separator": "-", "limit": 255}}
+        arguments["name"] = {"computed": True, "autoname": {"separator": "-", "limit": 255}}
     if "region" in real.arguments.kinds:
         arguments["region"] = {"type": "text", "computed": True, "replaces": True}
     if "tags" in real.arguments.kinds:

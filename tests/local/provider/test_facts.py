@@ -71,7 +71,7 @@ def test_whatever_refers_to_an_argument_refers_to_one_that_exists(token: str) ->
         *(f"{name}.{member}" for name, fact in arguments.items() for member in fact.get("members", {})),
     }
     for fact in every(arguments):
-        for kind in ("conflictsWith", "exactlyOneOf", "atLeastOneOf", "requiredWith"):
+        for kind in ("conflictsWith", "exactlyOneOf", "requiredWith"):
             assert {*fact.get(kind, ())} <= paths  # type: ignore[misc]
         assert {fact.get("unlessGrown", token), fact.get("zeroMeans", token)} <= {token, *arguments}
     for block, condition in conditions(facts):
