@@ -169,7 +169,9 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(StatusCode.INTERNAL, str(error))
         if found is None:
             return proto.ReadResponse(id="")
-        return proto.ReadResponse(id=request.id, properties=to_struct({**state, **found}), inputs=request.inputs)
+        # What AWS has no more is no input any more, so that the next update states it again.
+        inputs = {key: value for key, value in from_struct(request.inputs).items() if found.get(key, value) is not None}
+        return proto.ReadResponse(id=request.id, properties=to_struct({**state, **found}), inputs=to_struct(inputs))
 
     def _imported(self, row: AwsType, request: proto.ReadRequest) -> proto.ReadResponse:
         """What is to be imported, or read by its id: no state of this stack's knows it."""

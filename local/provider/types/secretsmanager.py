@@ -85,7 +85,9 @@ class SecretRotation(Backed):
 
     def read(self, identifier: str, state: Properties) -> Properties | None:
         found = _ask("describe_secret", SecretId=identifier)
-        return found and {"rotationEnabled": bool(found.get("RotationEnabled"))}
+        if found is None or found.get("RotationEnabled"):
+            return found and {"rotationEnabled": True}
+        return {"rotationEnabled": False, "rotationRules": None}  # switched off elsewhere: drift, not a loss
 
     def delete(self, identifier: str, state: Properties) -> None:
         if _ask("cancel_rotate_secret", SecretId=identifier) is None:

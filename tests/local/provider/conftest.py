@@ -1,6 +1,7 @@
 """What the provider asks, recorded: the supervisor, Secrets Manager and Lambda; and its protocol."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -35,6 +36,9 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.answer: dict[str, Any] = {}
+        self.qualifiers: list[str] = []
+        self.secrets: dict[str, dict[str, Any]] = {}
+        self.exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
 
     def put(self, kind: str, identifier: str, spec: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(("put", kind, identifier, spec))
@@ -53,7 +57,14 @@ class Recorder:
     def rotate_secret(self, **arguments: Any) -> None:
         self.calls.append(("rotate_secret", arguments))
 
+    def describe_secret(self, **arguments: Any) -> dict[str, Any]:
+        return self.secrets[arguments["SecretId"]]
+
+    def cancel_rotate_secret(self, **arguments: Any) -> dict[str, Any]:
+        return self.secrets[arguments["SecretId"]]
+
     def invoke(self, **arguments: Any) -> dict[str, Any]:
+        self.qualifiers.append(arguments["Qualifier"])
         self.calls.append(("invoke", json.loads(arguments["Payload"])))
         return self.answer
 

@@ -9,7 +9,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from local.provider.properties import differ, from_struct, promoted, to_struct
 from local.provider.servicer import AwsServicer, RefusedError, check_stack
-from tests.local.provider.conftest import Laptop, read_by_id
+from tests.local.provider.conftest import Laptop, Recorder, read_by_id
 from toolchain.checkout import checkout_cache, checkout_root
 
 SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -299,3 +299,37 @@ def test_a_recorded_resource_that_no_state_knows_cannot_be_read() -> None:
 )
 def test_what_is_not_there_is_not_found(laptop: Laptop, token: str, import_id: str) -> None:
     assert read_by_id(token, import_id) == ("", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("token", "state", "words"),
+    [
+        ("aws:rds/instance:Instance", {"skipFinalSnapshot": False}, "finalSnapshotIdentifier is required when"),
+        ("aws:rds/cluster:Cluster", {"skipFinalSnapshot": False}, "finalSnapshotIdentifier is required when"),
+        ("aws:rds/instance:Instance", {"skipFinalSnapshot": True, "deletionProtection": True}, "protected DB Instance"),
+        ("aws:rds/cluster:Cluster", {"skipFinalSnapshot": True, "deletionProtection": True}, "protected Cluster"),
+    ],
+)
+def test_what_aws_does_not_delete_is_not_deleted(
+    recorder: Recorder, token: str, state: dict[str, Any], words: str
+) -> None:
+    context = Mock()
+    context.abort.side_effect = ValueError
+    with pytest.raises(ValueError):
+        AwsServicer().Delete(provider_pb2.DeleteRequest(id="db", urn=urn(token), properties=to_struct(state)), context)
+    assert words in context.abort.call_args.args[1] and recorder.calls == []
+
+
+@pytest.mark.parametrize(("kept", "calls"), [(True, []), (False, [("delete", "function", "f")])])
+def test_what_the_program_wants_kept_stays_when_it_is_destroyed(
+    recorder: Recorder, kept: bool, calls: list[object]
+) -> None:
+    state = to_struct({"name": "f", "skipDestroy": kept})
+    request = provider_pb2.DeleteRequest(id="f", urn=urn("aws:lambda/function:Function"), properties=state)
+    AwsServicer().Delete(request, Mock())
+    assert recorder.calls == calls
+
+
+def test_an_import_may_name_the_region(laptop: Laptop) -> None:
+    identifier, inputs, _ = read_by_id("aws:rds/instance:Instance", "orders@eu-west-1")
+    assert (identifier, inputs["identifier"]) == ("db-ABC", "orders")

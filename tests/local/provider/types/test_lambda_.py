@@ -3,12 +3,16 @@
 import base64
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
 from lambda_rds_proxy.function.package import this_machine
+from local.provider.properties import from_struct, to_struct
+from local.provider.servicer import AwsServicer
 from local.supervisor.errors import LaptopError
-from tests.local.provider.conftest import Recorder, apply, delete
+from tests.local.provider.conftest import URN, Laptop, Recorder, apply, delete
 
 FUNCTION = "aws:lambda/function:Function"
 INVOCATION = "aws:lambda/invocation:Invocation"
@@ -47,6 +51,31 @@ def test_an_invocation_passes_its_input_and_its_result_on(recorder: Recorder) ->
     delete(INVOCATION, "1", inputs)
     assert recorder.calls == [("invoke", {"a": 1})]
     assert outputs == {"result": '{"ok":true}'}
+
+
+def test_an_invocation_is_of_a_version_and_known_by_function_version_and_what_was_sent(recorder: Recorder) -> None:
+    recorder.answer = {"Payload": Payload("null")}
+    identifier, _ = apply(INVOCATION, {"functionName": "f", "input": "{}", "qualifier": "7"})
+    assert identifier == "f,7,99914b932bd37a50b983c5e7c90ae93b"  # md5 of {}
+    assert apply(INVOCATION, {"functionName": "f", "input": "{}"})[0].startswith("f,$LATEST,")
+    assert recorder.qualifiers == ["7", "$LATEST"]
+
+
+def test_a_function_comes_back_with_what_lambda_fills_in_where_the_program_says_nothing(laptop: Laptop) -> None:
+    laptop.facts["function", "f"] = {
+        name: name for name in ("arn", "invokeArn", "version", "lastModified", "codeSha256", "codeSize")
+    }
+    inputs = {"name": "f", "runtime": this_machine().runtime, "code": {**ARCHIVE, "path": "f.zip"}}
+    here = [this_machine().architecture]
+
+    def made(**more: Any) -> dict[str, Any]:
+        urn = URN.replace("aws:x/y:Y", FUNCTION)
+        request = provider_pb2.CreateRequest(urn=urn, properties=to_struct({**inputs, "architectures": here, **more}))
+        return from_struct(AwsServicer().Create(request, Mock()).properties)
+
+    assert made()["tracingConfig"] == {"mode": "PassThrough"} and made()["ephemeralStorage"] == {"size": 512}
+    assert made()["architectures"] == here
+    assert made(tracingConfig={"mode": "Active"})["tracingConfig"] == {"mode": "Active"}
 
 
 def test_an_invocation_that_follows_changes_tells_the_function_which(recorder: Recorder) -> None:
