@@ -112,14 +112,12 @@ def test_a_borrow_timeout_of_0_errors_at_once_and_does_not_wait_for_ever(
 ) -> None:
     patient = {"maxConnectionsPercent": 2, "connectionBorrowTimeout": 60}
     supervisor.put("target-group", "orders", patient)
-    with enter(root, proxy) as one, enter(root, proxy) as other:
-        one.execute("SELECT 1")  # there is a database connection now, which a loaded machine takes its time to open
+    with enter(root, proxy) as one, enter(root, proxy) as other, one.transaction():
+        one.execute("SELECT 1")  # it has the only database connection, whose opening takes a loaded machine its time
         supervisor.put("target-group", "orders", {**patient, "connectionBorrowTimeout": 0})
         until(lambda: float(pooler_setting(root, "query_wait_timeout")) < 1)
-        with one.transaction():
-            one.execute("SELECT 1")
-            with pytest.raises(psycopg.Error, match="query_wait_timeout"):
-                other.execute("SELECT 1")
+        with pytest.raises(psycopg.Error, match="query_wait_timeout"):
+            other.execute("SELECT 1")
 
 
 def test_a_change_of_percent_reaches_the_pooler_while_a_client_stays_in(
