@@ -23,7 +23,7 @@ def held(file: Path, *, seconds: float) -> Iterator[bool]:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             stream = file.open("w")
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # the second is mkdir's, of a folder gone before it looked again
             if time.monotonic() >= deadline + _REMOVED_SECONDS:
                 raise  # not removed over and over: it cannot be made
             continue  # removed with its folder, or the folder above, by another checkout's `make down` just now
