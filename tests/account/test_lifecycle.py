@@ -1,0 +1,76 @@
+"""What never runs on the laptop goes through up, refresh, update and destroy: MySQL, and clusters of both engines.
+
+The engine is real, and so is this repository's program; behind the provider is an account in a file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.account.databases import Cluster, Instance, maintenance_window
+from tests.account.logs import LogGroup
+from tests.account.proxies import Proxy
+from tests.account.stacks import ROOT, Stack
+
+pytestmark = pytest.mark.engine
+MANY = ROOT / "tests" / "account" / "programs" / "many.py"
+_SERVERLESS = {"kind": "cluster", "instanceClass": "db.serverless"}
+_SETS: dict[str, dict[str, Any]] = {
+    "mysql": {"engine": "mysql"},
+    "aurora": {"kind": "cluster", "instances": 2, "readerEndpoint": True},
+    "auroramysql": {"kind": "cluster", "engine": "mysql"},
+    "acu": {**_SERVERLESS, "rotationDays": 30},
+    "acumysql": {**_SERVERLESS, "engine": "mysql"},
+}
+# Of each something else that is changed in place.
+_CHANGES: dict[str, dict[str, Any]] = {
+    "mysql": {"instanceClass": "db.m7g.large", "storageGib": 40},
+    "aurora": {"instanceClass": "db.r6g.large"},
+    "auroramysql": {"parameters": {"long_query_time": "2"}},
+    "acu": {"maxCapacity": 8},
+    "acumysql": {"maxConnectionsPercent": 50, "backupRetentionDays": 3},
+}
+
+
+def test_mysql_and_clusters_go_through_up_refresh_update_and_destroy(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, MANY)
+    stack.configure(sets=_SETS)
+    stack.up()
+    stack.must_not_drift()
+    stack.configure(sets={name: {**each, **_CHANGES[name]} for name, each in _SETS.items()})
+    stack.up()
+    account = stack.account
+    (instance,) = account.all(Instance.kind).values()
+    assert (instance["runs"]["instanceClass"], instance["runs"]["allocatedStorage"]) == ("db.m7g.large", 40)
+    capacities = [each["runs"].get("serverlessv2ScalingConfiguration") for each in account.all(Cluster.kind).values()]
+    assert {"maxCapacity": 8, "minCapacity": 0.5} in capacities
+    _aws_does_its_own(stack)
+    stack.must_not_drift()
+    stack.destroy()
+    assert account.left() == []
+
+
+def _aws_does_its_own(stack: Stack) -> None:
+    """Minor versions are upgraded, and a zone is impaired."""
+    before = {name: each["runs"]["engineVersion"] for name, each in stack.account.all(Cluster.kind).items()}
+    maintenance_window(stack.account)
+    stack.account.set("impaired zones", ["eu-west-1a"])
+    after = {name: each["runs"]["engineVersion"] for name, each in stack.account.all(Cluster.kind).items()}
+    assert not before.items() & after.items()
+
+
+def test_the_program_of_this_repository_is_made_checked_and_destroyed_without_a_server(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.configure(engine="mysql", auth="secret")
+    stack.up()
+    stack.must_not_drift()
+    account = stack.account
+    assert {each["madeBy"] for each in account.all(LogGroup.kind).values()} == {"the stack"}
+    # So that silence means something: what was changed by hand is told.
+    ((name, proxy),) = account.all(Proxy.kind).items()
+    account.put(Proxy.kind, name, {**proxy, "idleClientTimeout": 60})
+    told = stack.run("preview", "--refresh", "--expect-no-changes", "--diff")
+    assert told.returncode != 0 and "~ idleClientTimeout: 60 => 1800" in told.stdout, told.stdout[-3000:]
+    stack.destroy()
+    assert stack.account.left() == []
