@@ -140,7 +140,7 @@ class Database(Service):
     def _keys(self, given: Properties, snapshot: Properties, region: str) -> Properties:
         """How it is encrypted."""
         if snapshot and not self._restores_with_a_key:
-            own: Properties = {key: snapshot[key] for key in ("storageEncrypted", "kmsKeyId") if key in snapshot}
+            own: Properties = {key: snapshot.get(key) for key in ("storageEncrypted", "kmsKeyId")}
         elif given.get("storageEncrypted"):
             asked = given.get("kmsKeyId") or snapshot.get("kmsKeyId")
             own = {"storageEncrypted": True, "kmsKeyId": key_of(self.account, asked, region, "rds")}
