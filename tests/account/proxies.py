@@ -8,7 +8,8 @@ from local.provider.types.row import Resource
 
 from . import logs
 from .account import RefusedError, Service, arn
-from .databases import Cluster, Instance, members
+from .clusters import Cluster, members
+from .databases import Instance
 
 # source: RDS API Reference, CreateDBProxy and ModifyDBProxyTargetGroup, where the caller says nothing.
 _PROXY = {"requireTls": False, "idleClientTimeout": 1800, "debugLogging": False, "defaultAuthScheme": "NONE"}

@@ -10,7 +10,8 @@ from local.provider.types import aws_type
 from local.provider.types.row import AwsType
 
 from .account import Account, Kept, RefusedError, Service
-from .databases import Cluster, ClusterInstance, Instance
+from .clusters import Cluster, ClusterInstance
+from .databases import Instance
 from .functions import Function, Invocation
 from .logs import LogGroup
 from .parameter_groups import ClusterParameterGroup, ParameterGroup

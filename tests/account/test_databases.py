@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.account.account import Account
-from tests.account.databases import maintenance_window, take_snapshot
+from tests.account.databases import take_snapshot
 from tests.account.keys import make_alias
+from tests.account.maintenance import maintenance_window
 from tests.account.provider import FailedError, Made, Provider
 from tests.account.samples import CLUSTER, INSTANCE, KEY, MEMBER, OTHER_KEY, cluster, database, instance, member
 

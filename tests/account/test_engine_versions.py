@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.account.account import Account
-from tests.account.databases import maintenance_window
 from tests.account.engine_versions import TABLE
+from tests.account.maintenance import maintenance_window
 from tests.account.provider import FailedError, Provider
 from tests.account.samples import CLUSTER, INSTANCE, MEMBER, cluster, database, instance, member
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.account.databases import Cluster, Instance, maintenance_window
+from tests.account.clusters import Cluster
+from tests.account.databases import Instance
 from tests.account.logs import LogGroup
+from tests.account.maintenance import maintenance_window
 from tests.account.proxies import Proxy
 from tests.account.stacks import ROOT, Stack
 

@@ -18,8 +18,9 @@ from lambda_rds_proxy.database.maintenance import waiting
 from lambda_rds_proxy.function import vpc_function
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from tests.account.account import Account
-from tests.account.databases import maintenance_window, take_snapshot
+from tests.account.databases import take_snapshot
 from tests.account.keys import make_alias
+from tests.account.maintenance import maintenance_window
 from tests.account.provider import FailedError, Made, Provider
 from tests.account.samples import (
     APPLICATION,
@@ -54,16 +55,24 @@ class Stage:
 
     account: Account
     region: str
-    first: bool
-    """Whether a replacement goes before what it replaces."""
-    ignored: Sequence[str]
+    today: Registered | None = None
+    """What the components register today, with its options; None of what was asked for once."""
+
+    @property
+    def ignored(self) -> Sequence[str]:
+        return self.today.ignore_changes if self.today else ()
 
     @property
     def provider(self) -> Provider:
         return Provider(self.account, self.region)
 
     def make(self, asked: Sequence[Asked]) -> list[Made]:
-        return [self.provider.make(token, **given) for token, given in asked]
+        """Everything, in order; a proxy stands in the subnets before it where it says so."""
+        made: list[Made] = []
+        for token, given in asked:
+            subnets = [each.id for each in made] if given.get("vpcSubnetIds") == _SUBNETS_BEFORE else None
+            made.append(self.provider.make(token, **{**given, **({"vpcSubnetIds": subnets} if subnets else {})}))
+        return made
 
 
 def up_and_refresh(stage: Stage, asked: Callable[[], Sequence[Asked]], then: Callable[[Account], None]) -> str:
@@ -89,7 +98,7 @@ def another_class(stage: Stage, asked: Callable[[], Sequence[Asked]], _: Callabl
     """Another class of instance, and what is told of it."""
     *_rest, last = stage.make(asked())
     changed = stage.provider.change(last, instanceClass="db.m7g.xlarge")
-    told = [*waiting(last.outputs, changed.inputs)] if stage.ignored else []
+    told = [*waiting(last.outputs, changed.inputs)] if stage.today and stage.today.hooks else []
     return "; ".join([f"changes {', '.join(stage.provider.drift(changed).changes)}", *told])
 
 
@@ -100,10 +109,17 @@ def another_application(stage: Stage, asked: Callable[[], Sequence[Asked]], _: C
     other = {**given, "applicationId": f"{given['applicationId']}2"}
     drift = stage.provider.drift(old, **other)
     assert drift.replaces == ["applicationId"]
-    if stage.first:
+    if stage.today and stage.today.delete_before_replace:
         stage.provider.destroy(old)
     stage.provider.make(token, **other)
     return "changes "
+
+
+def another_zone(stage: Stage, asked: Callable[[], Sequence[Asked]], _: Callable[[Account], None]) -> str:
+    """A zone is impaired, so the list of zones that are available begins with another one."""
+    *_rest, last = stage.make(asked())
+    drift = stage.provider.drift(last, stage.ignored, availabilityZone="eu-west-1c")
+    return f"replaces {', '.join(drift.replaces)}" if drift.replaces else f"changes {', '.join(drift.changes)}"
 
 
 @dataclass(frozen=True)
@@ -164,16 +180,14 @@ def application(name: str) -> dict[str, Any]:
     }
 
 
-def own_function(**changed: Any) -> list[Asked]:
-    """A function of the package `package.zip`, which the test makes, with its role."""
+def own_function(**changed: Any) -> Asked:
+    """A function of the package `package.zip`, which the test makes."""
     given = {"name": "app", "role": ROLE_ARN, "handler": "app.handler", "runtime": "python3.13"}
-    return [
-        (ROLE, {"name": "own", "assumeRolePolicy": '{"Version": "2012-10-17", "Statement": []}'}),
-        (FUNCTION, {**given, "code": archive("package.zip"), **changed}),
-    ]
+    return FUNCTION, {**given, "code": archive("package.zip"), **changed}
 
 
-_SMALL = [(SUBNET, {"vpcId": "vpc-1", "cidrBlock": f"10.0.0.{last}/28"}) for last in (0, 16)]
+_SUBNETS_BEFORE = ["those before"]
+_SMALL: list[Asked] = [(SUBNET, {"vpcId": "vpc-1", "cidrBlock": f"10.0.0.{last}/28"}) for last in (0, 16)]
 _ROTATION = "SecretsManagerRDSPostgreSQLRotationSingleUser"
 _FINAL = {"skipFinalSnapshot": False, "finalSnapshotIdentifier": "shop-dev-orders-final"}
 _PROD: dict[str, Any] = {"profile": "prod", "functions": {"app": {"path": "handler", "reserved_concurrency": 200}}}
@@ -188,7 +202,7 @@ ROWS = [
     ),
     Row(
         "A2",
-        own_function(reservedConcurrentExecutions=20),
+        [own_function(reservedConcurrentExecutions=20)],
         "below its minimum value of [10]",
         {},
         [ROLE, FUNCTION],
@@ -253,7 +267,7 @@ ROWS = [
     Row(
         "A8",
         [
-            *own_function(),
+            own_function(),
             (INVOCATION, {"functionName": "app", "input": '{"action": "create-user", "host": "orders"}'}),
         ],
         "certificate verify failed",
@@ -342,11 +356,21 @@ ROWS = [
         act=two_lives,
     ),
     Row(
+        "B6",
+        [(SUBNET, {"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/20", "availabilityZone": "eu-west-1a"})],
+        "replaces availabilityZone",
+        {},
+        [SUBNET],
+        act=another_zone,
+    ),
+    Row(
         "B7",
         [
             *_SMALL,
-            *own_function()[:1],
-            (PROXY, {"name": "orders", "engineFamily": "POSTGRESQL", "roleArn": ROLE_ARN, "vpcSubnetIds": ["?", "?"]}),
+            (
+                PROXY,
+                {"name": "orders", "engineFamily": "POSTGRESQL", "roleArn": ROLE_ARN, "vpcSubnetIds": _SUBNETS_BEFORE},
+            ),
             (INSTANCE, instance(instanceClass="db.m7g.4xlarge")),
             (TARGET, {"dbProxyName": "orders", "targetGroupName": "default", "dbInstanceIdentifier": "orders"}),
         ],
@@ -366,6 +390,12 @@ ROWS = [
 
 
 @pytest.fixture(autouse=True)
+def a_role(account: Account, a_package: None) -> None:
+    """What was asked for once has a role, too."""
+    Provider(account).make(ROLE, name="own", assumeRolePolicy='{"Version": "2012-10-17", "Statement": []}')
+
+
+@pytest.fixture
 def a_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str) -> None:
     """Functions are made of this one, and so are those of `package.zip`; it has the authorities that are shipped."""
     with zipfile.ZipFile(package, "a") as zipped:
@@ -375,36 +405,31 @@ def a_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def outcome(row: Row, account: Account, asked: Callable[[], Sequence[Asked]], *, today: bool) -> str:
+def outcome(row: Row, stage: Stage, asked: Callable[[], Sequence[Asked]]) -> str:
     """What comes of it: `changes …`, `replaces …`, `left …`, or the refusal."""
-    row.before(account)
+    row.before(stage.account)
     try:
-        return row.act(Stage(account, row.region, today, _IGNORED if today else ()), asked, row.then)
+        return row.act(stage, asked, row.then)
     except FailedError as error:
         return str(error)
 
 
-_IGNORED = ("engineVersion", "availabilityZone")
-
-
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_what_was_asked_for_once_fails_in_the_account_as_on_aws(row: Row, account: Account) -> None:
-    subnets = [Provider(account).make(token, **given).id for token, given in row.faulty if token == SUBNET]
-    asked = [(token, {**given, **_in(subnets, given)}) for token, given in row.faulty if token != SUBNET]
-    assert row.says in outcome(row, account, lambda: asked, today=False)
-
-
-def _in(subnets: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"vpcSubnetIds": subnets} if "vpcSubnetIds" in given else {}
+    assert row.says in outcome(row, Stage(account, row.region), lambda: row.faulty)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_what_is_asked_for_today_passes_or_is_refused_at_preview_with_the_reason(row: Row, account: Account) -> None:
-    def asked() -> Sequence[Asked]:
-        return [_asked(each) for each in _registered(row) if each.type in row.takes]
+    def registered() -> Sequence[Registered]:
+        whole = _registered(row)
+        return [each for each in whole if each.type in row.takes] or whole
 
     try:
-        found = outcome(row, account, asked, today=True) if row.takes else str(len(_registered(row)))
+        first = registered()
+        runs = iter([first])  # what is made again is drawn again
+        stage = Stage(account, row.region, first[-1])
+        found = outcome(row, stage, lambda: [_asked(each) for each in next(runs, None) or registered()])
     except (pulumi.RunError, ValueError) as error:
         found = str(error)
     assert row.now in found if row.now != "changes " else found == "changes "
