@@ -3,6 +3,7 @@
 The engine is real, and so is this repository's program; behind the provider is an account in a file.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,12 @@ def _aws_does_its_own(stack: Stack) -> None:
 def test_the_program_of_this_repository_is_made_checked_and_destroyed_without_a_server(tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     stack.configure(engine="mysql", auth="secret")
+    # B9 of the list of faults: what the configuration keeps encrypted is so in the state, too.
+    functions = {"app": {"path": "handler", "environment": {"API_KEY": "hunter2-clear"}}}
+    stack.must("config", "set", "--secret", "functions", json.dumps(functions))
     stack.up()
+    state = stack.must("stack", "export")
+    assert "API_KEY" in state and "hunter2-clear" not in state
     stack.must_not_drift()
     account = stack.account
     assert {each["madeBy"] for each in account.all(LogGroup.kind).values()} == {"the stack"}
