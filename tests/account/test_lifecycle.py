@@ -14,6 +14,7 @@ from tests.account.databases import Instance
 from tests.account.logs import LogGroup
 from tests.account.maintenance import maintenance_window
 from tests.account.proxies import Proxy
+from tests.account.samples import KEY
 from tests.account.stacks import ROOT, Stack
 
 pytestmark = pytest.mark.engine
@@ -82,3 +83,32 @@ def test_the_program_of_this_repository_is_made_checked_and_destroyed_without_a_
     assert told.returncode != 0 and "~ idleClientTimeout: 60 => 1800" in told.stdout, told.stdout[-3000:]
     stack.destroy()
     assert stack.account.left() == []
+
+
+def test_a_prod_stack_leaves_a_snapshot_each_time_and_is_restored_from_the_first(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.configure(profile="prod", kmsKeyArn=KEY)
+    stack.up()
+    _destroy_what_is_protected(stack)
+    (first,) = stack.account.all("instance-snapshot")
+    stack.configure(profile="prod", kmsKeyArn=KEY, snapshotIdentifier=first)
+    stack.up()
+    stack.must_not_drift()
+    _destroy_what_is_protected(stack)
+    snapshots = stack.account.all("instance-snapshot")
+    assert len(snapshots) == 2 and {each["kmsKeyId"] for each in snapshots.values()} == {KEY}
+    # Prod's secrets can be recovered for 30 days.
+    assert [kind for kind, _ in stack.account.left()] == ["instance-snapshot"] * 2 + ["secret"] * 2
+
+
+def _destroy_what_is_protected(stack: Stack) -> None:
+    """As an operator does: Pulumi's protection goes, and the database's by hand."""
+    account = stack.account
+    before = account.left()
+    refused = stack.run("destroy", "--yes")
+    assert refused.returncode != 0 and "because it is protected" in refused.stdout + refused.stderr
+    assert account.left() == before
+    stack.must("state", "unprotect", "--all", "--yes")
+    for name, each in account.all(Instance.kind).items():
+        account.put(Instance.kind, name, {**each, "runs": {**each["runs"], "deletionProtection": False}})
+    stack.must("destroy", "--skip-preview", "--refresh")
