@@ -17,6 +17,8 @@ class Cluster(Database):
     identifier_argument = "clusterIdentifier"
     reads = (*Database.reads, "serverlessv2ScalingConfiguration")
     own = OWN
+    # source: resourceClusterUpdate; terraform-provider-aws 45026: a prefix is AWS's default of the day, then.
+    repeats_version = True
 
     def gone(self, identifier: str, state: Properties) -> None:
         if members(self.account, identifier):

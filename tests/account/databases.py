@@ -42,6 +42,8 @@ class Database(Service):
         *("allocatedStorage", "copyTagsToSnapshot", "enabledCloudwatchLogsExports", "vpcSecurityGroupIds"),
     )
     own: ClassVar[Mapping[str, Any]]
+    # Whether every change asks for the version again while something else than what was given runs.
+    repeats_version: ClassVar[bool] = False
 
     def create(self, resource: Resource) -> tuple[str, Properties]:
         name, given = resource.name.lower(), resource.inputs
@@ -78,6 +80,9 @@ class Database(Service):
         name, given, before = resource.name.lower(), resource.inputs, resource.olds
         data = self._there(name)
         asked = {key: given[key] for key in self.reads if key in given and given[key] != before.get(key)}
+        wanted = given.get("engineVersion")
+        if self.repeats_version and wanted not in (None, before.get("engineVersionActual")):
+            asked["engineVersion"] = versions.resolved(self.account, data["engine"], wanted)
         if "engineVersion" in asked:
             asked["engineVersion"] = versions.upgraded(
                 self.account,
@@ -162,7 +167,8 @@ class Database(Service):
         secret = arn("secretsmanager", data["region"], f"secret:rds!{self.kind}-{digest(name, 'secret')}-AbCdEf")
         key = runs.get("masterUserSecretKmsKeyId")
         return {
-            **{key: runs[key] for key in self.reads if key in runs},
+            # The key of the master user's secret is not read back (source: resourceClusterRead): the secret has it.
+            **{name: runs[name] for name in self.reads if name in runs and name != "masterUserSecretKmsKeyId"},
             "engineVersion": shown,
             "engineVersionActual": runs["engineVersion"],
             self.group_argument: data["group"],

@@ -91,10 +91,14 @@ def test_an_alias_comes_back_as_its_key_which_replaces_the_database(
     assert not provider.drift(made(provider, engine, kmsKeyId=KEY)).changes
 
 
-def test_the_key_of_the_master_users_secret_comes_back_for_its_alias_too(account: Account, provider: Provider) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_key_of_the_master_users_secret_stands_in_the_secret_alone(
+    account: Account, provider: Provider, engine: str
+) -> None:
     make_alias(account, "alias/orders", KEY)
-    made = provider.make(INSTANCE, **instance(masterUserSecretKmsKeyId="alias/orders"))
-    assert provider.drift(made).changes == ["masterUserSecretKmsKeyId"]
+    of_alias = made(provider, engine, masterUserSecretKmsKeyId="alias/orders")
+    assert [each["kmsKeyId"] for each in of_alias.outputs["masterUserSecrets"]] == [KEY]
+    assert not provider.drift(of_alias).changes
 
 
 def test_an_alias_that_is_not_there_is_refused(provider: Provider) -> None:

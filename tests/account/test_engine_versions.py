@@ -88,6 +88,22 @@ def test_a_cluster_is_upgraded_only_if_all_of_its_members_are(account: Account, 
     assert not provider.drift(made).changes
 
 
+@pytest.mark.parametrize(("token", "given"), [(INSTANCE, instance()), (CLUSTER, cluster(engineVersion="17"))])
+def test_a_cluster_of_a_prefix_takes_no_change_once_it_runs_a_newer_version_than_awss_default(
+    account: Account, provider: Provider, token: str, given: dict[str, Any]
+) -> None:
+    made = provider.make(token, **given)
+    maintenance_window(account)
+    account.set("minor versions are upgraded", False)
+    found = provider.refresh(made)
+    assert found is not None
+    if token == CLUSTER:
+        with pytest.raises(FailedError, match=r"Cannot upgrade aurora-postgresql from 17\.11 to 17\.10"):
+            provider.change(found, backupRetentionPeriod=3)
+    else:
+        assert not provider.drift(provider.change(found, backupRetentionPeriod=3)).changes
+
+
 def test_another_major_version_needs_leave(provider: Provider) -> None:
     made = provider.make(INSTANCE, **instance(engineVersion="16"))
     with pytest.raises(FailedError, match="The AllowMajorVersionUpgrade flag must be present"):
