@@ -97,6 +97,7 @@ class VpcFunction:
             name,
             name=own_name(ROLE, name),
             assume_role_policy=assume_role_policy("lambda.amazonaws.com"),
+            permissions_boundary=stack.get("permissions_boundary_arn"),
             tags=tags,
             opts=child,
         )
