@@ -83,6 +83,7 @@ SHAPES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "serverless": ({"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "profile": Profile.PROD}, []),
     "mysql cluster": ({"kind": TargetKind.CLUSTER, "engine": Engine.MYSQL, **_PROD}, ["rotation"]),
     "existing VPC": (_VPC, []),
+    "endpoint in an existing VPC": ({**_VPC, "secrets_endpoint": True}, []),
     "existing database": ({**_VPC, "existing_database": _EXISTING, "auth": Auth.IAM_END_TO_END}, ["existing"]),
     "existing cluster": (
         {
@@ -376,6 +377,19 @@ def test_all_that_the_programs_roles_may_do_is_within_the_boundary(shape: str) -
             "arn:aws:serverlessrepo:us-east-1:666666666666:applications/SecretsManagerRDSRotationSingleUser",
             {},
         ),
+        ("ec2:DescribeSubnets", "*", {"aws:RequestedRegion": "us-east-1"}),
+        ("ec2:DescribeVpcs", "*", {"aws:RequestedRegion": "us-east-1"}),
+        ("cloudwatch:PutCompositeAlarm", "*", {"aws:RequestedRegion": "us-east-1"}),
+        ("rds:CreateDBProxy", "*", {}),
+        (
+            "rds:CreateDBProxy",
+            "*",
+            {"aws:RequestedRegion": "us-east-1", f"aws:RequestTag/{TAG}": "lambda-rds-proxy/dev"},
+        ),
+        ("rds:AddTagsToResource", "arn:aws:rds:{}:db-proxy:prx-1", {"aws:RequestTag/team": "orders"}),
+        ("ec2:CreateVpc", "arn:aws:ec2:{}:vpc/*", {f"aws:RequestTag/{TAG}": "lambda-rds-proxy/prod"}),
+        ("ec2:CreateTags", "arn:aws:ec2:{}:vpc/vpc-1", {"ec2:CreateAction": "CreateVpc"}),
+        ("lambda:AddPermission", "arn:aws:lambda:{}:function:lambda-rds-proxy-dev-app", {}),
         ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
     ],
 )
@@ -383,6 +397,21 @@ def test_the_role_that_deploys_leaves_alone_what_is_not_of_its_stack(action: str
     asked_for = resource.format(f"{REGION}:{ACCOUNT}")
     whole = {"aws:RequestedRegion": REGION, **context}
     assert not allowed(policies(*DEPLOY, "rotation", "existing"), action, asked_for, whole)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("rds:ModifyDBProxyTargetGroup", "arn:aws:rds:{}:target-group:prx-tg-other", {}),
+        ("rds:AddTagsToResource", "arn:aws:rds:{}:db-proxy:prx-1", {f"aws:RequestTag/{TAG}": "lambda-rds-proxy/dev"}),
+        ("cloudwatch:PutCompositeAlarm", "arn:aws:cloudwatch:{}:alarm:billing", {}),
+        ("lambda:UpdateFunctionCode", "arn:aws:lambda:{}:function:lambda-rds-proxy-dev-eu-app", {}),
+    ],
+)
+def test_what_the_page_says_cannot_be_told_from_its_own(action: str, resource: str, context: Any) -> None:
+    """When AWS lets one of them be limited, the page says less."""
+    whole = {"aws:RequestedRegion": REGION, **context}
+    assert allowed(policies(*DEPLOY), action, resource.format(f"{REGION}:{ACCOUNT}"), whole)
 
 
 def test_the_rotations_role_is_made_by_cloudformation_and_not_by_hand() -> None:

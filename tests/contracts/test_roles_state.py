@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from tests.components.declared import ACCOUNT, REGION
-from tests.contracts.iam import Statement, allowed, statements
+from tests.contracts.iam import Statement, allowed, listed, statements
 from tests.contracts.test_roles import DEPLOY, DRIFT, FILL, PREVIEW
 from tests.waiting import LIMIT_SECONDS
 from toolchain.shell import laptop_environment
@@ -39,7 +39,7 @@ class Account:
 
     has: list[Statement] | None = None
     refused: list[str] = field(default_factory=list)
-    asked: set[str] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Account:
         return no(environ, start)
 
     def _may(self, action: str, resource: str) -> bool:
-        self.asked.add(action)
+        self.asked.add((action, resource))
         if self.has is None or allowed(self.has, action, resource, {"aws:RequestedRegion": REGION}):
             return True
         self.refused.append(f"{action} on {resource}")
@@ -171,10 +171,14 @@ def role(project: Project, names: list[str]) -> list[Statement]:
     return statements(*names, fill={**FILL, "STATE_KEY": project.account.keys["alias/pulumi-dev"]})
 
 
+def actions(project: Project) -> set[str]:
+    return {action for action, _ in project.account.asked}
+
+
 @pytest.mark.parametrize("names", [PREVIEW, DRIFT, DEPLOY], ids=["preview", "drift", "deploy"])
 def test_every_role_previews_its_stack_and_only_reads(project: Project, names: list[str]) -> None:
     project.works("preview", "--stack", "dev", has=role(project, names))
-    assert project.account.asked == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
+    assert actions(project) == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
 
 
 def test_the_role_of_drift_checks_for_drift(project: Project) -> None:
@@ -182,13 +186,17 @@ def test_the_role_of_drift_checks_for_drift(project: Project) -> None:
 
 
 def test_the_role_that_deploys_brings_its_stack_up_and_down_and_up_again(project: Project) -> None:
-    has = role(project, DEPLOY)
+    has, asked = role(project, DEPLOY), set[tuple[str, str]]()
     for command in ("up", "destroy", "up"):
         project.works(command, "--yes", "--stack", "dev", has=has)
-        assert project.account.asked == {f"s3:{verb}Object" for verb in ("Get", "Put", "Delete")} | {
+        asked |= project.account.asked
+        assert actions(project) == {f"s3:{verb}Object" for verb in ("Get", "Put", "Delete")} | {
             "s3:ListBucket",
             "kms:Decrypt",
         }
+    for each in [each for each in has if each["Sid"] in ("NamesOfStates", "State", "SecretsOfTheState", "WriteState")]:
+        for resource in listed(each["Resource"]):  # none is there for nothing
+            assert any(allowed([{**each, "Resource": resource}], *request) for request in asked), resource
 
 
 @pytest.mark.parametrize("names", [PREVIEW, DRIFT, DEPLOY], ids=["preview", "drift", "deploy"])
