@@ -91,7 +91,7 @@ def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine,
 def test_every_role_has_the_permissions_boundary_and_none_without_it(auth: Auth) -> None:
     boundary = "arn:aws:iam::123456789012:policy/shop-boundary"
     roles = stack(auth=auth, permissions_boundary_arn=boundary).all("iam/role:Role")
-    assert len(roles) == 3
+    assert len(roles) == 4  # two functions, the admin function, the proxy
     assert [each.name for each in roles if each.inputs["permissionsBoundary"] != boundary] == []
     assert [each.name for each in stack(auth=auth).all("iam/role:Role") if "permissionsBoundary" in each.inputs] == []
 
