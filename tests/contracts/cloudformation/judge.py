@@ -41,8 +41,8 @@ def _rules() -> RulesCollection:
 def _with_versions(template: Mapping[str, Any]) -> dict[str, Any]:
     """The same, each version in part as the newest of the versions that it stands for.
 
-    RDS takes `8.4` for an instance (RDS User Guide, "Upgrading the RDS for MySQL DB engine"; cfn-lint issue 3849 says
-    it of PostgreSQL); the lists have versions in full, and call a major one withdrawn with its oldest minor one.
+    RDS takes a major version (cfn-lint issue 3849, where RDS User Guide says it of PostgreSQL; the provider keeps such
+    a prefix of any engine). The lists have MySQL's in full only, and call 17 withdrawn with its oldest minor ones.
     """
     read: dict[str, Any] = json.loads(json.dumps(template))
     for each in read["Resources"].values():
