@@ -5,9 +5,8 @@ import re
 import subprocess
 from functools import cache
 from itertools import takewhile
-from typing import Any
+from pathlib import Path
 
-import botocore.session
 import pytest
 
 from ops.survey.command import as_document
@@ -19,15 +18,7 @@ from toolchain.shell import laptop_environment
 
 _REQUESTS = (ROOT / "docs" / "pull-requests.md").read_text()
 _ROLLOUT = (ROOT / "docs" / "rollout.md").read_text()
-_BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", _REQUESTS, re.DOTALL)]
-_POLICIES = [block["Statement"] for block in _BLOCKS if "Statement" in block]
-# IAM's name of a service → botocore's; IAM's own actions without an API call of that name.
-_SERVICES = {"cloudwatch", "ec2", "iam", "kms", "lambda", "logs", "rds", "s3", "secretsmanager", "sts"}
-_NO_API = {"iam:PassRole", "s3:ListBucket", "lambda:InvokeFunction"}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+_ROLES_TABLE = _REQUESTS[_REQUESTS.index("| environment | branches") :].split("\n\n")[0].splitlines()[2:]
 
 
 def _environments() -> set[str]:
@@ -39,54 +30,56 @@ def _environments() -> set[str]:
     return found - {""}
 
 
+def _named(column: int, pattern: str) -> list[list[str]]:
+    return [re.findall(pattern, row.split("|")[column]) for row in _ROLES_TABLE]
+
+
 def test_every_environment_is_explained_and_no_other() -> None:
-    table = _REQUESTS[_REQUESTS.index("| environment | branches") :].split("\n\n")[0]
-    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`([\w-]+)`", row.split("|")[1])}
-    assert named == _environments()
+    assert {name for names in _named(1, r"`([\w-]+)`") for name in names} == _environments()
 
 
-def test_the_trust_policies_name_exact_subjects_of_environments_that_exist() -> None:
-    trusts = [each for statement in _POLICIES for each in statement if "Principal" in each]
-    assert len(trusts) == 2
-    for trust in trusts:
-        condition = trust["Condition"]["StringEquals"]
-        assert condition["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
-        for subject in _listed(condition["token.actions.githubusercontent.com:sub"]):
-            assert "*" not in subject
-            assert subject.removeprefix("repo:OWNER/REPOSITORY:environment:") in _environments()
+def test_every_environment_has_a_role_of_its_own_stack_and_of_what_its_workflow_does() -> None:
+    roles = {
+        name: role
+        for names, found in zip(_named(1, r"`([\w-]+)`"), _named(4, r"`([\w-]+)`"), strict=True)
+        for name, role in zip(names, found, strict=False)
+    }
+    assert roles == {
+        "preview": "pulumi-preview-dev",
+        "drift-dev": "pulumi-drift-dev",
+        "drift-prod": "pulumi-drift-prod",
+        "dev": "pulumi-deploy-dev",
+        "prod": "pulumi-deploy-prod",
+    }
+    assert set(roles) == _environments() - {"policies"}
+    explained = set(re.findall(r"^\| `(pulumi-\w+)-…`", _REQUESTS, re.MULTILINE))
+    assert explained == {role.rpartition("-")[0] for role in roles.values()}
+
+
+def test_the_trust_policy_is_of_one_environment_by_its_exact_name() -> None:
+    (trust,) = json.loads((ROOT / "docs" / "roles" / "trust.json").read_text())["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": "repo:OWNER/REPOSITORY:environment:ENVIRONMENT",
+        }
+    }
+
+
+def test_the_command_that_fills_in_a_policy_leaves_a_policy_of_that_stack(tmp_path: Path) -> None:
+    (fill,) = re.findall(r"^\$ (fill\(\) .*)$", _REQUESTS, re.MULTILINE)
+    script = f'cd "{tmp_path}" && mkdir docs && ln -s "{ROOT}/docs/roles" docs/roles && {fill}; fill drift'
+    subprocess.run(["bash", "-ec", script], check=True, timeout=LIMIT_SECONDS)
+    text = (tmp_path / "drift.json").read_text()
+    assert "arn:aws:lambda:eu-west-1:123456789012:function:lambda-rds-proxy-dev-*" in text
+    assert not re.search(r"ACCOUNT|REGION|STACK", text)
+    assert json.loads(text)["Version"] == "2012-10-17"
 
 
 def test_every_variable_that_a_workflow_reads_is_explained() -> None:
     read = {name for path in FILES + ACTIONS for name in re.findall(r"vars\.(\w+)", path.read_text())}
     assert read == {name for name in read if name in _REQUESTS}
-
-
-def test_every_action_exists_in_awss_api() -> None:
-    session = botocore.session.get_session()
-    known = {name: set(session.get_service_model(name).operation_names) for name in _SERVICES}
-    for statement in _POLICIES:
-        for action in (action for each in statement for action in _listed(each["Action"])):
-            service, operation = action.split(":")
-            assert action in _NO_API or operation in known[service], action
-
-
-def test_the_role_of_requests_reads_and_reads_no_secret() -> None:
-    reading = _POLICIES[1]
-    actions = {action for each in reading for action in _listed(each["Action"])}
-    assert all(re.match(r"\w+:(Describe|Get|List)|kms:Decrypt$", action) for action in actions)
-    assert not {"secretsmanager:GetSecretValue", "s3:PutObject", "rds-db:connect"} & actions
-    assert not any("*" in action for action in actions)
-
-
-def test_the_role_of_deployments_passes_only_its_own_roles_to_two_services() -> None:
-    changing = {each["Sid"]: each for each in _POLICIES[3]}
-    assert not any("*" in action for each in changing.values() for action in _listed(each["Action"]))
-    assert changing["PassRoles"]["Resource"] == changing["Roles"]["Resource"]
-    assert "*" not in changing["Roles"]["Resource"]
-    assert changing["PassRoles"]["Condition"]["StringEquals"]["iam:PassedToService"] == [
-        "lambda.amazonaws.com",
-        "rds.amazonaws.com",
-    ]
 
 
 def test_the_keys_of_the_surveys_json_are_explained() -> None:

@@ -35,11 +35,11 @@ def packaged(
     target: Platform,
     engine: Engine,
     component: pulumi.Resource,
-    instead: Mapping[str, Path] = MappingProxyType({}),
+    instead: Mapping[str, Path | bytes] = MappingProxyType({}),
 ) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
-    `instead` has the files that stand in for those of the folder, by their names in it.
+    `instead` has files, or what stands in them, in place of those of the folder or beside them, by their names in it.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
@@ -97,6 +97,7 @@ class VpcFunction:
             name,
             name=own_name(ROLE, name),
             assume_role_policy=assume_role_policy("lambda.amazonaws.com"),
+            permissions_boundary=stack.get("permissions_boundary_arn"),
             tags=tags,
             opts=child,
         )
@@ -120,7 +121,7 @@ class VpcFunction:
         self,
         *,
         description: str,
-        archive: str,
+        archive: str | pulumi.Output[str],
         handler: str,
         target: Platform,
         memory: int,
@@ -141,7 +142,7 @@ class VpcFunction:
             role=self.role.arn,
             runtime=target.runtime,
             architectures=[target.architecture],
-            code=pulumi.FileArchive(archive),
+            code=pulumi.FileArchive(archive) if isinstance(archive, str) else archive.apply(pulumi.FileArchive),
             handler=handler,
             memory_size=memory,
             layers=layers,

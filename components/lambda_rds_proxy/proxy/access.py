@@ -12,6 +12,7 @@ from ..names import ROLE, ROLE_POLICY, SECURITY_GROUP
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef
 from ..security_rules import admit, allow_secrets_manager
 from ..security_rules import allow as allow_port
+from ..stack.args import StackSettings
 from ..stack_names import own_name
 from .problems import is_any
 
@@ -90,7 +91,7 @@ def proxy_role(
     *,
     database: DatabaseRef,
     users: Sequence[DatabaseUserRef],
-    tags: _Tags | None,
+    stack: StackSettings,
     parent: pulumi.Resource,
 ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
     """The proxy's role: reads each user's secret, or (iam-end-to-end) logs in to the database as that user."""
@@ -99,7 +100,8 @@ def proxy_role(
         name,
         name=own_name(ROLE, name),
         assume_role_policy=assume_role_policy("rds.amazonaws.com"),
-        tags=tags,
+        permissions_boundary=stack.get("permissions_boundary_arn"),
+        tags=stack.get("tags"),
         opts=child,
     )
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region

@@ -77,7 +77,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             tags=tags,
             parent=self,
         )
-        role, role_policy = proxy_role(name, database=database, users=users, tags=tags, parent=self)
+        role, role_policy = proxy_role(name, database=database, users=users, stack=stack, parent=self)
         proxy = aws.rds.Proxy(
             name,
             name=proxy_name,

@@ -30,6 +30,8 @@ class StackSettings(TypedDict):
     """How many days logs of proxy and functions are kept; 14 without it, of `profile` prod 90."""
     log_kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key of these logs; its policy must let CloudWatch Logs use it."""
+    permissions_boundary_arn: NotRequired[pulumi.Input[str]]
+    """Permissions boundary of every role that is made, an IAM policy; docs/roles/boundary.json is one."""
     python: NotRequired[str]
     """Python of the functions, as Lambda's runtime names it; default 3.13; on the laptop its own."""
     architecture: NotRequired[str]
@@ -45,6 +47,10 @@ CHECKS: Checks = {
     "kms_key_arn": KMS_KEY,
     "log_retention_days": one_of(_RETENTION_DAYS),
     "log_kms_key_arn": KMS_KEY,
+    "permissions_boundary_arn": matching(
+        r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+",
+        "the ARN of an IAM policy such as arn:aws:iam::123456789012:policy/boundary",
+    ),
     "python": matching(r"3\.[0-9]+", 'a version of Python such as "3.13"', default=LAMBDA_PYTHON),
     "architecture": one_of(ARCHITECTURES, default=ARCHITECTURES[0]),
     "account_concurrent_executions": number(1, 1_000_000),

@@ -87,6 +87,15 @@ def test_every_combination_of_engine_target_and_auth_is_declared(engine: Engine,
     assert declared.all("vpcEndpoint:VpcEndpoint")
 
 
+@pytest.mark.parametrize("auth", list(Auth))
+def test_every_role_has_the_permissions_boundary_and_none_without_it(auth: Auth) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/shop-boundary"
+    roles = stack(auth=auth, permissions_boundary_arn=boundary).all("iam/role:Role")
+    assert len(roles) == 4  # two functions, the admin function, the proxy
+    assert [each.name for each in roles if each.inputs["permissionsBoundary"] != boundary] == []
+    assert [each.name for each in stack(auth=auth).all("iam/role:Role") if "permissionsBoundary" in each.inputs] == []
+
+
 def test_everything_has_the_tags() -> None:
     declared = stack(tags={"team": "orders"})
     untagged = {
@@ -360,6 +369,7 @@ def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
         alarm_topic_arn=secret,
         kms_key_arn=secret,
         log_kms_key_arn=secret,
+        permissions_boundary_arn=secret,
         rotation_days=30,
         profile=Profile.PROD,
     )

@@ -399,7 +399,7 @@ def test_every_key_that_is_encrypted_is_kept_secret_or_refused() -> None:
     kept = {name for name, key in KEYS.items() if kept_secret(key, EXAMPLES.get(name, "x"))[1]}
     assert kept == {
         *("tags", "kmsKeyArn", "logKmsKeyArn", "vpcId", "subnetIds", "secretsEndpointSecurityGroupId", "parameters"),
-        *("initQuery", "extraClients", "alarmTopicArn", "functions", "existingDatabase"),
+        *("permissionsBoundaryArn", "initQuery", "extraClients", "alarmTopicArn", "functions", "existingDatabase"),
     }
 
 

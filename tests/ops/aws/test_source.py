@@ -1,5 +1,6 @@
 """The doctor on AWS, with moto's RDS, CloudWatch, EC2 and Lambda."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -10,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -21,6 +24,7 @@ from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.source import CannotLookError
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
+from tests.contracts.iam import listed, statements
 from tests.ops.aws.series import SERIES, answer
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
@@ -383,3 +387,70 @@ def test_the_writers_health_counts(
 )
 def test_a_rule_admits_by_port_and_group_or_network(rule: dict[str, Any], wanted: list[str], admitted: bool) -> None:
     assert admits([{"IpPermissions": [rule]}], 5432, wanted) is admitted
+
+
+# What it may ask
+
+
+def _permissions() -> dict[str, set[str]]:
+    """Statement → actions, of the policy for who looks."""
+    found = statements("doctor", fill={})
+    return {each["Sid"]: set(listed(each["Action"])) for each in found}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, cloud: dict[str, str]) -> tuple[set[str], set[str]]:
+    """(the actions that were asked for, those that are refused from now on)."""
+    real, calls, refused = boto3.client, set[str](), set[str]()
+
+    def record(model: Any, **_: Any) -> Any:
+        service = {"monitoring": "cloudwatch"}.get(
+            model.service_model.endpoint_prefix, model.service_model.service_name
+        )
+        calls.add(f"{service}:{model.name}")
+        if f"{service}:{model.name}" in refused:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "refused"}}, model.name)
+        if service == "iam":  # moto has no simulator
+            return AWSResponse("", 200, {}, None), {"EvaluationResults": [{"EvalDecision": "allowed"}]}
+        return None
+
+    def client(name: str) -> Any:
+        made = real(name)
+        made.meta.events.register_first("before-call.*.*", record)
+        return made
+
+    monkeypatch.setattr(boto3, "client", client)
+    return calls, refused
+
+
+def _look(outputs: dict[str, Any] = OUTPUTS) -> tuple[Cause, Surroundings]:
+    looked_at = CloudWatchSource(outputs)
+    looked_at.settings()
+    return diagnose(looked_at.look(NOW)).cause, looked_at.surroundings()
+
+
+def test_it_asks_for_all_that_its_policy_allows_and_nothing_else(asked: tuple[set[str], set[str]]) -> None:
+    calls, _ = asked
+    _look()
+    with contextlib.suppress(Exception):  # a cluster of that name is not there, and that it asked is enough
+        _look({**OUTPUTS, "databaseEndpoint": "orders.cluster-abc.eu-west-1.rds.amazonaws.com"})
+    assert calls == set().union(*_permissions().values())
+
+
+def test_it_cannot_look_without_what_is_needed_and_can_without_the_surroundings(
+    asked: tuple[set[str], set[str]],
+) -> None:
+    _, refused = asked
+    whole, _ = _look()
+    for sid, actions in _permissions().items():
+        for action in actions:
+            refused.clear()
+            refused.add(action)
+            if sid.startswith("Needed"):
+                with pytest.raises(CannotLookError, match="AccessDenied"):
+                    _look()
+            else:
+                cause, around = _look()
+                assert cause is whole
+                # This database is an instance.
+                assert ("AccessDenied" in str(around.not_seen)) is (action != "rds:DescribeDBClusters")
