@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cfnlint  # type: ignore[import-untyped]
+import cfnlint
 
 from tests.components.declared import ACCOUNT, REGION, Declared, Registered
 from tests.contracts.iam import Context
