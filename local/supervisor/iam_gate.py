@@ -45,6 +45,8 @@ class Gate:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._asked = self._taken = 0
+        self._reading = False
         self.read()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.settings["certificate"], self.settings["key"])
@@ -64,15 +66,18 @@ class Gate:
                 print(f"{key}: {sentence}", flush=True)
 
     def read_again(self, *_: object) -> None:
-        """Take other settings, as the handler of a signal: a second one waits for its turn.
+        """Take other settings, as the handler of a signal: one that comes meanwhile has them read once more.
 
-        Else it would read what is newer, and the first one, which goes on after it, put back what is older.
+        Read inside the first reading, the newer settings would be overwritten by the older ones when that goes on.
         """
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-        try:
-            self.read()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self._asked += 1
+        while self._taken != self._asked and not self._reading:
+            self._reading, asked = True, self._asked
+            try:
+                self.read()
+                self._taken = asked
+            finally:
+                self._reading = False
 
     def serve(self) -> None:
         """Serve until ended."""
