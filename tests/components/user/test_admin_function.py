@@ -410,15 +410,16 @@ def test_a_rotation_that_begins_in_between_takes_the_password_back(
 
 
 @servers_needed
+@pytest.mark.parametrize("left", [[], ["AWSPENDING"]])
 def test_a_rotation_that_ended_in_between_has_the_last_word(
-    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch, left: list[str]
 ) -> None:
     create(user="raced")
     grants, rotations = postgresql.Session._ensure_grants, ["next"]
 
     def and_a_rotation(*words: Any, **named: Any) -> None:
         if rotations:
-            secrets.put(json.dumps({**secrets.value, "password": rotations.pop()}))
+            secrets.put(json.dumps({**secrets.value, "password": rotations.pop()}), ["AWSCURRENT", *left])
         grants(*words, **named)
 
     monkeypatch.setattr(postgresql.Session, "_ensure_grants", and_a_rotation)

@@ -60,13 +60,9 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-@pytest.mark.parametrize("key", ["username", "password"])
-def test_a_master_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
-    liar: tuple[str, TokenServer], manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
-) -> None:
-    engine, found = liar
-    monkeypatch.setenv("DB_SSL_ROOT_CERT", found.bundle)
-    event = {
+def create_user(engine: str, found: TokenServer) -> dict[str, Any]:
+    """What Pulumi would send to a function of that server's database, whose master's secret is `app`."""
+    return {
         "action": "create-user",
         "engine": engine,
         "host": found.address,
@@ -76,6 +72,15 @@ def test_a_master_secret_that_no_driver_can_send_is_refused_and_never_shown_to_a
         "user": "app",
         "rdsIam": True,
     }
+
+
+@pytest.mark.parametrize("key", ["username", "password"])
+def test_a_master_secret_that_no_driver_can_send_is_refused_and_never_shown_to_anyone(
+    liar: tuple[str, TokenServer], manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
+) -> None:
+    engine, found = liar
+    monkeypatch.setenv("DB_SSL_ROOT_CERT", found.bundle)
+    event = create_user(engine, found)
     made_for(monkeypatch, tmp_path, event)
     for text in [*UNSENDABLE, "", 5, None]:
         value = json.dumps({"username": "master", "password": "hidden-word", key: text})
@@ -212,16 +217,7 @@ def test_a_server_that_asks_for_the_masters_password_as_it_is_gets_none(
 ) -> None:
     engine, found = asking
     manager.put_secret_value(SecretId="app", SecretString='{"username": "master", "password": "hidden-word"}')
-    event = {
-        "action": "create-user",
-        "engine": engine,
-        "host": found.address,
-        "port": PORTS[engine],
-        "database": "app_db",
-        "masterSecretArn": "app",
-        "user": "app",
-        "rdsIam": True,
-    }
+    event = create_user(engine, found)
     made_for(monkeypatch, tmp_path, event)
     with pytest.raises(AdminError, match="the user app could not be made"):
         handler(event, Context(5))

@@ -88,8 +88,8 @@ class LoginSecret:
         Raises:
             DatabaseNotReadyError: a rotation has begun, or ended, since.
         """
+        version = self._version  # of what was handed out; every reading takes its own
         self._check_rotation()
-        version = self._version
         self._read()
         if self._version != version:
             raise DatabaseNotReadyError(f"the secret {self._arn} was changed just now")
