@@ -126,3 +126,9 @@ def test_each_published_room_pins_the_same_pulumi() -> None:
     ):
         pins |= {line.split(" ")[0] for line in (ROOT / name).read_text().splitlines() if line.startswith("pulumi==")}
     assert len(pins) == 1
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_the_admin_function_refuses_every_name_that_a_preview_keeps_for_the_server(engine: Engine) -> None:
+    assert all(app._RESERVED.fullmatch(f"{prefix}anything") for prefix in ENGINES[engine].reserved_users)
+    assert not app._RESERVED.fullmatch("app")
