@@ -14,6 +14,11 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
         ("aws", "eu-west-1", "secretsmanager.eu-west-1.amazonaws.com"),
         ("aws-us-gov", "us-gov-west-1", "secretsmanager.us-gov-west-1.amazonaws.com"),
         ("aws-cn", "cn-north-1", "secretsmanager.cn-north-1.amazonaws.com.cn"),
+        ("aws-iso", "us-iso-east-1", "secretsmanager.us-iso-east-1.c2s.ic.gov"),
+        ("aws-iso-b", "us-isob-east-1", "secretsmanager.us-isob-east-1.sc2s.sgov.gov"),
+        ("aws-iso-e", "eu-isoe-west-1", "secretsmanager.eu-isoe-west-1.cloud.adc-e.uk"),
+        ("aws-iso-f", "us-isof-south-1", "secretsmanager.us-isof-south-1.csp.hci.ic.gov"),
+        ("aws-eusc", "eusc-de-east-1", "secretsmanager.eusc-de-east-1.amazonaws.eu"),
     ],
 )
 def test_a_key_may_be_used_by_way_of_secrets_manager_in_every_partition(
@@ -22,6 +27,13 @@ def test_a_key_may_be_used_by_way_of_secrets_manager_in_every_partition(
     secret = f"arn:{partition}:secretsmanager:{region}:123456789012:secret:app"
     _, key = use_secret(secret, region=region, key_arn=KEY)
     assert key["Condition"] == {"StringEquals": {"kms:ViaService": service}}
+
+
+def test_a_key_of_a_partition_that_nobody_knows_is_refused_and_the_secret_alone_is_not() -> None:
+    secret = "arn:aws-new:secretsmanager:new-1:123456789012:secret:app"
+    with pytest.raises(ArgumentsError, match="of partition aws-new, whose host names this version does not know"):
+        use_secret(secret, region="new-1", key_arn=KEY)
+    assert len(use_secret(secret, region="new-1")) == 1
 
 
 def test_only_who_writes_a_secret_may_make_data_keys() -> None:

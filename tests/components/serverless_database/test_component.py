@@ -1,3 +1,4 @@
+import fnmatch
 import itertools
 import json
 import subprocess
@@ -104,7 +105,14 @@ def test_everything_has_the_tags() -> None:
         if not each.component and each.inputs.get("tags", {}).get("team") != "orders"
     }
     cannot = {"RouteTableAssociation", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "RolePolicy"}
-    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation", "Dashboard", "LogMetricFilter"}
+    cannot |= {
+        "DefaultSecurityGroup",
+        "ProxyDefaultTargetGroup",
+        "ProxyTarget",
+        "Invocation",
+        "Dashboard",
+        "LogMetricFilter",
+    }
     assert {token.split(":")[-1] for token in untagged} <= cannot
 
 
@@ -356,6 +364,34 @@ def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
     assert sorted(stack(auth=auth, functions=many).asked) == sorted(
         stack(auth=auth, functions={"f0": many["f0"]}).asked
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "masters"),
+    [
+        ({}, ["rds!db-*"]),
+        ({"kind": TargetKind.CLUSTER}, ["rds!cluster-*"]),
+        ({**VPC, "secrets_endpoint": True, "existing_database": EXISTING}, []),
+        (
+            {
+                **VPC,
+                "secrets_endpoint": True,
+                "existing_database": {
+                    **EXISTING,
+                    "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf",
+                },
+            },
+            ["master-AbCdEf"],
+        ),
+    ],
+)
+def test_the_endpoint_lets_through_the_secrets_of_the_stack_alone(given: dict[str, Any], masters: list[str]) -> None:
+    declared = stack(users={"reporting": {}}, **given)
+    statements = json.loads(declared.one("vpcEndpoint:VpcEndpoint").inputs["policy"])["Statement"]
+    through = [each["Resource"].rpartition(":secret:")[2] for each in statements if each["Resource"] != "*"]
+    assert through == ["database-*", *masters]
+    for made in declared.all("secret:Secret"):
+        assert fnmatch.fnmatchcase(f"{made.name}-1a2b3c4-AbCdEf", "database-*") and "name" not in made.inputs
 
 
 def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
