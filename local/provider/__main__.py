@@ -44,7 +44,7 @@ def _engine_address() -> str | None:
     return next((each for each in sys.argv[1:] if re.fullmatch(r"[\w.]+:[0-9]+", each)), None)
 
 
-def main() -> None:
+def main(servicer: AwsServicer) -> None:
     """Serve until the engine ends us or is gone."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=64),
@@ -53,7 +53,7 @@ def main() -> None:
             ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
         ],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsServicer(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     threading.Thread(target=_end_with, args=(os.getppid(), _engine_address()), daemon=True).start()
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(AwsServicer())

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -55,9 +55,19 @@ def check_stack(config: Mapping[str, Any]) -> None:
 
 
 class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
-    """One provider process. RPC names are the protocol's."""
+    """One provider process. RPC names are the protocol's.
 
-    def __init__(self) -> None:
+    Args:
+        row: the row of a type, by its token.
+        call: what answers functions.
+    """
+
+    def __init__(
+        self,
+        row: Callable[[str], AwsType] = aws_type,
+        call: Callable[[str, Properties, str], Properties] = functions.call,
+    ) -> None:
+        self._type, self._call = row, call
         self._region = DEFAULT_REGION
         self._default_tags: dict[str, str] = {}
 
@@ -110,7 +120,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         olds, news = from_struct(request.olds), from_struct(request.news)
         news.pop(DEFAULTS, None)
         try:
-            row = _row(request.urn)
+            row = self._row(request.urn)
             inputs = with_defaults(row.facts, news, olds, request, region=self._region, tags=self._default_tags)
             found = list(row.problems(news, inputs))
         except (UnknownTypeError, AutonamingError) as error:
@@ -122,7 +132,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         new, olds = from_struct(request.news), from_struct(request.olds)
         # What is new to the inputs may be known of the resource already: an import reads more than a program states.
         old = {key: olds[key] for key in new if key in olds} | from_struct(request.old_inputs)
-        row = _row(request.urn)
+        row = self._row(request.urn)
         facts = row.facts["arguments"]
         keys = (old.keys() | new.keys()) - {DEFAULTS, *request.ignoreChanges}
         changed = sorted(key for key in keys if is_changed(key, facts.get(key, {}), old, new))
@@ -152,7 +162,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return proto.UpdateResponse(properties=to_struct(outputs))
 
     def Read(self, request: proto.ReadRequest, context: ServicerContext) -> proto.ReadResponse:
-        row, state = _row(request.urn), from_struct(request.properties)
+        row, state = self._row(request.urn), from_struct(request.properties)
         if not state:
             request.id = re.sub(rf"@{REGION}$", "", request.id)  # an import may name the region
         if not state and not row.find and not row.backed:
@@ -169,8 +179,9 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(StatusCode.INTERNAL, str(error))
         if found is None:
             return proto.ReadResponse(id="")
-        # What AWS has no more is no input any more, so that the next update states it again.
-        inputs = {key: value for key, value in from_struct(request.inputs).items() if found.get(key, value) is not None}
+        # What AWS has otherwise, or no more, is so among the inputs too: the next update states it again.
+        known = ((key, found.get(key, value)) for key, value in from_struct(request.inputs).items())
+        inputs = {key: value for key, value in known if value is not None}
         return proto.ReadResponse(id=request.id, properties=to_struct({**state, **found}), inputs=to_struct(inputs))
 
     def _imported(self, row: AwsType, request: proto.ReadRequest) -> proto.ReadResponse:
@@ -188,7 +199,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         return proto.ReadResponse(id=identifier, properties=to_struct(outputs), inputs=to_struct(given))
 
     def Delete(self, request: proto.DeleteRequest, context: ServicerContext) -> empty_pb2.Empty:
-        row, state = _row(request.urn), from_struct(request.properties)
+        row, state = self._row(request.urn), from_struct(request.properties)
         for refused in row.facts.get("undeletable", ()):
             if holds(refused["when"], state):
                 context.abort(StatusCode.FAILED_PRECONDITION, f"{request.id} cannot be deleted: {refused['says']}")
@@ -202,7 +213,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def Invoke(self, request: proto.InvokeRequest, context: ServicerContext) -> proto.InvokeResponse:
         try:
-            result = functions.call(request.tok, from_struct(request.args), self._region)
+            result = self._call(request.tok, from_struct(request.args), self._region)
         except (ValueError, LaptopError) as error:
             return proto.InvokeResponse(failures=[proto.CheckFailure(property="", reason=str(error))])
         return proto.InvokeResponse(**{"return": to_struct(result)})
@@ -221,9 +232,12 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(StatusCode.INTERNAL, str(error))
         return identifier, self._outputs(resource, found)
 
+    def _row(self, urn: str) -> AwsType:
+        return self._type(urn.split("::")[2].rsplit("$", 1)[-1])
+
     def _resource(self, urn: str, inputs: Properties, olds: Properties | None = None) -> Resource:
         given = {key: value for key, value in inputs.items() if key != DEFAULTS}
-        return Resource(_row(urn), urn, given, region=str(given.get("region", self._region)), olds=olds or {})
+        return Resource(self._row(urn), urn, given, region=str(given.get("region", self._region)), olds=olds or {})
 
     def _outputs(self, resource: Resource, found: Properties) -> Properties:
         tags = all_tags(self._default_tags, resource.inputs)
@@ -246,7 +260,3 @@ def _detail(key: str, old: Properties, new: Properties, replace: bool) -> proto.
     change = "ADD" if key not in old else "DELETE" if key not in new else "UPDATE"
     kind = proto.PropertyDiff.Kind.Value(f"{change}_REPLACE" if replace else change)
     return proto.PropertyDiff(kind=kind, inputDiff=True)
-
-
-def _row(urn: str) -> AwsType:
-    return aws_type(urn.split("::")[2].rsplit("$", 1)[-1])

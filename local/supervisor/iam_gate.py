@@ -63,9 +63,20 @@ class Gate:
             for sentence in unsure(principal.statements, action=CONNECT):
                 print(f"{key}: {sentence}", flush=True)
 
+    def read_again(self, *_: object) -> None:
+        """Take other settings, as the handler of a signal: a second one waits for its turn.
+
+        Else it would read what is newer, and the first one, which goes on after it, put back what is older.
+        """
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            self.read()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
     def serve(self) -> None:
         """Serve until ended."""
-        signal.signal(signal.SIGHUP, lambda *_: self.read())
+        signal.signal(signal.SIGHUP, self.read_again)
         with socket.create_server((self.settings["address"], self.settings["port"]), backlog=_BACKLOG) as server:
             server.setblocking(False)
             self._reactor.watch(server.fileno(), READ, lambda _: self._accept(server))

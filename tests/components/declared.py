@@ -192,7 +192,7 @@ def _plain(trigger: Any) -> Any:
 
 
 class _Monitor(pulumi_mocks.MockMonitor):
-    def __init__(self, declared: Declared, aws: _Aws) -> None:
+    def __init__(self, declared: Declared, aws: pulumi_mocks.Mocks) -> None:
         super().__init__(aws)
         self._declared = declared
 
@@ -255,10 +255,17 @@ def _declares(part: str, settings: object, name: str) -> bool:
 
 
 def use_mocks(
-    *, stack: str = "test", project: str = "lambda-rds-proxy", answers: Answers = MappingProxyType({})
+    *,
+    stack: str = "test",
+    project: str = "lambda-rds-proxy",
+    answers: Answers = MappingProxyType({}),
+    aws: pulumi_mocks.Mocks | None = None,
 ) -> Declared:
-    """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token."""
-    declared, provider = Declared(), _Aws(answers)
+    """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token.
+
+    `aws` answers everything instead.
+    """
+    declared, provider = Declared(), aws or _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: _keep(declared, record)  # type: ignore[method-assign]

@@ -169,7 +169,8 @@ class EngineFacts:
     `client_password_auth_types` what a proxy of the family accepts, the default first, `session_pinning_filters` what
     it can be told to ignore, `why_no_session_pinning_filters` the reason if that is nothing, and the way out, which may
     name the setting `{init_query}`, `rotation_application` AWS's single-user rotation function, `longest_user` how many
-    characters a user's name may have, `requirements` the list of a function's folder that goes before requirements.txt.
+    characters a user's name may have, `reserved_users` how the names of the server's and RDS's own users begin,
+    `requirements` the list of a function's folder that goes before requirements.txt.
     """
 
     instance: TargetFacts
@@ -182,6 +183,7 @@ class EngineFacts:
     why_no_session_pinning_filters: str | None
     rotation_application: str
     longest_user: int
+    reserved_users: tuple[str, ...]
     requirements: str
 
     def target(self, kind: TargetKind) -> TargetFacts:

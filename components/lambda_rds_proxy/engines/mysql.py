@@ -75,5 +75,6 @@ FACTS = EngineFacts(
     why_no_session_pinning_filters=None,
     rotation_application="SecretsManagerRDSMySQLRotationSingleUser",
     longest_user=32,
+    reserved_users=("rds",),
     requirements="requirements-mysql.txt",
 )

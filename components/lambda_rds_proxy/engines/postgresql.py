@@ -73,5 +73,6 @@ FACTS = EngineFacts(
     ),
     rotation_application="SecretsManagerRDSPostgreSQLRotationSingleUser",
     longest_user=63,
+    reserved_users=("rds", "pg_"),
     requirements="requirements-postgresql.txt",
 )

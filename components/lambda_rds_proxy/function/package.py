@@ -69,7 +69,7 @@ def build_package(
     *,
     target: Platform,
     engine: Engine,
-    instead: Mapping[str, Path] = MappingProxyType({}),
+    instead: Mapping[str, Path | bytes] = MappingProxyType({}),
     cache: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
@@ -80,7 +80,7 @@ def build_package(
         target: Python and architecture the wheels are for.
         engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
             one, else `requirements.txt`.
-        instead: files that stand in for those of the folder, by their names in it.
+        instead: files, or what stands in them, in place of those of the folder or beside them, by their names in it.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
@@ -99,7 +99,7 @@ def build_package(
 def _built(
     source: Path,
     requirements: Path,
-    instead: Mapping[str, Path],
+    instead: Mapping[str, Path | bytes],
     target: Platform,
     cache: Path,
     say: Callable[[str], None],
@@ -107,12 +107,12 @@ def _built(
     wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
     files = _of_wheels(wheels) if wheels is not None else {}
     # The source wins over a wheel, as an earlier sys.path entry would.
-    entries = {**dict(_source_entries(source)), **instead}
-    files = {**files, **{name: _File.read(path) for name, path in entries.items()}}
+    entries: dict[str, Path | bytes] = {**dict(_source_entries(source)), **instead}
+    files = {**files, **{name: _File.of(content) for name, content in entries.items()}}
     archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
-        _write(archive, {name: file.path for name, file in files.items()})
+        _write(archive, files)
     return archive
 
 
@@ -146,20 +146,27 @@ def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
 
 @dataclass(frozen=True)
 class _File:
-    """A file and the SHA-256 of what stands in it."""
+    """A file, or what stands in it, and the SHA-256 of that."""
 
-    path: Path
+    content: Path | bytes
     digest: bytes
 
     @classmethod
-    def read(cls, path: Path) -> "_File":
-        return cls(path, hashlib.sha256(path.read_bytes()).digest())
+    def of(cls, content: Path | bytes) -> "_File":
+        return cls(content, hashlib.sha256(_bytes(content)).digest())
+
+    def read(self) -> bytes:
+        return _bytes(self.content)
+
+
+def _bytes(content: Path | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
 
 
 @functools.cache
 def _of_wheels(folder: Path) -> Mapping[str, _File]:
     """Unpacked wheels never change, so the functions of a stack that share them have them read once."""
-    return {name: _File.read(path) for name, path in _tree(folder)}
+    return {name: _File.of(path) for name, path in _tree(folder)}
 
 
 def _digest(files: Mapping[str, _File]) -> str:
@@ -169,7 +176,7 @@ def _digest(files: Mapping[str, _File]) -> str:
     return whole.hexdigest()[:32]
 
 
-def _write(archive: Path, entries: dict[str, Path]) -> None:
+def _write(archive: Path, entries: Mapping[str, _File]) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=archive.parent, suffix=".part", delete=False) as aside:
         try:
@@ -178,7 +185,7 @@ def _write(archive: Path, entries: dict[str, Path]) -> None:
                     info = zipfile.ZipInfo(name, _OLDEST_ZIP_TIME)
                     info.create_system = 3  # Unix, whatever builds it: the mode below is read only then
                     info.external_attr = 0o100644 << 16
-                    package.writestr(info, entries[name].read_bytes())
+                    package.writestr(info, entries[name].read())
             Path(aside.name).replace(archive)
         except BaseException:
             Path(aside.name).unlink(missing_ok=True)

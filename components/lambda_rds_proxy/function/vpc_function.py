@@ -39,11 +39,11 @@ def packaged(
     target: Platform,
     engine: Engine,
     component: pulumi.Resource,
-    instead: Mapping[str, Path] = MappingProxyType({}),
+    instead: Mapping[str, Path | bytes] = MappingProxyType({}),
 ) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
-    `instead` has the files that stand in for those of the folder, by their names in it.
+    `instead` has files, or what stands in them, in place of those of the folder or beside them, by their names in it.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
@@ -137,7 +137,7 @@ class VpcFunction:
         self,
         *,
         description: str,
-        archive: str,
+        archive: str | pulumi.Output[str],
         handler: str,
         target: Platform,
         memory: int,
@@ -158,7 +158,7 @@ class VpcFunction:
             role=self.role.arn,
             runtime=target.runtime,
             architectures=[target.architecture],
-            code=pulumi.FileArchive(archive),
+            code=pulumi.FileArchive(archive) if isinstance(archive, str) else archive.apply(pulumi.FileArchive),
             handler=handler,
             memory_size=memory,
             layers=layers,

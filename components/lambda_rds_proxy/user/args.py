@@ -24,6 +24,9 @@ class UserSettings(TypedDict):
     bootstrap: NotRequired[bool]
     """Whether users are made by a private admin function; false, or no admin secret, prints the SQL instead;
     default true."""
+    adopt_user: NotRequired[bool]
+    """Whether a user of this name that the stack did not make is taken over, unless it may do more than an application;
+    default false."""
     certificate_bundle: NotRequired[str]
     """PEM file with RDS's certificate authorities of the region, for the admin function, relative to the program; those
     of 27 regions are shipped, of the others (China and GovCloud too) none."""
@@ -59,4 +62,5 @@ CHECKS: Checks = {
     "auth": default(Auth.IAM),
     "rotation_days": number(1, MOST_DAYS),
     "bootstrap": default(True),
+    "adopt_user": default(False),
 }

@@ -2,7 +2,8 @@
 
 The admin function connects straight to the database as the master user (a proxy knows no master user), makes the
 password itself, stores it with PutSecretValue and grants what an application needs. It has no trigger and no
-environment; only `aws.lambda_.Invocation` calls it, with an input that holds no secret.
+environment; only `aws.lambda_.Invocation` calls it, with an input that holds no secret. Which database it serves is
+written into its package, so that whoever may invoke it cannot have the master's login sent elsewhere.
 """
 
 import json
@@ -49,6 +50,7 @@ class DatabaseUser(pulumi.ComponentResource):
         args = read(DatabaseUserArgs, args, name, part="user", problems=_problems)
         settings = with_defaults(UserSettings, args.get("settings", {}))
         self._stack = with_defaults(StackSettings, args.get("stack", {}))
+        self._settings = settings
         user, auth, key = settings["database_user"], settings["auth"], self._stack.get("kms_key_arn")
         self.reference = {"user": user, "auth": auth}
         secret = None
@@ -116,6 +118,8 @@ class DatabaseUser(pulumi.ComponentResource):
             "userSecretArn": secret.arn if secret else None,
             "user": self.reference["user"],
             "rdsIam": secret is None,
+            # Left out unless it is said: another input calls the function of every stack again.
+            **({"adopt": True} if self._settings["adopt_user"] else {}),
         }
         made = aws.lambda_.Invocation(
             name,
@@ -169,8 +173,13 @@ class DatabaseUser(pulumi.ComponentResource):
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
         target = Platform(python=self._stack["python"], architecture=self._stack["architecture"])
-        archive = packaged(
-            _ADMIN_FUNCTION, target=target, engine=database["engine"], component=self, instead=self._certificates(args)
+        build = partial(packaged, _ADMIN_FUNCTION, target=target, engine=database["engine"], component=self)
+        certificates = self._certificates(args)
+        build(instead=certificates)  # what is wrong with it is told at preview, when the database may be unknown
+        archive = pulumi.Output.all(
+            host=database["endpoint"], port=database["port"], masterSecretArn=admin_secret_arn
+        ).apply(
+            lambda known: build(instead={**certificates, "made_for.json": json.dumps(known, sort_keys=True).encode()})
         )
         function = admin.create(
             description=f"makes the database user {self.reference['user']}; called by Pulumi only",

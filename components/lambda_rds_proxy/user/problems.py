@@ -8,9 +8,6 @@ from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import UserSettings
 
-# The master user of this program, and RDS's own.
-_TAKEN = (MASTER_USER, "rdsproxyadmin", "rdsadmin")
-
 
 def user_problems(given: UserSettings, call: Spelling, *, engine: Engine, facts: EngineFacts) -> Iterator[str]:
     """Each problem of the application's user, as a sentence that names the setting and the fix."""
@@ -22,7 +19,7 @@ def name_problems(name: str, label: str, *, engine: Engine, facts: EngineFacts) 
     """Whether an engine takes the name, and nobody else has it."""
     if len(name) > facts.longest_user:
         yield f"{label}: the user {name} has {len(name)} characters; {engine.value} takes at most {facts.longest_user}"
-    if name in _TAKEN:
+    if name == MASTER_USER or name.startswith(facts.reserved_users):
         yield f"{label}: the user {name} is RDS's or the administrator's own; choose another name"
 
 

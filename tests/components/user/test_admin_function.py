@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,7 +17,8 @@ from psycopg import sql
 from lambda_rds_proxy.user.admin_function.database_admin import postgresql
 from lambda_rds_proxy.user.admin_function.database_admin.app import handler
 from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import bootstrap_sql
-from lambda_rds_proxy.user.admin_function.database_admin.server import AdminError
+from lambda_rds_proxy.user.admin_function.database_admin.server import AdminError, Login
+from tests.components.user.invoked import PROXY_NAME, made_for, resolving
 from tests.handler.cloud import DATABASE, Cloud, Context, running
 
 servers_needed = pytest.mark.servers
@@ -40,11 +42,26 @@ class Secrets:
 
     @property
     def value(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._manager.get_secret_value(SecretId=self.user_arn)["SecretString"])
+        current = self._manager.get_secret_value(SecretId=self.user_arn, VersionStage="AWSCURRENT")
+        found: dict[str, Any] = json.loads(current["SecretString"])
         return found
 
-    def put(self, value: str) -> None:
-        self._manager.put_secret_value(SecretId=self.user_arn, SecretString=value)
+    def put(self, value: str, stages: Sequence[str] = ("AWSCURRENT",)) -> None:
+        self._manager.put_secret_value(SecretId=self.user_arn, SecretString=value, VersionStages=list(stages))
+
+    def begin_rotation(self, value: str) -> str:
+        """As createSecret of a rotation; the version that is pending."""
+        pending = self._manager.put_secret_value(
+            SecretId=self.user_arn, SecretString=value, VersionStages=["AWSPENDING"]
+        )
+        return str(pending["VersionId"])
+
+    def finish_rotation(self, version: str) -> None:
+        """As finishSecret: the pending version is the current one, and still pending too."""
+        current = self._manager.get_secret_value(SecretId=self.user_arn)["VersionId"]
+        self._manager.update_secret_version_stage(
+            SecretId=self.user_arn, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current
+        )
 
     def is_empty(self) -> bool:
         return self.versions() == 0
@@ -69,7 +86,7 @@ def secrets(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets
 
 
 @pytest.fixture
-def create(servers: Cloud, secrets: Secrets) -> Callable[..., Event]:
+def create(servers: Cloud, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Event]:
     """Invokes create-user with what Pulumi would send, changed as told."""
 
     def invoke(**changed: Any) -> Event:
@@ -85,8 +102,10 @@ def create(servers: Cloud, secrets: Secrets) -> Callable[..., Event]:
             "rdsIam": False,
             **changed,
         }
+        made_for(monkeypatch, tmp_path, event)
         return handler(event, Context(event.pop("seconds", 30)))
 
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "orders-dev-admin")
     return invoke
 
 
@@ -235,13 +254,176 @@ def test_a_master_who_may_not_grant_is_told(servers: Cloud, secrets: Secrets, cr
 
 
 @servers_needed
-def test_a_role_of_someone_else_is_told_without_the_statement(
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize(
+    ("made", "right"),
+    [
+        ("CREATE ROLE strong SUPERUSER", "SUPERUSER"),
+        ("CREATE ROLE strong CREATEROLE CREATEDB", "CREATEROLE, CREATEDB"),
+        ("CREATE ROLE strong REPLICATION", "REPLICATION"),
+        ("CREATE ROLE strong BYPASSRLS", "BYPASSRLS"),
+        ("CREATE ROLE strong IN ROLE pg_monitor", "membership in pg_monitor"),
+        ("CREATE ROLE strong IN ROLE rds_iam, master", "membership in master"),
+    ],
+)
+def test_a_role_that_may_more_than_an_application_is_never_taken_over(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], made: str, right: str, adopt: bool
+) -> None:
+    servers.execute(made)
+    try:
+        with pytest.raises(AdminError, match=f"the user strong is there and has {right}; give the application another"):
+            create(user="strong", adopt=adopt)
+        assert servers.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'strong'") == [(False,)]
+        assert secrets.is_empty()
+    finally:
+        servers.execute("DROP ROLE strong")
+
+
+@servers_needed
+def test_a_role_that_somebody_else_made_is_taken_over_when_the_stack_says_so(
     servers: Cloud, secrets: Secrets, create: Callable[..., Event]
 ) -> None:
-    servers.execute("CREATE ROLE mighty SUPERUSER")
-    with pytest.raises(AdminError, match=r"the user mighty could not be made at 127\..*superuser") as raised:
-        create(user="mighty")
-    assert "SCRAM" not in str(raised.value)
+    settings = servers.postgres.settings
+    with log_in(servers, settings.username, settings.password) as master:
+        master.execute("CREATE ROLE theirs LOGIN PASSWORD 'word'")
+    with pytest.raises(AdminError, match=r"the user theirs is there and was not made by this stack.*adoptUser: true"):
+        create(user="theirs")
+    log_in(servers, "theirs", "word").close()
+    assert secrets.is_empty()
+    assert not create(user="theirs", adopt=True)["created"]
+    log_in(servers, "theirs", secrets.value["password"]).close()
+    create(user="theirs")  # from then on it is ours
+
+
+@servers_needed
+def test_a_role_of_another_stack_is_left_alone(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(user="shared")
+    password = secrets.value["password"]
+    secrets.put('{"username": "nobody", "password": "word"}')
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "orders-test-admin")
+    with pytest.raises(AdminError, match="was made by orders-dev-admin, of another stack"):
+        create(user="shared")
+    log_in(servers, "shared", password).close()
+
+
+@servers_needed
+@pytest.mark.parametrize("rds_iam", [False, True])
+def test_a_role_that_this_stack_made_is_its_own_without_its_secret(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], rds_iam: bool
+) -> None:
+    create(user="kept", rdsIam=rds_iam)
+    servers.execute("GRANT pg_monitor TO kept")  # what an administrator added is theirs to answer for
+    secrets.put('{"username": "nobody", "password": "word"}')  # as a new secret of the same stack
+    assert not create(user="kept")["created"]
+    log_in(servers, "kept", secrets.value["password"]).close()
+    servers.execute("DROP OWNED BY kept")
+    servers.execute("DROP ROLE kept")
+
+
+@servers_needed
+@pytest.mark.parametrize("rds_iam", [False, True])
+@pytest.mark.parametrize("before", ["iam", "iam-end-to-end"])
+def test_a_user_of_version_0_2_is_its_own_whatever_it_becomes(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], before: str, rds_iam: bool
+) -> None:
+    settings, had_rds_iam = servers.postgres.settings, before == "iam-end-to-end"
+    with log_in(servers, settings.username, settings.password) as master:
+        for statement in bootstrap_sql("early", DATABASE, had_rds_iam).replace("'…'", "'word'").splitlines():
+            master.execute(statement.encode())
+    if not had_rds_iam:
+        secrets.put('{"username": "early", "password": "word"}')
+    try:
+        assert not create(user="early", rdsIam=rds_iam)["created"]
+        assert has_rds_iam(servers, "early") is rds_iam
+    finally:
+        servers.execute("DROP OWNED BY early")
+        servers.execute("DROP ROLE early")
+
+
+@servers_needed
+@pytest.mark.parametrize(
+    "grants",
+    [
+        "",
+        "GRANT ALL ON DATABASE app_db TO foreigner; GRANT USAGE, CREATE ON SCHEMA public TO foreigner",
+        "GRANT CONNECT ON DATABASE app_db TO foreigner; GRANT USAGE ON SCHEMA public TO foreigner",
+    ],
+)
+def test_a_role_that_is_not_as_we_would_have_left_it_is_not_ours(
+    servers: Cloud, create: Callable[..., Event], grants: str
+) -> None:
+    servers.execute("CREATE ROLE foreigner LOGIN IN ROLE rds_iam")
+    servers.execute(grants)
+    try:
+        with pytest.raises(AdminError, match="was not made by this stack"):
+            create(user="foreigner", rdsIam=True, userSecretArn=None)
+    finally:
+        servers.execute("DROP OWNED BY foreigner; DROP ROLE foreigner")
+
+
+@servers_needed
+def test_a_password_is_not_set_while_a_rotation_is_at_it(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    create(user="turning")
+    password = secrets.value["password"]
+    version = secrets.begin_rotation(json.dumps({**secrets.value, "password": "next"}))
+    servers.execute("ALTER ROLE turning PASSWORD 'next'")  # as far as setSecret
+    command = f"update-secret-version-stage --secret-id {secrets.user_arn} --version-stage AWSPENDING.*{version}"
+    with pytest.raises(AdminError, match=command):
+        create(user="turning", seconds=4)
+    log_in(servers, "turning", "next").close()
+    secrets.finish_rotation(version)
+    create(user="turning")
+    log_in(servers, "turning", "next").close()
+    assert secrets.value["password"] == "next" != password
+
+
+@servers_needed
+def test_a_label_that_a_rotation_left_moves_with_the_password(secrets: Secrets, create: Callable[..., Event]) -> None:
+    create(user="labelled")
+    moved = json.dumps({**secrets.value, "host": "before.example.com"})
+    secrets.put(moved, stages=["AWSCURRENT", "AWSPENDING"])  # as a rotation that ended well may leave it
+    create(user="labelled")
+    assert secrets.value["host"] != "before.example.com"
+    create(user="labelled")
+
+
+@servers_needed
+def test_a_rotation_that_begins_in_between_takes_the_password_back(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(user="racing")
+    before = servers.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'racing'")
+    grants = postgresql.Session._ensure_grants
+
+    def and_a_rotation(*words: Any, **named: Any) -> None:
+        secrets.begin_rotation('{"username": "racing", "password": "next"}')
+        grants(*words, **named)
+
+    monkeypatch.setattr(postgresql.Session, "_ensure_grants", and_a_rotation)
+    with pytest.raises(AdminError, match="a rotation of the secret"):
+        create(user="racing", seconds=4)
+    assert servers.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'racing'") == before
+
+
+@servers_needed
+def test_a_rotation_that_ended_in_between_has_the_last_word(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(user="raced")
+    grants, rotations = postgresql.Session._ensure_grants, ["next"]
+
+    def and_a_rotation(*words: Any, **named: Any) -> None:
+        if rotations:
+            secrets.put(json.dumps({**secrets.value, "password": rotations.pop()}))
+        grants(*words, **named)
+
+    monkeypatch.setattr(postgresql.Session, "_ensure_grants", and_a_rotation)
+    create(user="raced")
+    log_in(servers, "raced", "next").close()
 
 
 @servers_needed
@@ -272,13 +454,17 @@ def test_a_wrong_master_password_is_told_with_its_likely_cause(
 
 
 @pytest.fixture
-def verify(servers: Cloud, secrets: Secrets) -> Callable[..., Event]:
+def verify(servers: Cloud, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Event]:
     """Invokes verify with what Pulumi would send, changed as told."""
+    database = {"host": "orders", "port": 5432, "masterSecretArn": secrets.master_arn}
+    made_for(monkeypatch, tmp_path, database)
+    # libpq resolves no name that psycopg has not resolved before.
+    resolving(monkeypatch, servers.pooler.settings.address, 5432)
 
     def invoke(**changed: Any) -> Event:
         event = {
             "action": "verify",
-            "host": servers.pooler.settings.address,
+            "host": PROXY_NAME,
             "port": 5432,
             "database": DATABASE,
             "user": "app",
@@ -317,8 +503,7 @@ def test_a_proxy_that_is_still_starting_is_waited_for(servers: Cloud, verify: Ca
     ("changed", "words"),
     [
         ({"port": 9}, "Connection refused.*nothing listens there"),
-        ({"user": "stranger"}, "authentication failed.*do not agree"),
-        ({"host": "nowhere.invalid"}, "does not resolve in this VPC"),
+        ({"database": "nowhere", "user": "app"}, "database.*nowhere"),
         ({"userSecretArn": "missing"}, "GetSecretValue: ResourceNotFoundException"),
     ],
 )
@@ -381,13 +566,14 @@ def test_with_iam_the_password_is_a_token(
     asked: list[str] = []
     session = postgresql.session
 
-    def with_the_password(server: Any, user: str, password: str, seconds: float) -> Any:
-        asked.append(password)
-        return session(server, user, servers.password, seconds)
+    def with_the_password(server: Any, login: Login, seconds: float) -> Any:
+        assert login.is_token
+        asked.append(login.password)
+        return session(server, Login(user=login.user, password=servers.password), seconds)
 
     monkeypatch.setattr(postgresql, "session", with_the_password)
     assert verify(auth="iam", userSecretArn=None)["user"] == "app"
-    assert asked[0].startswith(f"{servers.pooler.settings.address}:5432/?Action=connect&DBUser=app&X-Amz-")
+    assert asked[0].startswith(f"{PROXY_NAME}:5432/?Action=connect&DBUser=app&X-Amz-")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socket import create_connection as connect
 from typing import Any
 
 import boto3
@@ -20,8 +21,14 @@ from lambda_rds_proxy.engines import ENGINES, Engine
 from lambda_rds_proxy.function.package import build_package, this_machine
 from lambda_rds_proxy.user.admin_function.database_admin import mysql
 from lambda_rds_proxy.user.admin_function.database_admin.app import handler
-from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import bootstrap_sql, mysql_account, mysql_schema
+from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import (
+    MYSQL_PRIVILEGES,
+    bootstrap_sql,
+    mysql_account,
+    mysql_schema,
+)
 from lambda_rds_proxy.user.admin_function.database_admin.server import AdminError
+from tests.components.user.invoked import made_for
 from tests.components.user.test_admin_function import Secrets
 from tests.handler.cloud import DATABASE, Context
 from tests.mariadb import PORT, MariaDB, running
@@ -53,7 +60,7 @@ def secrets(server: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[Secret
 
 
 @pytest.fixture
-def create(server: MariaDB, secrets: Secrets) -> Callable[..., Event]:
+def create(server: MariaDB, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Event]:
     """Invokes create-user with what Pulumi would send, changed as told."""
 
     def invoke(**changed: Any) -> Event:
@@ -69,6 +76,7 @@ def create(server: MariaDB, secrets: Secrets) -> Callable[..., Event]:
             "rdsIam": False,
             **changed,
         }
+        made_for(monkeypatch, tmp_path, event)
         return handler(event, Context(event.pop("seconds", 60)))
 
     return invoke
@@ -171,6 +179,7 @@ def test_any_database_is_quoted_and_is_no_pattern(
 ) -> None:
     named = "`" + database.replace("`", "``") + "`"
     server.execute(f"CREATE DATABASE {named}")
+    server.execute("DROP USER IF EXISTS visitor")
     create(user="visitor", database=database)
     with server.log_in("visitor", secrets.value["password"], database) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE mine (id int)")
@@ -198,6 +207,111 @@ def test_the_printed_sql_makes_the_same_user(server: MariaDB, create: Callable[.
             cursor.execute(statement)
     made = [line.replace("made_user", "printed") for line in privileges(server, "made_user")]
     assert privileges(server, "printed") == made
+
+
+@servers_needed
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize(
+    ("grant", "right"),
+    [
+        ("GRANT CREATE USER ON *.* TO strong", r"CREATE USER ON \*\.\*"),
+        ("GRANT USAGE ON *.* TO strong WITH GRANT OPTION", "GRANT OPTION"),
+        ("GRANT SELECT ON app_db.* TO strong WITH GRANT OPTION", "GRANT OPTION"),
+        ("GRANT readers TO strong", "the role `readers`"),
+    ],
+)
+def test_a_user_that_may_more_than_an_application_is_never_taken_over(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event], grant: str, right: str, adopt: bool
+) -> None:
+    server.execute("CREATE OR REPLACE ROLE readers")
+    server.execute("CREATE OR REPLACE USER strong IDENTIFIED BY 'word'")
+    server.execute(grant)
+    with pytest.raises(AdminError, match=f"the user strong is there and has {right}; give the application another"):
+        create(user="strong", adopt=adopt)
+    assert secrets.is_empty()
+    server.log_in("strong", "word", "information_schema").close()
+
+
+@servers_needed
+def test_a_user_that_somebody_else_made_is_taken_over_when_the_stack_says_so(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    server.execute("CREATE OR REPLACE USER theirs IDENTIFIED BY 'word'")
+    with pytest.raises(AdminError, match=r"was not made by this stack.*adoptUser: true"):
+        create(user="theirs")
+    assert secrets.is_empty()
+    assert not create(user="theirs", adopt=True)["created"]
+    server.log_in("theirs", secrets.value["password"]).close()
+
+
+@servers_needed
+def test_a_user_that_this_stack_made_is_its_own_with_and_without_its_secret(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    create(user="kept")
+    server.execute("GRANT CREATE USER ON *.* TO kept")  # what an administrator added is theirs to answer for
+    assert not create(user="kept")["created"]
+    server.execute("REVOKE CREATE USER ON *.* FROM kept")
+    secrets.put('{"username": "nobody", "password": "word"}')  # as a new secret of the same stack
+    assert not create(user="kept")["created"]
+    server.log_in("kept", secrets.value["password"]).close()
+
+
+def test_a_mark_says_who_made_a_user() -> None:
+    def ensured(mark: str | None) -> list[str]:
+        connection: Any = Statements(None, mark)
+        mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False)
+        told: list[str] = connection.told
+        return [each for each in told if " USER " in each]
+
+    assert ensured("made by lambda-rds-proxy: admin") == [
+        "ALTER USER `app`@`%` IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL ACCOUNT UNLOCK"
+        " COMMENT 'made by lambda-rds-proxy: admin'"
+    ]
+    with pytest.raises(AdminError, match="was made by other, of another stack"):
+        ensured("made by lambda-rds-proxy: other")
+    with pytest.raises(AdminError, match="was not made by this stack"):
+        ensured("somebody's")
+
+
+@pytest.mark.parametrize(
+    ("grant", "rights"),
+    [
+        ("GRANT USAGE ON *.* TO `app`@`%`", []),
+        ("GRANT SELECT, INSERT ON `app\\_db`.* TO `app`@`%`", []),
+        ("GRANT SELECT ON `orders`.`a TO b` TO `app`@`%`", []),
+        ("REVOKE SELECT ON `mysql`.* FROM `app`@`%`", []),
+        ("GRANT SYSTEM_USER,ROLE_ADMIN ON *.* TO `app`@`%`", ["SYSTEM_USER,ROLE_ADMIN ON *.*"]),
+        ("GRANT SYSTEM_USER ON *.* TO `app`@`%` WITH GRANT OPTION", ["SYSTEM_USER ON *.*", "GRANT OPTION"]),
+        ("GRANT `rds_superuser_role`@`%` TO `app`@`%`", ["the role `rds_superuser_role`@`%`"]),
+        ("GRANT `x ON y`@`%` TO `app`@`%`", ["the role `x ON y`@`%`"]),
+        ("GRANT PROXY ON `a`@`%` TO `app`@`%`", ["PROXY ON `a`@`%`"]),
+    ],
+)
+def test_what_a_grant_gives_beyond_single_databases(grant: str, rights: list[str]) -> None:
+    assert mysql.rights_beyond(grant) == rights
+
+
+def test_a_user_of_version_0_2_is_known_by_its_grants() -> None:
+    usage, ours = "GRANT USAGE ON *.* TO `app`@`%`", "GRANT {} ON `app\\_db`.* TO `app`@`%`"
+    in_mysqls_order = ", ".join(reversed(MYSQL_PRIVILEGES.split(", ")))
+    assert mysql.is_as_made([usage, ours.format(in_mysqls_order)], r"`app\_db`")
+    assert not mysql.is_as_made([usage], r"`app\_db`")
+    assert not mysql.is_as_made([usage, ours.format("SELECT")], r"`app\_db`")
+    assert not mysql.is_as_made([usage, ours.format(in_mysqls_order)], "`other`")
+    assert not mysql.is_as_made([usage, ours.format(in_mysqls_order), ours.format("EVENT")], r"`app\_db`")
+
+
+@servers_needed
+def test_a_password_is_not_set_while_a_rotation_is_at_it(
+    server: MariaDB, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    create(user="turning")
+    password = secrets.value["password"]
+    secrets.begin_rotation('{"username": "turning", "password": "next"}')
+    with pytest.raises(AdminError, match=r"update-secret-version-stage .*likely one that failed"):
+        create(user="turning", seconds=4)
+    server.log_in("turning", password).close()
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -228,12 +342,19 @@ def test_a_database_that_is_taken_literally_is_itself(name: str) -> None:
 class Statements:
     """A connection that answers as MySQL does and keeps what it was told; MariaDB has no partial_revokes."""
 
-    def __init__(self, partial_revokes: str | None) -> None:
+    def __init__(self, partial_revokes: str | None, mark: str | None = None) -> None:
         self.told: list[str] = []
         self._answers: dict[str, list[tuple[Any, ...]]] = {
             "SELECT GET_LOCK": [(1,)],
             "SHOW GLOBAL VARIABLES LIKE 'partial_revokes'": [("partial_revokes", partial_revokes)],
         }
+        if mark is not None:
+            self._answers |= {
+                "SELECT 1 FROM mysql.user": [(1,)],
+                "SELECT 1 FROM information_schema.tables": [(1,)],
+                "SHOW GRANTS": [("GRANT USAGE ON *.* TO `app`@`%`",)],
+                "SELECT attribute": [(mark,)],
+            }
         if partial_revokes is None:
             del self._answers["SHOW GLOBAL VARIABLES LIKE 'partial_revokes'"]
 
@@ -246,7 +367,7 @@ class Statements:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, values: object = None) -> None:
         self.told.append(statement)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -262,7 +383,7 @@ class Statements:
 )
 def test_a_grant_names_the_database_as_the_server_reads_it(partial_revokes: str | None, schema: str) -> None:
     connection: Any = Statements(partial_revokes)
-    mysql.Session(connection, "app_db", 10).ensure_user("app", None)
+    mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False)
     (grant,) = [each for each in connection.told if each.startswith("GRANT ")]
     assert f" ON {schema} TO " in grant
 
@@ -306,7 +427,7 @@ class Plugins:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, values: object = None) -> None:
         assert "information_schema.plugins" in statement
 
     def fetchall(self) -> list[tuple[str]]:
@@ -358,8 +479,8 @@ def test_a_master_who_may_not_make_users_is_told_at_once(
     server.execute(f"GRANT SELECT ON {DATABASE}.* TO weaker")
     secrets.put('{"username": "weaker", "password": "word"}')
     other = boto3.client("secretsmanager", region_name="eu-west-1").create_secret(Name="other")["ARN"]
-    with pytest.raises(AdminError, match=r"the user nobody could not be made.*CREATE USER"):
-        create(user="nobody", masterSecretArn=secrets.user_arn, userSecretArn=other)
+    with pytest.raises(AdminError, match=r"the user noone could not be made.*CREATE USER"):
+        create(user="noone", masterSecretArn=secrets.user_arn, userSecretArn=other)
     assert "attempt" not in capsys.readouterr().out
 
 
@@ -423,14 +544,20 @@ def test_its_package_holds_the_library_of_its_engine_and_no_other(
 
 
 @pytest.fixture
-def verify(server: MariaDB, secrets: Secrets) -> Callable[..., Event]:
+def verify(server: MariaDB, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Event]:
     """Invokes verify with what Pulumi would send, changed as told."""
+    made_for(monkeypatch, tmp_path, {"host": "orders", "port": PORT, "masterSecretArn": secrets.master_arn})
+    # PyMySQL has the name resolved on its way to a socket, and not by Python's look-up.
+    monkeypatch.setattr(
+        "socket.create_connection",
+        lambda address, *rest, **named: connect((server.address, address[1]), *rest, **named),
+    )
 
     def invoke(**changed: Any) -> Event:
         event = {
             "action": "verify",
             "engine": "mysql",
-            "host": server.address,
+            "host": "orders.c0ffee123456.eu-west-1.rds.amazonaws.com",
             "port": PORT,
             "database": DATABASE,
             "user": "app",
@@ -458,8 +585,7 @@ def test_the_way_is_verified_as_the_application(verify: Callable[..., Event]) ->
     ("changed", "words"),
     [
         ({"port": 9}, "Connection refused.*nothing listens there"),
-        ({"user": "stranger"}, "Access denied.*do not agree"),
-        ({"host": "nowhere.invalid"}, "does not resolve in this VPC"),
+        ({"database": "nowhere"}, "Access denied.*do not agree"),
         ({"userSecretArn": "missing"}, "GetSecretValue: ResourceNotFoundException"),
     ],
 )
@@ -480,11 +606,7 @@ def test_a_proxy_with_another_authority_is_refused(
 
 
 @servers_needed
-def test_a_proxy_of_another_name_is_refused(
-    server: MariaDB, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address = server.address
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, PORT))])
+def test_a_proxy_of_another_name_is_refused(verify: Callable[..., Event]) -> None:
     with pytest.raises(AdminError, match=r"Hostname mismatch.*not for this name"):
         verify(host="another.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com")
 

@@ -53,7 +53,26 @@ def test_a_mysql_user_is_made_by_an_admin_function_that_speaks_mysql(monkeypatch
     declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL})
     assert request(declared)["engine"] == "mysql"
     assert request(user())["engine"] == "postgresql"
-    assert built == ["mysql", "postgresql"]
+    assert list(dict.fromkeys(built)) == ["mysql", "postgresql"]
+
+
+def test_which_database_the_admin_function_serves_is_written_into_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Any] = []
+
+    def build(source: Path, *, instead: Any, **_: object) -> Path:
+        built.append(instead)
+        return source / "requirements.txt"
+
+    monkeypatch.setattr(lambda_function, "build_package", build)
+    asked = request(user())
+    fixed = json.loads(built[-1]["made_for.json"])
+    assert fixed == {key: asked[key] for key in ("host", "port", "masterSecretArn")}
+    assert all(fixed.values())
+
+
+def test_a_user_that_somebody_else_made_is_taken_over_only_when_it_is_said() -> None:
+    assert "adopt" not in request(user())
+    assert request(user(adopt_user=True))["adopt"] is True
 
 
 def test_the_admin_function_has_no_environment_and_no_trigger() -> None:
@@ -224,6 +243,8 @@ def test_a_mysql_password_is_rotated_by_mysqls_function() -> None:
         ),
         ({"database_user": "db_admin"}, "is RDS's or the administrator's own"),
         ({"database_user": "rdsproxyadmin"}, "is RDS's or the administrator's own"),
+        ({"database_user": "rds_anything"}, "is RDS's or the administrator's own"),
+        ({"database_user": "pg_monitor"}, "is RDS's or the administrator's own"),
         ({"admin": {"user": "app", "auth": Auth.IAM}}, "admin is the user app, which has no admin function"),
     ],
 )
@@ -298,7 +319,8 @@ def test_the_admin_function_is_told_another_bundle(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(lambda_function, "build_package", build)
     assert user(region="il-central-1", certificate_bundle=str(bundle)).one("function:Function")
-    assert built == [{"certificates/rds.pem": bundle}]
+    assert [each["certificates/rds.pem"] for each in built] == [bundle] * len(built)
+    assert built
 
 
 @pytest.mark.parametrize("content", [None, "<html>not found</html>"])

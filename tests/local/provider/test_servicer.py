@@ -1,5 +1,6 @@
 """The provider through its own protocol, as the engine speaks it."""
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,6 +10,8 @@ from pulumi.runtime.proto import provider_pb2
 
 from local.provider.properties import differ, from_struct, promoted, to_struct
 from local.provider.servicer import AwsServicer, RefusedError, check_stack
+from local.provider.types import aws_type
+from local.provider.types.row import Backed
 from tests.local.provider.conftest import Laptop, Recorder, read_by_id
 from toolchain.checkout import checkout_cache, checkout_root
 
@@ -281,6 +284,21 @@ def test_a_recorded_resource_that_no_state_knows_cannot_be_read() -> None:
     state = to_struct({"cidrBlock": "10.0.0.0/16"})
     request = provider_pb2.ReadRequest(id="vpc-1", urn=urn("aws:ec2/vpc:Vpc"), properties=state)
     assert from_struct(AwsServicer().Read(request, context).properties) == {"cidrBlock": "10.0.0.0/16"}
+
+
+def test_what_was_changed_elsewhere_is_so_among_the_inputs_and_the_next_update_states_it_again() -> None:
+    class Changed(Backed):
+        def read(self, identifier: str, state: dict[str, Any]) -> dict[str, Any]:
+            return {"retentionInDays": 7, "kmsKeyId": None}
+
+    token, stated = "aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 14, "kmsKeyId": "arn:aws:kms:x"}
+    servicer = AwsServicer(lambda asked: replace(aws_type(asked), backed=Changed()))
+    request = provider_pb2.ReadRequest(
+        id="a", urn=urn(token), properties=to_struct(stated), inputs=to_struct({"name": "a", **stated})
+    )
+    found = from_struct(servicer.Read(request, Mock()).inputs)
+    assert found == {"name": "a", "retentionInDays": 7}
+    assert list(diff(token, found, {"name": "a", **stated}).diffs) == ["kmsKeyId", "retentionInDays"]
 
 
 @pytest.mark.parametrize(

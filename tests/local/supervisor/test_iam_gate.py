@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -12,7 +14,9 @@ import psutil
 import psycopg
 import pytest
 
+from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
+from local.supervisor.iam_gate import Gate
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
 from tests.processes import kill, program, tree, wait_for_the_end
@@ -45,6 +49,37 @@ def enter(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connect
     signing |= {key: changes.pop(f"signed_{key}") for key in list(signing) if f"signed_{key}" in changes}
     token = auth_token(**signing, credentials=changes.pop("credentials", SHELL))
     return log_in(root, facts, **{"user": "app", "password": token, "prepare_threshold": None, **changes})
+
+
+def test_settings_that_come_while_others_are_read_are_the_ones_that_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = Authority(tmp_path).issue(tmp_path, name="proxy", address="127.0.0.1")
+    audience = {"host": "proxy", "port": 5432, "region": "eu-west-1", "arn_prefix": "arn:aws:rds-db:"}
+    settings = {"certificate": str(certificate), "key": str(key), "pooler_folder": str(tmp_path), "audience": audience}
+    file, parse, coming = tmp_path / "gate.json", json.loads, ["newest"]
+
+    def tell(user: str) -> None:
+        file.write_text(json.dumps({**settings, "principals": {}, "token_users": [user]}))
+
+    def and_the_next_come(text: str) -> Any:
+        parsed = parse(text)
+        if coming:
+            tell(coming.pop())
+            os.kill(os.getpid(), signal.SIGHUP)
+        return parsed
+
+    tell("first")
+    gate = Gate(file)
+    before = signal.signal(signal.SIGHUP, gate.read_again)
+    try:
+        monkeypatch.setattr("json.loads", and_the_next_come)
+        tell("second")
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not coming
+        assert gate.settings["token_users"] == ["newest"]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signed_token_opens_and_the_pool_is_shared(root: Path, proxy: dict[str, Any]) -> None:

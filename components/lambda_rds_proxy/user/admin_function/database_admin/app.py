@@ -4,18 +4,19 @@ Only Pulumi invokes it. Its input names hosts and ARNs and holds no secret; what
 It stands alone in its zip, so it shares no code with the handler.
 """
 
-import json
-import secrets
+import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import boto3
-import botocore.config
 import botocore.exceptions
 
-from .server import AdminError, DatabaseNotReadyError, DatabaseRefusedError, Server, is_sendable
+from .ownership import UserSecret
+from .secret import LoginSecret, login_in
+from .server import AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server, is_sendable, master_secret
 
 _T = TypeVar("_T")
 # How long a run keeps trying to reach secrets and database, in seconds: a new role's permissions and a new instance's
@@ -25,8 +26,12 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 # What must be left of the invocation to answer in, in seconds.
 _ANSWER_SECONDS = 3.0
+# Roles that are RDS's or PostgreSQL's own: "DB cluster roles" and "Predefined Roles" of their manuals.
+_RESERVED = re.compile(r"(?i)(rds|pg_|mysql\.).*")
 # What errors usually mean behind RDS Proxy: RDS User Guide, "Troubleshooting RDS Proxy".
 _CAUSES = (
+    (("AWSPENDING",), "one that failed, if this goes on: end it with that command"),
+    (("authentication method", "asks for the password as it is"), "this is not the server that it should be"),
     (("resolve host", "translate host", "Name or service not known"), "the name does not resolve in this VPC"),
     (("certificate", "SSL error"), "the server's certificate is of another authority, or not for this name"),
     (("AccessDenied",), "the function's role does not allow it, or not yet"),
@@ -50,14 +55,14 @@ class Driver(Protocol):
 
     SECRET_ENGINE: str
 
-    def session(self, server: Server, user: str, password: str, seconds: float) -> AbstractContextManager["Session"]:
+    def session(self, server: Server, login: Login, seconds: float) -> AbstractContextManager["Session"]:
         """A session for a block; raises DatabaseNotReadyError and DatabaseRefusedError."""
 
 
 class Session(Protocol):
     """What can be done in a session."""
 
-    def ensure_user(self, user: str, password: Callable[[], str] | None) -> bool:
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
         """Bring a user and its grants to their stated form; whether it had to be made."""
 
     def facts(self) -> tuple[str, str, str]:
@@ -100,20 +105,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def create_user(event: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Make the application's user and its secret, or bring them to the stated form: run it as often as you like.
 
-    Takes engine, host, port, database, masterSecretArn, user, rdsIam, and userSecretArn unless rdsIam. The user may use
+    Takes engine, host, port, database, masterSecretArn, user, rdsIam, userSecretArn unless rdsIam, and adopt for a user
+    that somebody else made. The master's login goes to the one server that this function was made for. The user may use
     the one database and own tables in it, nothing else; see `bootstrap_sql`.
     """
     engine = driver(str(event.get("engine", "postgresql")))
-    server, user = Server.of(event, "rds.pem"), str(event["user"])
+    (server, master_secret_arn), user = Server.made_for(event), str(event["user"])
     rds_iam = bool(event.get("rdsIam"))
-
-    def password() -> str:
-        return _ensure_secret(str(event["userSecretArn"]), user, server, engine.SECRET_ENGINE)
+    if _RESERVED.fullmatch(user):
+        raise AdminError(f"the user {user} is RDS's or the server's own; choose another name")
 
     def attempt(left: float) -> bool:
-        master = _secret(str(event["masterSecretArn"]))
-        with engine.session(server, master["username"], master["password"], left) as session:
-            return session.ensure_user(user, None if rds_iam else password)
+        master = login_in(master_secret_arn)
+        if user == master.user:
+            raise AdminError(f"the user {user} is the master user; choose another name")
+        secret = None if rds_iam else LoginSecret(str(event["userSecretArn"]), server, engine.SECRET_ENGINE)
+        with engine.session(server, master, left) as session:
+            maker = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+            return session.ensure_user(user, secret, maker=maker, adopt=bool(event.get("adopt")))
 
     limit = min(seconds, _CREATE_SECONDS)
     made, _ = _until(attempt, limit, f"the user {user} could not be made at {server.host}")
@@ -123,18 +132,25 @@ def create_user(event: dict[str, Any], seconds: float) -> dict[str, Any]:
 def verify(event: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Connect through the proxy as the application's user, until it answers or time is up.
 
-    Takes engine, host, port, database, user, auth (secret or iam), userSecretArn for secret, timeoutSeconds.
+    Takes engine, host, port, database, user, auth (secret or iam), userSecretArn for secret, timeoutSeconds. Whoever
+    invokes this says the host, so a password goes to names of RDS alone, and never the master's.
     """
     engine = driver(str(event.get("engine", "postgresql")))
     server, user = Server.of(event, "amazon-trust-services.pem"), str(event["user"])
+    by_secret = event.get("auth") == "secret"
+    if by_secret and not server.is_of_rds:
+        raise AdminError(f"host is {server.host}, which is no name of RDS; a password is sent to a proxy of RDS alone")
 
     def attempt(left: float) -> tuple[str, str, str]:
-        if event.get("auth") == "secret":
-            password = _secret(str(event["userSecretArn"]))["password"]
+        if by_secret:
+            login = login_in(str(event["userSecretArn"]), never=master_secret())
+            if login.user != user:
+                raise AdminError(f"the secret {event['userSecretArn']} is not of the user {user}")
         else:
             client = boto3.client("rds")
-            password = client.generate_db_auth_token(DBHostname=server.host, Port=server.port, DBUsername=user)
-        with engine.session(server, user, password, left) as session:
+            token = client.generate_db_auth_token(DBHostname=server.host, Port=server.port, DBUsername=user)
+            login = Login(user=user, password=token, is_token=True)
+        with engine.session(server, login, left) as session:
             return session.facts()
 
     limit = min(seconds, float(event.get("timeoutSeconds", 300)))
@@ -165,57 +181,6 @@ def _until(attempt: Callable[[float], _T], seconds: float, problem: str) -> tupl
         print(f"attempt {attempts}: {reason}")
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-
-
-def _secret(arn: str) -> dict[str, str]:
-    found = _json(_secrets_manager().get_secret_value(SecretId=arn).get("SecretString", ""))
-    login = {key: found.get(key) for key in ("username", "password")}
-    del found  # some tools show the variables of a traceback
-    if not all(isinstance(text, str) and text and is_sendable(text) for text in login.values()):
-        del login
-        raise AdminError(
-            f'the secret {arn} is not JSON with "username" and "password", two texts that a driver can send (no NUL)'
-        )
-    return {key: str(text) for key, text in login.items()}
-
-
-def _ensure_secret(arn: str, user: str, server: Server, engine: str) -> str:
-    """The password in the user's secret; made here if there is none for this user yet."""
-    client = _secrets_manager()
-    try:
-        current = _json(client.get_secret_value(SecretId=arn).get("SecretString", ""))
-    except client.exceptions.ResourceNotFoundException:
-        current = {}  # no value yet
-    known = current.get("password") if current.get("username") == user else None
-    # One that no client can send is worth no more than none: the database would keep what stands before the NUL.
-    usable = isinstance(known, str) and known and is_sendable(known)
-    password = str(known) if usable else secrets.token_urlsafe(32)
-    # The proxy needs the first two; the rest is what AWS's rotation functions look for.
-    value = {
-        "username": user,
-        "password": password,
-        "engine": engine,
-        "host": server.host,
-        "port": server.port,
-        "dbname": server.database,
-    }
-    if current != value:
-        client.put_secret_value(SecretId=arn, SecretString=json.dumps(value))
-    return password
-
-
-def _json(text: str) -> dict[str, Any]:
-    """The object in a secret's text; an empty one instead of an error, which would carry the text along."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _secrets_manager() -> Any:  # noqa: ANN401 - boto3 has no types
-    limits = botocore.config.Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
-    return boto3.client("secretsmanager", config=limits)
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ import pymysql
 from pymysql.constants import CR, ER
 
 from .bootstrap_sql import MYSQL_IAM_LOGIN, MYSQL_PRIVILEGES, mysql_account, mysql_schema
-from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Server
+from .ownership import Account, UserSecret, check_ours, mark
+from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -32,11 +33,14 @@ _LASTING = {
     _NOT_VALID_PASSWORD,
     CR.CR_AUTH_PLUGIN_CANNOT_LOAD,
 }
+# Logins in which the client sends its password as it is: MySQL Reference Manual, "Authentication Plugins". The full
+# login of caching_sha2_password does so too, inside TLS: no client can do without, and RDS's servers alone are asked.
+_CLEAR_PLUGINS = ("mysql_clear_password", "sha256_password", "dialog")
 _MAY_NOT_GRANT = {ER.DBACCESS_DENIED_ERROR, ER.ACCESS_DENIED_ERROR, _SPECIFIC_ACCESS_DENIED}
 
 
 @contextmanager
-def session(server: Server, user: str, password: str, seconds: float) -> Iterator["Session"]:
+def session(server: Server, login: Login, seconds: float) -> Iterator["Session"]:
     """A session for a block, verified by TLS, in which no step waits longer than `seconds`.
 
     Raises:
@@ -45,7 +49,7 @@ def session(server: Server, user: str, password: str, seconds: float) -> Iterato
         AdminError: a value cannot be sent to a server.
     """
     try:
-        with _connect(server, user, password, seconds) as connection:
+        with _connect(server, login, seconds) as connection:
             yield Session(connection, server.database, seconds)
     except pymysql.err.OperationalError as error:
         if error.args[0] in _LASTING:
@@ -64,27 +68,32 @@ class Session:
         self._database = database
         self._seconds = seconds
 
-    def ensure_user(self, user: str, password: Callable[[], str] | None) -> bool:
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
         """Bring a user and its grants to their stated form; whether it had to be made.
 
         Args:
             user: its name.
-            password: gives its password, called once nobody else is at it; None for a user that logs in with a token.
+            secret: holds its password; None for a user that logs in with a token.
+            maker: what the user is marked with.
+            adopt: whether a user may be taken that somebody else made.
 
         Raises:
-            AdminError: the master user has not the right to.
+            AdminError: the user is not ours to take, or the master user has not the right to.
+            DatabaseNotReadyError: the secret is being rotated, or another run is at it.
         """
         # No transaction: in MySQL each of these statements commits by itself. The lock goes with the connection.
         if self._rows(f"SELECT GET_LOCK({self._literal(_LOCK)}, {int(self._seconds / 2)})") != [(1,)]:
             raise DatabaseNotReadyError("another run is making users of this server", out_of_time=True)
-        account = mysql_account(user)
-        known = [name for (name,) in self._rows("SELECT user FROM mysql.user WHERE host = '%'")]
-        login = MYSQL_IAM_LOGIN if password is None else self._password_login(password())
-        verb = "ALTER" if user in known else "CREATE"
-        self._rows(f"{verb} USER {account} IDENTIFIED {login} REQUIRE SSL ACCOUNT UNLOCK")
         # MySQL 5.7 and MariaDB do not have it.
         literal = ("partial_revokes", "ON") in self._rows("SHOW GLOBAL VARIABLES LIKE 'partial_revokes'")
-        schema = mysql_schema(self._database, literal=literal)
+        schema, account = mysql_schema(self._database, literal=literal), mysql_account(user)
+        there = self._account(user, schema)
+        if there is not None:
+            check_ours(there, held=secret is not None and secret.holds(user), maker=maker, adopt=adopt)
+        login = MYSQL_IAM_LOGIN if secret is None else self._password_login(secret.password(user))
+        verb = "CREATE" if there is None else "ALTER"
+        comment = f" COMMENT {self._literal(mark(maker))}" if self._has_comments() else ""
+        self._rows(f"{verb} USER {account} IDENTIFIED {login} REQUIRE SSL ACCOUNT UNLOCK{comment}")
         try:
             self._rows(f"GRANT {MYSQL_PRIVILEGES} ON {schema}.* TO {account}")
         except pymysql.err.OperationalError as error:
@@ -94,12 +103,38 @@ class Session:
                 f"the master user may not grant on {self._database}, for it lacks one of these privileges or the GRANT "
                 "OPTION; run as an administrator what is printed with bootstrap: false"
             ) from None
-        return user not in known
+        if secret is not None:
+            # What a rotation did in between is undone by the next attempt, once the rotation has ended.
+            secret.check_settled()
+        return there is None
 
     def facts(self) -> tuple[str, str, str]:
         """User, database and server, as the server itself says."""
         ((account, database, version),) = self._rows("SELECT CURRENT_USER(), DATABASE(), VERSION()")
         return str(account).rpartition("@")[0], str(database), f"MySQL {version}"
+
+    def _account(self, user: str, schema: str) -> Account | None:
+        """What there is of this name at any host; those at one host are other accounts, of which we know nothing."""
+        if not self._rows("SELECT 1 FROM mysql.user WHERE host = %s AND user = %s", "%", user):
+            return None
+        account = mysql_account(user)
+        grants = [str(grant) for (grant,) in self._rows(f"SHOW GRANTS FOR {account}")]
+        comment: object = None
+        if self._has_comments():
+            statement = "SELECT attribute->>%s FROM information_schema.user_attributes WHERE host = %s AND user = %s"
+            rows = self._rows(statement, "$.comment", "%", user)
+            comment = rows[0][0] if rows else None
+        return Account(
+            user=user,
+            rights=[right for grant in grants for right in rights_beyond(grant)],
+            mark=None if comment is None else str(comment),
+            as_made=is_as_made(grants, schema),
+        )
+
+    def _has_comments(self) -> bool:
+        """Whether the server keeps comments of users: MySQL since 8.0.21, MariaDB not."""
+        tables = "SELECT 1 FROM information_schema.tables WHERE table_schema = 'information_schema'"
+        return bool(self._rows(f"{tables} AND table_name = 'USER_ATTRIBUTES'"))
 
     def _password_login(self, password: str) -> str:
         active = self._rows("SELECT plugin_name FROM information_schema.plugins WHERE plugin_status = 'ACTIVE'")
@@ -114,10 +149,10 @@ class Session:
     def _literal(self, text: str) -> str:
         return self._connection.escape(text)
 
-    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
-        # Without arguments PyMySQL takes a percent sign, as in '%', for what it is.
+    def _rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        # Without values PyMySQL takes a percent sign for what it is.
         with self._connection.cursor() as cursor:
-            cursor.execute(statement)
+            cursor.execute(statement, values or None)
             return list(cursor.fetchall())
 
 
@@ -127,23 +162,67 @@ def native_password_hash(password: str) -> str:
     return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
 
 
-def _connect(server: Server, user: str, password: str, seconds: float) -> "Connection[Any]":
-    server.check_sendable(user, password)
+def rights_beyond(grant: str) -> list[str]:
+    """What a line of SHOW GRANTS gives beyond single databases: in the whole server, by a role, or to pass on."""
+    what = grant.partition(" TO ")[0].removeprefix("GRANT ")
+    if not grant.startswith("GRANT "):  # such as REVOKE
+        return []
+    if what.startswith("`") or " ON " not in what:
+        return [f"the role {what}"]
+    everywhere = what != "USAGE ON *.*" and (what.endswith(" ON *.*") or what.startswith("PROXY "))
+    passed_on = grant.endswith(" WITH GRANT OPTION")
+    return [*([what] if everywhere else []), *(["GRANT OPTION"] if passed_on else [])]
+
+
+def is_as_made(grants: Sequence[str], schema: str) -> bool:
+    """Whether SHOW GRANTS says what `ensure_user` grants, and nothing else; the server has an order of its own."""
+    others = [words for words in (grant.partition(" TO ")[0] for grant in grants) if words != "GRANT USAGE ON *.*"]
+    granted = [words.removeprefix("GRANT ").removesuffix(f" ON {schema}.*").split(", ") for words in others]
+    return [sorted(each) for each in granted] == [sorted(MYSQL_PRIVILEGES.split(", "))]
+
+
+class _Connection(pymysql.connections.Connection):
+    """PyMySQL's connection, which gives no server a password as it is, unless it is a token."""
+
+    is_token = False
+    _auth_plugin_name: str
+
+    def _request_authentication(self) -> None:
+        self._refuse_clear(self._auth_plugin_name)
+        super()._request_authentication()  # type: ignore[misc]  # not in its stubs
+
+    def _process_auth(self, plugin_name: bytes, *rest: Any) -> Any:  # noqa: ANN401 - PyMySQL's packets
+        self._refuse_clear(plugin_name.decode(errors="replace"))
+        return super()._process_auth(plugin_name, *rest)  # type: ignore[misc]  # not in its stubs
+
+    def _refuse_clear(self, plugin: str) -> None:
+        if plugin in _CLEAR_PLUGINS and not self.is_token:
+            raise pymysql.err.OperationalError(
+                CR.CR_AUTH_PLUGIN_CANNOT_LOAD, f"the server asks for the password as it is ({plugin}); it gets none"
+            )
+
+
+def _connect(server: Server, login: Login, seconds: float) -> "Connection[Any]":
+    server.check_sendable(login)
     limit = max(seconds, 0.1)
-    return pymysql.connect(
+    connection = _Connection(
         host=server.host,
         port=server.port,
         database=server.database,
-        user=user,
+        user=login.user,
         # PyMySQL would take text for latin1.
-        password=password.encode(),
+        password=login.password.encode(),
         # A server without TLS is refused; a token, which is sent as it is, goes to a verified server only.
         ssl=_verified(server.bundle),
         connect_timeout=min(CONNECT_SECONDS, limit / 2),
         read_timeout=limit,
         write_timeout=limit,
         autocommit=True,
+        defer_connect=True,
     )
+    connection.is_token = login.is_token
+    connection.connect()
+    return connection
 
 
 def _verified(bundle: str) -> ssl.SSLContext:

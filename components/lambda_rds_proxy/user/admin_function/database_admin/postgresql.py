@@ -1,7 +1,7 @@
 """PostgreSQL: makes a user with its grants, and says as whom a connection got through."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -10,17 +10,31 @@ from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
-from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Server
+from .ownership import Account, UserSecret, check_ours, mark
+from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server
 
 # What AWS's rotation functions look for in a secret.
 SECRET_ENGINE = "postgres"  # noqa: S105 - the name of an engine
 # Any number, the same for every run: roles and grants of one database are changed by one run at a time.
 _LOCK = 20_231_110
 _T = TypeVar("_T")
+_ACCOUNT = """
+SELECT array_remove(ARRAY[
+         CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
+         CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+         CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL),
+       ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid),
+       shobj_description(r.oid, 'pg_authid'),
+       ARRAY(SELECT a.privilege_type FROM pg_database d, aclexplode(d.datacl) a
+             WHERE d.datname = current_database() AND a.grantee = r.oid),
+       ARRAY(SELECT a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a
+             WHERE n.nspname = 'public' AND a.grantee = r.oid)
+FROM pg_roles r WHERE r.rolname = %(user)s
+"""
 
 
 @contextmanager
-def session(server: Server, user: str, password: str, seconds: float) -> Iterator["Session"]:
+def session(server: Server, login: Login, seconds: float) -> Iterator["Session"]:
     """A session for a block, verified by TLS, which waits no longer than `seconds` from now.
 
     Raises:
@@ -29,7 +43,7 @@ def session(server: Server, user: str, password: str, seconds: float) -> Iterato
         AdminError: a value cannot be sent to a server.
     """
     try:
-        with _connect(server, user, password, seconds) as connection:
+        with _connect(server, login, seconds) as connection:
             yield Session(connection, server.database)
     except psycopg.OperationalError as error:
         late = isinstance(error, psycopg.errors._WaitTimeout)
@@ -45,21 +59,33 @@ class Session:
         self._connection = connection
         self._database = database
 
-    def ensure_user(self, user: str, password: Callable[[], str] | None) -> bool:
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
         """Bring a user and its grants to their stated form; whether it had to be made.
 
         Args:
             user: its name.
-            password: gives its password, called once nobody else is at it; None for a user that logs in with a token.
+            secret: holds its password; None for a user that logs in with a token.
+            maker: what the role is marked with.
+            adopt: whether a role may be taken that somebody else made.
 
         Raises:
-            AdminError: the master user has not the right to.
+            AdminError: the role is not ours to take, or the master user has not the right to.
+            DatabaseNotReadyError: the secret is being rotated.
         """
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            made = self._ensure_role(user, password and password())
-            self._ensure_grants(user, rds_iam=password is None)
-            return made
+            there = self._account(user)
+            if there is not None:
+                check_ours(there, held=secret is not None and secret.holds(user), maker=maker, adopt=adopt)
+            self._ensure_role(user, None if secret is None else secret.password(user), exists=there is not None)
+            self._ensure_grants(user, rds_iam=secret is None)
+            self._connection.execute(
+                sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(user), sql.Literal(mark(maker)))
+            )
+            if secret is not None:
+                # Until the commit a rotation's ALTER ROLE waits for this one, so that what is seen here still holds.
+                secret.check_settled()
+            return there is None
 
     def facts(self) -> tuple[str, str, str]:
         """User, database and server, as the server itself says."""
@@ -67,20 +93,30 @@ class Session:
         user, database, version = row or ("", "", "")
         return str(user), str(database), str(version)
 
-    def _ensure_role(self, user: str, password: str | None) -> bool:
-        """Whether the role had to be made; its password is set in either case."""
-        connection = self._connection
-        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone()
+    def _account(self, user: str) -> Account | None:
+        """What there is of this name."""
+        row = self._connection.execute(_ACCOUNT, {"user": user}).fetchone()
+        if row is None:
+            return None
+        attributes, memberships, comment, of_database, of_schema = row
+        return Account(
+            user=user,
+            rights=[*attributes, *(f"membership in {each}" for each in memberships if each != "rds_iam")],
+            mark=comment,
+            as_made=(set(of_database), set(of_schema)) == ({"CONNECT"}, {"USAGE", "CREATE"}),
+        )
+
+    def _ensure_role(self, user: str, password: str | None, *, exists: bool) -> None:
+        """Make the role, or set its password."""
         # SCRAM on this side: the statement, which servers may log, then holds a verifier instead of the password.
-        verifier = password and connection.pgconn.encrypt_password(
+        verifier = password and self._connection.pgconn.encrypt_password(
             password.encode(), user.encode(), b"scram-sha-256"
         ).decode("ascii")
-        connection.execute(
+        self._connection.execute(
             sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                sql.SQL("ALTER" if found else "CREATE"), sql.Identifier(user), sql.Literal(verifier)
+                sql.SQL("ALTER" if exists else "CREATE"), sql.Identifier(user), sql.Literal(verifier)
             )
         )
-        return found is None
 
     def _ensure_grants(self, user: str, *, rds_iam: bool) -> None:
         connection, database, role = self._connection, self._database, sql.Identifier(user)
@@ -123,14 +159,16 @@ class _Connection(psycopg.Connection[TupleRow]):
         return super().wait(gen, interval, timeout if left == float("inf") else left)
 
 
-def _connect(server: Server, user: str, password: str, seconds: float) -> _Connection:
-    server.check_sendable(user, password)
+def _connect(server: Server, login: Login, seconds: float) -> _Connection:
+    server.check_sendable(login)
     connection = _Connection.connect(
         host=server.host,
         port=server.port,
         dbname=server.database,
-        user=user,
-        password=password,
+        user=login.user,
+        password=login.password,
+        # A server that asks for a password as it is gets none: it would have it, whoever it is.
+        require_auth="password" if login.is_token else "scram-sha-256,md5",
         # What libpq would otherwise take from PGGSSENCMODE, which goes before TLS, and from PGSSL….
         gssencmode="disable",
         sslmode="verify-full",
