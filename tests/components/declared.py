@@ -98,7 +98,6 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
             "endpoint": f"{name}.endpoint.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com"
         },
         "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": {"name": "default"},
-        "aws:ec2/vpc:Vpc": {"ownerId": ACCOUNT},
         "aws:ec2/securityGroup:SecurityGroup": {"arn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{name}-id"},
         "aws:secretsmanager/secret:Secret": {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},

@@ -26,8 +26,8 @@ def log_flows(
         logical,
         name=own_name(ROLE, logical),
         # VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs", against a confused deputy.
-        assume_role_policy=vpc.owner_id.apply(
-            lambda account: assume_role_policy("vpc-flow-logs.amazonaws.com", account=account)
+        assume_role_policy=group.arn.apply(
+            lambda arn: assume_role_policy("vpc-flow-logs.amazonaws.com", account=arn.split(":")[4])
         ),
         permissions_boundary=stack.get("permissions_boundary_arn"),
         tags=stack.get("tags"),
