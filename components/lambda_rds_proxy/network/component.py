@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from ..iam_policies import secrets_endpoint_policy
 from ..names import SECURITY_GROUP
 from ..references import NetworkRef, enough_subnets
-from ..settings.reading import read, with_defaults
+from ..settings.reading import any_secret, hidden, read, with_defaults
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, Tags
 from ..stack_names import own_name
@@ -149,7 +149,7 @@ class Network(pulumi.ComponentResource):
         options = pulumi.InvokeOptions(parent=self)
 
         def check(known: list[Any]) -> str:
-            vpc, ids = str(known[0]), known[1]
+            vpc, ids, is_secret = str(known[0]), known[1], known[2]
             found = [aws.ec2.get_subnet(id=each, opts=options) for each in ids]
             subnets = [
                 Subnet(
@@ -162,10 +162,13 @@ class Network(pulumi.ComponentResource):
             ]
             problems = subnet_problems(subnets, vpc_id=vpc, addresses=addresses)
             if problems:
-                raise pulumi.RunError(f'network "{name}" is not fit for a proxy: ' + "; ".join(problems))
+                told = "; ".join(problems)
+                if is_secret:
+                    told = hidden(told, [vpc, *ids, *(each.vpc_id for each in subnets)])
+                raise pulumi.RunError(f'network "{name}" is not fit for a proxy: {told}')
             return vpc
 
-        return pulumi.Output.all(vpc_id, subnet_ids).apply(check)
+        return pulumi.Output.all(vpc_id, subnet_ids, any_secret(vpc_id, subnet_ids)).apply(check)
 
 
 def _addresses_of_proxy(args: NetworkArgs) -> int:

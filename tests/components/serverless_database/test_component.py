@@ -8,14 +8,13 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import rpc
 
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from lambda_rds_proxy.settings.spelling import SERVED, SPELLING
-from tests.components.declared import Declared, arguments, declare
+from tests.components.declared import Declared, arguments, declare, without_secrets
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS: Any = {"app": {"path": "handler", "reserved_concurrency": 20}, "reports": {"path": "handler"}}
@@ -413,11 +412,3 @@ def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
     assert len(holding) > 30
     assert [each.urn for each in holding if "hunter2" in str(without_secrets(each.raw_inputs))] == []
     assert not any("hunter2" in message for message in declared.messages)
-
-
-def without_secrets(value: Any) -> Any:
-    """What stands in clear in the inputs of a registration."""
-    if isinstance(value, dict):
-        is_secret = rpc._special_sig_key in value
-        return {} if is_secret else {key: without_secrets(each) for key, each in value.items()}
-    return [without_secrets(each) for each in value] if isinstance(value, list) else value
