@@ -5,10 +5,11 @@ from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime.mocks import MockResourceArgs
 
 from lambda_rds_proxy.function import vpc_function
 from lambda_rds_proxy.serverless_database.config import KEYS
-from tests.components.declared import ACCOUNT, REGION, Declared, without_secrets
+from tests.components.declared import ACCOUNT, REGION, Declared, _Aws, without_secrets
 from tests.program import run
 
 WORD = "0dec0de0"  # which stands in ids of AWS too
@@ -115,6 +116,20 @@ def test_a_network_that_is_not_fit_is_told_without_the_ids_that_are_encrypted() 
     assert WORD not in said
 
 
-def test_a_key_that_a_snapshot_does_not_have_is_told_of_without_it() -> None:
-    said = run({"kmsKeyArn": KEY, "snapshotIdentifier": "orders-final"}, encrypted=["kmsKeyArn"])
-    assert clear(said) == []
+class _OfAnotherKey(_Aws):
+    """Restores a database with the key of its snapshot."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        made, outputs = super().new_resource(args)
+        if args.typ == "aws:rds/instance:Instance":
+            outputs = {**outputs, "storageEncrypted": True, "kmsKeyId": KEY.replace("key/", "key/other-")}
+        return made, outputs
+
+
+def test_a_key_that_a_snapshot_does_not_have_is_told_without_it() -> None:
+    config: Any = {"kmsKeyArn": KEY, "snapshotIdentifier": "orders-final"}
+    (told,) = [each for each in run(config, aws=_OfAnotherKey({})).messages if "orders-final" in each]
+    assert WORD in told
+    declared = run(config, encrypted=["kmsKeyArn"], aws=_OfAnotherKey({}))
+    (told,) = [each for each in declared.messages if "orders-final" in each]
+    assert "[secret]" in told and clear(declared) == []

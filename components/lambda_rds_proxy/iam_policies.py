@@ -54,7 +54,7 @@ def secrets_endpoint_policy(any_arn: str, secrets: Sequence[str]) -> str:
     So nobody carries data out by it to a secret of another account, whoever's credentials they bring. `any_arn` is a
     regional one, of the account and region; `secrets` are ARNs, or names with * and ?.
     """
-    _, partition, _, region, account, *_ = any_arn.split(":")
+    partition, region, account = place_of(any_arn)
     ours = {"StringEquals": {"aws:PrincipalAccount": account}}
     named = [
         each if each.startswith("arn:") else f"arn:{partition}:secretsmanager:{region}:{account}:secret:{each}"
@@ -126,7 +126,16 @@ def region_of(regional_arn: str) -> str:
     Raises:
         ArgumentsError: it is no ARN, such as that of a secret that is not there.
     """
-    arn = re.fullmatch(r"arn:[^:]+:[^:]+:([^:]*):.+", str(regional_arn))
+    return place_of(regional_arn)[1]
+
+
+def place_of(regional_arn: str) -> tuple[str, str, str]:
+    """(partition, region, account) in an ARN of something regional.
+
+    Raises:
+        ArgumentsError: it is no ARN, such as that of what a targeted update has not made yet.
+    """
+    arn = re.fullmatch(r"arn:([^:]+):[^:]+:([^:]*):([^:]*):.+", str(regional_arn))
     if arn is None:
-        raise ArgumentsError(f"the ARN is {shown(regional_arn)}; a grant needs that of a proxy or of a secret")
-    return arn[1]
+        raise ArgumentsError(f"the ARN is {shown(regional_arn)}; a grant needs that of what was made")
+    return arn[1], arn[2], arn[3]

@@ -1,8 +1,9 @@
+import json
 from typing import Any
 
 import pytest
 
-from lambda_rds_proxy.iam_policies import connect_arn, region_of, use_secret
+from lambda_rds_proxy.iam_policies import connect_arn, region_of, secrets_endpoint_policy, use_secret
 from lambda_rds_proxy.settings.reading import ArgumentsError
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
@@ -69,5 +70,11 @@ def test_a_grant_of_a_secret_that_is_not_there_is_refused(secret: Any) -> None:
 
 @pytest.mark.parametrize("arn", [None, "", "app"])
 def test_what_is_no_arn_has_no_region_and_is_refused(arn: Any) -> None:
-    with pytest.raises(ArgumentsError, match="a grant needs that of a proxy or of a secret"):
+    with pytest.raises(ArgumentsError, match="a grant needs that of what was made"):
         region_of(arn)
+
+
+def test_an_endpoint_lets_through_what_is_of_its_own_partition() -> None:
+    group = "arn:aws-cn:ec2:cn-north-1:123456789012:security-group/sg-1"
+    secret, _ = json.loads(secrets_endpoint_policy(group, ["app-*"]))["Statement"]
+    assert secret["Resource"] == "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:app-*"

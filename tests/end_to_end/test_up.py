@@ -164,8 +164,8 @@ def test_what_the_configuration_keeps_encrypted_is_in_clear_nowhere_in_the_state
     for each in (told, state, outputs):
         assert word not in each.stdout + each.stderr
     shown = up.pulumi("stack", "export", "--show-secrets", "-s", "local").stdout
-    for each in ("API_KEY", f"app.key = '{word}'", f"policy/{word}"):
-        assert each in shown
+    for shows in ("API_KEY", f"app.key = '{word}'", f"policy/{word}"):
+        assert shows in shown
 
 
 def test_no_password_is_in_pulumis_state(up: Checkout) -> None:

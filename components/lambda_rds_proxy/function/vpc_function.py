@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ..engines import Engine
-from ..iam_policies import allow, assume_role_policy, deny, policy
+from ..iam_policies import allow, assume_role_policy, deny, place_of, policy
 from ..names import ROLE, ROLE_POLICY
 from ..references import NetworkRef
 from ..stack.args import StackSettings, log_retention_days
@@ -67,7 +67,7 @@ def runtime_policy(log_group_arn: str, log_group_name: str, *, tracing: bool) ->
 
     Which function it is, is told by its log group: that is there before it, and both keep the name that they have.
     """
-    _, partition, _, region, account, *_ = log_group_arn.split(":")
+    partition, region, account = place_of(log_group_arn)
     function = f"arn:{partition}:lambda:{region}:{account}:function:{log_group_name.removeprefix(_LOG_GROUPS)}"
     return policy(
         [

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from ..iam_policies import allow, assume_role_policy, policy
+from ..iam_policies import allow, assume_role_policy, place_of, policy
 from ..names import ROLE, ROLE_POLICY
 from ..stack.args import StackSettings, Tags, log_retention_days
 from ..stack_names import KEPT_NAME, own_name, stated_name
@@ -27,7 +27,7 @@ def log_flows(
         name=own_name(ROLE, logical),
         # VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs", against a confused deputy.
         assume_role_policy=group.arn.apply(
-            lambda arn: assume_role_policy("vpc-flow-logs.amazonaws.com", account=arn.split(":")[4])
+            lambda arn: assume_role_policy("vpc-flow-logs.amazonaws.com", account=place_of(arn)[2])
         ),
         permissions_boundary=stack.get("permissions_boundary_arn"),
         tags=stack.get("tags"),
