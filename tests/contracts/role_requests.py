@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cfnlint  # type: ignore[import-untyped]
+import cfnlint
 
 from tests.components.declared import ACCOUNT, REGION, Declared, Registered
 from tests.contracts.iam import Context
@@ -27,6 +27,7 @@ _SUFFIX = "1a2b3c4"  # of the names that Pulumi makes
 # Actions that list, and so are asked about everything, whatever they are given to filter by.
 _LISTS = re.compile(r"(cloudwatch|ec2|logs|rds):Describe")
 _NO_NARROWER = {"cloudwatch:PutCompositeAlarm": "cloudwatch"}
+_KEYS = ("kmsKeyId", "masterUserSecretKmsKeyId", "performanceInsightsKmsKeyId")
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class _Place:
         self.declared, self.resource, self.inputs = declared, resource, resource.inputs
         self.tags: dict[str, str] = self.inputs.get("tags", {})
         self.kind = resource.type.rpartition(":")[2]
-        self.keys = {self.inputs[key] for key in ("kmsKeyId", "masterUserSecretKmsKeyId") if key in self.inputs}
+        self.keys = {self.inputs[key] for key in _KEYS if key in self.inputs}
         self.own: set[str] = {arn for _, arn, _ in self._own()}
 
     def context(self, action: str) -> dict[str, Any]:
