@@ -2,7 +2,7 @@
 
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,11 +24,19 @@ def run(
     stack: str = "dev",
     answers: Answers = MappingProxyType({}),
     aws: Mocks | None = None,
+    encrypted: Collection[str] = (),
+    into: Declared | None = None,
 ) -> Declared:
-    """What the program registers with this configuration; structures become JSON, as Pulumi hands them over."""
+    """What the program registers with this configuration; structures become JSON, as Pulumi hands them over.
+
+    `encrypted` are the keys that the stack keeps so. `into` gets what was declared and said before a program fails.
+    """
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-    pulumi.runtime.set_all_config({f"lambda-rds-proxy:{key}": text for key, text in texts.items()})
-    declared = use_mocks(stack=stack, answers=answers, aws=aws)
+    pulumi.runtime.set_all_config(
+        {f"lambda-rds-proxy:{key}": text for key, text in texts.items()},
+        [f"lambda-rds-proxy:{key}" for key in encrypted],
+    )
+    declared = use_mocks(stack=stack, answers=answers, aws=aws, declared=into)
     set_root_resource(None)  # type: ignore[arg-type]
 
     def program() -> None:

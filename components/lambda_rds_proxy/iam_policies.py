@@ -6,15 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .references import is_user
+from .regions import DNS_SUFFIXES
 from .settings.reading import ArgumentsError, shown
 
+# What functions, the admin function and AWS's rotation function do with a secret: the template of
+# SecretsManagerRDSPostgreSQLRotationSingleUser.
+_USES_OF_A_SECRET = (
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+)
 
-def assume_role_policy(service: str) -> str:
-    """Trust policy that lets one AWS service assume the role.
+
+def assume_role_policy(service: str, *, account: str | None = None) -> str:
+    """Trust policy that lets one AWS service assume the role, in the name of one account where that is given.
 
     `rds.amazonaws.com` gets no condition: RDS Proxy supports no global condition context keys.
     """
-    return policy([{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}])
+    statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if account is not None:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return policy([statement])
 
 
 def policy(statements: Sequence[dict[str, Any]]) -> str:
@@ -30,6 +43,31 @@ def allow(
     return {**statement, "Condition": condition} if condition else statement
 
 
+def deny(actions: Sequence[str], *, condition: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A statement that denies actions on everything where the condition holds."""
+    return {"Effect": "Deny", "Action": sorted(actions), "Resource": "*", "Condition": condition}
+
+
+def secrets_endpoint_policy(any_arn: str, secrets: Sequence[str]) -> str:
+    """What an endpoint of Secrets Manager lets through: what uses these secrets, for this account's principals.
+
+    So nobody carries data out by it to a secret of another account, whoever's credentials they bring. `any_arn` is a
+    regional one, of the account and region; `secrets` are ARNs, or names with * and ?.
+    """
+    partition, region, account = place_of(any_arn)
+    ours = {"StringEquals": {"aws:PrincipalAccount": account}}
+    named = [
+        each if each.startswith("arn:") else f"arn:{partition}:secretsmanager:{region}:{account}:secret:{each}"
+        for each in secrets
+    ]
+    everybody = {"Principal": {"AWS": "*"}}
+    return policy(
+        [{**allow(_USES_OF_A_SECRET, each, condition=ours), **everybody} for each in named]
+        # It takes no resource, and AWS's rotation asks for it: Service Authorization Reference, "AWS Secrets Manager".
+        + [{**allow(["secretsmanager:GetRandomPassword"], "*", condition=ours), **everybody}]
+    )
+
+
 def use_secret(
     secret_arn: str,
     *,
@@ -42,19 +80,25 @@ def use_secret(
     The key may be used through that one service only: whoever has the role cannot decrypt anything else with it.
 
     Raises:
-        ArgumentsError: there is no such secret; a grant for nothing is refused here, not by IAM at the end.
+        ArgumentsError: there is no such secret, or the key is of a partition that nobody knows; a grant for nothing is
+            refused here, not by IAM at the end.
     """
     if not re.fullmatch(r"arn:[\w-]+:secretsmanager:.+", str(secret_arn)):
         raise ArgumentsError(f"the secret is {shown(secret_arn)}; a grant needs its ARN, give secret_arn")
     statements = [allow(actions, secret_arn)]
     if key_arn is not None:
-        suffix = "amazonaws.com.cn" if secret_arn.split(":")[1] == "aws-cn" else "amazonaws.com"
+        partition = secret_arn.split(":")[1]
+        if partition not in DNS_SUFFIXES:
+            raise ArgumentsError(
+                f"the secret is {shown(secret_arn)}, of partition {partition}, whose host names this version does not "
+                "know; leave out the customer managed key, whose use it could not limit to Secrets Manager"
+            )
         writes = "secretsmanager:PutSecretValue" in actions
         statements.append(
             allow(
                 ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"],
                 key_arn,
-                condition={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{suffix}"}},
+                condition={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{DNS_SUFFIXES[partition]}"}},
             )
         )
     return statements
@@ -82,7 +126,16 @@ def region_of(regional_arn: str) -> str:
     Raises:
         ArgumentsError: it is no ARN, such as that of a secret that is not there.
     """
-    arn = re.fullmatch(r"arn:[^:]+:[^:]+:([^:]*):.+", str(regional_arn))
+    return place_of(regional_arn)[1]
+
+
+def place_of(regional_arn: str) -> tuple[str, str, str]:
+    """(partition, region, account) in an ARN of something regional.
+
+    Raises:
+        ArgumentsError: it is no ARN, such as that of what a targeted update has not made yet.
+    """
+    arn = re.fullmatch(r"arn:([^:]+):[^:]+:([^:]*):([^:]*):.+", str(regional_arn))
     if arn is None:
-        raise ArgumentsError(f"the ARN is {shown(regional_arn)}; a grant needs that of a proxy or of a secret")
-    return arn[1]
+        raise ArgumentsError(f"the ARN is {shown(regional_arn)}; a grant needs that of what was made")
+    return arn[1], arn[2], arn[3]

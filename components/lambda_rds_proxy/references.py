@@ -6,13 +6,14 @@ languages.
 
 import re
 from collections.abc import Awaitable
-from typing import NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 
 from .engines import Auth, Engine, TargetKind
 from .names import RDS_NAME
 from .settings.checks import Checks, matching, number, passes
+from .settings.reading import HIDDEN, any_secret
 
 
 class NetworkRef(TypedDict):
@@ -148,16 +149,18 @@ def enough_subnets(
         pulumi.RunError: by the Output that comes back, when there are too few.
     """
 
-    def counted(ids: list[str]) -> list[str]:
+    def counted(known: list[Any]) -> list[str]:
+        ids: list[str] = known[0]
         if not are_subnets(list(ids)):
             found = ", ".join(map(str, ids)) or "nothing"
+            found = HIDDEN if known[1] else found
             raise pulumi.RunError(f"{label} came to be {found}; it must be {SUBNETS.allowed}")
         return ids
 
     if not isinstance(subnet_ids, pulumi.Output | Awaitable):
         return subnet_ids
-    known = cast("pulumi.Output[list[str]]", pulumi.Output.from_input(subnet_ids))
-    return cast("pulumi.Input[list[pulumi.Input[str]]]", known.apply(counted))
+    known = pulumi.Output.all(subnet_ids, any_secret(subnet_ids)).apply(counted)
+    return cast("pulumi.Input[list[pulumi.Input[str]]]", known)
 
 
 SUBNETS = passes(are_subnets, "a list of at least 2 subnet ids, in at least 2 availability zones")

@@ -3,7 +3,23 @@
 A region that is missing here is refused at preview, with the way round; nothing is made that would fail in the middle.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 AS_OF = "2026-11-27"
+# What the host names of services end in, which kms:ViaService says too: botocore 1.44.3, data/partitions.json.
+DNS_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "aws": "amazonaws.com",
+        "aws-cn": "amazonaws.com.cn",
+        "aws-eusc": "amazonaws.eu",
+        "aws-iso": "c2s.ic.gov",
+        "aws-iso-b": "sc2s.sgov.gov",
+        "aws-iso-e": "cloud.adc-e.uk",
+        "aws-iso-f": "csp.hci.ic.gov",
+        "aws-us-gov": "amazonaws.com",
+    }
+)
 # Where the Serverless Application Repository is, from which AWS's rotation functions come: botocore 1.44.3,
 # data/endpoints.json, service `serverlessrepo`. The RDS of 16 regions has none beside it.
 WITH_APPLICATION_REPOSITORY = frozenset(

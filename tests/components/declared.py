@@ -98,6 +98,7 @@ def _outputs(token: str, name: str) -> dict[str, Any]:
             "endpoint": f"{name}.endpoint.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com"
         },
         "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": {"name": "default"},
+        "aws:ec2/securityGroup:SecurityGroup": {"arn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{name}-id"},
         "aws:secretsmanager/secret:Secret": {"arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"},
         "aws:iam/role:Role": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},
         "aws:cloudwatch/logGroup:LogGroup": {"arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}"},
@@ -132,6 +133,8 @@ class Registered:
     delete_before_replace: bool
     replace_with: list[str]
     replacement_trigger: Any
+    raw_replacement_trigger: Any
+    """The same as the engine is sent it."""
     ignore_changes: list[str]
     component: bool
     provider: str
@@ -149,6 +152,8 @@ class Declared:
     messages: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """Those of the messages that warn."""
+    raw_outputs: dict[str, Any] = field(default_factory=dict)
+    """What components and the stack tell, by URN, as the engine is sent it: secrets are marked."""
     asked: list[str] = field(default_factory=list)
     """The functions of the provider that were called, by token."""
 
@@ -198,6 +203,10 @@ class _Monitor(pulumi_mocks.MockMonitor):
         self._declared.asked.append(request.tok)
         return super().Invoke(request)  # type: ignore[no-untyped-call]
 
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        self._declared.raw_outputs[request.urn] = MessageToDict(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
     def RegisterResource(self, request: Any) -> Any:
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
@@ -218,6 +227,9 @@ class _Monitor(pulumi_mocks.MockMonitor):
                     delete_before_replace=request.deleteBeforeReplace,
                     replace_with=list(request.replace_with),
                     replacement_trigger=_plain(request.replacement_trigger),
+                    raw_replacement_trigger=MessageToDict(request.replacement_trigger)
+                    if request.HasField("replacement_trigger")
+                    else None,
                     ignore_changes=list(request.ignoreChanges),
                     component=not request.custom,
                     provider=request.provider,
@@ -252,18 +264,27 @@ def _declares(part: str, settings: object, name: str) -> bool:
     return (part == "settings" or part in PARTS) and name in getattr(settings, "__annotations__", {})
 
 
+def without_secrets(value: Any) -> Any:
+    """What stands in clear in what the engine is sent."""
+    if isinstance(value, dict):
+        is_secret = pulumi.runtime.rpc._special_sig_key in value
+        return {} if is_secret else {key: without_secrets(each) for key, each in value.items()}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value
+
+
 def use_mocks(
     *,
     stack: str = "test",
     project: str = "lambda-rds-proxy",
     answers: Answers = MappingProxyType({}),
     aws: pulumi_mocks.Mocks | None = None,
+    declared: Declared | None = None,
 ) -> Declared:
     """Give what is declared from now on to mocks, and show it; `answers` are AWS's to functions, by token.
 
-    `aws` answers everything instead.
+    `aws` answers everything instead; it is shown in `declared`, where one is given.
     """
-    declared, provider = Declared(), aws or _Aws(answers)
+    declared, provider = declared or Declared(), aws or _Aws(answers)
     logger = logging.Logger("pulumi-under-test")
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: _keep(declared, record)  # type: ignore[method-assign]

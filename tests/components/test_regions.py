@@ -6,6 +6,7 @@ from pathlib import Path
 import botocore
 
 from lambda_rds_proxy import regions
+from lambda_rds_proxy.user.secret_rotation import _APPLICATIONS
 from tests.handler.test_certificates import FOLDERS, certificates, name
 
 PARTITIONS = json.loads((Path(botocore.__file__).parent / "data" / "endpoints.json").read_text())["partitions"]
@@ -31,3 +32,18 @@ def test_the_regions_with_certificates_are_those_of_the_bundle_that_is_shipped()
     named = {name(each).removeprefix("Amazon RDS ").split(" Root CA ")[0] for each in certificates(folder / "rds.pem")}
     assert {each for each in named if not each.startswith(("Beta ", "Preview "))} == regions.WITH_CERTIFICATES
     assert {"il-central-1", "ca-west-1", "cn-north-1", "us-gov-west-1"} <= regions_of("rds") - regions.WITH_CERTIFICATES
+
+
+def test_the_endings_of_host_names_are_botocores() -> None:
+    known = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())["partitions"]
+    assert {each["id"]: each["outputs"]["dnsSuffix"] for each in known} == regions.DNS_SUFFIXES
+
+
+def test_every_region_with_the_application_repository_is_of_a_partition_whose_applications_are_known() -> None:
+    """So that a rotation elsewhere is refused by its region, with a sentence."""
+    known = {
+        partition["partition"]
+        for partition in PARTITIONS
+        if regions.WITH_APPLICATION_REPOSITORY & set(partition["regions"])
+    }
+    assert known == _APPLICATIONS.keys()

@@ -149,11 +149,13 @@ class _Place:
             service = "secretsmanager" if self.kind == "Secret" else "rds"
             return {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
         if action == "iam:PassRole":
-            return {"iam:PassedToService": "rds.amazonaws.com" if self.kind == "Proxy" else "lambda.amazonaws.com"}
+            services = {"Proxy": "rds", "FlowLog": "vpc-flow-logs"}
+            return {"iam:PassedToService": f"{services.get(self.kind, 'lambda')}.amazonaws.com"}
         if action == "ec2:CreateTags":
-            made = {"RouteTable", "SecurityGroup", "Subnet", "Vpc", "VpcEndpoint"} & {self.kind}
-            return {"ec2:CreateAction": f"Create{made.pop()}"}
-        if action in ("ec2:DetachNetworkInterface", "ec2:DeleteNetworkInterface"):
+            made = {"FlowLog": "FlowLogs"}.get(self.kind, self.kind)
+            return {"ec2:CreateAction": f"Create{made}"}
+        of_vpc = ("ec2:DetachNetworkInterface", "ec2:DeleteNetworkInterface")
+        if action in of_vpc or self.kind == "DefaultSecurityGroup":
             return {"ec2:Vpc": _arn("ec2", "vpc/vpc-0123")}
         if action == "cloudformation:CreateChangeSet":
             return {"cloudformation:TemplateUrl": template_url(str(self.inputs["applicationId"]))}
@@ -217,6 +219,9 @@ class _Place:
                     yield "security-group", _arn("ec2", "security-group/sg-0123"), self._tags_of("SecurityGroup")
                 if self.kind == "RouteTable":
                     yield "subnet", _arn("ec2", "subnet/subnet-0123"), self._tags_of("Subnet")
+            case "FlowLog":
+                yield "vpc", _arn("ec2", "vpc/vpc-0123"), self._tags_of("Vpc")
+                yield "role", _role(str(inputs["iamRoleArn"]).rpartition("/")[2]), {}
             case "RouteTableAssociation":
                 yield "route-table", _arn("ec2", "route-table/rtb-0123"), self._tags_of("RouteTable")
                 yield "subnet", _arn("ec2", "subnet/subnet-0123"), self._tags_of("Subnet")
@@ -275,6 +280,8 @@ _OWN: Mapping[str, tuple[str, str, str]] = {
     "RouteTable": ("ec2", "route-table", "route-table/rtb-0123"),
     "SecurityGroup": ("ec2", "security-group", "security-group/sg-0123"),
     "VpcEndpoint": ("ec2", "vpc-endpoint", "vpc-endpoint/vpce-0123"),
+    "DefaultSecurityGroup": ("ec2", "security-group", "security-group/sg-0def"),
+    "FlowLog": ("ec2", "vpc-flow-log", "vpc-flow-log/fl-0123"),
     "Role": ("iam", "role", "role/{}"),
     "Function": ("lambda", "function", "function:{}"),
     "LogGroup": ("logs", "log-group", "log-group:{}"),

@@ -83,6 +83,7 @@ SHAPES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "serverless": ({"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "profile": Profile.PROD}, []),
     "mysql cluster": ({"kind": TargetKind.CLUSTER, "engine": Engine.MYSQL, **_PROD}, ["rotation"]),
     "existing VPC": (_VPC, []),
+    "flow logs": ({"flow_logs": True}, []),
     "endpoint in an existing VPC": ({**_VPC, "secrets_endpoint": True}, []),
     "existing database": ({**_VPC, "existing_database": _EXISTING, "auth": Auth.IAM_END_TO_END}, ["existing"]),
     "existing cluster": (
@@ -288,8 +289,8 @@ def test_the_role_that_deploys_touches_no_other_role_and_not_itself(role: str) -
     assert [each for each in actions if _iam(each, role, **{"iam:PermissionsBoundary": BOUNDARY})] == []
 
 
-def test_roles_are_passed_to_lambda_and_rds_alone() -> None:
-    for service in ("lambda.amazonaws.com", "rds.amazonaws.com"):
+def test_roles_are_passed_to_lambda_rds_and_flow_logs_alone() -> None:
+    for service in ("lambda.amazonaws.com", "rds.amazonaws.com", "vpc-flow-logs.amazonaws.com"):
         assert _iam("PassRole", "role/app-1", **{"iam:PassedToService": service})
     for service in ("ec2.amazonaws.com", "cloudformation.amazonaws.com", "ecs-tasks.amazonaws.com"):
         assert not _iam("PassRole", "role/app-1", **{"iam:PassedToService": service})
@@ -311,11 +312,14 @@ def test_all_that_the_programs_roles_may_do_is_within_the_boundary(shape: str) -
     boundary = policies("boundary")
     given = [each for policy in declared(shape).all("RolePolicy") for each in declared(shape).statements(policy)]
     assert given
-    for each in given:
+    denied = [each for each in given if each["Effect"] == "Deny"]
+    assert all(each["Condition"]["ArnEquals"].keys() == {"lambda:SourceFunctionArn"} for each in denied)
+    for each in [each for each in given if each["Effect"] == "Allow"]:
         context = {"aws:RequestedRegion": REGION, **each.get("Condition", {}).get("StringEquals", {})}
         for action in listed(each["Action"]):
             for resource in listed(each["Resource"]):
                 arn = re.sub(r"(secret:database(-reporting)?)$", r"\1-1a2b3c4", resource)
+                arn = re.sub(r"log-group:(database-flow-logs)", r"log-group:/aws/vpc/lambda-rds-proxy-dev-\1", arn)
                 arn = re.sub(r"log-group:(\w.*)", r"log-group:/aws/lambda/lambda-rds-proxy-dev-\1", arn)
                 assert allowed(boundary, action, arn, context), f"{action} on {arn}"
 
@@ -381,6 +385,12 @@ def test_all_that_the_programs_roles_may_do_is_within_the_boundary(shape: str) -
         ("ec2:DescribeVpcs", "*", {"aws:RequestedRegion": "us-east-1"}),
         ("cloudwatch:PutCompositeAlarm", "*", {"aws:RequestedRegion": "us-east-1"}),
         ("rds:CreateDBProxy", "*", {}),
+        ("ec2:RevokeSecurityGroupIngress", "arn:aws:ec2:{}:security-group/sg-other", {}),
+        (
+            "ec2:RevokeSecurityGroupEgress",
+            "arn:aws:ec2:{}:security-group/sg-other",
+            {"ec2:Vpc": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/vpc-other"},
+        ),
         (
             "rds:CreateDBProxy",
             "*",

@@ -152,6 +152,30 @@ def test_a_function_given_the_databases_endpoint_is_rejected_while_the_host_is_s
     assert "DB_HOST" in done.stdout
 
 
+def test_what_the_configuration_keeps_encrypted_is_in_clear_in_no_preview(checkout: Checkout) -> None:
+    word = "hush0dec0de0"
+    checkout.configure("hushed", functions={"app": {"path": "handler", "reservedConcurrency": 20}})
+    for path, value in {
+        "functions.app.environment.API_KEY": word,
+        "initQuery": f"SET app.key = '{word}'",
+        "parameters.application_name": word,
+    }.items():
+        done = checkout.pulumi(
+            "config", "set", "--secret", "--path", f"lambda-rds-proxy:{path}", value, "-s", "hushed"
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    for arguments in (["--json"], ["--diff", "--show-reads"]):
+        done = preview(checkout, "hushed", *arguments)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+        assert "API_KEY" in done.stdout
+        assert word not in done.stdout + done.stderr
+    done = checkout.pulumi("config", "set", "--secret", "lambda-rds-proxy:port", word, "-s", "hushed")
+    assert done.returncode == 0, done.stderr
+    done = preview(checkout, "hushed")
+    assert done.returncode != 0
+    assert "port is encrypted" in done.stdout and word not in done.stdout + done.stderr
+
+
 def test_all_of_a_bad_configuration_is_told_at_once_in_one_clear_sentence_each(checkout: Checkout) -> None:
     checkout.configure(
         "wrong", maxConnectionPercent=80, maxConnectionsPercent="abc", engine="oracle", maxIdleConnectionsPercent=101,

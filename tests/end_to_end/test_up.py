@@ -147,6 +147,27 @@ def test_an_invocation_answers_through_the_proxy(up: Checkout) -> None:
     assert ".proxy-" in answer["body"]["via"]
 
 
+def test_what_the_configuration_keeps_encrypted_is_in_clear_nowhere_in_the_state(up: Checkout) -> None:
+    word = "hush0dec0de0"
+    encrypted = {
+        "functions[0].environment.API_KEY": word,
+        "initQuery": f"SET app.key = '{word}'",
+        "permissionsBoundaryArn": f"arn:aws:iam::000000000000:policy/{word}",
+    }
+    for path, value in encrypted.items():
+        done = up.pulumi("config", "set", "--secret", "--path", f"lambda-rds-proxy:{path}", value, "-s", "local")
+        assert done.returncode == 0, done.stderr
+    told = up.run("python", "-m", "local", "up")
+    assert told.returncode == 0, told.stdout + told.stderr
+    state = up.pulumi("stack", "export", "-s", "local")
+    outputs = up.pulumi("stack", "output", "--json", "-s", "local")
+    for each in (told, state, outputs):
+        assert word not in each.stdout + each.stderr
+    shown = up.pulumi("stack", "export", "--show-secrets", "-s", "local").stdout
+    for shows in ("API_KEY", f"app.key = '{word}'", f"policy/{word}"):
+        assert shows in shown
+
+
 def test_no_password_is_in_pulumis_state(up: Checkout) -> None:
     state = up.pulumi("stack", "export", "-s", "local").stdout
     password = secret(up)["password"]

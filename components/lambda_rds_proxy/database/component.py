@@ -11,7 +11,7 @@ from ..adoption import adopting, refusing_imports
 from ..engines import TargetKind
 from ..names import DATABASE, PARAMETER_GROUP, SECURITY_GROUP, SUBNET_GROUP
 from ..references import DatabaseRef, enough_subnets
-from ..settings.reading import read, with_defaults
+from ..settings.reading import any_secret, hidden, read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from ..stack_names import own_name
@@ -297,12 +297,14 @@ class Database(pulumi.ComponentResource):
         call = SPELLING.get().of("database")
 
         def check(known: list[Any]) -> None:
-            encrypted, key, stated = known
+            encrypted, key, stated, is_secret = known
             problem = restored_problem(self._settings["snapshot_identifier"], encrypted, key, stated, call)
             if problem:
-                pulumi.log.warn(problem, self)
+                pulumi.log.warn(hidden(problem, [key, stated]) if is_secret else problem, self)
 
-        pulumi.Output.all(instance.storage_encrypted, instance.kms_key_id, self._kms_key_arn).apply(check)
+        pulumi.Output.all(
+            instance.storage_encrypted, instance.kms_key_id, self._kms_key_arn, any_secret(self._kms_key_arn)
+        ).apply(check)
 
     def _final_snapshot(self, choices: DatabaseChoices, place: "_Place") -> pulumi.Output[str]:
         # What the provider replaces an instance or a cluster for, of all that is said here.

@@ -8,23 +8,27 @@ import pulumi
 import pulumi_aws as aws
 
 from ..engines import Engine
-from ..iam_policies import allow, assume_role_policy, policy
+from ..iam_policies import allow, assume_role_policy, deny, place_of, policy
 from ..names import ROLE, ROLE_POLICY
 from ..references import NetworkRef
 from ..stack.args import StackSettings, log_retention_days
 from ..stack_names import KEPT_NAME, own_name, stated_name
 from .package import PackageError, Platform, build_package
 
-# What Lambda itself needs to attach a function to a VPC; AWS accepts no narrower resource for these actions.
-# Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
+# What Lambda itself needs to attach a function to a VPC. What describes takes no narrower resource; for the others
+# Lambda's check takes "all resource IDs" of an account and a region, which names no other account's.
+# Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC", "Required IAM permissions".
+_DESCRIBING_ACTIONS = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
 _NETWORK_INTERFACE_ACTIONS = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 ]
+# What the function's own code is denied, though its role must have it. The same page, "Security best practices": a Deny
+# with lambda:SourceFunctionArn, which stands in the credentials of the code and not in those that Lambda uses.
+_DENIED_TO_CODE = [*_DESCRIBING_ACTIONS, *_NETWORK_INTERFACE_ACTIONS, "ec2:DetachNetworkInterface"]
+_LOG_GROUPS = "/aws/lambda/"
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -58,6 +62,24 @@ def packaged(
         raise pulumi.RunError(str(error)) from None
 
 
+def runtime_policy(log_group_arn: str, log_group_name: str, *, tracing: bool) -> str:
+    """What a function needs to run in a VPC: its log, and network interfaces that Lambda makes and its code must not.
+
+    Which function it is, is told by its log group: that is there before it, and both keep the name that they have.
+    """
+    partition, region, account = place_of(log_group_arn)
+    function = f"arn:{partition}:lambda:{region}:{account}:function:{log_group_name.removeprefix(_LOG_GROUPS)}"
+    return policy(
+        [
+            allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*"),
+            allow(_DESCRIBING_ACTIONS, "*"),
+            allow(_NETWORK_INTERFACE_ACTIONS, f"arn:{partition}:ec2:{region}:{account}:*/*"),
+            deny(_DENIED_TO_CODE, condition={"ArnEquals": {"lambda:SourceFunctionArn": function}}),
+            *([allow(_TRACING_ACTIONS, "*")] if tracing else []),
+        ]
+    )
+
+
 class VpcFunction:
     """The resources of one function, as children of `parent`.
 
@@ -87,7 +109,7 @@ class VpcFunction:
         child = pulumi.ResourceOptions(parent=parent)
         self.log_group = aws.cloudwatch.LogGroup(
             name,
-            name=f"/aws/lambda/{self.physical_name}",
+            name=f"{_LOG_GROUPS}{self.physical_name}",
             retention_in_days=log_retention_days(stack),
             kms_key_id=stack.get("log_kms_key_arn"),
             tags=tags,
@@ -105,14 +127,8 @@ class VpcFunction:
             f"{name}-runtime",
             name=own_name(ROLE_POLICY, f"{name}-runtime"),
             role=self.role.name,
-            policy=self.log_group.arn.apply(
-                lambda arn: policy(
-                    [
-                        allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:*"),
-                        allow(_NETWORK_INTERFACE_ACTIONS, "*"),
-                        *([allow(_TRACING_ACTIONS, "*")] if tracing else []),
-                    ]
-                )
+            policy=pulumi.Output.all(self.log_group.arn, self.log_group.name).apply(
+                lambda known: runtime_policy(known[0], known[1], tracing=tracing)
             ),
             opts=child,
         )

@@ -31,6 +31,8 @@ class NetworkSettings(TypedDict):
     NAT; without it one is made in a new VPC when something there reads a secret, and none in an existing one."""
     secrets_endpoint_security_group_id: NotRequired[pulumi.Input[str]]
     """Security group of the Secrets Manager endpoint that an existing VPC has."""
+    flow_logs: NotRequired[bool]
+    """Whether the traffic of a new VPC is logged: who talked to whom, and what was refused; default false."""
     preflight: NotRequired[bool]
     """Whether subnets of an existing VPC are checked first: their VPC, zones and free addresses (reads AWS at preview);
     default false."""
@@ -48,6 +50,9 @@ class NetworkArgs(TypedDict):
     one with `preflight`, must have them."""
     extra_endpoints: NotRequired[int]
     """Endpoints of the proxy beside the one it always has, which take addresses too; none without it."""
+    secrets: NotRequired[list[pulumi.Input[str]]]
+    """The secrets that may be used through an endpoint that is made, by ARN or by name, with * and ?; every one of the
+    account without it."""
 
 
 def _is_network(text: str) -> bool:
@@ -60,5 +65,6 @@ CHECKS: Checks = {
     "vpc_id": matching(r"vpc-[0-9a-f]+", "the id of a VPC such as vpc-0123456789abcdef0"),
     "subnet_ids": SUBNETS,
     "secrets_endpoint_security_group_id": SECURITY_GROUP,
+    "flow_logs": default(False),
     "preflight": default(False),
 }

@@ -8,13 +8,15 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from ..iam_policies import secrets_endpoint_policy
 from ..names import SECURITY_GROUP
 from ..references import NetworkRef, enough_subnets
-from ..settings.reading import read, with_defaults
+from ..settings.reading import any_secret, hidden, read, with_defaults
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, Tags
 from ..stack_names import own_name
 from .args import NetworkArgs, NetworkSettings
+from .flow_logs import log_flows
 from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems, subnets_of
 from .problems import network_problems
 
@@ -37,13 +39,13 @@ class Network(pulumi.ComponentResource):
             ),
         )
         settings = with_defaults(NetworkSettings, args.get("settings", {}))
-        tags = with_defaults(StackSettings, args.get("stack", {})).get("tags")
+        stack = with_defaults(StackSettings, args.get("stack", {}))
         if "vpc_id" in settings:
             self.reference = self._existing(name, args, settings)
         else:
-            self.reference = self._new_vpc(name, settings, tags)
+            self.reference = self._new_vpc(name, settings, stack)
         if settings.get("secrets_endpoint", "vpc_id" not in settings):
-            group = self._secrets_endpoint(name, self.reference, tags)
+            group = self._secrets_endpoint(name, self.reference, args.get("secrets"), stack.get("tags"))
             self.reference["secrets_endpoint_security_group_id"] = group
         self.register_outputs({"reference": self.reference})
 
@@ -57,10 +59,10 @@ class Network(pulumi.ComponentResource):
             reference["secrets_endpoint_security_group_id"] = settings["secrets_endpoint_security_group_id"]
         return reference
 
-    def _new_vpc(self, name: str, settings: NetworkSettings, tags: Tags | None) -> NetworkRef:
+    def _new_vpc(self, name: str, settings: NetworkSettings, stack: StackSettings) -> NetworkRef:
         child = pulumi.ResourceOptions(parent=self)
         cidr = ipaddress.IPv4Network(settings["vpc_cidr"])
-        named = pulumi.Output.from_input(tags or {}).apply(lambda given: {"Name": name, **given})
+        named = pulumi.Output.from_input(stack.get("tags", {})).apply(lambda given: {"Name": name, **given})
         vpc = aws.ec2.Vpc(
             name,
             cidr_block=str(cidr),
@@ -69,6 +71,11 @@ class Network(pulumi.ComponentResource):
             tags=named,
             opts=child,
         )
+        # Whoever forgets to give a group gets this one, which lets its members talk to each other and to everybody: the
+        # provider takes all rules out when it takes it over. No tags: to put them on is more than a deployer may.
+        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, opts=child)
+        if settings["flow_logs"]:
+            log_flows(name, vpc=vpc, stack=stack, tags=named, parent=self)
         available, known = self._zones(state="available"), self._zones()
         # No internet gateway and no NAT: what stands here talks to each other, and to Secrets Manager by its endpoint.
         routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=named, opts=child)
@@ -102,7 +109,9 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.InvokeOutputOptions(parent=self),
         ).names
 
-    def _secrets_endpoint(self, name: str, network: NetworkRef, tags: Tags | None) -> pulumi.Output[str]:
+    def _secrets_endpoint(
+        self, name: str, network: NetworkRef, secrets: list[pulumi.Input[str]] | None, tags: Tags | None
+    ) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             f"{name}-secrets-endpoint",
@@ -121,6 +130,9 @@ class Network(pulumi.ComponentResource):
             subnet_ids=network["subnet_ids"],
             security_group_ids=[group.id],
             private_dns_enabled=True,
+            policy=pulumi.Output.all(group.arn, *(secrets or ["*"])).apply(
+                lambda known: secrets_endpoint_policy(known[0], known[1:])
+            ),
             tags=tags,
             opts=child,
         )
@@ -137,7 +149,7 @@ class Network(pulumi.ComponentResource):
         options = pulumi.InvokeOptions(parent=self)
 
         def check(known: list[Any]) -> str:
-            vpc, ids = str(known[0]), known[1]
+            vpc, ids, is_secret = str(known[0]), known[1], known[2]
             found = [aws.ec2.get_subnet(id=each, opts=options) for each in ids]
             subnets = [
                 Subnet(
@@ -150,10 +162,13 @@ class Network(pulumi.ComponentResource):
             ]
             problems = subnet_problems(subnets, vpc_id=vpc, addresses=addresses)
             if problems:
-                raise pulumi.RunError(f'network "{name}" is not fit for a proxy: ' + "; ".join(problems))
+                told = "; ".join(problems)
+                if is_secret:
+                    told = hidden(told, [vpc, *ids, *(each.vpc_id for each in subnets)])
+                raise pulumi.RunError(f'network "{name}" is not fit for a proxy: {told}')
             return vpc
 
-        return pulumi.Output.all(vpc_id, subnet_ids).apply(check)
+        return pulumi.Output.all(vpc_id, subnet_ids, any_secret(vpc_id, subnet_ids)).apply(check)
 
 
 def _addresses_of_proxy(args: NetworkArgs) -> int:

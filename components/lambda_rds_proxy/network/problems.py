@@ -19,7 +19,7 @@ def network_problems(given: NetworkSettings, call: Spelling, *, needed: Mapping[
     if existing != ("subnet_ids" in given):
         yield f"{vpc} and {subnets} belong together; give both for an existing VPC, or neither for a new one"
     if existing:
-        for field in ("vpc_cidr", "zones"):
+        for field in ("vpc_cidr", "zones", *(["flow_logs"] if given.get("flow_logs") else [])):
             if field in given:
                 yield f"{call(f'network.{field}')} is for a new VPC; leave it out when {vpc} names an existing one"
         if given.get("secrets_endpoint") and "secrets_endpoint_security_group_id" in given:

@@ -9,9 +9,10 @@ from ..adoption import refusing_imports
 from ..database.args import DatabaseArgs, DatabaseSettings
 from ..database.choices import instance_class_of
 from ..database.component import Database
-from ..engines import Auth, Profile
+from ..engines import Auth, Profile, TargetKind
 from ..function.component import DatabaseFunction
 from ..monitor.component import Monitor
+from ..names import SECRET
 from ..network.args import NetworkSettings
 from ..network.component import Network
 from ..proxy.args import DatabaseProxyArgs, ProxySettings
@@ -20,6 +21,7 @@ from ..proxy.verification import ProxyVerification
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING
+from ..stack_names import own_name
 from ..user.args import DatabaseUserArgs, UserSettings
 from ..user.component import DatabaseUser
 from .args import ServerlessDatabaseArgs
@@ -163,10 +165,27 @@ def _network(name: str, args: ServerlessDatabaseArgs, opts: pulumi.ResourceOptio
             "settings": settings,
             "stack": args.get("stack", {}),
             "extra_endpoints": int(proxy["reader_endpoint"]),
+            "secrets": _secrets(name, args),
             **({"instance_class": largest} if largest else {}),
         },
         opts,
     ).reference
+
+
+def _secrets(name: str, args: ServerlessDatabaseArgs) -> list[pulumi.Input[str]]:
+    """The secrets of this stack, by the beginnings of their names, which are the same before and after more are made.
+
+    AWS puts six characters behind a name; Pulumi seven digits before, unless we state it.
+    """
+    users = [name, *(f"{name}-{user}" for user in args.get("users", {}))]
+    stated = [own_name(SECRET, each) for each in users]
+    named: list[pulumi.Input[str]] = [f"{name}-*", *(f"{each}-??????" for each in stated if each is not None)]
+    if "existing_database" not in args:
+        kind = with_defaults(DatabaseSettings, args.get("database", {}))["kind"]
+        # Those that RDS makes: RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager".
+        return [*named, f"rds!{'cluster' if kind is TargetKind.CLUSTER else 'db'}-*"]
+    master = args["existing_database"].get("admin_secret_arn")
+    return named if master is None else [*named, master]
 
 
 def _database(

@@ -9,8 +9,8 @@ from typing import Any
 from ..database.args import DatabaseSettings
 from ..engines import ENGINES
 from ..function.args import FunctionSettings
-from ..settings.config import kept_secret, keys, nested
-from ..settings.reading import Reader, with_defaults
+from ..settings.config import Key, kept_secret, keys, may_be_kept_secret, nested, texts
+from ..settings.reading import Reader, hidden, with_defaults
 from ..settings.spelling import CONFIG, Spelling
 from .args import ServerlessDatabaseArgs
 from .problems import serverless_database_problems
@@ -19,6 +19,13 @@ LAPTOP_ACCOUNT = "000000000000"
 KEYS = keys(ServerlessDatabaseArgs)
 # Names that keys had in 0.1 → the names they have.
 OLDER_KEYS = {"target": "kind", "borrowTimeout": "connectionBorrowTimeout"}
+_NOT_KEPT = (
+    "{} is encrypted, but it becomes part of names, outputs and messages, where nothing keeps it secret; set it again "
+    "without --secret"
+)
+# The provider writes tags into the state a second time, as tagsAll, and cannot tell that they are secret: the engine
+# keeps that from it (source: pulumi-aws, provider/tags.go, applyTags and mergeTags).
+_WRITTEN_IN_CLEAR = {"tags"}
 _EXAMPLE_FUNCTION = {"app": {"path": "handler"}}
 
 
@@ -38,17 +45,24 @@ def read_config(
     Args:
         config: key → text as Pulumi hands it over; structures as JSON.
         project: the folder that function paths are relative to.
-        encrypted: the keys that the stack keeps encrypted; what they say stays secret in its state.
+        encrypted: the keys that the stack keeps encrypted; what they say stays secret in its state and in messages.
 
     Raises:
         ConfigError: with every problem found, unknown keys included.
     """
-    problems: list[str] = []
+    secret = {said: KEYS[key] for said in encrypted if (key := OLDER_KEYS.get(said, said)) in KEYS and config.get(said)}
+    problems = [
+        _NOT_KEPT.format(said)
+        for said, key in sorted(secret.items())
+        if key.path[-1] in _WRITTEN_IN_CLEAR or not (key.may_be_output or may_be_kept_secret(key.kind))
+    ]
+    if problems:  # of whose values nothing else is told
+        raise ConfigError(problems)
     values, spelling = nested(ServerlessDatabaseArgs, config, OLDER_KEYS, problems)
     values.setdefault("functions", _EXAMPLE_FUNCTION)
     if isinstance(values.get("existing_database"), Mapping):
         _complete_existing(values)
-    reader = Reader(spelling)
+    reader = Reader(spelling, secret=[key.path for key in secret.values()])
     given = reader.structure(ServerlessDatabaseArgs, values)
     problems += reader.problems
     problems += serverless_database_problems(given, spelling, now=datetime.now(UTC))
@@ -59,18 +73,16 @@ def read_config(
             function["path"] = str(project / PurePosixPath(function["path"]))
     if "certificate_bundle" in given.get("user", {}):
         given["user"]["certificate_bundle"] = str(project / given["user"]["certificate_bundle"])
-    problems += _keep_secret(given, encrypted)
+    problems += _keep_secret(given, secret)
     if problems:
-        raise ConfigError(problems)
+        quoted = [text for said in secret for text in texts(config[said])]
+        raise ConfigError([hidden(problem, quoted) for problem in problems])
     return given, spelling
 
 
-def _keep_secret(given: ServerlessDatabaseArgs, encrypted: Collection[str]) -> Iterator[str]:
+def _keep_secret(given: ServerlessDatabaseArgs, secret: Mapping[str, Key]) -> Iterator[str]:
     """Make what encrypted keys say secret where it stands; a sentence for each that cannot be kept so."""
-    for said in sorted(encrypted):
-        key = KEYS.get(OLDER_KEYS.get(said, said))
-        if key is None:
-            continue  # which is said already
+    for said, key in sorted(secret.items()):
         place: Any = given
         for step in key.path[:-1]:
             place = place.get(step, {})
@@ -78,10 +90,7 @@ def _keep_secret(given: ServerlessDatabaseArgs, encrypted: Collection[str]) -> I
             continue
         place[key.path[-1]], is_kept = kept_secret(key, place[key.path[-1]])
         if not is_kept:
-            yield (
-                f"{said} is encrypted, but it becomes part of names, outputs and messages, where nothing keeps it "
-                "secret; set it again without --secret"
-            )
+            yield _NOT_KEPT.format(said)
 
 
 def project_values(config: Mapping[str, str], *, project: str) -> dict[str, str]:

@@ -105,6 +105,32 @@ def nested(
     return arguments, spelling
 
 
+def may_be_kept_secret(kind: object) -> bool:
+    """Whether anything in a value of this type may be an Output."""
+    if is_typeddict(kind):
+        within = list(getattr(kind, "__annotations__", {}).values())
+    elif get_origin(kind) in (dict, list):
+        within = [get_args(kind)[-1]]
+    else:
+        return False
+    return any(may_be_output or may_be_kept_secret(each) for each, may_be_output in map(plain, within))
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text and number that a key says, of whatever structure."""
+    if isinstance(value, str):
+        yield value
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(each)
+    elif value is not None:
+        yield json.dumps(value)
+
+
 def kept_secret(key: Key, value: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever is declared
     """The read value of an encrypted key with all that may be an Output as a secret one, and whether anything is.
 

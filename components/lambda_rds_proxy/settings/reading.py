@@ -6,6 +6,7 @@ rules see what was said, and `with_defaults` gives what holds.
 
 import json
 import math
+import re
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -21,6 +22,8 @@ from .spelling import SPELLING, Chosen, Path, Spelling
 
 T = TypeVar("T")
 _TEXT = passes(lambda value: bool(value.strip()), "a text that is not empty")
+# What a message shows instead of a value that is secret.
+HIDDEN = "[secret]"
 # Rules over what was given: sentences, with settings called as the reader calls them.
 Rules = Callable[[T, Spelling], Iterable[str]]
 
@@ -34,10 +37,14 @@ class _WrongError(Exception):
 
 
 class Reader:
-    """Reads any number of structures and keeps a sentence per wrong, unknown or missing value in `problems`."""
+    """Reads any number of structures and keeps a sentence per wrong, unknown or missing value in `problems`.
 
-    def __init__(self, spelling: Spelling) -> None:
+    No sentence quotes what stands at one of the paths that are `secret`.
+    """
+
+    def __init__(self, spelling: Spelling, *, secret: Collection[Path] = ()) -> None:
         self._spelling = spelling
+        self._secret = secret
         self.problems: list[str] = []
         self.is_complete = True
         """Whether every structure has all that it must have, and rules may index it."""
@@ -120,7 +127,9 @@ class Reader:
         )
 
     def _wrong(self, path: Path, value: object, allowed: str) -> None:
-        self.problems.append(f"{self._spelling.label(path)} is {shown(value)}; it must be {allowed}")
+        is_secret = any(tuple(path[: len(each)]) == tuple(each) for each in self._secret)
+        told = HIDDEN if is_secret else shown(value)
+        self.problems.append(f"{self._spelling.label(path)} is {told}; it must be {allowed}")
 
 
 def read(kind: type[T], args: T, name: str, *, part: str = "", problems: Rules[T] = lambda _given, _call: ()) -> T:
@@ -181,6 +190,23 @@ def shown(value: object) -> str:
     except (TypeError, ValueError, RecursionError):  # keys that are no texts, a structure that holds itself
         text = f"a {type(value).__name__}"
     return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}…"'
+
+
+def hidden(text: str, secrets: Iterable[object]) -> str:
+    """A message without the values that are secret, wherever it quotes one."""
+    quoted = {found for each in secrets if (found := str(each)).strip()}
+    for each in sorted(quoted, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(each)}(?!\w)", HIDDEN, text)
+    return text
+
+
+def any_secret(*values: object) -> pulumi.Output[bool]:
+    """Whether something in the values is a secret Output: what is told of them then quotes none."""
+
+    async def told() -> bool:
+        return await pulumi.Output.all(*values).is_secret()
+
+    return pulumi.Output.from_input(told())
 
 
 def _not_json(value: object) -> str:

@@ -23,7 +23,7 @@ class StackSettings(TypedDict):
     """dev, or prod (protect, deletion protection, final snapshot, two zones, 7 days of backups, stricter alarms);
     default dev."""
     tags: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
-    """Tags of every resource."""
+    """Tags of every resource. The provider keeps them in clear in the state (tagsAll): no secrets."""
     kms_key_arn: NotRequired[pulumi.Input[str]]
     """Customer managed key of storage and secrets; AWS's own keys without it."""
     log_retention_days: NotRequired[int]

@@ -51,6 +51,13 @@ TYPES = (
         id=numbered("sg"),
         outputs=_owned("security-group"),
     ),
+    # The group that the VPC has from the beginning, taken over.
+    AwsType(
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        id=lambda group: str(group.inputs.get("vpcId", "vpc-")).replace("vpc-", "sg-", 1),
+        outputs=_owned("security-group", name="default", description="default VPC security group"),
+    ),
+    AwsType("aws:ec2/flowLog:FlowLog", id=numbered("fl"), outputs=_owned("vpc-flow-log")),
     *(
         AwsType(token, limits=(_DESCRIPTION,), id=numbered("sgr"), outputs=_rule)
         for token in (

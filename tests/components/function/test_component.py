@@ -8,6 +8,7 @@ from lambda_rds_proxy import DatabaseFunction
 from lambda_rds_proxy.engines import Auth
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.function.args import DatabaseFunctionArgs
+from lambda_rds_proxy.function.vpc_function import runtime_policy
 from tests.components.declared import Declared, arguments, declare
 from tests.components.proxy.test_component import NETWORK
 from tests.components.proxy.test_verification import PROXY
@@ -73,10 +74,35 @@ def test_with_auth_secret_the_role_may_read_that_secret_only() -> None:
 
 def test_the_role_logs_to_its_own_group_only() -> None:
     declared = function()
-    logs, network = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
+    logs, *network = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
     assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert logs["Resource"].startswith("arn:aws:logs:")
-    assert all(action.startswith("ec2:") for action in network["Action"])
+    assert all(action.startswith("ec2:") for each in network for action in each["Action"])
+
+
+def test_network_interfaces_are_for_lambda_and_not_for_the_functions_own_code() -> None:
+    declared = function(tracing=True)
+    _, *allowed, denied, _ = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
+    name = declared.one("function:Function").inputs["name"]
+    assert denied["Effect"] == "Deny" and denied["Resource"] == "*"
+    assert denied["Condition"] == {
+        "ArnEquals": {"lambda:SourceFunctionArn": f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"}
+    }
+    may = {action for each in allowed for action in each["Action"]}
+    assert len(may) == 6 and may < set(denied["Action"])
+    broad = {action for each in allowed if each["Resource"] == "*" for action in each["Action"]}
+    assert broad == {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+    assert {each["Resource"] for each in allowed} == {"*", "arn:aws:ec2:eu-west-1:123456789012:*/*"}
+
+
+def test_the_functions_own_arn_is_of_its_partition_and_has_the_name_that_it_kept() -> None:
+    group = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/aws/lambda/shop-eu-app-1a2b3c4"
+    denied = json.loads(runtime_policy(group, "/aws/lambda/shop-eu-app-1a2b3c4", tracing=False))["Statement"][-1]
+    assert denied["Condition"] == {
+        "ArnEquals": {
+            "lambda:SourceFunctionArn": "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop-eu-app-1a2b3c4"
+        }
+    }
 
 
 def test_the_log_group_has_the_functions_name_and_is_there_before_it() -> None:

@@ -1,4 +1,5 @@
 import ipaddress
+import json
 from typing import Any
 
 import pulumi
@@ -69,12 +70,72 @@ def test_an_existing_vpc_is_used_as_it_is() -> None:
         ),
         ({"vpc_id": "vpc-1"}, "settings.vpc_id and settings.subnet_ids belong together"),
         ({"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}, "it must be a list of at least 2 subnet ids"),
+        ({**EXISTING, "flow_logs": True}, "settings.flow_logs is for a new VPC; leave it out when settings.vpc_id"),
         ({**EXISTING, "vpc_cidr": "10.0.0.0/16"}, "settings.vpc_cidr is for a new VPC"),
     ],
 )
 def test_contradicting_arguments_are_refused(args: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         declare(lambda: network(args))
+
+
+def endpoint_statements(given: dict[str, Any]) -> list[Any]:
+    policy = declare(lambda: network(given)).one("vpcEndpoint:VpcEndpoint").inputs["policy"]
+    found: list[Any] = json.loads(policy)["Statement"]
+    return found
+
+
+def test_the_endpoint_lets_through_this_accounts_principals_and_the_secrets_that_are_named() -> None:
+    other = "arn:aws:secretsmanager:eu-west-1:210987654321:secret:master-AbCdEf"
+    *uses, password = endpoint_statements({"secrets": ["orders-*", "rds!db-*", other]})
+    own = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+    assert [each["Resource"] for each in uses] == [f"{own}orders-*", f"{own}rds!db-*", other]
+    for each in [*uses, password]:
+        assert each["Effect"] == "Allow" and each["Principal"] == {"AWS": "*"}
+        assert each["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
+    for each in uses:
+        assert each["Action"] == [
+            *("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"),
+            "secretsmanager:UpdateSecretVersionStage",
+        ]
+    # Without it AWS's rotation function has no new password.
+    assert (password["Action"], password["Resource"]) == (["secretsmanager:GetRandomPassword"], "*")
+
+
+def test_the_endpoint_of_a_network_alone_lets_through_the_accounts_own_secrets_and_no_others() -> None:
+    secrets, _ = endpoint_statements({})
+    assert secrets["Resource"] == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:*"
+    assert endpoint_statements({**EXISTING, "secrets_endpoint": True})[0] == secrets
+
+
+def test_the_default_group_of_a_new_vpc_has_no_rule_and_that_of_an_existing_one_is_left_alone() -> None:
+    group = declare(lambda: network({})).one("defaultSecurityGroup:DefaultSecurityGroup")
+    assert group.inputs == {"vpcId": "net-id"}
+    assert not declare(lambda: network({**EXISTING})).all("DefaultSecurityGroup")
+
+
+def test_traffic_is_logged_where_it_is_asked_for() -> None:
+    assert not declare(lambda: network({})).all("flowLog:FlowLog")
+    kms = "arn:aws:kms:eu-west-1:123456789012:key/logs"
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    stack = {"log_kms_key_arn": kms, "log_retention_days": 365, "permissions_boundary_arn": boundary}
+    declared = declare(lambda: network({"flow_logs": True, "stack": stack}))
+    flows, group = declared.one("flowLog:FlowLog"), declared.one("logGroup:LogGroup", "net-flow-logs")
+    assert (flows.inputs["vpcId"], flows.inputs["trafficType"]) == ("net-id", "ALL")
+    assert flows.inputs["logDestination"].endswith(":log-group:net-flow-logs")
+    assert group.inputs["name"] == "/aws/vpc/lambda-rds-proxy-test-net-flow-logs"
+    assert (group.inputs["kmsKeyId"], group.inputs["retentionInDays"]) == (kms, 365)
+    assert group.ignore_changes == ["name"]
+    role = declared.one("role:Role", "net-flow-logs")
+    assert role.inputs["permissionsBoundary"] == boundary
+    (trust,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    grant = declared.one("rolePolicy:RolePolicy", "net-flow-logs")
+    writes, looks = declared.statements(grant)
+    assert writes["Resource"].endswith(":log-group:net-flow-logs:*")
+    assert looks["Action"] == ["logs:DescribeLogGroups"]
+    assert declared.waits_for(flows, grant)
 
 
 def test_every_child_has_the_component_as_its_parent() -> None:

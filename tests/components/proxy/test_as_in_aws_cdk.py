@@ -211,6 +211,14 @@ def test_subnets_that_are_known_only_later_are_counted_then(component: str, subn
         declare(program)
 
 
+def test_too_few_subnets_that_are_secret_are_told_without_them() -> None:
+    from lambda_rds_proxy import Network
+
+    later: Any = {"vpc_id": "vpc-0a", "subnet_ids": pulumi.Output.secret(["subnet-0dec0de"])}
+    with pytest.raises(pulumi.RunError, match=r"subnet_ids came to be \[secret\]; it must be a list of at least 2"):
+        declare(lambda: Network("orders", {"settings": later}).reference)
+
+
 def test_enough_subnets_that_are_known_only_later_are_taken() -> None:
     network = {**NETWORK, "subnet_ids": pulumi.Output.from_input(["subnet-1", "subnet-2"])}
     declared = of(CLUSTER, network=network, settings={"reader_endpoint": True})

@@ -1,3 +1,4 @@
+import fnmatch
 import itertools
 import json
 import subprocess
@@ -7,14 +8,13 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import rpc
 
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from lambda_rds_proxy.settings.spelling import SERVED, SPELLING
-from tests.components.declared import Declared, arguments, declare
+from tests.components.declared import Declared, arguments, declare, without_secrets
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS: Any = {"app": {"path": "handler", "reserved_concurrency": 20}, "reports": {"path": "handler"}}
@@ -104,7 +104,14 @@ def test_everything_has_the_tags() -> None:
         if not each.component and each.inputs.get("tags", {}).get("team") != "orders"
     }
     cannot = {"RouteTableAssociation", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "RolePolicy"}
-    cannot |= {"ProxyDefaultTargetGroup", "ProxyTarget", "Invocation", "Dashboard", "LogMetricFilter"}
+    cannot |= {
+        "DefaultSecurityGroup",
+        "ProxyDefaultTargetGroup",
+        "ProxyTarget",
+        "Invocation",
+        "Dashboard",
+        "LogMetricFilter",
+    }
     assert {token.split(":")[-1] for token in untagged} <= cannot
 
 
@@ -358,6 +365,34 @@ def test_further_functions_ask_the_provider_nothing(auth: Auth) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "masters"),
+    [
+        ({}, ["rds!db-*"]),
+        ({"kind": TargetKind.CLUSTER}, ["rds!cluster-*"]),
+        ({**VPC, "secrets_endpoint": True, "existing_database": EXISTING}, []),
+        (
+            {
+                **VPC,
+                "secrets_endpoint": True,
+                "existing_database": {
+                    **EXISTING,
+                    "admin_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf",
+                },
+            },
+            ["master-AbCdEf"],
+        ),
+    ],
+)
+def test_the_endpoint_lets_through_the_secrets_of_the_stack_alone(given: dict[str, Any], masters: list[str]) -> None:
+    declared = stack(users={"reporting": {}}, **given)
+    statements = json.loads(declared.one("vpcEndpoint:VpcEndpoint").inputs["policy"])["Statement"]
+    through = [each["Resource"].rpartition(":secret:")[2] for each in statements if each["Resource"] != "*"]
+    assert through == ["database-*", *masters]
+    for made in declared.all("secret:Secret"):
+        assert fnmatch.fnmatchcase(f"{made.name}-1a2b3c4-AbCdEf", "database-*") and "name" not in made.inputs
+
+
 def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
     secret = pulumi.Output.secret("hunter2")
     declared = stack(
@@ -377,11 +412,3 @@ def test_a_secret_value_is_secret_in_every_resource_it_gets_into() -> None:
     assert len(holding) > 30
     assert [each.urn for each in holding if "hunter2" in str(without_secrets(each.raw_inputs))] == []
     assert not any("hunter2" in message for message in declared.messages)
-
-
-def without_secrets(value: Any) -> Any:
-    """What stands in clear in the inputs of a registration."""
-    if isinstance(value, dict):
-        is_secret = rpc._special_sig_key in value
-        return {} if is_secret else {key: without_secrets(each) for key, each in value.items()}
-    return [without_secrets(each) for each in value] if isinstance(value, list) else value

@@ -361,7 +361,6 @@ WITH_ENVIRONMENT = {"api": {"path": "handler", "memory": 512, "environment": {"A
         ("functions", WITH_ENVIRONMENT, {"functions.api.environment.API_KEY"}),
         ("initQuery", "SET app.key = 'hunter2'", {"proxy.init_query"}),
         ("parameters", {"pgaudit.role": "hunter2"}, {"database.parameters.pgaudit.role"}),
-        ("tags", {"team": "hunter2"}, {"stack.tags.team"}),
         ("alarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:hunter2", {"monitor.alarm_topic_arn"}),
         ("extraClients", {"bastion": "sg-0123"}, {"proxy.extra_clients.bastion"}),
     ],
@@ -386,6 +385,7 @@ def test_of_an_encrypted_existing_database_all_is_secret_but_what_the_program_mu
         ("storageGib", "30"),
         ("auth", "secret"),
         ("target", "cluster"),
+        ("tags", {"team": "hunter2"}),
         ("functions", {"a": {"path": "handler"}}),
     ],
 )

@@ -274,7 +274,7 @@ def test_the_admin_function_reaches_the_database_and_secrets_and_nothing_else() 
     assert declared.one("function:Function").inputs["vpcConfig"]["securityGroupIds"] == ["orders-admin-id"]
 
 
-@pytest.mark.parametrize("region", ["eu-south-1", "il-central-1", "us-iso-east-1", "xx-new-1"])
+@pytest.mark.parametrize("region", ["eu-south-1", "il-central-1", "us-iso-east-1", "eusc-de-east-1", "xx-new-1"])
 def test_rotation_where_awss_applications_are_not_is_refused_with_the_region_and_the_way_round(region: str) -> None:
     sentence = (
         f"settings.rotation_days is 30, but {region} has no Serverless Application Repository, from which AWS's "

@@ -160,6 +160,11 @@ KINDS: Mapping[str, Kind] = {
         },
         outputs={"arn": ("Arn", "arn:{partition}:cloudwatch:{region}:{account}:alarm:{id}")},
     ),
+    "aws:ec2/flowLog:FlowLog": _kind(
+        "AWS::EC2::FlowLog",
+        {"vpcId": "ResourceId", "iamRoleArn": "DeliverLogsPermissionArn", "tags": _TAGS},
+        automatic={"ResourceType": "VPC"},
+    ),
     "aws:ec2/routeTable:RouteTable": _kind(
         "AWS::EC2::RouteTable", {"tags": _TAGS}, outputs={"id": ("Ref", "rtb-{id}")}
     ),
@@ -168,11 +173,16 @@ KINDS: Mapping[str, Kind] = {
         "AWS::EC2::SecurityGroup",
         {"description": "GroupDescription", "tags": _TAGS},
         automatic={"GroupName": _PULUMIS_NAME},
-        outputs={"id": ("GroupId", "sg-{id}")},
+        outputs={
+            "id": ("GroupId", "sg-{id}"),
+            "arn": ("GroupId", "arn:{partition}:ec2:{region}:{account}:security-group/sg-{id}"),
+        },
     ),
     "aws:ec2/subnet:Subnet": _kind("AWS::EC2::Subnet", {"tags": _TAGS}, outputs={"id": ("SubnetId", "subnet-{id}")}),
     "aws:ec2/vpc:Vpc": _kind("AWS::EC2::VPC", {"tags": _TAGS}, outputs={"id": ("VpcId", "vpc-{id}")}),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": _kind("AWS::EC2::VPCEndpoint", {"tags": _TAGS}),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _kind(
+        "AWS::EC2::VPCEndpoint", {"policy": ("PolicyDocument", json.loads), "tags": _TAGS}
+    ),
     "aws:iam/role:Role": _kind(
         "AWS::IAM::Role",
         {"name": "RoleName", "assumeRolePolicy": ("AssumeRolePolicyDocument", json.loads), "tags": _TAGS},
@@ -353,6 +363,7 @@ KINDS: Mapping[str, Kind] = {
 }
 # Types without a counterpart → why.
 NOT_IN_CLOUDFORMATION: Mapping[str, str] = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "AWS makes it with the VPC; the provider takes its rules out",
     "aws:lambda/invocation:Invocation": "a call and no resource; its input is the admin function's own",
     "pulumi:index:Stash": "a value in Pulumi's state",
 }

@@ -37,7 +37,14 @@ def _options(number: int, region: str) -> dict[str, Any]:
     tomorrow = (datetime.now(UTC) + timedelta(hours=20)).strftime("%Y-%m-%dT%H:%MZ")
     layer = "arn:{partition}:lambda:{region}:{account}:layer:tracing:1".format(**known)
     options: dict[int, dict[str, Any]] = {
-        0: {"zones": 3, "logRetentionDays": 1, "architecture": "x86_64", "port": 6432, "tags": {"team": "orders"}}
+        0: {
+            "zones": 3,
+            "flowLogs": True,
+            "logRetentionDays": 1,
+            "architecture": "x86_64",
+            "port": 6432,
+            "tags": {"team": "orders"},
+        }
         | {"instanceClass": "db.m6g.large"},
         1: {"rotationDays": 30, "users": _OTHERS, "parameters": {"work_mem": "8192"}, "storageGib": 100},
         2: {"rotationDays": 1, **_VPC, "snapshotIdentifier": "orders-final", "secretsEndpoint": True},
