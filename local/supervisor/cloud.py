@@ -30,7 +30,15 @@ class Cloud:
     """
 
     def __init__(
-        self, folder: Path, *, account_hash: str, subnet: str, region: str, gateway: str, libraries: Callable[[], Path]
+        self,
+        folder: Path,
+        *,
+        account_hash: str,
+        subnet: str,
+        region: str,
+        gateway: str,
+        libraries: Callable[[], Path],
+        shell_secret: str,
     ) -> None:
         self._lock = threading.RLock()
         self._state = State(folder / "resources.json")
@@ -42,7 +50,7 @@ class Cloud:
             region=region,
             subnet=subnet,
         )
-        credentials = Credentials(folder / "credentials.key")
+        self._credentials = credentials = Credentials(shell_secret)
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
         logins = ProxyLogins(self._state, self.secrets.value, region=region)
         self._instances = Instances(account, self.secrets, logins)
@@ -79,6 +87,11 @@ class Cloud:
     def empty(self) -> bool:
         """Whether there is nothing left to run."""
         return not self._state.all() and not len(self.secrets)
+
+    def secret_key(self, access_key: str) -> str | None:
+        """The secret of an access key of the shell or of a function; None when it is nobody's."""
+        found = self._credentials.principals(self._state).get(access_key)
+        return None if found is None else str(found["secret"])
 
     def resources(self) -> list[dict[str, Any]]:
         """Every resource with its status."""
