@@ -131,7 +131,7 @@ class Stack:
             gate = json.loads((state / "gates" / "orders" / "gate.json").read_text())
             found = {"tokens": gate["token_users"], "passwords": gate["password_users"]}
         listed = (state / "proxies" / "orders" / "userlist.txt").read_text().splitlines()
-        admitted = (state / "instances" / "orders" / "data" / "pg_ident.conf").read_text().splitlines()
+        admitted = (state / "instances" / "orders" / "pg_ident.conf").read_text().splitlines()
         return {
             **found,
             "pooler": sorted({line.split('"')[1] for line in listed} - {"laptop-supervisor"}),
