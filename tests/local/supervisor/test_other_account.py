@@ -4,7 +4,7 @@ Run by anybody else, servers and supervisor are one account, which has nothing t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.private_file import write_private
 from local.supervisor.processes import give_to_servers, keep_from_servers, run, server_account
-from tests.local.supervisor.conftest import checkout, log_in, put_orders
+from tests.local.supervisor.conftest import checkout, client_of, invoke, log_in, put_orders
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
@@ -94,6 +94,17 @@ def test_links_that_were_put_while_the_folders_were_the_servers_lead_nowhere(
     for folder in folders:
         read = [each for each in folder.rglob("*") if each.is_file() and not each.is_symlink()]
         assert not [each for each in read if SECRET.encode() in each.read_bytes()]
+
+
+def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Callable[..., str]) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_RUNTIME_API']\n"
+    address, _ = invoke(client_of(root, "lambda"), deploy(source))
+    host, _, port = address.partition(":")
+    ask = f"printf 'GET / HTTP/1.1\\r\\nHost: {address}\\r\\n\\r\\n' >&3; head -c 12 <&3"
+    command = ["bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}; {ask}"]
+    ours, servers = (run(command, folder=Path("/"), as_server=each, seconds=60)[1] for each in (False, True))
+    assert ours == "HTTP/1.1 404"
+    assert ("HTTP" in servers) == (server_account() is None)
 
 
 @pytest.mark.parametrize("name", ["links", "pipes"])
