@@ -63,14 +63,14 @@ class _Handler(Handler):
         """Answer a call of AWS's API that somebody known here signed.
 
         Raises:
-            RefusedError: nobody known here did.
+            RefusedError: nobody known here did, or who did may not.
         """
         path, target = self.path.split("?")[0].rstrip("/"), self.headers.get("X-Amz-Target", "")
         cloud = self.server.cloud
         service = "secretsmanager" if target.startswith("secretsmanager.") else None
         service = "lambda" if path.startswith(_LIST) else service
         request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
-        access_key(request, cloud.secret_key, service=service)
+        signer = access_key(request, cloud.secret_key, service=service)
         configuration, invoke = _CONFIGURATION.fullmatch(path), _INVOKE.fullmatch(path)
         if configuration and self.command == "GET":
             self._configuration(unquote(configuration["name"]))
@@ -79,6 +79,7 @@ class _Handler(Handler):
         elif invoke and self.command == "POST":
             self._invoke(unquote(invoke["name"]), body)
         elif service == "secretsmanager" and self.command == "POST":
+            cloud.check_use(signer, target.replace(".", ":"), _secret_id(body))
             if target == "secretsmanager.RotateSecret":
                 self.send(*cloud.rotation.request(body))
                 return
@@ -171,3 +172,11 @@ class _Handler(Handler):
 
     def _json(self, status: int, value: object) -> None:
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _secret_id(body: bytes) -> str:
+    """Which secret a call is about; calls about none, such as GetRandomPassword, are about "*"."""
+    try:
+        return str(json.loads(body)["SecretId"])
+    except (ValueError, KeyError, TypeError):
+        return "*"

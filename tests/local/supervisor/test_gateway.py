@@ -246,6 +246,23 @@ def test_a_function_signs_with_a_key_of_its_own_as_long_as_it_is_there(
     assert ask(root, secret, signed(root, secret, key=key, word=word))[2] == "UnrecognizedClientException"
 
 
+def test_a_function_uses_the_secrets_that_the_policies_of_its_role_name_and_no_others(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient
+) -> None:
+    client, manager = client_of(root, "lambda"), client_of(root, "secretsmanager")
+    other = manager.create_secret(Name="of-somebody-else", SecretString="hidden")["ARN"]
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
+    supervisor.put("role-policy", "api:reads", {"role": "api", "policy": json.dumps({"Statement": [statement]})})
+    name = deploy(READS, name="reads", role="arn:aws:iam::000000000000:role/api")
+    for given in (secret, "of-orders"):
+        assert invoke(client, name, given) == ("precious", None)
+    for given in (other, "of-somebody-else", "of-nobody"):
+        answer, error = invoke(client, name, given)
+        assert (error, "AccessDeniedException" in answer["errorMessage"]) == ("Unhandled", True)
+        assert "not authorized to perform: secretsmanager:GetSecretValue on resource" in answer["errorMessage"]
+    assert manager.get_secret_value(SecretId=other)["SecretString"] == "hidden"
+
+
 def test_the_shells_secret_is_made_once_and_for_its_owner_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
