@@ -91,6 +91,7 @@ def start(
     account = server_account() if as_server else None
     if account is not None:
         words += ["--reuid", str(account.pw_uid), "--regid", str(account.pw_gid), "--clear-groups"]
+        words += ["--no-new-privs"]  # sudo and the like are not for them
     return _starter.submit(
         subprocess.Popen,
         [*words, "--", *command],

@@ -107,6 +107,15 @@ def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Cal
     assert ("HTTP" in servers) == (server_account() is None)
 
 
+def test_a_server_becomes_nobody_else() -> None:
+    _, text = run(["cat", "/proc/self/status"], folder=Path("/"), as_server=True, seconds=60)
+    status = {name: value.split() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    account = server_account()
+    if account is not None:
+        assert (set(status["Uid"]), set(status["Gid"])) == ({str(account.pw_uid)}, {str(account.pw_gid)})
+        assert (status["Groups"], status["NoNewPrivs"], int(status["CapPrm"][0], 16)) == ([], ["1"], 0)
+
+
 @pytest.mark.parametrize("name", ["links", "pipes"])
 def test_a_folder_that_is_taken_back_holds_plain_files_and_folders_alone(
     tmp_path: Path, victim: Path, name: str
