@@ -128,7 +128,27 @@ def test_two_runs_do_not_meet_and_no_change_of_a_stack_is_cancelled(path: Path) 
 
 def test_what_writes_the_comment_runs_none_of_the_requests_code() -> None:
     steps = _JOBS["preview.comment"]["steps"]
-    assert not any(step.get("uses", "").startswith(("actions/checkout@", "./")) for step in steps)
+    assert not any(step.get("uses", "").startswith("./") for step in steps)
+    (checkout,) = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["ref"] == "${{ github.event.pull_request.base.sha }}"
+    (artifact,) = [step["with"] for step in steps if step.get("uses", "").startswith("actions/download-artifact@")]
+    assert artifact["path"] == "artifact"  # not over what was checked out
+    for step in steps:
+        for line in step.get("run", "").splitlines():
+            assert "python3" not in line or "python3 -I " in line
+
+
+def test_what_leaves_a_run_is_what_the_filter_let_through() -> None:
+    uploaded = [
+        step["with"]["path"]
+        for name, job in _JOBS.items()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact@") and name.startswith("preview")
+    ]
+    assert uploaded == ["printed.txt"]
+    for path in FILES + ACTIONS:
+        for line in path.read_text().splitlines():
+            assert not re.search(r"(cat|tail|head)\b.*(pulumi|preview)\.txt", line), path.name
 
 
 def test_a_fork_is_previewed_on_the_laptop_stack_without_any_right() -> None:

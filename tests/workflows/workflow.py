@@ -43,6 +43,8 @@ def run(text: str, folder: Path, /, *flags: str, **variables: str) -> "subproces
     environment: Mapping[str, str] = {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_ACTION_PATH": str(ROOT / ".github" / "actions" / "stack"),
+        "RUNNER_TEMP": str(folder),
         **variables,
     }
     return subprocess.run(
