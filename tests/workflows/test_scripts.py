@@ -11,8 +11,16 @@ _ACTION = loaded(ROOT / ".github" / "actions" / "stack" / "action.yml")["runs"][
 
 
 def stack(folder: Path, pulumi: str, **variables: str) -> "tuple[int, str]":
-    program(folder, "pulumi", f"#!/bin/sh\n{pulumi}\n")
-    given = {"COMMAND": "up --yes", "STACK": "dev", "BACKEND": "", "ORGANIZATION": "", **variables}
+    program(folder, "pulumi", "#!/bin/sh\necho 'not this one'\nexit 9\n")
+    program(folder / "engine", "pulumi", f"#!/bin/sh\n{pulumi}\n")
+    given = {
+        "ENGINE": str(folder / "engine" / "bin"),
+        "COMMAND": "up --yes",
+        "STACK": "dev",
+        "BACKEND": "",
+        "ORGANIZATION": "",
+        **variables,
+    }
     done = run(script(_ACTION, "pulumi"), folder, "-o", "pipefail", **given)
     return done.returncode, done.stdout
 
@@ -59,6 +67,13 @@ def test_the_command_the_stack_and_the_pack_are_what_pulumi_gets(tmp_path: Path)
     assert said.endswith("|")
 
 
+def test_an_engine_that_is_not_had_ends_the_run(tmp_path: Path) -> None:
+    program(tmp_path, "python3", "#!/bin/sh\necho 'error: it is not used' >&2\nexit 1\n")
+    text = script(_ACTION, "Get the engine, if it is the one whose checksum is known")
+    assert run(text, tmp_path, GITHUB_OUTPUT=str(tmp_path / "outputs")).returncode == 1
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_a_command_is_words_and_never_a_script(tmp_path: Path) -> None:
     _, said = stack(tmp_path, 'printf "[%s]" "$@"', COMMAND="preview $(touch here) ; touch here")
     assert "[preview][$(touch][here)][;][touch][here]" in said
@@ -97,3 +112,36 @@ def test_a_version_without_a_section_in_the_changelog_is_not_published(tmp_path:
 def _tag_script() -> str:
     steps = workflow("policies")["jobs"]["publish"]["steps"]
     return script(steps, "The tag is the version in PulumiPolicy.yaml, and the changelog tells of it")
+
+
+def _release_script(name: str) -> str:
+    return script([step for job in workflow("release")["jobs"].values() for step in job["steps"]], name)
+
+
+@pytest.mark.parametrize(
+    ("tag", "heading", "said"),
+    [
+        ("v1.2.0", "## 1.2.0", ""),
+        ("v1.2.1", "## 1.2.0", "the tag is v1.2.1 and the version is 1.2.0; tag v1.2.0"),
+        ("v1.2.0", "## 1.2.0, not yet tagged", 'there is no section "## 1.2.0"'),
+    ],
+)
+def test_a_release_is_of_its_own_version(tmp_path: Path, tag: str, heading: str, said: str) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.0"\ntarget-version = "py311"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
+    text = _release_script("The tag is the version in pyproject.toml, and the changelog tells of it")
+    done = run(text, tmp_path, TAG=tag)
+    assert done.returncode == bool(said)
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_zips_and_their_bills_are_put_on_the_release(tmp_path: Path, is_there: bool) -> None:
+    program(tmp_path, "gh", f'#!/bin/sh\necho "$*" >> asked\n[ "$2" != view ] || exit {0 if is_there else 1}\n')
+    (tmp_path / "sbom").mkdir()
+    for name in ("a.zip", "a.cdx.json"):
+        (tmp_path / "sbom" / name).touch()
+    assert run(_release_script("Put them on the release"), tmp_path, TAG="v1.2.0").returncode == 0
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert ("release create v1.2.0" in "\n".join(asked)) != is_there
+    assert asked[-1] == "release upload v1.2.0 sbom/a.zip sbom/a.cdx.json --clobber"

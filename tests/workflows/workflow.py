@@ -61,6 +61,6 @@ def run(text: str, folder: Path, /, *flags: str, **variables: str) -> "subproces
 def program(folder: Path, name: str, text: str) -> None:
     """A program that stands in for another in a script's PATH."""
     path = folder / "bin" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)

@@ -11,7 +11,7 @@ from pathlib import Path
 # A comment takes 65,536 characters, and a summary more; the end has the policies and the outcome.
 _CHARACTERS = 60_000
 _READ_BYTES = 600_000
-_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs")
 _TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # An account's number, as the console writes it too, and ids of keys, roles and users, from which it can be computed.
 _ACCOUNT = re.compile(r"\d{12,}|(?<!\d)\d{4}-\d{4}-\d{4}(?!\d)|(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}")
