@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate docs lint format lock audit sbom
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate certificates docs lint format lock audit sbom
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -58,6 +58,9 @@ bench:          ## How fast: ratios against peers and floors in the same run (ne
 
 generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, docs/settings.md, the schema of other languages
 	@$(PYTHON) -m tests.generated
+
+certificates:   ## Writes the shipped certificate authorities anew, from packages with a hash (handler/README.md)
+	@$(PYTHON) -m tests.certificates
 
 docs:           ## Draws the pictures of the docs from the running local stack under load
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m docs.pictures

@@ -59,7 +59,7 @@ def main() -> None:
     found: dict[str, list[list[float]]] = {name: [] for name in variants}
     for _ in range(STARTS):
         for name, (command, folder) in variants.items():
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603 - a list of words, no shell
             found[name].append(json.loads(done.stderr.strip().splitlines()[-1]))
     table = Table("one line of metrics", "import and first line", "lowest – highest", "each further line")
     for name, times in found.items():

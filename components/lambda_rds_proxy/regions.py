@@ -6,7 +6,7 @@ A region that is missing here is refused at preview, with the way round; nothing
 from collections.abc import Mapping
 from types import MappingProxyType
 
-AS_OF = "2026-11-27"
+AS_OF = "2026-11-28"
 # What the host names of services end in, which kms:ViaService says too: botocore 1.44.3, data/partitions.json.
 DNS_SUFFIXES: Mapping[str, str] = MappingProxyType(
     {
@@ -34,9 +34,11 @@ WITH_APPLICATION_REPOSITORY = frozenset(
 # each region: RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster".
 WITH_CERTIFICATES = frozenset(
     {
-        *("af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2"),
-        *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ca-central-1", "eu-central-1"),
-        *("eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3"),
-        *("me-central-1", "me-south-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2"),
+        *("af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"),
+        *("ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5"),
+        *("ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1", "eu-central-2"),
+        *("eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1"),
+        *("me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1"),
+        "us-west-2",
     }
 )

@@ -86,6 +86,9 @@ class Driver(Protocol):
     def connect_failure(self, error: Exception) -> Failure:
         """What an error while connecting means."""
 
+    def connect_reason(self, error: Exception) -> str:
+        """An error while connecting in one line, without what it quotes of a statement."""
+
     def statement_failure(self, error: Exception) -> Failure:
         """What an error of a statement means: `UNAVAILABLE` if it was lost, or never got to the database."""
 

@@ -348,6 +348,11 @@ def connect_failure(error: Exception) -> Failure:
     return Failure.REFUSED if code in _REFUSED or tls else Failure.UNAVAILABLE
 
 
+def connect_reason(error: Exception) -> str:
+    """Number and message, which quote a statement in none of the errors that a login meets."""
+    return " ".join(str(error).split())
+
+
 def statement_failure(error: Exception) -> Failure:
     """What an error of a statement means: `UNAVAILABLE` if the connection was lost, or never got to the database."""
     code = error.args[0] if error.args else None

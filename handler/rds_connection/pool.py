@@ -134,7 +134,7 @@ class Pool:
             except OSError as error:
                 reason, failure = f"the name does not resolve: {error}", Failure.UNAVAILABLE
             except self.driver.ConnectError as error:
-                reason, failure = " ".join(str(error).split()), self.driver.connect_failure(error)
+                reason, failure = self.driver.connect_reason(error), self.driver.connect_failure(error)
             else:
                 invocation.opened += 1
                 return conn

@@ -62,6 +62,8 @@ _REFUSED = (
     "permission denied for database",
     "is not permitted to log in",
 )
+# How a line of libpq's or psycopg's begins that tells of one more address of the same name.
+_ATTEMPT = ("connection to server ", "connection failed: ", "- host: ")
 # Connection exceptions, too many connections, and a server that stops, crashed or starts.
 _UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03")
 _now = time.monotonic
@@ -239,6 +241,12 @@ def connect_failure(error: Exception) -> Failure:
     if any(words in text for words in _REFUSED):
         return Failure.REFUSED
     return Failure.UNAVAILABLE
+
+
+def connect_reason(error: Exception) -> str:
+    """The line of each attempt; what follows it quotes statements, as of a trigger on login (CONTEXT, QUERY)."""
+    first, *others = str(error).splitlines() or [""]
+    return " ".join(" ".join([first, *(line for line in others if line.startswith(_ATTEMPT))]).split())
 
 
 def statement_failure(error: Exception) -> Failure:

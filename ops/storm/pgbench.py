@@ -30,7 +30,7 @@ def transactions_per_second(stack: LaptopStack, route: Route, query: str, client
         f"sslmode=verify-full sslrootcert={stack.certificates}"
     )
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
             # The simple protocol is what psycopg speaks for a statement without parameters.
             [str(program), "--no-vacuum", "--protocol", "simple", "--file", str(script),
              "--client", str(clients), "--jobs", str(min(clients, os.cpu_count() or 1)),

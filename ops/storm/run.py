@@ -137,7 +137,7 @@ def _load(stack: LaptopStack, settings: StormSettings, route: Route) -> Iterator
     """The load, started; whatever happens, it is gone after the block."""
     # A file: a pipe that nobody reads while the load runs would stop it.
     with tempfile.TemporaryFile("w+") as complaints:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
             [
                 os.path.realpath(sys.executable),
                 "-X",

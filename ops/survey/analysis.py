@@ -101,7 +101,7 @@ def _analyze(
         command = ["pulumi", "policy", "analyze", "--file", str(state), "--policy-pack", str(pack), "--json"]
         command += ["--policy-pack-config", str(config)] if config else []
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - a list of words, no shell
                 [*command, "--non-interactive", "--color", "never"],
                 cwd=folder,
                 env=dict(environment),

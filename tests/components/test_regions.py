@@ -7,7 +7,9 @@ import botocore
 
 from lambda_rds_proxy import regions
 from lambda_rds_proxy.user.secret_rotation import _APPLICATIONS
-from tests.handler.test_certificates import FOLDERS, certificates, name
+from tests.certificates import FOLDERS
+from tests.certificates import common_name as name
+from tests.handler.test_certificates import certificates
 
 PARTITIONS = json.loads((Path(botocore.__file__).parent / "data" / "endpoints.json").read_text())["partitions"]
 
@@ -31,7 +33,8 @@ def test_the_regions_with_certificates_are_those_of_the_bundle_that_is_shipped()
     (folder,) = [each for each in FOLDERS if "admin_function" in each.parts]
     named = {name(each).removeprefix("Amazon RDS ").split(" Root CA ")[0] for each in certificates(folder / "rds.pem")}
     assert {each for each in named if not each.startswith(("Beta ", "Preview "))} == regions.WITH_CERTIFICATES
-    assert {"il-central-1", "ca-west-1", "cn-north-1", "us-gov-west-1"} <= regions_of("rds") - regions.WITH_CERTIFICATES
+    (partition,) = [each for each in PARTITIONS if each["partition"] == "aws"]
+    assert set(partition["regions"]) & regions_of("rds") <= regions.WITH_CERTIFICATES
 
 
 def test_the_endings_of_host_names_are_botocores() -> None:

@@ -62,20 +62,6 @@ def test_one_cache_is_used_by_all() -> None:
     assert cache_folder() == cache_root()
 
 
-def test_the_proxys_authorities_are_the_same_in_both_packages() -> None:
-    handler = ROOT / "handler" / "rds_connection" / "certificates" / "amazon-trust-services.pem"
-    admin = (
-        ROOT
-        / "components"
-        / "lambda_rds_proxy"
-        / "user"
-        / "admin_function"
-        / "certificates"
-        / "amazon-trust-services.pem"
-    )
-    assert handler.read_bytes() == admin.read_bytes()
-
-
 def test_the_monitor_reads_the_metrics_that_the_handler_writes() -> None:
     line = json.loads(metrics_line(Invocation(None), outcome="ok", function="orders-api", milliseconds=0))
     (written,) = line["_aws"]["CloudWatchMetrics"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rds_connection.failures import Failure
-from rds_connection.postgresql import connect_failure, statement_failure
+from rds_connection.postgresql import connect_failure, connect_reason, statement_failure
 
 # RDS User Guide, "Troubleshooting RDS Proxy"; PgBouncer 1.18; PostgreSQL 15; libpq 18.
 CONNECT_ERRORS = {
@@ -83,6 +83,20 @@ def test_an_error_without_a_sqlstate_is_a_lost_connection_unless_the_program_is_
     assert (
         statement_failure(psycopg.ProgrammingError("the query has 1 placeholder but 2 parameters")) is Failure.STATEMENT
     )
+
+
+def test_the_reason_of_a_refused_login_never_quotes_a_statement() -> None:
+    refused = (
+        'connection failed: connection to server at "127.0.0.1", port 5432 failed: FATAL:  no entry today\n'
+        "CONTEXT:  SQL statement \"SELECT may_enter('hidden')\"\n"
+        "QUERY:  SELECT 'hidden'\nLINE 1: SELECT 'hidden'\n               ^\n"
+        'connection to server at "127.0.0.2", port 5432 failed: FATAL:  none here either\nDETAIL:  hidden'
+    )
+    assert connect_reason(psycopg.OperationalError(refused)) == (
+        'connection failed: connection to server at "127.0.0.1", port 5432 failed: FATAL: no entry today '
+        'connection to server at "127.0.0.2", port 5432 failed: FATAL: none here either'
+    )
+    assert connect_reason(psycopg.OperationalError("")) == ""
 
 
 @given(st.text())

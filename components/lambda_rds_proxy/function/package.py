@@ -228,7 +228,7 @@ def _download(requirements: Path, target: Platform, folder: Path) -> None:
     command += [word for tag in _WHEEL_PLATFORMS[target.architecture] for word in ("--platform", tag)]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
             command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL, check=False
         )
     except subprocess.TimeoutExpired:

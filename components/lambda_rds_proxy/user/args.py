@@ -29,7 +29,7 @@ class UserSettings(TypedDict):
     default false."""
     certificate_bundle: NotRequired[str]
     """PEM file with RDS's certificate authorities of the region, for the admin function, relative to the program; those
-    of 27 regions are shipped, of the others (China and GovCloud too) none."""
+    of the partition `aws` are shipped, of the others (China, GovCloud) none."""
 
 
 class OtherUserSettings(TypedDict):

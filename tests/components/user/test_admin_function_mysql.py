@@ -31,7 +31,7 @@ from lambda_rds_proxy.user.admin_function.database_admin.server import AdminErro
 from tests.components.user.invoked import made_for
 from tests.components.user.test_admin_function import Secrets
 from tests.handler.cloud import DATABASE, Context
-from tests.mariadb import PORT, MariaDB, running
+from tests.mariadb import ADMINISTRATOR, PORT, MariaDB, running
 
 servers_needed = pytest.mark.servers
 Event = dict[str, Any]
@@ -510,10 +510,13 @@ def test_a_database_that_is_not_there_yet_is_waited_for(
 
 @servers_needed
 def test_a_reason_never_quotes_the_statement(server: MariaDB) -> None:
-    with pytest.raises(pymysql.Error) as raised:
-        server.execute("CREATE USER x IDENTIFIED oops BY 'hidden'")
-    assert "hidden" in str(raised.value)
-    assert "hidden" not in mysql.reason(raised.value)
+    for language in ("en_US", "de_DE"):
+        with server.log_in(ADMINISTRATOR, server.administrator_password) as connection, connection.cursor() as cursor:
+            cursor.execute("SET lc_messages = %s", [language])
+            with pytest.raises(pymysql.Error) as raised:
+                cursor.execute("CREATE USER x IDENTIFIED oops BY 'hidden'")
+        assert "hidden" in str(raised.value)
+        assert mysql.reason(raised.value) == "syntax error"
 
 
 @pytest.mark.parametrize(

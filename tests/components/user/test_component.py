@@ -301,7 +301,7 @@ def test_the_rotation_functions_log_group_is_there_before_it_and_kept_as_all_oth
         assert (each.inputs["retentionInDays"], each.inputs["kmsKeyId"]) == (365, KEY)
 
 
-@pytest.mark.parametrize("region", ["il-central-1", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "eusc-de-east-1"])
 def test_a_region_whose_authorities_are_not_shipped_is_refused_with_the_setting_that_names_them(region: str) -> None:
     sentence = f"no certificates of {region} are shipped with the admin function, which could not tell the database"
     with pytest.raises(pulumi.RunError, match=f"{sentence}.*set settings.certificate_bundle to"):
@@ -310,7 +310,7 @@ def test_a_region_whose_authorities_are_not_shipped_is_refused_with_the_setting_
 
 
 def test_the_admin_function_is_told_another_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    bundle, built = tmp_path / "il-central-1-bundle.pem", list[Any]()
+    bundle, built = tmp_path / "us-gov-west-1-bundle.pem", list[Any]()
     bundle.write_text("-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n")
 
     def build(source: Path, *, instead: Any, **_: object) -> Path:
@@ -318,7 +318,7 @@ def test_the_admin_function_is_told_another_bundle(monkeypatch: pytest.MonkeyPat
         return source / "requirements.txt"
 
     monkeypatch.setattr(lambda_function, "build_package", build)
-    assert user(region="il-central-1", certificate_bundle=str(bundle)).one("function:Function")
+    assert user(region="us-gov-west-1", certificate_bundle=str(bundle)).one("function:Function")
     assert [each["certificates/rds.pem"] for each in built] == [bundle] * len(built)
     assert built
 

@@ -236,6 +236,8 @@ def _verified(bundle: str) -> ssl.SSLContext:
 
 
 def reason(error: pymysql.Error) -> str:
-    """One line without the statement, of which a server quotes what follows "near"."""
-    text = " ".join(str(error.args[-1] if error.args else "").split())
-    return text.split(" near ")[0][:300] or type(error).__name__
+    """One line without the statement, which a server quotes in its own language where a statement is wrong."""
+    number, text = error.args[0] if error.args else None, error.args[-1] if error.args else ""
+    if number in (ER.PARSE_ERROR, ER.SYNTAX_ERROR):
+        return "syntax error"
+    return " ".join(str(text).split())[:300] or type(error).__name__

@@ -184,5 +184,8 @@ def _connect(server: Server, login: Login, seconds: float) -> _Connection:
 
 
 def reason(error: psycopg.Error) -> str:
-    """One line without the statement, which a server quotes under its message."""
-    return error.diag.message_primary or " ".join(str(error).split())[:300] or type(error).__name__
+    """One line without the statement, which a server quotes under its message, and in it where a statement is wrong."""
+    if isinstance(error, psycopg.errors.SyntaxError):
+        return "syntax error"
+    lines = str(error).splitlines() or [""]
+    return error.diag.message_primary or " ".join(lines[0].split())[:300] or type(error).__name__
