@@ -12,6 +12,5 @@ def peer(name: str) -> tuple[Path, str]:
     requirements = Path(__file__).parent / f"{name}.txt"
     home = cache_root() / "peers" / name
     make_environment(home, requirements, name)
-    pinned = re.search(r"==(\S+)", requirements.with_suffix(".in").read_text())
-    assert pinned
-    return home / "bin", pinned[1]
+    (version,) = re.findall(r"==(\S+)", requirements.with_suffix(".in").read_text())
+    return home / "bin", version
