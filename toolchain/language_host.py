@@ -183,7 +183,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         steps = [] if (virtualenv / "bin" / "python").exists() else [[sys.executable, "-m", "venv", str(virtualenv)]]
         if (folder / "requirements.txt").is_file():
             pip = [str(virtualenv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-            steps.append([*pip, "-r", str(folder / "requirements.txt")])
+            steps.append([*pip, "--require-hashes", "-r", str(folder / "requirements.txt")])
         for step in steps:
             child = self._children.start(step, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             context.add_callback(lambda child=child: self._children.end(child))
