@@ -95,7 +95,7 @@ def _elsewhere(name: str) -> Path | None:
 
 def _version(pulumi: Path) -> tuple[int, int] | None:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
             [str(pulumi), "version"],
             capture_output=True,
             text=True,
@@ -214,7 +214,7 @@ def _needed_go() -> str:
 
 
 def _check_go(go: str) -> None:
-    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)  # noqa: S603 - a list of words, no shell
     match = re.search(r"\bgo(\d+(?:\.\d+)*)", done.stdout)
     found = match[1] if match and done.returncode == 0 else "of unknown version"
     if match is None or _numbers(found) < _numbers(_needed_go()):

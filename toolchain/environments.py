@@ -86,7 +86,7 @@ def _make_venv(folder: Path) -> None:
 
 def _has_venv(python: str) -> bool:
     """Debian's python3 lacks what `venv` needs; it is in a package of its own."""
-    done = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)
+    done = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)  # noqa: S603 - a list of words, no shell
     return done.returncode == 0
 
 
