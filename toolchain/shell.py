@@ -17,7 +17,7 @@ def laptop_environment(root: Path) -> dict[str, str]:
     Raises:
         CommandError: something is not installed yet.
     """
-    engine = engine_folder(root)
+    engine = engine_folder()
     if engine is None or not are_made(root):
         raise CommandError("this checkout is not set up; run `make setup`")
     own = checkout_cache(root)
