@@ -205,7 +205,11 @@ class Postgres:
                 )
                 # A member of rds_iam could not log in with a password on RDS: the master hands it on, no more.
                 connection.execute(sql.SQL("REVOKE rds_iam FROM {}").format(master))
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(master, sql.Literal(settings.password)))
+            # A verifier instead of the password: a parameter may have the server log every statement.
+            verifier = settings.password and connection.pgconn.encrypt_password(
+                settings.password.encode(), settings.username.encode(), b"scram-sha-256"
+            ).decode("ascii")
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(master, sql.Literal(verifier)))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [settings.database]).fetchone():
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(settings.database), master)

@@ -3,6 +3,7 @@
 Run by anybody else, servers and supervisor are one account, which has nothing to gain from itself.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.private_file import write_private
 from local.supervisor.processes import give_to_servers, keep_from_servers, run, server_account
-from tests.local.supervisor.conftest import checkout, client_of, invoke, log_in, put_orders
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, put_orders
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
 SECRET = "of-root-alone"
+AS_SERVER: dict[str, Any] = {"folder": Path("/"), "as_server": True, "seconds": 60}
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,39 @@ def test_links_that_were_put_while_the_folders_were_the_servers_lead_nowhere(
     for folder in folders:
         read = [each for each in folder.rglob("*") if each.is_file() and not each.is_symlink()]
         assert not [each for each in read if SECRET.encode() in each.read_bytes()]
+
+
+def test_of_what_is_ours_another_account_reads_nothing_and_locks_nothing(
+    root: Path, proxy: dict[str, Any], deploy: Callable[..., str]
+) -> None:
+    source = "def handler(event, context):\n    print('of-the-log')\n"
+    invoke(client_of(root, "lambda"), deploy(source))
+    state = laptop_state(root)
+    ours = [each for each in state.rglob("*") if each.is_file() and each.stat().st_uid == os.geteuid()]
+    assert {"function.log", "postgresql.log", "pgbouncer.log", "supervisor.log", "start.lock", "supervisor.lock"} <= {
+        each.name for each in ours
+    }
+    servers = server_account()
+    assert not [each for each in ours if each.stat().st_mode & 0o077 and servers is not None]
+    _, text = run(["find", str(state), "-type", "f", "-readable", "-user", str(os.geteuid())], **AS_SERVER)
+    readable = [each for each in text.splitlines() if each.startswith("/")]
+    assert (readable == []) == (servers is not None)
+
+
+def test_a_log_of_every_statement_holds_no_password_of_the_master(root: Path, proxy: dict[str, Any]) -> None:
+    supervisor = SupervisorClient.ensure(root)
+    supervisor.put("parameter-group", "chatty", {"parameters": {"log_statement": "all"}})
+    managed = {key: value for key, value in INSTANCE.items() if key != "password"}
+    spec = {**managed, "manageMasterUserPassword": True, "parameterGroupName": "chatty"}
+    facts = supervisor.put("instance", "chatty", spec)
+    supervisor.put("instance", "chatty", {**spec, "instanceClass": "db.t4g.small"})  # set once more, under the eyes
+    value = client_of(root, "secretsmanager").get_secret_value(SecretId=facts["masterSecretArn"])["SecretString"]
+    password = json.loads(value)["password"]
+    with log_in(root, facts, password=password, application_name="chatty") as connection:
+        connection.execute("SELECT 'the log is written'")
+    log = (laptop_state(root) / "instances" / "chatty" / "postgresql.log").read_text()
+    assert ("the log is written" in log, "ALTER ROLE" in log, password in log) == (True, True, False)
+    supervisor.delete("instance", "chatty")
 
 
 def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Callable[..., str]) -> None:
