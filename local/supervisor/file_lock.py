@@ -24,7 +24,7 @@ def held(file: Path, *, seconds: float) -> Iterator[bool]:
     while True:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            stream = open(file, "w", opener=only_ours)
+            stream = open(file, "w", opener=only_ours)  # noqa: SIM115 - closed below
         except (FileNotFoundError, FileExistsError):  # the second is mkdir's, of a folder gone before it looked again
             if time.monotonic() >= deadline + _REMOVED_SECONDS:
                 raise  # not removed over and over: it cannot be made

@@ -80,7 +80,9 @@ class _Handler(Handler):
         elif path == _LIST and self.command == "GET":
             self._json(200, {"Functions": [{"FunctionName": name} for name in cloud.functions.names()]})
         elif invoke and self.command == "POST":
-            self._invoke(unquote(invoke["name"]), body)
+            name = unquote(invoke["name"])
+            cloud.check_use(signer, "lambda:InvokeFunction", cloud.functions.arn(name))
+            self._invoke(name, body)
         elif service == "secretsmanager" and self.command == "POST":
             self._secrets_manager(signer, target, body)
         elif self.command == "POST":
@@ -96,7 +98,7 @@ class _Handler(Handler):
             self._aws_error(400, "SerializationException", "the call is not JSON with an object, or of no API")
             return
         for each, secret_id in _uses(action, asked):
-            cloud.check_use(signer, f"secretsmanager:{each}", secret_id)
+            cloud.check_use(signer, f"secretsmanager:{each}", cloud.secrets.arn(secret_id) or secret_id)
         if action == "RotateSecret":
             self.send(*cloud.rotation.request(asked))
             return

@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
@@ -229,6 +231,18 @@ def test_nothing_of_aws_is_answered_without_a_signature(root: Path, secret: str,
     assert (status, kind) == (403, "MissingAuthenticationTokenException")
 
 
+@pytest.mark.parametrize("length", ["-1", "100000000", "9" * 5000, "x", "0x10", "1_0", "\u00b2"])
+def test_no_endless_body_is_waited_for(root: Path, secret: str, length: str) -> None:
+    host, _, port = address_of(root).partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        head = f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n\r\n"
+        client.sendall(head.encode("latin-1"))
+        said = b""
+        while more := client.recv(4096):
+            said += more
+    assert b" 413 " in said.partition(b"\r\n")[0]
+
+
 def test_what_the_laptop_does_not_answer_it_says_to_who_signed(root: Path, secret: str) -> None:
     with pytest.raises(ClientError, match="answers Lambda's Invoke and Secrets Manager, nothing else"):
         client_of(root, "dynamodb").list_tables()
@@ -316,6 +330,24 @@ def test_a_call_that_is_named_twice_is_the_one_that_was_judged(
     headers |= {"X-Amz-Target": names["target"], "x-amz-target": names["again"]}
     assert ask(root, secret, headers, body)[0] == status
     assert client_of(root, "secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == "precious"
+
+
+def test_a_function_invokes_those_that_the_policies_of_its_role_name_and_no_others(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient, tmp_path: Path
+) -> None:
+    other = deploy(LEAVES_A_FILE, name="other")
+    key, word = key_of_a_reader(root, secret, deploy, supervisor, ["secretsmanager:GetSecretValue"])
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": word, "region_name": "eu-west-1"}
+    client = boto3.client("lambda", endpoint_url=gateway_url(root), **keys)
+    for name in (other, f"arn:aws:lambda:eu-west-1:000000000000:function:{other}", f"{other}:$LATEST", "not-there"):
+        for kind in ("RequestResponse", "Event", "DryRun"):
+            with pytest.raises(ClientError, match="not authorized to perform: lambda:InvokeFunction on resource"):
+                invoke(client, name, str(tmp_path / "ran"), InvocationType=kind)
+    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": f"arn:aws:lambda:*:function:{other}"}
+    supervisor.put("role-policy", "reader:reads", {"role": "reader", "policy": json.dumps({"Statement": [statement]})})
+    assert not (tmp_path / "ran").exists()
+    invoke(client, other, str(tmp_path / "ran"))
+    assert (tmp_path / "ran").exists()
 
 
 def key_of_a_reader(
