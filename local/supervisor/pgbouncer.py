@@ -166,6 +166,7 @@ class PgBouncer:
             dbname="pgbouncer",
             user=ADMIN_USER,
             password=self._admin_password_file.read_text(),
+            require_auth="scram-sha-256",
             sslmode="disable" if self.settings.gated else "verify-full",
             sslrootcert=str(self._authority.bundle),
             connect_timeout=10,

@@ -116,15 +116,22 @@ class Postgres:
 
     def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """A connection as the superuser, for the supervisor and for tests."""
+        return self.log_in(_SUPERUSER, self._password_file.read_text(), database=database, seconds=10)
+
+    def log_in(
+        self, user: str, password: str, *, database: str, seconds: int
+    ) -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection of a user; no other server that stands there is shown a password."""
         return psycopg.connect(
             host=self.settings.address,
             port=self.settings.port,
             dbname=database,
-            user=_SUPERUSER,
-            password=self._password_file.read_text(),
+            user=user,
+            password=password,
+            require_auth="scram-sha-256",
             sslmode="verify-full",
             sslrootcert=str(self._authority.bundle),
-            connect_timeout=10,
+            connect_timeout=seconds,
             autocommit=True,
         )
 

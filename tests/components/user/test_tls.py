@@ -265,7 +265,12 @@ def test_a_server_with_md5_gets_a_hash(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["database.example.com", "rds.amazonaws.com.example.com", "xrds.amazonaws.com", "127.0.0.1", ".rds.amazonaws.com"],
+    [
+        *("database.example.com", "rds.amazonaws.com.example.com", "xrds.amazonaws.com", "127.0.0.1", "::1"),
+        *(".rds.amazonaws.com", "p.rds.amazonaws.com.evil", "p.rds.amazonaws.com..", "p.rds.amazonaws.comevil"),
+        *("p.rds.amazonaws.com:5432", "evil,p.rds.amazonaws.com", "evil/p.rds.amazonaws.com", "@p.rds.amazonaws.com"),
+        *("p.rds.am\u0430zonaws.com", "p\u3002rds.amazonaws.com", "p.rds.amazonaws.com\n", "p.rds.amazonaws\u3002com"),
+    ],
 )
 def test_a_password_is_sent_to_a_name_of_rds_alone(
     manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str

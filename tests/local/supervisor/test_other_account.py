@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
+from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from local.supervisor.postgres import Postgres, PostgresSettings
 from local.supervisor.private_file import write_private
 from local.supervisor.processes import give_to_servers, keep_from_servers, run, server_account
+from tests.handler.clear_password import listening_postgresql
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, put_orders
 from toolchain.checkout import laptop_state
 
@@ -143,9 +148,15 @@ def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Cal
 
 
 def test_a_server_becomes_nobody_else() -> None:
-    _, text = run(["cat", "/proc/self/status"], folder=Path("/"), as_server=True, seconds=60)
+    account, groups = server_account(), os.getgroups()
+    try:
+        if account is not None:
+            os.setgroups([*groups, 4])  # root may be in some, such as that of the logs
+        _, text = run(["cat", "/proc/self/status"], **AS_SERVER)
+    finally:
+        if account is not None:
+            os.setgroups(groups)
     status = {name: value.split() for name, _, value in (line.partition(":") for line in text.splitlines())}
-    account = server_account()
     if account is not None:
         assert (set(status["Uid"]), set(status["Gid"])) == ({str(account.pw_uid)}, {str(account.pw_gid)})
         assert (status["Groups"], status["NoNewPrivs"], int(status["CapPrm"][0], 16)) == ([], ["1"], 0)
@@ -178,3 +189,23 @@ def test_a_private_file_goes_by_no_link(tmp_path: Path, victim: Path) -> None:
     write_private(file, "new", of_servers=True)
     assert (file.is_symlink(), file.read_text(), file.stat().st_mode & 0o777) == (False, "new", 0o600)
     assert victim.read_text() == SECRET
+
+
+@pytest.mark.parametrize("who", ["superuser", "user", "pooler"])
+def test_whoever_stands_in_the_place_of_a_server_is_shown_no_password(tmp_path: Path, who: str) -> None:
+    with listening_postgresql(tmp_path, tls=True) as found:
+        authority = Authority(tmp_path)
+        at: dict[str, Any] = {"name": "orders", "address": found.address, "port": 5432}
+        for name in ("rdsadmin.password", "admin.password"):
+            write_private(tmp_path / name, SECRET)
+        login: dict[str, Any] = {"database": "app_db", "username": "db_admin", "password": SECRET, "max_connections": 9}
+        server = Postgres(tmp_path, PostgresSettings(**at, **login), authority)
+        pooler = PgBouncer(tmp_path, PgBouncerSettings(**at), authority)
+        asks: dict[str, Callable[[], object]] = {
+            "superuser": server.superuser,
+            "user": lambda: server.log_in("app", SECRET, database="app_db", seconds=10),
+            "pooler": lambda: pooler.show("VERSION"),
+        }
+        with pytest.raises(psycopg.OperationalError, match="authentication method requirement"):
+            asks[who]()
+        assert found.shown == []
