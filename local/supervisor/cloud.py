@@ -94,14 +94,13 @@ class Cloud:
         found = self._credentials.principals(self._state).get(access_key)
         return None if found is None else str(found["secret"])
 
-    def check_use(self, access_key: str, action: str, secret_id: str) -> None:
-        """Check that the policies of who signed allow an action of Secrets Manager; a role without any is not judged.
+    def check_use(self, access_key: str, action: str, resource: str) -> None:
+        """Check that the policies of who signed allow an action; a role without any is not judged.
 
         Raises:
             RefusedError: they do not.
         """
         statements = self._credentials.principals(self._state).get(access_key, {}).get("statements")
-        resource = self.secrets.arn(secret_id) or secret_id
         if statements and not is_allowed(statements, action=action, resource=resource):
             raise RefusedError(
                 "AccessDeniedException",

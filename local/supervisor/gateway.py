@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 from http.server import ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
 from .cloud import Cloud
@@ -18,6 +19,8 @@ from .request_signatures import SignedRequest, access_key
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
 _LIST = "/2015-03-31/functions"
+# Of what else they say, nothing names a secret that they use.
+_ABOUT_NONE = ("CreateSecret", "GetRandomPassword", "ListSecrets")
 _CONFIGURATION = re.compile(_LIST + r"/(?P<name>[^/]+)/configuration")
 
 
@@ -77,20 +80,30 @@ class _Handler(Handler):
         elif path == _LIST and self.command == "GET":
             self._json(200, {"Functions": [{"FunctionName": name} for name in cloud.functions.names()]})
         elif invoke and self.command == "POST":
-            self._invoke(unquote(invoke["name"]), body)
+            name = unquote(invoke["name"])
+            cloud.check_use(signer, "lambda:InvokeFunction", cloud.functions.arn(name))
+            self._invoke(name, body)
         elif service == "secretsmanager" and self.command == "POST":
-            cloud.check_use(signer, target.replace(".", ":"), _secret_id(body))
-            if target == "secretsmanager.RotateSecret":
-                self.send(*cloud.rotation.request(body))
-                return
-            self.send(*cloud.secrets.request(dict(self.headers.items()), body))
-            self._end_when_empty()
+            self._secrets_manager(signer, target, body)
         elif self.command == "POST":
             answered = "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
             self._aws_error(404, "UnknownOperationException", answered)
         else:
             answered = f"the laptop does not answer {self.command} {self.path}"
             self._aws_error(404, "ResourceNotFoundException", answered)
+
+    def _secrets_manager(self, signer: str, target: str, body: bytes) -> None:
+        cloud, action, asked = self.server.cloud, target.partition(".")[2], _object(body)
+        if asked is None or not action.isalpha():
+            self._aws_error(400, "SerializationException", "the call is not JSON with an object, or of no API")
+            return
+        for each, secret_id in _uses(action, asked):
+            cloud.check_use(signer, f"secretsmanager:{each}", cloud.secrets.arn(secret_id) or secret_id)
+        if action == "RotateSecret":
+            self.send(*cloud.rotation.request(asked))
+            return
+        self.send(*cloud.secrets.request(action, asked))
+        self._end_when_empty()
 
     def _configuration(self, name: str) -> None:
         found = self.server.cloud.functions.configuration(name)
@@ -174,9 +187,20 @@ class _Handler(Handler):
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
-def _secret_id(body: bytes) -> str:
-    """Which secret a call is about; calls about none, such as GetRandomPassword, are about "*"."""
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The object in a request's body; None where there is none."""
     try:
-        return str(json.loads(body)["SecretId"])
-    except (ValueError, KeyError, TypeError):
-        return "*"
+        found = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _uses(action: str, asked: dict[str, Any]) -> list[tuple[str, str]]:
+    """Which actions a call is, on which secrets: "*" where it names none, such as GetRandomPassword."""
+    if action == "BatchGetSecretValue":
+        # Service Authorization Reference, "AWS Secrets Manager": each secret must be allowed as well.
+        named = asked.get("SecretIdList")
+        each = [str(one) for one in named] if isinstance(named, list) and "Filters" not in asked else ["*"]
+        return [(action, "*"), *(("GetSecretValue", one) for one in each)]
+    return [(action, str(asked.get("SecretId", "*")) if action not in _ABOUT_NONE else "*")]
