@@ -6,6 +6,8 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Callable
+from functools import partial
 from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +16,7 @@ from .cloud import Cloud
 from .environment_pool import ThrottledError
 from .errors import LaptopError, RefusedError
 from .http_handler import Handler
+from .iam_statements import is_allowed
 from .request_signatures import SignedRequest, access_key
 
 CONTROL = "/_laptop/"
@@ -73,7 +76,9 @@ class _Handler(Handler):
         service = "secretsmanager" if target.startswith("secretsmanager.") else None
         service = "lambda" if path.startswith(_LIST) else service
         request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
-        signer = access_key(request, cloud.secret_key, service=service)
+        principals = cloud.principals()
+        signer = access_key(request, lambda key: principals.get(key, {}).get("secret"), service=service)
+        check = partial(_check_use, signer, principals[signer]["statements"])
         configuration, invoke = _CONFIGURATION.fullmatch(path), _INVOKE.fullmatch(path)
         if configuration and self.command == "GET":
             self._configuration(unquote(configuration["name"]))
@@ -81,10 +86,10 @@ class _Handler(Handler):
             self._json(200, {"Functions": [{"FunctionName": name} for name in cloud.functions.names()]})
         elif invoke and self.command == "POST":
             name = unquote(invoke["name"])
-            cloud.check_use(signer, "lambda:InvokeFunction", cloud.functions.arn(name))
+            check("lambda:InvokeFunction", cloud.functions.arn(name))
             self._invoke(name, body)
         elif service == "secretsmanager" and self.command == "POST":
-            self._secrets_manager(signer, target, body)
+            self._secrets_manager(check, target, body)
         elif self.command == "POST":
             answered = "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
             self._aws_error(404, "UnknownOperationException", answered)
@@ -92,13 +97,13 @@ class _Handler(Handler):
             answered = f"the laptop does not answer {self.command} {self.path}"
             self._aws_error(404, "ResourceNotFoundException", answered)
 
-    def _secrets_manager(self, signer: str, target: str, body: bytes) -> None:
+    def _secrets_manager(self, check: Callable[[str, str], None], target: str, body: bytes) -> None:
         cloud, action, asked = self.server.cloud, target.partition(".")[2], _object(body)
         if asked is None or not action.isalpha():
             self._aws_error(400, "SerializationException", "the call is not JSON with an object, or of no API")
             return
         for each, secret_id in _uses(action, asked):
-            cloud.check_use(signer, f"secretsmanager:{each}", cloud.secrets.arn(secret_id) or secret_id)
+            check(f"secretsmanager:{each}", cloud.secrets.arn(secret_id) or secret_id)
         if action == "RotateSecret":
             self.send(*cloud.rotation.request(asked))
             return
@@ -185,6 +190,20 @@ class _Handler(Handler):
 
     def _json(self, status: int, value: object) -> None:
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _check_use(access_key: str, statements: list[dict[str, Any]], action: str, resource: str) -> None:
+    """Check that the policies of who signed allow an action; a role without any is not judged.
+
+    Raises:
+        RefusedError: they do not.
+    """
+    if statements and not is_allowed(statements, action=action, resource=resource):
+        raise RefusedError(
+            "AccessDeniedException",
+            f"the function of the key {access_key} is not authorized to perform: {action} on resource: {resource} "
+            "because no policy of its role that the laptop can judge allows it",
+        )
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
