@@ -1,6 +1,6 @@
 """The budget of connections under other choices. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL, ceiling
@@ -20,6 +20,7 @@ class Choice:
         left: what is left of max_connections for everyone else, reserved slots included.
         duty_cycle: of the functions as they are; None when nothing bounds them, or there are none.
         environments: at most, for each of `DUTY_CYCLES`.
+        cpu_bears: whether the processor bears as many sessions at once; None where it is not known.
     """
 
     percent: int
@@ -27,6 +28,7 @@ class Choice:
     left: int
     duty_cycle: float | None
     environments: tuple[int, ...]
+    cpu_bears: bool | None
 
     def as_json(self) -> dict[str, Any]:
         """With the names of `--json`."""
@@ -36,12 +38,14 @@ class Choice:
             "left": self.left,
             "dutyCycle": self.duty_cycle,
             "environments": {str(share): number for share, number in zip(DUTY_CYCLES, self.environments, strict=True)},
+            "cpuBears": self.cpu_bears,
         }
 
 
 def choices(budget: ConnectionBudget) -> tuple[Choice, ...]:
     """The percent as it is, among others up to the highest that the components allow."""
-    return tuple(_choice(budget, percent) for percent in sorted({*_PERCENTS, budget.percent}))
+    bearable = {budget.bearable_percent or 1} if budget.is_cpu_bound else set[int]()
+    return tuple(_choice(budget, percent) for percent in sorted({*_PERCENTS, budget.percent, *bearable}))
 
 
 def _choice(budget: ConnectionBudget, percent: int) -> Choice:
@@ -53,6 +57,7 @@ def _choice(budget: ConnectionBudget, percent: int) -> Choice:
         left=budget.max_connections - share,
         duty_cycle=round(min(1.0, share / budget.clients), 4) if bounded else None,
         environments=tuple(share * 100 // (cycle * CONNECTIONS_PER_ENVIRONMENT) for cycle in DUTY_CYCLES),
+        cpu_bears=None if budget.vcpus is None else not replace(budget, percent=percent, ceiling=share).is_cpu_bound,
     )
 
 
@@ -63,7 +68,7 @@ def budget_of_output(output: Any) -> ConnectionBudget:  # noqa: ANN401 - any JSO
         ValueError: it has not the output's shape.
     """
     try:
-        duty_cycle = output["dutyCycle"]
+        duty_cycle, vcpus = output["dutyCycle"], output.get("vcpus")
         return ConnectionBudget(
             max_connections=int(output["maxConnections"]),
             percent=int(output["percent"]),
@@ -71,8 +76,11 @@ def budget_of_output(output: Any) -> ConnectionBudget:  # noqa: ANN401 - any JSO
             clients=int(output["clients"]),
             unbounded=tuple(str(name) for name in output["unbounded"]),
             duty_cycle=None if duty_cycle is None else float(duty_cycle),
+            # A stack that was not updated since does not say them.
+            vcpus=None if vcpus is None else float(vcpus),
+            sessions_per_vcpu=int(output.get("sessionsPerVcpu") or 0),
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError("its output connectionBudget is not one of this program; run `pulumi up`") from None
 
 

@@ -145,11 +145,14 @@ def test_a_wrong_value_of_a_function_is_told_by_the_name_of_its_argument() -> No
 
 
 @pytest.mark.parametrize("reserved", [None, 5000])
-def test_the_warning_of_the_budget_is_told_in_the_names_of_whoever_reads_it(reserved: int | None) -> None:
-    budget = connection_budget(max_connections=100, percent=85, reserved_concurrency=[("api", reserved)])
-    in_arguments, in_keys = budget.warning(ARGUMENTS), budget.warning(CONFIG)
-    assert in_arguments and "reserved_concurrency" in in_arguments and not names_in(in_arguments, KEYS)
-    assert in_keys and "reservedConcurrency" in in_keys and not names_in(in_keys, ARGUMENT_NAMES)
+def test_what_the_budget_says_is_told_in_the_names_of_whoever_reads_it(reserved: int | None) -> None:
+    budget = connection_budget(
+        max_connections=100, percent=85, reserved_concurrency=[("api", reserved)], vcpus=1, sessions_per_vcpu=50
+    )
+    in_arguments = [*budget.warnings(ARGUMENTS), budget.notice(ARGUMENTS) or ""]
+    in_keys = [*budget.warnings(CONFIG), budget.notice(CONFIG) or ""]
+    assert "reserved_concurrency" in in_arguments[0] and not names_in(" ".join(in_arguments), KEYS)
+    assert "reservedConcurrency" in in_keys[0] and not names_in(" ".join(in_keys), ARGUMENT_NAMES)
 
 
 NETWORK: dict[str, Any] = {"vpc_id": "vpc-0", "subnet_ids": ["subnet-1", "subnet-2"]}

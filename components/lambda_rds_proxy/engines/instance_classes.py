@@ -6,6 +6,13 @@ SERVERLESS = "db.serverless"
 # Aurora capacity units (ACU): CreateDBCluster, ServerlessV2ScalingConfiguration (botocore's service model). 0 would let
 # the cluster pause, which a proxy, with its connections held open, never lets happen.
 LOWEST_ACU, HIGHEST_ACU = 0.5, 256.0
+# Sessions that are all at work: nobody publishes it for RDS. A hoster of PostgreSQL lets have 80 connections per core
+# of 2 cores, 60 of 4, 47 of 8, 30 of 16 (supabase.com/docs/guides/platform/compute-and-disk); 722 on each of 2 vCPUs
+# took a database down for 33 minutes (NASA-IMPACT/veda-backend 649). `python -m bench.sessions` shows the curve.
+SESSIONS_PER_VCPU = 50
+# An ACU is 2 GiB with the processor that goes with them (Aurora User Guide, "Aurora Serverless v2 capacity"), and
+# Aurora's provisioned classes have 8 GiB to a vCPU.
+_VCPUS_PER_ACU = 0.25
 
 # GiB per size and vCPU per size: RDS User Guide "Hardware specifications for DB instance classes".
 _BURSTABLE_GIB = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
@@ -63,3 +70,8 @@ def vcpus(instance_class: str) -> int:
     memory_gib(instance_class)
     multiple = re.match(r"([0-9]*)xlarge", instance_class.rsplit(".", 1)[1])
     return 4 * int(multiple[1] or 1) if multiple else 2
+
+
+def vcpus_of_capacity(acu: float) -> float:
+    """vCPUs of Serverless v2 at a capacity in ACU, about: AWS publishes no number."""
+    return acu * _VCPUS_PER_ACU

@@ -1,6 +1,6 @@
-"""How many connections a stack's functions can ask for, against what its proxy may open."""
+"""How many connections a stack's functions can ask for: against what its proxy may open, and what the processor bears."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..proxy.ceiling import ceiling
@@ -20,7 +20,8 @@ class ConnectionBudget:
     `ceiling` is floor(max_connections × percent / 100); `clients` the connections all functions can hold at once, as
     their reserved concurrency or the account's limit has it; `unbounded` names functions without a reservation where
     that limit is not known, `of_account` where it is; `duty_cycle` is the share of its time a client can spend in a
-    transaction before others wait (None when clients are unbounded).
+    transaction before others wait (None when clients are unbounded); `vcpus` are the writer's, None where its class is
+    not known, and `sessions_per_vcpu` those that one of them bears at once.
     """
 
     max_connections: int
@@ -30,36 +31,73 @@ class ConnectionBudget:
     unbounded: tuple[str, ...]
     duty_cycle: float | None
     of_account: tuple[str, ...] = ()
+    vcpus: float | None = None
+    sessions_per_vcpu: int = 0
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions of the database can be at work at once, when every client is."""
+        return self.ceiling if self.unbounded else min(self.clients, self.ceiling)
+
+    @property
+    def bearable_sessions(self) -> int | None:
+        """How many of them the processor bears; None where it is not known."""
+        return None if self.vcpus is None else max(1, int(self.vcpus * self.sessions_per_vcpu))
+
+    @property
+    def bearable_percent(self) -> int | None:
+        """The highest percent with which the proxy opens no more than these; None where even 1 opens more."""
+        bearable = self.bearable_sessions or 0
+        percents = range(min(100, 100 * (bearable + 1) // self.max_connections), 0, -1)
+        return next((each for each in percents if ceiling(self.max_connections, each) <= bearable), None)
+
+    @property
+    def is_cpu_bound(self) -> bool:
+        """Whether more sessions can be at work at once than the processor bears."""
+        return self.bearable_sessions is not None and self.sessions > self.bearable_sessions
 
     @property
     def verdict(self) -> str:
-        """`fits-even-pinned`: a connection for every client. `multiplexed`: shared, as intended. `unbounded`."""
+        """In this order: `cpu-bound` and `unbounded` need a look; then `multiplexed`, connections are shared, as
+        intended; `fits-even-pinned`, there is one for every client."""
+        if self.is_cpu_bound:
+            return "cpu-bound"
         if self.unbounded:
             return "unbounded"
         return "fits-even-pinned" if self.clients <= self.ceiling else "multiplexed"
 
-    def warning(self, call: Spelling) -> str | None:
-        """A sentence when the budget needs a look, else None.
-
-        With unbounded clients it is no more than a statement in `pulumi preview`: nothing can be reserved in a new
-        account.
-        """
+    def warnings(self, call: Spelling) -> Iterator[str]:
+        """A sentence for each thing in the budget that needs a look."""
         reserved = call.step("reserved_concurrency")
-        if self.unbounded:
-            names = ", ".join(self.unbounded)
-            return (
-                f"the number of clients is unbounded: {names} have no {reserved}, so only the account's "
-                f"concurrency limits how many environments share {self.ceiling} database connections; "
-                f"{call('stack.account_concurrent_executions')} makes that limit known"
+        if self.is_cpu_bound:
+            percent = self.bearable_percent
+            lower = f"lower {call('proxy.max_connections_percent')} to {percent}, or " if percent else ""
+            yield (
+                f"{self.sessions} sessions can be at work at once on the {self.vcpus:g} vCPUs of the database, which "
+                f"bear about {self.bearable_sessions} ({call('stack.sessions_per_vcpu')} is {self.sessions_per_vcpu}): "
+                f"{lower}give the functions a {reserved} of {self.bearable_sessions} in all, or choose a larger "
+                f"{call('database.instance_class')}"
             )
         if self.duty_cycle is not None and self.duty_cycle < LOWEST_COMFORTABLE_DUTY_CYCLE:
             fewer = f"give {', '.join(self.of_account)} a {reserved}" if self.of_account else f"lower {reserved}"
-            return (
+            yield (
                 f"{self.clients} clients share {self.ceiling} database connections: each may spend only "
                 f"{self.duty_cycle:.0%} of its time in a transaction before others wait; {fewer} or "
                 f"choose a larger {call('database.instance_class')}"
             )
-        return None
+
+    def notice(self, call: Spelling) -> str | None:
+        """A sentence where clients are unbounded: no more than a statement in `pulumi preview`.
+
+        Nothing can be reserved in a new account.
+        """
+        if not self.unbounded:
+            return None
+        return (
+            f"the number of clients is unbounded: {', '.join(self.unbounded)} have no "
+            f"{call.step('reserved_concurrency')}, so only the account's concurrency limits how many environments share "
+            f"{self.ceiling} database connections; {call('stack.account_concurrent_executions')} makes that limit known"
+        )
 
     def as_output(self) -> dict[str, object]:
         """The budget with the names of the stack output."""
@@ -70,6 +108,8 @@ class ConnectionBudget:
             "clients": self.clients,
             "unbounded": list(self.unbounded),
             "dutyCycle": self.duty_cycle,
+            "vcpus": self.vcpus,
+            "sessionsPerVcpu": self.sessions_per_vcpu,
             "verdict": self.verdict,
         }
 
@@ -80,6 +120,8 @@ def connection_budget(
     percent: int,
     reserved_concurrency: Sequence[tuple[str, int | None]],
     account_limit: int | None = None,
+    vcpus: float | None = None,
+    sessions_per_vcpu: int = 0,
 ) -> ConnectionBudget:
     """The budget of functions given as (name, reserved concurrency or None).
 
@@ -99,4 +141,6 @@ def connection_budget(
         unbounded=unbounded,
         duty_cycle=None if unbounded or not clients else round(min(1.0, share / clients), 4),
         of_account=() if account_limit is None else without,
+        vcpus=vcpus,
+        sessions_per_vcpu=sessions_per_vcpu,
     )

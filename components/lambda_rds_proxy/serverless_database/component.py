@@ -10,6 +10,7 @@ from ..database.args import DatabaseArgs, DatabaseSettings
 from ..database.choices import instance_class_of
 from ..database.component import Database
 from ..engines import Auth, Profile, TargetKind
+from ..engines.instance_classes import SERVERLESS, vcpus, vcpus_of_capacity
 from ..function.component import DatabaseFunction
 from ..monitor.component import Monitor
 from ..names import SECRET
@@ -21,6 +22,7 @@ from ..proxy.verification import ProxyVerification
 from ..references import DatabaseRef, DatabaseUserRef, NetworkRef, ProxyRef
 from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING
+from ..stack.args import StackSettings
 from ..stack_names import own_name
 from ..user.args import DatabaseUserArgs, UserSettings
 from ..user.component import DatabaseUser
@@ -118,10 +120,14 @@ class ServerlessDatabase(pulumi.ComponentResource):
                 (key, settings.get("reserved_concurrency")) for key, settings in args["functions"].items()
             ],
             account_limit=stack.get("account_concurrent_executions"),
+            vcpus=_vcpus(args, database),
+            sessions_per_vcpu=with_defaults(StackSettings, stack)["sessions_per_vcpu"],
         )
-        warning = self._budget.warning(SPELLING.get())
-        if warning:
-            (pulumi.log.info if self._budget.unbounded else pulumi.log.warn)(warning, self)
+        for warning in self._budget.warnings(SPELLING.get()):
+            pulumi.log.warn(warning, self)
+        notice = self._budget.notice(SPELLING.get())
+        if notice:
+            pulumi.log.info(notice, self)
         self._cost = self._said_cost(args, network, database, monitor)
         self.register_outputs(
             {
@@ -273,6 +279,16 @@ def _cost(args: ServerlessDatabaseArgs, network: NetworkRef, database: DatabaseR
         metrics_of_alarms=monitor.metrics_of_alarms(),
         functions=len(args["functions"]),
     )
+
+
+def _vcpus(args: ServerlessDatabaseArgs, database: DatabaseRef) -> float | None:
+    """vCPUs of the writer, at the highest capacity of a serverless one; None where they are not known."""
+    instance_class = database.get("instance_class")
+    if instance_class == SERVERLESS:
+        # The capacity of one that is there already stands in no setting.
+        highest = with_defaults(DatabaseSettings, args.get("database", {}))["max_capacity"]
+        return None if "existing_database" in args else vcpus_of_capacity(highest)
+    return None if instance_class is None else vcpus(instance_class)
 
 
 def _class_of_new(args: ServerlessDatabaseArgs) -> str:

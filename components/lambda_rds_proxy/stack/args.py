@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from ..engines import Profile
+from ..engines.instance_classes import SESSIONS_PER_VCPU
 from ..references import KMS_KEY
 from ..settings.checks import Checks, default, matching, number, one_of
 from ..settings.reading import with_defaults
@@ -40,6 +41,9 @@ class StackSettings(TypedDict):
     """How many functions the account may run at once in this region, 1 to 1000000: AccountLimit.ConcurrentExecutions of
     `aws lambda get-account-settings`, 10 in a new account; reservations and the connection budget are held against it;
     not known without it."""
+    sessions_per_vcpu: NotRequired[int]
+    """How many sessions one vCPU of the database bears at once, 1 to 1000; default 50; where functions could open more,
+    the connection budget is cpu-bound. Lower it for long queries, raise it for sessions that mostly wait."""
 
 
 CHECKS: Checks = {
@@ -54,6 +58,7 @@ CHECKS: Checks = {
     "python": matching(r"3\.[0-9]+", 'a version of Python such as "3.13"', default=LAMBDA_PYTHON),
     "architecture": one_of(ARCHITECTURES, default=ARCHITECTURES[0]),
     "account_concurrent_executions": number(1, 1_000_000),
+    "sessions_per_vcpu": number(1, 1000, default=SESSIONS_PER_VCPU),
 }
 
 _LOG_DAYS = {Profile.DEV: 14, Profile.PROD: 90}

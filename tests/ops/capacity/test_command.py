@@ -17,6 +17,8 @@ BUDGET = {
     "clients": 20.0,
     "unbounded": [],
     "dutyCycle": 1.0,
+    "vcpus": 2.0,
+    "sessionsPerVcpu": 50.0,
     "verdict": "fits-even-pinned",
 }
 
@@ -38,7 +40,28 @@ def test_a_stack_is_judged_by_its_own_output(outputs: dict[str, Any]) -> None:
     assert done.exit_code == 0
     assert document["connectionBudget"] == BUDGET
     assert (document["estimated"], document["warning"]) == (False, None)
-    assert "max_connections 79, the proxy may take 85 % = 67; clients 20" in " ".join(run().output.split())
+    assert "may take 85 % = 67; clients 20; 2 vCPUs bear about 100 sessions: fits" in " ".join(run().output.split())
+
+
+def test_a_stack_that_was_not_updated_since_has_no_vcpus(outputs: dict[str, Any]) -> None:
+    outputs["connectionBudget"] = {key: value for key, value in BUDGET.items() if "cpu" not in key.lower()}
+    assert "clients 20: fits" in " ".join(run().output.split())
+
+
+def test_a_class_is_judged_by_its_vcpus_too() -> None:
+    options = ["--class", "db.r5.large", "--function", "api=1000"]
+    done = run(*options, "--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["connectionBudget"]["verdict"]) == (1, "cpu-bound")
+    assert "lower maxConnectionsPercent to 6" in document["warning"]
+    assert [each["percent"] for each in document["whatIf"] if each["cpuBears"]] == [6]
+    borne = run(*options, "--sessions-per-vcpu", "500", "--json")
+    assert (borne.exit_code, json.loads(borne.stdout)["connectionBudget"]["verdict"]) == (0, "fits-even-pinned")
+
+
+def test_sessions_per_vcpu_are_of_a_class() -> None:
+    done = run("--max-connections", "100", "--sessions-per-vcpu", "5")
+    assert done.exit_code == 2 and "add --class" in done.output
 
 
 @pytest.mark.parametrize(
@@ -78,7 +101,7 @@ def test_a_class_has_the_max_connections_that_the_components_know(
     document = json.loads(run(*options, "--function", "api=1", "--json").stdout)
     assert most in (None, document["connectionBudget"]["maxConnections"])
     assert document["estimated"] is estimated
-    assert ("about" in run(*options, "--function", "api=1").output) is estimated
+    assert ("max_connections about" in run(*options, "--function", "api=1").output) is estimated
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,17 @@ from ops.capacity.what_if import DUTY_CYCLES, budget_of_output, choices, reserve
 
 _functions = st.lists(st.tuples(st.sampled_from(["api", "report"]), st.none() | st.integers(0, 5000)), max_size=3)
 _budgets = st.builds(
-    lambda most, percent, functions: connection_budget(
-        max_connections=most, percent=percent, reserved_concurrency=functions
+    lambda most, percent, functions, vcpus: connection_budget(
+        max_connections=most,
+        percent=percent,
+        reserved_concurrency=functions,
+        vcpus=vcpus,
+        sessions_per_vcpu=50,
     ),
     st.integers(1, 16_000),
     st.integers(1, 100),
     _functions,
+    st.none() | st.sampled_from([0.125, 2.0, 64.0]),
 )
 
 
@@ -33,6 +38,14 @@ def test_a_larger_share_bears_more_and_leaves_less() -> None:
 def test_the_choice_that_is_made_says_what_the_budget_says(budget: Any) -> None:
     (own,) = (each for each in choices(budget) if each.percent == budget.percent)
     assert (own.ceiling, own.duty_cycle) == (budget.ceiling, budget.duty_cycle)
+
+
+@given(_budgets)
+def test_where_the_processor_binds_a_choice_shows_what_it_would_bear(budget: Any) -> None:
+    found = choices(budget)
+    assert all((each.cpu_bears is None) == (budget.vcpus is None) for each in found)
+    if budget.is_cpu_bound and budget.bearable_percent:
+        assert [each.percent for each in found if each.cpu_bears][-1] == budget.bearable_percent
 
 
 @given(_budgets)
