@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,7 @@ class Gate:
         self._file = file
         self._asked = self._taken = 0
         self._reading = False
+        self._checked = (0, 0)  # in which second, how many tokens
         self.read()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.settings["certificate"], self.settings["key"])
@@ -150,9 +152,20 @@ class Gate:
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # a password, please: that is what a token is sent as
         password = yield from _message(client, b"p")
         token = password.rstrip(b"\0").decode(errors="replace")
+        if not self._checks_another():
+            raise Refusal("53300", "The IAM authentication failed because of too many competing requests.")
         reason = refusal(token, user, self._audience, self._principals)
         if reason is not None:
             raise Refusal("28P01", f"The IAM authentication failed for the role {user}: {reason}.")
+
+    def _checks_another(self) -> bool:
+        """Whether IAM answers in this second: of RDS its limit is not known, so only who asks for one has it."""
+        most: int | None = self.settings.get("tokens_per_second")
+        second = int(time.monotonic())
+        if most is None:
+            return True
+        self._checked = (second, self._checked[1] + 1 if self._checked[0] == second else 1)
+        return self._checked[1] <= most
 
     def _reach(self, pooler: socket.socket) -> Conversation:
         """Connect to PgBouncer: at its private socket, where it trusts us, or where it asks for a password."""

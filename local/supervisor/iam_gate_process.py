@@ -1,6 +1,7 @@
 """The process of an IAM gate: started, told of changes, ended."""
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -14,6 +15,9 @@ from .pgbouncer import PRIVATE_FOLDER, PgBouncerSettings
 from .private_file import write_private
 from .processes import Server, free_of_others
 
+# In the supervisor's environment: how many logins with a token each gate lets through in a second, the others are
+# refused as RDS Proxy refuses them.
+TOKENS_PER_SECOND = "LAPTOP_TOKENS_PER_SECOND"
 _ROOT = Path(__file__).resolve().parents[2]
 
 Principals = Mapping[str, dict[str, Any]]
@@ -75,6 +79,7 @@ class IamGateProcess:
             "key": str(self._folder / "server.key"),
             "require_tls": pooler.require_tls,
             "audience": vars(self._audience),
+            "tokens_per_second": int(os.environ[TOKENS_PER_SECOND]) if TOKENS_PER_SECOND in os.environ else None,
             "principals": principals,
             "token_users": sorted(pooler.token_users),
             "password_users": sorted(pooler.users.keys() - pooler.token_users),

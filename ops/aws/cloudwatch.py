@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambda_rds_proxy.engines import ENGINES
-from ops.doctor.evidence import Evidence, FunctionEvidence
+from lambda_rds_proxy.serverless_database.budget import ConnectionBudget
+from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
 
 PERIOD_SECONDS = 60
 # By the family of a proxy, which may be of an engine that is none of ours.
@@ -40,12 +41,13 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The database behind a proxy: its metrics' dimension, its state and AWS's reason code."""
+    """The database behind a proxy: its metrics' dimension, its state, AWS's reason code, the port it is known at."""
 
     dimension: str
     identifier: str
     state: str | None = None
     reason: str | None = None
+    port: int | None = None
 
 
 _GAUGES = {
@@ -81,6 +83,7 @@ def queries(proxy: str, target: Target, functions: Sequence[Function]) -> list[d
     found.append(_query("availability", "AWS/RDS", "AvailabilityPercentage", "Average", role))
     of_database = {target.dimension: target.identifier}
     found.append(_query("sessions", "AWS/RDS", "DatabaseConnections", "Maximum", of_database))
+    found.append(_query("cpu", "AWS/RDS", "CPUUtilization", "Average", of_database))
     for number, function in enumerate(functions):
         for id_, (namespace, name, statistic) in _OF_FUNCTIONS.items():
             # Lambda's own dimension, and the one of the handler's metrics, have the same name.
@@ -94,10 +97,12 @@ def evidence(
     minutes: int,
     engine_family: str,
     target: Target,
-    max_connections: int | None,
+    budget: ConnectionBudget | None,
     borrow_timeout: int | None,
     functions: Sequence[Function],
     proxy_status: str | None = None,
+    target_seconds: float | None = None,
+    login_problem: LoginProblem | None = None,
 ) -> Evidence:
     """What the series of so many minutes say."""
     borrowed, in_transaction = _mean(series, "borrowed"), _mean(series, "inTransaction")
@@ -113,10 +118,14 @@ def evidence(
         proxy_status=proxy_status,
         target_state=target.state,
         target_reason=target.reason,
+        target_seconds=target_seconds,
         availability=min(series.get("availability", ()), default=None),
-        max_connections=max_connections,
+        max_connections=None if budget is None else budget.max_connections,
         reserved_connections=_RESERVED.get(engine_family, 0),
         database_sessions=_peak(series, "sessions"),
+        cpu=_mean(series, "cpu"),
+        bearable_sessions=None if budget is None else budget.bearable_sessions,
+        bearable_percent=None if budget is None else budget.bearable_percent,
         allowed=_last(series, "allowed"),
         connections=_peak(series, "connections"),
         borrowed=borrowed,
@@ -131,6 +140,7 @@ def evidence(
         answer=answer,
         idle_in_transaction_seconds=idle,
         failed_logins=round(sum(series.get("failedLogins", ()))),
+        login_problem=login_problem,
         functions=tuple(_function(series, number, each) for number, each in enumerate(functions)),
     )
 

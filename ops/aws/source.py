@@ -1,17 +1,21 @@
 """Looks at a stack on AWS: CloudWatch, the proxy's own description, and what stands around it."""
 
+import contextlib
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 
+from lambda_rds_proxy.serverless_database.budget import ConnectionBudget
+from lambda_rds_proxy.settings.spelling import CONFIG
+from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
-from ops.doctor.evidence import Evidence
+from ops.doctor.evidence import Evidence, LoginProblem
 from ops.stack_outputs import StackError, stack_outputs, stack_proxies
 
 from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
-from .errors import refused_by
+from .errors import AwsErrors, refused_by
 from .surroundings import surroundings
 
 # CloudWatch shows a minute's value about a minute after its end.
@@ -53,13 +57,15 @@ class CloudWatchSource:
             self._rds = boto3.client("rds")
             self._proxy: dict[str, Any] = self._rds.describe_db_proxies(DBProxyName=self.name)["DBProxies"][0]
             groups = self._rds.describe_db_proxy_target_groups(DBProxyName=self.name)["TargetGroups"]
-            self._pool: dict[str, Any] = groups[0]["ConnectionPoolConfig"] if groups else {}
+            self._group: dict[str, Any] = groups[0] if groups else {}
+            self._pool: dict[str, Any] = self._group.get("ConnectionPoolConfig") or {}
             self._targets: list[dict[str, Any]] = self._rds.describe_db_proxy_targets(DBProxyName=self.name)["Targets"]
 
     def look(self, now: datetime | None = None) -> Evidence:
         """What the last whole minutes were like."""
         functions, target = self._functions(), self.target()
         end = (now or datetime.now(UTC)).replace(second=0, microsecond=0) - _LATE
+        start = end - timedelta(seconds=self._minutes * PERIOD_SECONDS)
         asked = queries(self.name, target, functions)
         series: dict[str, list[float]] = {}
         with refused_by("CloudWatch does not show its metrics"):
@@ -67,25 +73,37 @@ class CloudWatchSource:
             for first in range(0, len(asked), _QUERIES_AT_ONCE):
                 for page in pages.paginate(
                     MetricDataQueries=asked[first : first + _QUERIES_AT_ONCE],
-                    StartTime=end - timedelta(seconds=self._minutes * PERIOD_SECONDS),
+                    StartTime=start,
                     EndTime=end,
                     ScanBy="TimestampAscending",
                 ):
                     for result in page["MetricDataResults"]:
                         series.setdefault(result["Id"], []).extend(result["Values"])
-        # The budget is of the stack's own database; of another one RDS does not say the number.
-        is_own = target.identifier == str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
-        limit = ((self._outputs.get("connectionBudget") if is_own else None) or {}).get("maxConnections")
         return evidence(
             series,
             minutes=self._minutes,
             engine_family=str(self._proxy.get("EngineFamily")),
             target=target,
-            max_connections=int(limit) if isinstance(limit, int | float) else None,
+            budget=self._budget(),
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
             functions=functions,
             proxy_status=self._proxy.get("Status"),
+            target_seconds=self._unchanged(end),
+            login_problem=self._login_problem(start, end) if any(series.get("failedLogins", ())) else None,
         )
+
+    def budget(self) -> tuple[str, ...]:
+        """What the stack's connection budget warns of."""
+        budget = self._budget() if self.is_configured else None
+        return tuple(budget.warnings(CONFIG)) if budget else ()
+
+    def _budget(self) -> ConnectionBudget | None:
+        """Of the stack's own database; of another one RDS does not say the numbers."""
+        own = str(self._outputs.get("databaseEndpoint") or "").split(".")[0]
+        try:
+            return budget_of_output(self._outputs.get("connectionBudget")) if self._database()[1] == own else None
+        except ValueError:
+            return None
 
     def settings(self) -> Settings:
         """What runs, as RDS describes it."""
@@ -119,7 +137,27 @@ class CloudWatchSource:
             identifier=identifier,
             state=worst.get("State") if self._targets else "UNUSED",
             reason=worst.get("Reason"),
+            port=next((each["Port"] for each in writers or instances if "Port" in each), None),
         )
+
+    def _unchanged(self, now: datetime) -> float | None:
+        """Seconds since proxy or target group was last made or changed."""
+        stamps = [each.get(key) for each in (self._proxy, self._group) for key in ("CreatedDate", "UpdatedDate")]
+        latest = max((each for each in stamps if each is not None), default=None)
+        return None if latest is None else max(0.0, (now - latest).total_seconds())
+
+    def _login_problem(self, start: datetime, end: datetime) -> LoginProblem | None:
+        """Whether the proxy's log speaks of IAM's own limit, the one reason that has words of its own there."""
+        with contextlib.suppress(*AwsErrors):
+            events = boto3.client("logs").filter_log_events(
+                logGroupName=f"/aws/rds/proxy/{self.name}",
+                filterPattern=f'"{LoginProblem.THROTTLED}"',
+                startTime=round(start.timestamp() * 1000),
+                endTime=round((end + _LATE).timestamp() * 1000),
+                limit=1,
+            )["events"]
+            return LoginProblem.THROTTLED if events else None
+        return None
 
     def _database(self) -> tuple[str, str]:
         """The dimension and the name of the database: of the stack's outputs, or of another proxy's targets."""

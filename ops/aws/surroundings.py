@@ -6,10 +6,17 @@ from typing import Any
 
 import boto3
 
+from lambda_rds_proxy.engines import ENGINES, TargetKind
 from ops.doctor.drift import Surroundings
 
 from .cloudwatch import Target
 from .errors import AwsErrors, reason
+
+# By the engine that RDS names; SQL Server has four.
+_FAMILIES = {facts.target(kind).engine: facts.proxy_family for facts in ENGINES.values() for kind in TargetKind} | {
+    "mariadb": "MYSQL",
+    **{f"sqlserver-{edition}": "SQLSERVER" for edition in ("ee", "se", "ex", "web")},
+}
 
 
 def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> Surroundings:
@@ -37,6 +44,11 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
         seen["free_addresses"] = tuple((each["SubnetId"], each["AvailableIpAddressCount"]) for each in subnets)
     with looking_at(f"the database {target.identifier}"):
         database = _database(target)
+        family = _FAMILIES.get(str(database.get("Engine")))
+        if family is not None:
+            seen["engine"] = (str(database["Engine"]), family, str(proxy.get("EngineFamily")))
+        if target.port is not None:
+            seen["ports"] = (target.port, _port(database))
     own = set(proxy.get("VpcSecurityGroupIds") or [])
     others = {each["VpcSecurityGroupId"] for each in database.get("VpcSecurityGroups") or []}
     with looking_at("security groups"):
@@ -45,6 +57,8 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
         if database:
             behind = [each for each in found if each["GroupId"] in others]
             seen["proxy_reaches_database"] = admits(behind, _port(database), own)
+            leaving = [{"IpPermissions": each.get("IpPermissionsEgress")} for each in found if each["GroupId"] in own]
+            seen["proxy_leaves"] = admits(leaving, _port(database), others)
     secrets = [each["SecretArn"] for each in proxy.get("Auth") or [] if each.get("SecretArn")]
     if secrets:
         with looking_at("whether the proxy may read its secret"):

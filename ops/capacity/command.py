@@ -13,10 +13,11 @@ from lambda_rds_proxy.engines import DEFAULT_ENGINE, ENGINES, Engine, TargetKind
 from lambda_rds_proxy.engines.instance_classes import SERVERLESS, SESSIONS_PER_VCPU, vcpus
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connection_budget
 from lambda_rds_proxy.settings.spelling import CONFIG
+from ops.budget import budget_of_output
 from ops.errors import OpsError
 from ops.stack_outputs import StackError, stack_outputs
 
-from .what_if import DUTY_CYCLES, budget_of_output, choices, reserved_concurrency
+from .what_if import DUTY_CYCLES, choices, reserved_concurrency
 
 _LOCAL, _PERCENT, _BAR = "local", 85, 20
 _console = Console(highlight=False)

@@ -22,10 +22,11 @@ from .verdict import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """A verdict on one proxy, the differences between configuration and proxy, and what could not be seen."""
+    """A verdict on one proxy, what its budget warns of, where it differs from the configuration, what was not seen."""
 
     proxy: str
     verdict: Verdict
+    budget: tuple[str, ...]
     drift: tuple[str, ...]
     not_seen: tuple[str, ...]
     evidence: Evidence
@@ -33,7 +34,7 @@ class Diagnosis:
     @property
     def finding(self) -> bool:
         """Whether somebody has to do something."""
-        return self.verdict.finding or bool(self.drift)
+        return self.verdict.finding or bool(self.budget or self.drift)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with the names of `--json`."""
@@ -45,6 +46,7 @@ class Diagnosis:
             "numbers": list(self.verdict.numbers),
             "isNot": self.verdict.is_not,
             "nextStep": self.verdict.next_step,
+            "budget": list(self.budget),
             "drift": list(self.drift),
             "notSeen": list(self.not_seen),
             "evidence": self.evidence.as_json(),
@@ -117,6 +119,7 @@ def diagnosis(stack: str, source: Source) -> Diagnosis:
     return Diagnosis(
         proxy=source.name,
         verdict=diagnose(seen),
+        budget=source.budget(),
         drift=drift(wanted, running, around),
         not_seen=tuple(not_seen),
         evidence=seen,
@@ -135,6 +138,7 @@ def _tell(found: Diagnosis) -> None:
         ("seen", verdict.numbers),
         ("it is not", (verdict.is_not,)),
         ("next step", (verdict.next_step,)),
+        ("budget", found.budget),
         ("drift", found.drift),
         ("not seen", found.not_seen),
     )

@@ -1,8 +1,11 @@
 """Rows of the decision table about the database: whether it is there, has room and answers in time. Pure."""
 
 from .evidence import Evidence
-from .signs import congested, failures, mostly_idle, pool, slow_answer
+from .signs import congested, cpu_is_busy, failures, mostly_idle, pool, slow_answer
 from .verdict import Cause, Verdict
+
+# A proxy scales, and takes a target in, within minutes. This project's own number: AWS promises none.
+_LONGEST_SCALING_SECONDS = 30 * 60
 
 
 def database_full(seen: Evidence) -> Verdict | None:
@@ -47,6 +50,16 @@ def target(seen: Evidence) -> Verdict | None:
             "the functions' credentials: nobody's login gets further than the proxy",
             "compare the secret with the user's password in the database (after a rotation: did both change?); with "
             "iam-end-to-end, the role's rds-db:connect on the database's resource id and GRANT rds_iam",
+        )
+    elif (reason == "PENDING_PROXY_CAPACITY" or state == "REGISTERING") and _is_stuck(seen):
+        numbers.append(f"nothing was changed for {(seen.target_seconds or 0) / 60:,.0f} min")
+        cause, title, is_not, step = (
+            Cause.PROXY_STUCK,
+            "The proxy does not get ready for its target.",
+            "a matter of waiting: a proxy scales within minutes",
+            "look at what a proxy needs to grow: free addresses in its subnets and the account's network interfaces "
+            "(RDS-EVENT-0243), the database's status, and of Serverless v2 its lowest capacity; then register the "
+            "target anew: `pulumi up --replace` of the ProxyTarget",
         )
     elif reason == "PENDING_PROXY_CAPACITY" or state == "REGISTERING":
         cause, title, is_not, step = (
@@ -96,6 +109,29 @@ def idle_in_transaction(seen: Evidence) -> Verdict | None:
     )
 
 
+def cpu_bound(seen: Evidence) -> Verdict | None:
+    """More sessions at work at once than the processor bears."""
+    sessions, bearable = seen.database_sessions or seen.connections, seen.bearable_sessions
+    if not cpu_is_busy(seen) or sessions is None or bearable is None or sessions <= bearable:
+        return None
+    lower = f"lower maxConnectionsPercent to {seen.bearable_percent}, or " if seen.bearable_percent else ""
+    return Verdict(
+        cause=Cause.CPU_BOUND,
+        title="The database's processor is used up by more sessions than it bears at once.",
+        numbers=(
+            f"{seen.cpu:.0f} % of the processor in use",
+            f"{sessions:,} sessions, while it bears about {bearable:,} at once",
+            *failures(seen),
+            *pool(seen),
+        ),
+        is_not="a pool that is too small: each further session makes all of them slower",
+        next_step=(
+            f"{lower}give the functions a reservedConcurrency of {bearable:,} in all: what waits in front of the "
+            "database is served sooner than what waits in it; then a larger instance class, or faster statements"
+        ),
+    )
+
+
 def slow_queries(seen: Evidence) -> Verdict | None:
     """The database's own work takes the time."""
     shortest = seen.shortest_timeout
@@ -119,3 +155,7 @@ def slow_queries(seen: Evidence) -> Verdict | None:
             "query FROM pg_stat_activity WHERE state = 'active'; then at CPU and Performance Insights"
         ),
     )
+
+
+def _is_stuck(seen: Evidence) -> bool:
+    return seen.target_seconds is not None and seen.target_seconds > _LONGEST_SCALING_SECONDS

@@ -33,14 +33,20 @@ class Surroundings:
         free_addresses: subnet → addresses that are free.
         clients_reach_proxy: whether some rule of the proxy's groups admits a group or network at its port.
         proxy_reaches_database: whether the database's groups admit the proxy's.
+        proxy_leaves: whether the proxy's groups let it out to the database's port.
         secret_readable: whether the proxy's role may read the secret.
+        engine: (the database's engine, the family that proxies of it have, this proxy's family).
+        ports: (the port at which the proxy has its target, the database's own).
         not_seen: what of this could not be seen, and why.
     """
 
     free_addresses: tuple[tuple[str, int], ...] = ()
     clients_reach_proxy: bool | None = None
     proxy_reaches_database: bool | None = None
+    proxy_leaves: bool | None = None
     secret_readable: bool | None = None
+    engine: tuple[str, str, str] | None = None
+    ports: tuple[int, int] | None = None
     not_seen: tuple[str, ...] = ()
 
 
@@ -80,6 +86,20 @@ def _missing(around: Surroundings) -> tuple[str, ...]:
         found.append("no rule of the proxy's security groups admits a client at its port; run `pulumi refresh`")
     if around.proxy_reaches_database is False:
         found.append("the database's security groups do not admit the proxy's; run `pulumi refresh`, then `pulumi up`")
+    if around.proxy_leaves is False:
+        found.append("the proxy's security groups let nothing out to the database's port; run `pulumi refresh`")
+    if around.engine and around.engine[1] != around.engine[2]:
+        engine, wanted, family = around.engine
+        found.append(
+            f"the database's engine is {engine}, whose proxies are of the family {wanted}; this proxy's is {family}: "
+            "it can serve no client of it, make one of the right family"
+        )
+    if around.ports and around.ports[0] != around.ports[1]:
+        known, own = around.ports
+        found.append(
+            f"the proxy has its target at port {known}, and the database listens at {own}; register the target anew: "
+            "`pulumi up --replace` of the ProxyTarget"
+        )
     if around.secret_readable is False:
         found.append("the proxy's role may not read its secret; run `pulumi refresh`, then `pulumi up`")
     return tuple(found)

@@ -11,6 +11,7 @@ class LoginProblem(StrEnum):
 
     EXPIRED_TOKEN = "token is expired"  # noqa: S105 - no password
     WRONG_PASSWORD = "password is wrong"  # noqa: S105 - no password
+    THROTTLED = "too many competing requests"
     UNKNOWN = "reason not given"
 
 
@@ -48,9 +49,13 @@ class Evidence:
         proxy_status: as DescribeDBProxies has it, such as available; or that its endpoint refuses connections.
         target_state: as DescribeDBProxyTargets has it: AVAILABLE, UNAVAILABLE, REGISTERING, UNUSED.
         target_reason: its reason code, such as CONNECTION_FAILED.
+        target_seconds: since proxy and target group were last changed: how long the target may have been like this.
         availability: the metric AvailabilityPercentage.
         reserved_connections: slots of `max_connections` that no application gets.
         database_sessions: at the database's peak, whoever holds them.
+        cpu: how busy the database's processor is, in percent.
+        bearable_sessions: that it bears at once, by the stack's connection budget.
+        bearable_percent: maxConnectionsPercent with which the proxy opens no more; None where none is that low.
         allowed: connections that the proxy may open.
         connections: that the proxy has open to the database, at the peak.
         borrowed: of them, in use by a client.
@@ -72,10 +77,14 @@ class Evidence:
     proxy_status: str | None = None
     target_state: str | None = None
     target_reason: str | None = None
+    target_seconds: float | None = None
     availability: float | None = None
     max_connections: int | None = None
     reserved_connections: int = 0
     database_sessions: int | None = None
+    cpu: float | None = None
+    bearable_sessions: int | None = None
+    bearable_percent: int | None = None
     allowed: int | None = None
     connections: int | None = None
     borrowed: float | None = None

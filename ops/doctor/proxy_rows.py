@@ -53,6 +53,17 @@ def logins(seen: Evidence) -> Verdict | None:
             is_not="the pool or the database: these clients never got a connection",
             next_step="compare what the function sends with the proxy's secret: after a rotation, read it again",
         )
+    if seen.login_problem is LoginProblem.THROTTLED:
+        return Verdict(
+            cause=Cause.IAM_THROTTLED,
+            title="More logins with IAM tokens come at once than AWS checks.",
+            numbers=(*numbers, "the refusals speak of too many competing requests"),
+            is_not="a wrong token, role or password: the same login gets in a moment later",
+            next_step=(
+                "keep connections open between invocations, as the handler does; bound how many environments start at "
+                "once with reservedConcurrency; or let this user log in with its secret (auth secret)"
+            ),
+        )
     return Verdict(
         cause=Cause.LOGIN_REFUSED,
         title="The proxy refuses logins.",

@@ -17,6 +17,8 @@ _PINNED = 0.2
 _HELD_TIMES = 4.0
 # Below this a hold is the round trips of a short transaction, whatever its share of work.
 _SHORT_HOLD_MS = 100.0
+# Percent of a processor from which on work waits for it (CloudWatch User Guide, "Recommended alarms": 90 for RDS).
+_BUSY_CPU = 90.0
 # Share of a function's timeout from which on an answer of the database is too slow for it.
 _SLOW_ANSWER = 0.25
 # Share of invocations that may be counted without their error, or the other way round, at the ends of a look.
@@ -51,6 +53,11 @@ def much_pinned(seen: Evidence) -> bool:
 def slow_answer(seen: Evidence) -> bool:
     """Whether the database works for a large part of the shortest time that a function has."""
     return seen.answer is not None and seen.answer >= _SLOW_ANSWER * 1000 * (seen.shortest_timeout or math.inf)
+
+
+def cpu_is_busy(seen: Evidence) -> bool:
+    """Whether the database's processor has hardly anything left."""
+    return seen.cpu is not None and seen.cpu >= _BUSY_CPU
 
 
 def mostly_idle(seen: Evidence) -> bool:

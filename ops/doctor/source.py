@@ -44,6 +44,9 @@ class Source(Protocol):
     def surroundings(self) -> Surroundings:
         """What the proxy needs around it."""
 
+    def budget(self) -> tuple[str, ...]:
+        """What the stack's connection budget warns of, where it is of this proxy."""
+
 
 def sources(stack: str | None, *, proxy: str | None = None, seconds: float | None = None) -> Iterator[Source]:
     """A source for each proxy of a stack on AWS, or of the laptop stack if none is named; the stack's own comes first.

@@ -44,6 +44,7 @@ _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
     proxy_rows.pinned,
     database_rows.idle_in_transaction,
     function_rows.timeout_below_borrow,
+    database_rows.cpu_bound,
     database_rows.slow_queries,
     proxy_rows.pool_is_full,
     function_rows.throttled,

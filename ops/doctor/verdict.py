@@ -12,14 +12,17 @@ class Cause(StrEnum):
     DATABASE_LOGIN = "database-login"
     DATABASE_DOWN = "database-down"
     PROXY_SCALING = "proxy-scaling"
+    PROXY_STUCK = "proxy-stuck"
     NO_TARGET = "no-target"
     TOKEN_EXPIRED = "token-expired"  # noqa: S105 - no password
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - no password
+    IAM_THROTTLED = "iam-throttled"
     LOGIN_REFUSED = "login-refused"
     NEVER_REACHED = "never-reached"
     PINNED = "pinned"
     IDLE_IN_TRANSACTION = "idle-in-transaction"
     TIMEOUT_BELOW_BORROW = "timeout-below-borrow"
+    CPU_BOUND = "cpu-bound"
     SLOW_QUERIES = "slow-queries"
     TRANSACTIONS_TOO_LONG = "transactions-too-long"
     POOL_TOO_SMALL = "pool-too-small"

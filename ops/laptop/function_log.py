@@ -14,6 +14,7 @@ _TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
 _DIED = re.compile(r"Error: Runtime exited")
 # The words of RDS Proxy, PostgreSQL and PgBouncer; an expired token is a matter of the words of the laptop's gate.
 _EXPIRED = re.compile(r"token is expired", re.IGNORECASE)
+_THROTTLED = re.compile(r"too many competing requests", re.IGNORECASE)
 _WRONG = re.compile(r"password authentication failed|SASL authentication failed|The password that was provided")
 
 
@@ -62,6 +63,8 @@ def login_problem(text: str) -> LoginProblem | None:
     """Why a login was refused, by the words of the refusal; None when the text is about something else."""
     if _EXPIRED.search(text):
         return LoginProblem.EXPIRED_TOKEN
+    if _THROTTLED.search(text):
+        return LoginProblem.THROTTLED
     if _WRONG.search(text):
         return LoginProblem.WRONG_PASSWORD
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import psycopg
 
 from local.supervisor.pgbouncer import PgBouncer
@@ -58,6 +59,7 @@ class Samples:
         transactions: how many ended.
         had_clients: whether clients were there at the beginning.
         opened: how many clients were seen that were not there before.
+        cpu: how busy this machine was, in percent.
     """
 
     seconds: float
@@ -65,6 +67,7 @@ class Samples:
     transactions: int
     had_clients: bool
     opened: int
+    cpu: float | None = None
 
     @property
     def clients_received(self) -> int:
@@ -112,6 +115,7 @@ class LaptopSampler:
             ProxyDownError: the pooler does not answer, or no longer.
         """
         known = {_client(row) for row in self.show("CLIENTS")}
+        psutil.cpu_percent()  # counts from here
         transactions, began = self._transactions(), time.monotonic()
         taken: list[Sample] = []
         opened: set[tuple[object, ...]] = set()
@@ -134,6 +138,7 @@ class LaptopSampler:
             transactions=self._transactions() - transactions,
             had_clients=bool(known),
             opened=len(opened),
+            cpu=psutil.cpu_percent(),
         )
 
     def _sample(self, clients: int, watcher: "psycopg.Connection[Any] | None") -> Sample:

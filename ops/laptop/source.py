@@ -1,17 +1,22 @@
 """Looks at the running laptop stack for some seconds: pooler, database, functions' logs, supervisor."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lambda_rds_proxy.engines.instance_classes import SESSIONS_PER_VCPU
+from lambda_rds_proxy.proxy.ceiling import highest_percent
+from lambda_rds_proxy.settings.spelling import CONFIG
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from local.supervisor.postgres import Postgres, PostgresSettings
+from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
 from ops.doctor.source import LAPTOP_STACK, CannotLookError
@@ -144,6 +149,7 @@ class LaptopSource:
         # As the supervisor tells it, which logs in to the database for the answer.
         state, _, reason = next((each["status"] for each in self._targets(resources)), "UNUSED").partition(": ")
         borrowed = samples.mean(lambda each: each.borrowed)
+        bearable = (os.cpu_count() or 1) * SESSIONS_PER_VCPU  # of this machine, which is no instance class
         return Evidence(
             seconds=round(samples.seconds, 1),
             borrow_timeout=settings.borrow_timeout,
@@ -153,6 +159,9 @@ class LaptopSource:
             max_connections=self._max_connections,
             reserved_connections=samples.peak(lambda each: each.reserved) or 0,
             database_sessions=samples.peak(lambda each: each.sessions),
+            cpu=samples.cpu,
+            bearable_sessions=bearable,
+            bearable_percent=highest_percent(self._max_connections, bearable),
             allowed=max(1, self._max_connections * (settings.max_connections_percent or 100) // 100),
             connections=samples.peak(lambda each: each.connections),
             borrowed=borrowed,
@@ -199,6 +208,14 @@ class LaptopSource:
     def surroundings(self) -> Surroundings:
         """Nothing stands around a proxy of the laptop."""
         return Surroundings()
+
+    def budget(self) -> tuple[str, ...]:
+        """What the laptop stack's connection budget warns of."""
+        try:
+            output = stack_outputs(LAPTOP_STACK).get("connectionBudget") if self.is_configured else None
+            return tuple(budget_of_output(output).warnings(CONFIG))
+        except (StackError, ValueError):
+            return ()
 
     @property
     def _folder(self) -> Path:

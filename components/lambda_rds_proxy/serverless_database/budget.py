@@ -1,9 +1,9 @@
-"""How many connections a stack's functions can ask for: against what its proxy may open, and what the processor bears."""
+"""How many connections a stack's functions can ask for, what its proxy may open, and what the processor bears."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..proxy.ceiling import ceiling
+from ..proxy.ceiling import ceiling, highest_percent
 from ..settings.spelling import Spelling
 
 # A handler holds at most two connections (DB_POOL_MAX_OPEN is 1–2); one is the default.
@@ -47,9 +47,7 @@ class ConnectionBudget:
     @property
     def bearable_percent(self) -> int | None:
         """The highest percent with which the proxy opens no more than these; None where even 1 opens more."""
-        bearable = self.bearable_sessions or 0
-        percents = range(min(100, 100 * (bearable + 1) // self.max_connections), 0, -1)
-        return next((each for each in percents if ceiling(self.max_connections, each) <= bearable), None)
+        return highest_percent(self.max_connections, self.bearable_sessions or 0)
 
     @property
     def is_cpu_bound(self) -> bool:
@@ -95,8 +93,9 @@ class ConnectionBudget:
             return None
         return (
             f"the number of clients is unbounded: {', '.join(self.unbounded)} have no "
-            f"{call.step('reserved_concurrency')}, so only the account's concurrency limits how many environments share "
-            f"{self.ceiling} database connections; {call('stack.account_concurrent_executions')} makes that limit known"
+            f"{call.step('reserved_concurrency')}, so only the account's concurrency limits how many environments "
+            f"share {self.ceiling} database connections; {call('stack.account_concurrent_executions')} makes that "
+            "limit known"
         )
 
     def as_output(self) -> dict[str, object]:

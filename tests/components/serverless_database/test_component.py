@@ -8,16 +8,32 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
+from lambda_rds_proxy.serverless_database.config import project_values, read_config
 from lambda_rds_proxy.settings.spelling import SERVED, SPELLING
 from tests.components.declared import Declared, arguments, declare, without_secrets
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS: Any = {"app": {"path": "handler", "reserved_concurrency": 20}, "reports": {"path": "handler"}}
+
+EXISTING: Any = {
+    "engine": Engine.POSTGRESQL,
+    "kind": TargetKind.INSTANCE,
+    "identifier": "orders-db",
+    "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
+    "port": 6432,
+    "database_name": "orders",
+    "resource_id": "db-ABCDEFGHIJKL",
+    "security_group_id": "sg-0da7a",
+    "max_connections": 405,
+    "instance_class": "db.t4g.medium",
+}
+VPC: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +176,42 @@ def test_the_budget_takes_the_accounts_limit_where_it_is_known() -> None:
     assert not any("reserved_concurrency" in message for message in declared.messages)
 
 
+def test_more_sessions_than_the_processor_bears_are_warned_about_with_what_fits() -> None:
+    functions = {"api": {"path": "handler", "reserved_concurrency": 1000}}
+    declared = stack(functions=functions, instance_class="db.r5.large", max_connections=1700)
+    assert declared.result["budget"]["verdict"] == "cpu-bound"
+    (warning,) = [each for each in declared.warnings if "vCPUs" in each]
+    assert "lower proxy.max_connections_percent to 5, or give the functions a reserved_concurrency of 100" in warning
+    patient = stack(functions=functions, instance_class="db.r5.large", max_connections=1700, sessions_per_vcpu=500)
+    assert patient.result["budget"]["verdict"] == "fits-even-pinned"
+
+
+@pytest.mark.parametrize(
+    ("database", "vcpus"),
+    [
+        ({"instance_class": "db.m7g.xlarge"}, 4),
+        ({"kind": TargetKind.CLUSTER, "instance_class": "db.serverless", "max_capacity": 16}, 4),
+        ({"existing_database": {**EXISTING, "instance_class": "db.r6g.8xlarge"}, **VPC}, 32),
+        ({"existing_database": {key: each for key, each in EXISTING.items() if key != "instance_class"}, **VPC}, None),
+        ({"existing_database": {**EXISTING, "instance_class": "db.serverless"}, **VPC}, None),
+    ],
+)
+def test_the_budget_knows_the_vcpus_of_the_writer(database: dict[str, Any], vcpus: float | None) -> None:
+    assert stack(**database).result["budget"]["vcpus"] == vcpus
+
+
+@pytest.mark.parametrize("name", ["dev", "local", "prod"])
+def test_no_stack_of_this_checkout_is_more_than_its_processor_bears(name: str) -> None:
+    keys = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
+    values = {key: each if isinstance(each, str) else json.dumps(each) for key, each in keys.items()}
+    whole, _ = read_config(project_values(values, project="lambda-rds-proxy"), project=ROOT)
+
+    def program() -> object:
+        return ServerlessDatabase("database", whole).connection_budget().verdict
+
+    assert declare(program).result in ("fits-even-pinned", "unbounded")
+
+
 @pytest.mark.parametrize(
     ("limit", "sums"),
     [
@@ -221,19 +273,6 @@ def test_the_package_can_be_imported_without_loading_pulumi_aws() -> None:
 
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:m"
-EXISTING: Any = {
-    "engine": Engine.POSTGRESQL,
-    "kind": TargetKind.INSTANCE,
-    "identifier": "orders-db",
-    "endpoint": "orders-db.abcdefghijkl.eu-west-1.rds.amazonaws.com",
-    "port": 6432,
-    "database_name": "orders",
-    "resource_id": "db-ABCDEFGHIJKL",
-    "security_group_id": "sg-0da7a",
-    "max_connections": 405,
-    "instance_class": "db.t4g.medium",
-}
-VPC: Any = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]}
 
 
 def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -> None:

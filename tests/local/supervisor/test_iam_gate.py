@@ -20,10 +20,13 @@ import pytest
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
 from local.supervisor.iam_gate import Gate
+from local.supervisor.iam_gate_process import IamGateProcess
+from local.supervisor.iam_tokens import TokenAudience
+from local.supervisor.pgbouncer import PgBouncerSettings
 from local.supervisor.processes import server_account
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, shell, until
-from tests.processes import kill, program, tree, wait_for_the_end
+from tests.processes import kill, program, running, tree, wait_for_the_end
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
@@ -86,11 +89,45 @@ def test_settings_that_come_while_others_are_read_are_the_ones_that_hold(
         over.set()
 
 
+def test_a_gate_is_told_how_many_tokens_it_checks_in_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audience = TokenAudience(host="proxy", port=5432, region="eu-west-1", arn_prefix="arn:aws:rds-db:")
+    told = []
+    for most in (None, "40"):
+        if most is not None:
+            monkeypatch.setenv("LAPTOP_TOKENS_PER_SECOND", most)
+        gate = IamGateProcess(tmp_path, tmp_path, Authority(tmp_path), audience)
+        gate.change(PgBouncerSettings(name="proxy", address="127.0.0.1", port=5432), {})
+        told.append(json.loads((tmp_path / "gate.json").read_text())["tokens_per_second"])
+    assert told == [None, 40]
+
+
 def test_a_signed_token_opens_and_the_pool_is_shared(root: Path, proxy: dict[str, Any]) -> None:
     with enter(root, proxy) as one, enter(root, proxy) as other:
         assert one.execute("SELECT current_user, repeat('x', 200000)").fetchone() == ("app", "x" * 200_000)
         pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
         assert len(pids) == 1
+
+
+def test_more_tokens_in_a_second_than_iam_checks_are_refused_in_its_words(root: Path, proxy: dict[str, Any]) -> None:
+    file = laptop_state(root) / "gates" / "orders" / "gate.json"
+    kept = file.read_text()
+    (gate,) = running(str(file))
+    try:
+        file.write_text(json.dumps({**json.loads(kept), "tokens_per_second": 0}))
+        gate.send_signal(signal.SIGHUP)
+
+        def is_refused() -> bool:
+            try:
+                enter(root, proxy).close()
+            except psycopg.OperationalError as error:
+                return "too many competing requests" in str(error)
+            return False
+
+        until(is_refused)
+    finally:
+        file.write_text(kept)
+        gate.send_signal(signal.SIGHUP)
+    until(lambda: not is_refused())
 
 
 def test_clients_that_never_speak_or_stop_in_the_middle_keep_nobody_out(root: Path, proxy: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_rds_proxy.serverless_database.budget import connection_budget
 from ops.aws.cloudwatch import Function, Target, evidence, queries
 from ops.doctor.evidence import Evidence
 from ops.doctor.table import diagnose
@@ -22,7 +23,7 @@ def read(series: Mapping[str, Sequence[float]], **changes: Any) -> Evidence:
         "minutes": 5,
         "engine_family": "POSTGRESQL",
         "target": TARGET,
-        "max_connections": 79,
+        "budget": connection_budget(max_connections=79, percent=85, reserved_concurrency=[("app", 20)]),
         "borrow_timeout": 5,
         "functions": [APP],
     }

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from lambda_rds_proxy.serverless_database.budget import connection_budget
 from ops.aws import source
 from ops.aws.cloudwatch import Function, Target, queries
 from ops.aws.source import CloudWatchSource, sources
@@ -34,7 +35,9 @@ OUTPUTS: dict[str, Any] = {
     "proxyPort": 5432,
     "databaseEndpoint": "orders.abc.eu-west-1.rds.amazonaws.com",
     "functions": {"app": "orders-app"},
-    "connectionBudget": {"maxConnections": 79.0},
+    "connectionBudget": connection_budget(
+        max_connections=79, percent=85, reserved_concurrency=[("app", 20)], vcpus=2, sessions_per_vcpu=50
+    ).as_output(),
 }
 
 
@@ -219,7 +222,10 @@ def test_addresses_rules_and_the_secret_are_looked_at(cloud: dict[str, str], rol
         free_addresses=((cloud["roomy"], 251), (cloud["narrow"], 11)),
         clients_reach_proxy=True,
         proxy_reaches_database=True,
+        proxy_leaves=True,
         secret_readable=True,
+        engine=("postgres", "POSTGRESQL", "POSTGRESQL"),
+        ports=(5432, 5432),
     )
 
 
@@ -230,11 +236,76 @@ def test_rules_that_are_gone_and_a_secret_out_of_reach_are_seen(
     groups = ec2.describe_security_groups(GroupIds=[cloud["proxy"], cloud["database"]])["SecurityGroups"]
     for group in groups:
         ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+        ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
     role_may("implicitDeny")
     found = CloudWatchSource(OUTPUTS).surroundings()
     for group in groups:
         ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+        ec2.authorize_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
     assert (found.clients_reach_proxy, found.proxy_reaches_database, found.secret_readable) == (False, False, False)
+    assert found.proxy_leaves is False
+
+
+def test_a_target_whose_engine_or_port_does_not_fit_is_named(
+    cloud: dict[str, str], role_may: Callable[[str], None]
+) -> None:
+    role_may("allowed")
+    looked_at = CloudWatchSource(OUTPUTS)
+    looked_at._proxy = {**looked_at._proxy, "EngineFamily": "MYSQL"}
+    looked_at._targets = [{**each, "Port": 5433} for each in looked_at._targets]
+    found = looked_at.surroundings()
+    assert (found.engine, found.ports) == (("postgres", "POSTGRESQL", "MYSQL"), (5433, 5432))
+
+
+def test_a_database_that_no_more_sessions_fit_in_is_told_with_the_percent_that_fits(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NASA-IMPACT/veda-backend 649: 1,445 sessions on the two vCPUs of a db.r5.large."""
+    budget = connection_budget(
+        max_connections=1700, percent=85, reserved_concurrency=[("api", 1000)], vcpus=2, sessions_per_vcpu=50
+    )
+    series = {"sessions": 1445.0, "connections": 1445.0, "allowed": 1445.0, "borrowed": 1440.0, "cpu": 99.5}
+    found = [
+        {"Id": name, "Label": name, "Timestamps": [NOW], "Values": [value], "StatusCode": "Complete"}
+        for name, value in series.items()
+    ]
+    looked_at, client, real = (
+        CloudWatchSource({**OUTPUTS, "connectionBudget": budget.as_output()}),
+        boto3.client("cloudwatch"),
+        boto3.client,
+    )
+    stubber = Stubber(client)
+    stubber.add_response("get_metric_data", {"MetricDataResults": found})
+    stubber.activate()
+    monkeypatch.setattr(boto3, "client", lambda name: client if name == "cloudwatch" else real(name))
+    verdict = diagnose(looked_at.look(NOW))
+    assert verdict.cause is Cause.CPU_BOUND
+    assert "1,445 sessions, while it bears about 100 at once" in verdict.numbers
+    assert "lower maxConnectionsPercent to 5, or give the functions a reservedConcurrency of 100" in verdict.next_step
+    (warning,) = looked_at.budget()
+    assert "lower maxConnectionsPercent to 5" in warning
+
+
+@pytest.mark.parametrize(("message", "cause"), [("too many competing requests", Cause.IAM_THROTTLED), ("", None)])
+def test_iams_own_limit_is_told_by_the_proxys_log(cloud: dict[str, str], message: str, cause: Cause | None) -> None:
+    logs, group, now = boto3.client("logs"), "/aws/rds/proxy/orders", publish(Cause.LOGIN_REFUSED)
+    logs.create_log_group(logGroupName=group)
+    try:
+        logs.create_log_stream(logGroupName=group, logStreamName="a")
+        event = {"timestamp": round((now.timestamp() - 150) * 1000), "message": f"The IAM authentication: {message}."}
+        logs.put_log_events(logGroupName=group, logStreamName="a", logEvents=[event])
+        assert diagnose(CloudWatchSource(OUTPUTS, minutes=5).look(now)).cause is (cause or Cause.LOGIN_REFUSED)
+    finally:
+        logs.delete_log_group(logGroupName=group)
+
+
+def test_how_long_nothing_was_changed_is_known_by_proxy_and_target_group(cloud: dict[str, str]) -> None:
+    looked_at = CloudWatchSource(OUTPUTS)
+    end = NOW.replace(second=0) - timedelta(minutes=1)
+    looked_at._proxy = {**looked_at._proxy, "CreatedDate": end - timedelta(days=9), "UpdatedDate": end}
+    looked_at._group = {"UpdatedDate": end - timedelta(hours=2)}
+    looked_at._proxy["UpdatedDate"] = end - timedelta(hours=3)
+    assert looked_at.look(NOW).target_seconds == 7200
 
 
 def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
@@ -255,7 +326,7 @@ def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
 
     monkeypatch.setattr(boto3, "client", denied)
     found = CloudWatchSource(OUTPUTS).surroundings()
-    assert found == Surroundings(not_seen=found.not_seen)
+    assert found == Surroundings(engine=found.engine, ports=found.ports, not_seen=found.not_seen)
     assert len(found.not_seen) == 3
     assert all(each.endswith("not seen: AccessDenied") for each in found.not_seen)
 
@@ -431,6 +502,9 @@ def _look(outputs: dict[str, Any] = OUTPUTS) -> tuple[Cause, Surroundings]:
 
 def test_it_asks_for_all_that_its_policy_allows_and_nothing_else(asked: tuple[set[str], set[str]]) -> None:
     calls, _ = asked
+    now = publish(Cause.LOGIN_REFUSED)
+    calls.clear()
+    CloudWatchSource(OUTPUTS, minutes=5).look(now)
     _look()
     with contextlib.suppress(Exception):  # a cluster of that name is not there, and that it asked is enough
         _look({**OUTPUTS, "databaseEndpoint": "orders.cluster-abc.eu-west-1.rds.amazonaws.com"})
@@ -452,5 +526,6 @@ def test_it_cannot_look_without_what_is_needed_and_can_without_the_surroundings(
             else:
                 cause, around = _look()
                 assert cause is whole
-                # This database is an instance.
-                assert ("AccessDenied" in str(around.not_seen)) is (action != "rds:DescribeDBClusters")
+                # This database is an instance, and no login was refused.
+                unasked = ("rds:DescribeDBClusters", "logs:FilterLogEvents")
+                assert ("AccessDenied" in str(around.not_seen)) is (action not in unasked)

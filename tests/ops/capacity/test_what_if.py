@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_rds_proxy.serverless_database.budget import connection_budget
-from ops.capacity.what_if import DUTY_CYCLES, budget_of_output, choices, reserved_concurrency
+from ops.budget import budget_of_output
+from ops.capacity.what_if import DUTY_CYCLES, choices, reserved_concurrency
 
 _functions = st.lists(st.tuples(st.sampled_from(["api", "report"]), st.none() | st.integers(0, 5000)), max_size=3)
 _budgets = st.builds(

@@ -16,6 +16,9 @@ WELL = Evidence(
     max_connections=79,
     reserved_connections=9,
     database_sessions=25,
+    cpu=30.0,
+    bearable_sessions=100,
+    bearable_percent=90,
     allowed=60,
     connections=20,
     borrowed=4.0,
@@ -41,9 +44,11 @@ CASES: dict[Cause, Evidence] = {
     Cause.DATABASE_LOGIN: replace(WELL, target_state="UNAVAILABLE", target_reason="AUTH_FAILURE"),
     Cause.DATABASE_DOWN: replace(WELL, target_state="UNAVAILABLE", target_reason="CONNECTION_FAILED"),
     Cause.PROXY_SCALING: replace(WELL, target_state="UNAVAILABLE", target_reason="PENDING_PROXY_CAPACITY"),
+    Cause.PROXY_STUCK: replace(WELL, target_state="REGISTERING", target_seconds=3600.0),
     Cause.NO_TARGET: replace(WELL, target_state="UNUSED"),
     Cause.TOKEN_EXPIRED: replace(WELL, failed_logins=9, login_problem=LoginProblem.EXPIRED_TOKEN, functions=_FAILING),
     Cause.WRONG_PASSWORD: replace(WELL, failed_logins=9, login_problem=LoginProblem.WRONG_PASSWORD, functions=_FAILING),
+    Cause.IAM_THROTTLED: replace(WELL, failed_logins=9, login_problem=LoginProblem.THROTTLED, functions=_FAILING),
     Cause.LOGIN_REFUSED: replace(WELL, failed_logins=9, functions=_FAILING),
     Cause.NEVER_REACHED: replace(
         WELL, clients=0, clients_received=0, connections=0, functions=(replace(APP, errors=1000, connections=0),)
@@ -51,6 +56,9 @@ CASES: dict[Cause, Evidence] = {
     Cause.PINNED: replace(WELL, **_FULL, pinned=55, functions=_LATE),
     Cause.IDLE_IN_TRANSACTION: replace(WELL, in_transaction=12.0, borrowed=12.0, idle_in_transaction_seconds=240.0),
     Cause.TIMEOUT_BELOW_BORROW: replace(WELL, **_FULL, borrow_timeout=120, held=40.0, answer=35.0, functions=_LATE),
+    Cause.CPU_BOUND: replace(
+        WELL, cpu=99.0, database_sessions=25, bearable_sessions=20, held=9000.0, answer=8800.0, functions=_LATE
+    ),
     Cause.SLOW_QUERIES: replace(WELL, held=9000.0, answer=8800.0, functions=_LATE),
     Cause.TRANSACTIONS_TOO_LONG: replace(WELL, **_FULL, held=2000.0, answer=30.0, functions=_LATE),
     Cause.POOL_TOO_SMALL: replace(WELL, **_FULL, held=40.0, answer=35.0, functions=_FAILING),

@@ -37,6 +37,9 @@ class Seen:
     def settings(self) -> Settings:
         return SETTINGS
 
+    def budget(self) -> tuple[str, ...]:
+        return ()
+
     def surroundings(self) -> Surroundings:
         return Surroundings()
 
@@ -46,6 +49,13 @@ class Poor(Seen):
 
     def surroundings(self) -> Surroundings:
         return Surroundings(free_addresses=(("subnet-a", 3),), not_seen=("security groups not seen: AccessDenied",))
+
+
+class Bound(Seen):
+    """A source whose stack may open more sessions than its database bears."""
+
+    def budget(self) -> tuple[str, ...]:
+        return ("1000 sessions can be at work at once",)
 
 
 class Down(Seen):
@@ -167,3 +177,10 @@ def test_help_shows_the_command_with_examples_and_exit_statuses() -> None:
     done = run("--help")
     for word in ("--stack", "Examples", "Exit status", "--minutes"):
         assert word in done.output
+
+
+def test_a_budget_that_warns_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    place(monkeypatch, Bound(CASES[Cause.HEALTHY]))
+    done = run()
+    assert done.exit_code == 1
+    assert "budget     1000 sessions can be at work at once" in done.output

@@ -50,7 +50,14 @@ def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def _documents() -> list[dict[str, Any]]:
     """What `--json` prints of every row, as JSON has it."""
     found = [
-        Diagnosis(proxy="orders", verdict=diagnose(seen), drift=("percent",), not_seen=("a group",), evidence=seen)
+        Diagnosis(
+            proxy="orders",
+            verdict=diagnose(seen),
+            budget=("cpu",),
+            drift=("percent",),
+            not_seen=("a group",),
+            evidence=seen,
+        )
         for seen in CASES.values()
     ]
     return [json.loads(json.dumps(as_document([each]))) for each in found]

@@ -34,6 +34,12 @@ def test_a_difference_is_named_with_both_values(change: dict[str, object], words
         (Surroundings(clients_reach_proxy=False), "admits a client"),
         (Surroundings(proxy_reaches_database=False), "do not admit the proxy's"),
         (Surroundings(secret_readable=False), "may not read its secret"),
+        (Surroundings(proxy_leaves=False), "let nothing out to the database's port"),
+        (
+            Surroundings(engine=("mysql", "MYSQL", "POSTGRESQL")),
+            "engine is mysql, whose proxies are of the family MYSQL",
+        ),
+        (Surroundings(ports=(5432, 5433)), "at port 5432, and the database listens at 5433"),
     ],
 )
 def test_what_is_missing_around_a_proxy_is_named(around: Surroundings, words: str) -> None:

@@ -65,6 +65,18 @@ def test_only_health_and_silence_are_no_findings() -> None:
         # While it is modified, a proxy serves.
         ({"proxy_status": "modifying"}, Cause.HEALTHY),
         ({"proxy_status": "incompatible-network"}, Cause.PROXY_DOWN),
+        # A busy processor with no more sessions than it bears, more of them while it has time, and what nobody knows.
+        ({"cpu": 99.0, "max_connections": 200, "database_sessions": 100}, Cause.HEALTHY),
+        ({"cpu": 90.0, "max_connections": 200, "database_sessions": 101}, Cause.CPU_BOUND),
+        ({"cpu": 89.9, "max_connections": 200, "database_sessions": 101}, Cause.HEALTHY),
+        ({"cpu": 99.0, "max_connections": 200, "database_sessions": 101, "bearable_sessions": None}, Cause.HEALTHY),
+        # A proxy that scales, for minutes and for hours.
+        ({"target_state": "REGISTERING", "target_seconds": 1800.0}, Cause.PROXY_SCALING),
+        ({"target_state": "REGISTERING", "target_seconds": 1801.0}, Cause.PROXY_STUCK),
+        (
+            {"target_state": "UNAVAILABLE", "target_reason": "PENDING_PROXY_CAPACITY", "target_seconds": 7200.0},
+            Cause.PROXY_STUCK,
+        ),
         # A slow answer that nobody fails for.
         ({"answer": 8000.0, "held": 8100.0}, Cause.HEALTHY),
     ],
@@ -112,6 +124,9 @@ _evidence = st.builds(
     max_connections=_counts,
     reserved_connections=st.integers(0, 9),
     database_sessions=_counts,
+    cpu=st.none() | st.floats(0, 100),
+    bearable_sessions=_counts,
+    target_seconds=_numbers,
     allowed=_counts,
     connections=_counts,
     borrowed=_numbers,

@@ -19,6 +19,13 @@ def query(event: dict[str, Any], context: Any) -> int:
     return 1
 
 
+def work(event: dict[str, Any], context: Any) -> int:
+    """A statement that keeps a processor busy."""
+    with connection(context) as conn:
+        conn.execute("SELECT count(*) FROM generate_series(1, 3000000)")
+    return 1
+
+
 @transaction
 def think(conn: Any, event: dict[str, Any], context: Any) -> int:
     """A transaction that does something else for most of its time."""

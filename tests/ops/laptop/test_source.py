@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import signal
 import threading
 import time
@@ -342,6 +343,30 @@ def test_tokens_that_are_expired(root: Path) -> None:
     finally:
         let_in(root, iam="DISABLED")
     assert cause is Cause.TOKEN_EXPIRED, why
+
+
+def test_more_tokens_at_once_than_iam_checks(root: Path) -> None:
+    pool(root)
+    let_in(root, iam="REQUIRED")
+    gate = laptop_state(root) / "gates" / "orders" / "gate.json"
+    try:
+        with Load(root, "query", 2, 0.0, environment={"DB_AUTH": "iam", "DB_PASSWORD": ""}):
+            gate.write_text(json.dumps({**json.loads(gate.read_text()), "tokens_per_second": 0}))
+            for process in _processes(gate):
+                process.send_signal(signal.SIGHUP)
+            cause, why = told(root, 4)
+    finally:
+        let_in(root, iam="DISABLED")
+    assert cause is Cause.IAM_THROTTLED, why
+
+
+def test_more_sessions_at_work_than_the_processor_bears(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool(root)
+    busy = 2 * (os.cpu_count() or 1)
+    monkeypatch.setattr("ops.laptop.source.SESSIONS_PER_VCPU", 1)
+    with Load(root, "work", busy, 0.3):
+        cause, why = told(root)
+    assert cause is Cause.CPU_BOUND, why
 
 
 def test_a_database_that_is_down_and_up_again(root: Path) -> None:

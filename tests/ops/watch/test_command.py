@@ -40,6 +40,9 @@ class Ticking:
     def settings(self) -> Settings:
         return Settings()
 
+    def budget(self) -> tuple[str, ...]:
+        return ()
+
     def surroundings(self) -> Surroundings:
         return Surroundings()
 
