@@ -38,7 +38,7 @@ def main() -> None:
             password=PASSWORD,
             max_connections=most + RESERVED,
         )
-        os.chmod(folder, 0o755)  # noqa: S103 - the server runs as an account of its own
+        Path(folder).chmod(0o755)  # the server runs as an account of its own
         server = Postgres(Path(folder) / "server", settings, Authority(Path(folder) / "authority"))
         server.start()
         try:

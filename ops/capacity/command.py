@@ -51,7 +51,7 @@ def capacity(
 
     - `python -m ops capacity`: the laptop stack, by its output connectionBudget
     - `python -m ops capacity --stack dev --json`: stack dev, for a machine to read
-    - `python -m ops capacity --class db.r7g.large --function api=500 --function report=20`: before there is a stack
+    - `python -m ops capacity --class db.r7g.4xlarge --function api=500 --function report=20`: before there is a stack
     - `python -m ops capacity --max-connections 400 --percent 60 --function api=150`: with a limit of one's own
 
     Exit status: 0 the clients fit or share, 1 they are unbounded, too many (less than 10 % each) or more than the
