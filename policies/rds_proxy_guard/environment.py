@@ -15,6 +15,7 @@ _HOST_WORDS = _listed(
     WRITER READER PRIMARY REPLICA MASTER CONFIG
     """
 )
+_ALONE = _listed("HOST HOSTNAME HOSTADDR ENDPOINT ADDRESS ADDR SERVER WRITER READER PRIMARY REPLICA MASTER")
 _HOST_ENDINGS = ("HOST", "HOSTNAME", "HOSTADDR", "ENDPOINT", "URL", "URI", "DSN", "SERVER", "ADDRESS")
 # … unless the last word says that it is something else.
 _OTHER_LAST_WORDS = _listed(
@@ -72,6 +73,12 @@ def is_host_like(name: str) -> bool:
         or parts[-1].endswith(_HOST_ENDINGS)
         or parts in (("DATABASE",), ("DB",))
     )
+
+
+def is_host_alone(name: str) -> bool:
+    """Whether a host-like variable holds nothing but a host by its name, and no URL or text around it."""
+    parts = words(name)
+    return bool(parts) and (parts[-1] in _ALONE or parts[-1].endswith(("HOST", "HOSTNAME", "ENDPOINT", "ADDRESS")))
 
 
 def is_database_like(name: str) -> bool:

@@ -156,6 +156,10 @@ def _fed_by(resource: PolicyResource, name: str) -> list[str]:
     return [dependency.urn for dependency in resource.property_dependencies.get(name, ())]
 
 
+def _all_feeding(resource: PolicyResource) -> list[str]:
+    return [dependency.urn for each in resource.property_dependencies.values() for dependency in each]
+
+
 def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) -> Graph:
     nodes = [
         Node(
@@ -175,11 +179,7 @@ def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) ->
                 urn=resource.urn,
                 token=resource.resource_type,
                 parent=resource.parent.urn if resource.parent else None,
-                fed_by=frozenset(
-                    dependency.urn
-                    for dependencies in resource.property_dependencies.values()
-                    for dependency in dependencies
-                ),
+                fed_by=partial(_all_feeding, resource),
             )
             for resource in args.resources
         )

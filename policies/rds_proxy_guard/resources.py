@@ -3,6 +3,7 @@
 A new provider is one `Provider` row. Type tokens of pulumi-aws classic are the same in v5, v6 and v7.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -25,9 +26,23 @@ class Kind(Enum):
     SECRET = "secret"  # noqa: S105 - a kind of resource
     SECRET_VERSION = "secret version"  # noqa: S105
     DNS_RECORD = "DNS record"
+    DNS_ZONE = "DNS zone"
     SECURITY_GROUP = "security group"
     INGRESS_RULE = "ingress rule"
+    ANYTHING = "resource that can be of any type"
 
+
+# From their outputs no host can be made: names, keys, passwords, what a network or a database is furnished with.
+_HOSTLESS = re.compile(
+    r"(?:random|tls|time):|"
+    r"aws(?:-native)?:(?:iam|kms|secretsmanager|cloudwatch|logs)[/:]|"
+    r"aws(?:-native)?:(?:ec2|vpc)[/:](?:securityGroup|defaultSecurityGroup|subnet:|vpc:|routeTable|internetGateway)|"
+    r"aws(?:-native)?:rds[/:]\w*(?:Subnet|Parameter|Option|Target)Group|"
+    r"aws:lambda/(?:permission|layerVersion):|aws-native:lambda:(?:Permission|LayerVersion)|"
+    r".*:tf:(?:random|tls|time|aws_iam|aws_kms|aws_secretsmanager|aws_cloudwatch|aws_security_group|aws_vpc_security|"
+    r"aws_subnet|aws_vpc$|aws_db_(?:subnet|parameter|option)|aws_rds_cluster_parameter|aws_lambda_permission)",
+    re.IGNORECASE,
+)
 
 HOLDERS = frozenset({Kind.PARAMETER, Kind.SECRET, Kind.SECRET_VERSION, Kind.DNS_RECORD})
 """What can hand a host on: a function gets the holder, or its name, and finds the host in it."""
@@ -61,6 +76,22 @@ class Provider:
     idle_client_timeout: Path = ("idleClientTimeout",)
     default_auth_scheme: Path = ("defaultAuthScheme",)
     secret: Path = ("secretId",)
+    endpoint_names: tuple[Path, ...] = (
+        ("clusterEndpointIdentifier",),
+        ("dbClusterEndpointIdentifier",),
+        ("globalClusterIdentifier",),
+    )
+    engine_version: Path = ("engineVersion",)
+    scalability: Path = ("clusterScalabilityType",)
+    data_api: Path = ("enableHttpEndpoint",)
+    engine_sources: tuple[Path, ...] = (
+        ("replicateSourceDb",),
+        ("sourceDbInstanceIdentifier",),
+        ("clusterIdentifier",),
+        ("dbClusterIdentifier",),
+        ("sourceDbClusterIdentifier",),
+    )
+    zones: tuple[Path, ...] = (("zoneId",), ("hostedZoneId",), ("hostedZoneName",), ("zoneName",), ("fqdn",))
     security_groups: tuple[Path, ...] = (("vpcSecurityGroupIds",), ("vpcSecurityGroups",))
 
     @cached_property
@@ -100,6 +131,7 @@ CLASSIC = Provider(
         "aws:secretsmanager/secret:Secret": Kind.SECRET,
         "aws:secretsmanager/secretVersion:SecretVersion": Kind.SECRET_VERSION,
         "aws:route53/record:Record": Kind.DNS_RECORD,
+        "aws:route53/zone:Zone": Kind.DNS_ZONE,
         "aws:ec2/securityGroup:SecurityGroup": Kind.SECURITY_GROUP,
         "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind.SECURITY_GROUP,
         "aws:ec2/securityGroupRule:SecurityGroupRule": Kind.INGRESS_RULE,
@@ -111,8 +143,17 @@ CLASSIC = Provider(
     proxy_auth=("auths",),
     database_names=(("identifier",), ("clusterIdentifier",)),
     target_databases=(("dbInstanceIdentifier",), ("dbClusterIdentifier",)),
-    contents=(("value",), ("insecureValue",), ("secretString",), ("records",)),
-    holder_names=(("name",), ("arn",), ("id",), ("fqdn",)),
+    contents=(
+        ("value",),
+        ("insecureValue",),
+        ("valueWo",),
+        ("secretString",),
+        ("secretStringWo",),
+        ("records",),
+        ("aliases",),
+        ("alias",),
+    ),
+    holder_names=(("name",), ("arn",), ("id",)),
     inline_ingress=("ingress",),
     rule_group=("securityGroupId",),
     group_ids=(("id",),),
@@ -132,6 +173,7 @@ NATIVE = Provider(
         "aws-native:secretsmanager:Secret": Kind.SECRET,
         "aws-native:secretsmanager:SecretTargetAttachment": Kind.SECRET_VERSION,
         "aws-native:route53:RecordSet": Kind.DNS_RECORD,
+        "aws-native:route53:HostedZone": Kind.DNS_ZONE,
         "aws-native:ec2:SecurityGroup": Kind.SECURITY_GROUP,
         "aws-native:ec2:SecurityGroupIngress": Kind.INGRESS_RULE,
     },
@@ -142,12 +184,18 @@ NATIVE = Provider(
     database_names=(("dbInstanceIdentifier",), ("dbClusterIdentifier",)),
     target_databases=(("dbInstanceIdentifiers",), ("dbClusterIdentifiers",)),
     # A SecretTargetAttachment writes its target's host into the secret.
-    contents=(("value",), ("secretString",), ("resourceRecords",), ("targetId",)),
+    contents=(("value",), ("secretString",), ("resourceRecords",), ("aliasTarget",), ("targetId",)),
     holder_names=(("name",), ("arn",), ("id",)),
     inline_ingress=("securityGroupIngress",),
     rule_group=("groupId",),
     group_ids=(("groupId",), ("id",)),
 )
+
+
+def has_no_host(token: str) -> bool:
+    """Whether a type hands out nothing that could be a host."""
+    return _HOSTLESS.match(token) is not None
+
 
 _BY_TOKEN = {token: (kind, provider) for provider in (CLASSIC, NATIVE) for token, kind in provider.tokens.items()}
 INSPECTED = frozenset(_BY_TOKEN)

@@ -7,53 +7,43 @@ from .graph import Graph, Node
 from .resources import Kind
 from .values import UNKNOWN, texts
 
-# DocumentDB and Neptune are reached over the RDS API's types too, but are no targets of RDS Proxy.
-_OTHER_ENGINES = ("docdb", "neptune")
-# Engines without RDS Proxy: RDS User Guide, "Supported Regions and DB engines for Amazon RDS Proxy".
-_ENGINES_WITHOUT_PROXY = ("oracle", "db2", "custom-")
-
-
-def can_be_proxied(database: Node) -> bool:
-    """Whether RDS Proxy can stand in front of a database; unknown engines count as one that it can."""
-    engine, mode = database.read(*database.provider.engine), database.read(*database.provider.engine_mode)
-    if isinstance(engine, str) and engine.lower().startswith((*_OTHER_ENGINES, *_ENGINES_WITHOUT_PROXY)):
-        return False
-    return not (isinstance(mode, str) and mode == "serverless")  # Aurora Serverless v1; v2 is "provisioned"
-
 
 class Topology:
     """The proxies of a stack and what they stand before."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self.proxies = graph.of(Kind.PROXY)
+        self._proxy_of: dict[str, Node | None] = {}
+        self.proxies = sorted(graph.of(Kind.PROXY), key=_urn, reverse=True)  # of two of one name the first counts
         self._by_name = {
             name: proxy for proxy in self.proxies for name in texts(proxy.read(*proxy.provider.proxy_name))
         }
 
     def proxy_of(self, link: Node) -> Node | None:
         """The proxy of a target group or target; None when it is not known, or not in this stack."""
-        property_name = link.provider.link_proxy[0]
-        seen: set[str] = set()
-        while True:
-            feeding = self._graph.feeding(link, property_name)
+        passed: list[str] = []
+        while link.urn not in self._proxy_of and link.urn not in passed:
+            passed.append(link.urn)
+            feeding = self._graph.feeding(link, link.provider.link_proxy[0])
             proxies = [node for node in feeding if node.kind is Kind.PROXY]
-            if len(proxies) == 1:
-                return proxies[0]
             # A target may take the proxy's name from the target group.
-            groups = [node for node in feeding if node.kind is Kind.TARGET_GROUP and node.urn not in seen]
-            if proxies or len(groups) != 1:
-                break
-            link = groups[0]
-            seen.add(link.urn)
-        name = link.read(*link.provider.link_proxy)
-        return self._by_name.get(name) if isinstance(name, str) else None
+            groups = [node for node in feeding if node.kind is Kind.TARGET_GROUP]
+            if len(proxies) == 1:
+                self._proxy_of[link.urn] = proxies[0]
+            elif proxies or len(groups) != 1:
+                name = link.read(*link.provider.link_proxy)
+                self._proxy_of[link.urn] = self._by_name.get(name) if isinstance(name, str) else None
+            else:
+                link = groups[0]
+        found = self._proxy_of.get(link.urn)
+        self._proxy_of.update(dict.fromkeys(passed, found))
+        return found
 
     @cached_property
     def groups(self) -> dict[str, list[Node]]:
         """Proxy's URN → its target groups; under "" those whose proxy is not known."""
         found: dict[str, list[Node]] = {}
-        for group in self._graph.of(Kind.TARGET_GROUP):
+        for group in sorted(self._graph.of(Kind.TARGET_GROUP), key=_urn):
             proxy = self.proxy_of(group)
             if proxy is not None:
                 found.setdefault(proxy.urn, []).append(group)
@@ -64,14 +54,13 @@ class Topology:
     @cached_property
     def proxies_by_database(self) -> dict[str, list[Node]]:
         """A database's URN, or its identifier where it is not in this stack → the proxies before it."""
-        found: dict[str, list[Node]] = {}
+        found: dict[str, dict[str, Node]] = {}
         for link in self._graph.of(Kind.TARGET, Kind.TARGET_GROUP):
             proxy = self.proxy_of(link)
-            for database in self._databases(link) if proxy else ():
-                members = found.setdefault(database, [])
-                if proxy and proxy not in members:
-                    members.append(proxy)
-        return found
+            if proxy is not None:
+                for database in self._databases(link):
+                    found.setdefault(database, {})[proxy.urn] = proxy
+        return {database: list(proxies.values()) for database, proxies in found.items()}
 
     def _databases(self, link: Node) -> Iterable[str]:
         paths = link.provider.target_databases
@@ -94,9 +83,13 @@ class Topology:
     @cached_property
     def _databases_by_name(self) -> dict[tuple[str, str], Node]:
         found = {}
-        for node in self._graph.of(Kind.DATABASE):
+        for node in sorted(self._graph.of(Kind.DATABASE), key=_urn, reverse=True):
             for target in ("dbInstanceIdentifier", "dbClusterIdentifier"):
                 kind_matches = ("luster" in node.token) == (target == "dbClusterIdentifier")
                 for name in texts(node.first(node.provider.database_names)) if kind_matches else ():
                     found[target, name] = node
         return found
+
+
+def _urn(node: Node) -> str:
+    return node.urn

@@ -73,7 +73,7 @@ _TAILS = st.sampled_from(
         "eusc-de-east-1.rds.amazonaws.eu",
     ]
 )
-_KINDS = st.sampled_from(["", "cluster-", "cluster-ro-", "cluster-custom-", "shardgrp-"])
+_KINDS = st.sampled_from(["", "cluster-", "cluster-ro-", "cluster-custom-"])
 _CASES = st.sampled_from([str, str.upper, str.title])
 _NESTINGS: Any = st.sampled_from(
     [lambda text: text, lambda text: [text], lambda text: {"a": {"b": [text]}}, lambda text: {text: 1.0}]

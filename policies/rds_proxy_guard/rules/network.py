@@ -5,12 +5,15 @@ let in are nobody's business here. Groups are compared by id where it is known, 
 """
 
 import ipaddress
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nsmallest
 
 from ..configuration import Configuration
 from ..graph import Finding, Graph, Node, Other, short_name
+from ..reach import MOST, few
 from ..resources import CIDR_SOURCES, GROUP_SOURCES, LIST_SOURCES, Kind, kind_of
 from ..rule import StackRule
 from ..topology import Topology
@@ -25,6 +28,8 @@ _PORTS = {
     "aurora": 3306,
     "sqlserver": 1433,
 }
+_EVERY_PORT = (0.0, 65535.0)
+_NAMED = 5
 # They name a function without ever calling it.
 _WATCHERS = frozenset(
     {
@@ -57,12 +62,6 @@ class _Ingress:
     cidrs: tuple[str, ...]
     ports: tuple[float, float] | None
 
-    def covers(self, port: float | None) -> bool | None:
-        """Whether it opens a port; None when that is not known."""
-        if self.ports == (0.0, 65535.0):
-            return True
-        return None if port is None or self.ports is None else self.ports[0] <= port <= self.ports[1]
-
     @property
     def open_to_the_world(self) -> bool:
         """Whether any address is let in."""
@@ -78,11 +77,11 @@ def by_graph(graph: Graph, _: Configuration) -> list[Finding]:
     if not databases:
         return []
     network = _Network(graph)
-    found: dict[tuple[str, str], Finding] = {}
-    for database, proxies in databases.items():
-        for finding in [*_not_admitted(network, database, proxies), *_let_in(network, database)]:
-            found[finding.urn, finding.text] = finding
-    return list(found.values())
+    found = [
+        *(each for database, proxies in databases.items() for each in _not_admitted(network, database, proxies)),
+        *_let_in(network, databases),
+    ]
+    return list({(each.urn, each.text): each for each in found}.values())
 
 
 BY_GRAPH = StackRule(
@@ -106,45 +105,84 @@ def _not_admitted(network: "_Network", database: Node, proxies: Iterable[Node]) 
     if not groups or not all_known or "" in network.rules or not all(group in network.graph.nodes for group in groups):
         return
     port = _port(database)
-    rules = [rule for group in groups for rule in network.rules.get(group, ()) if rule.covers(port) is not False]
     for proxy in proxies:
         own, known = network.groups(proxy)
-        if not own or not known or any(rule.sources & own or rule.cidrs or not rule.complete for rule in rules):
+        if not own or not known or any(network.admits(group, own, port) for group in groups):
             continue
-        names = ", ".join(sorted(map(short_name, own)))
         yield Finding(
             database.urn,
-            f"Its security group {_names(groups)} does not admit the group {names} of its proxy {proxy.name}, so the "
-            f"proxy's target never becomes available. Add an ingress rule from that group on the database's port.",
+            f"Its security group {_names(groups)} does not admit the group {_names(own)} of its proxy {proxy.name}, so "
+            "the proxy's target never becomes available. Add an ingress rule from that group on the database's port.",
         )
 
 
-def _let_in(network: "_Network", database: Node) -> Iterable[Finding]:
-    port = _port(database)
-    for group in sorted(network.groups(database)[0]):
+def _let_in(network: "_Network", databases: Iterable[Node]) -> Iterable[Finding]:
+    """One finding for a rule and what is wrong with it, however many databases it opens."""
+    behind: dict[str, list[Node]] = {}
+    for database in databases:
+        for group in network.groups(database)[0]:
+            behind.setdefault(group, []).append(database)
+    for group, members in behind.items():
+        ports = _Ports(members)
         for rule in network.rules.get(group, ()):
-            if not rule.covers(port):
+            opened = ports.opened_by(rule)
+            if not opened:
                 continue
             if rule.open_to_the_world:
                 yield Finding(
                     rule.where.urn,
-                    f"It opens the port of the database {database.name} to every address. Whoever connects goes round "
-                    "the proxy and takes connections from it. Admit the proxy's security group instead.",
+                    f"It opens the port of the database {opened} to every address. Whoever connects goes round the "
+                    "proxy and takes connections from it. Admit the proxy's security group instead.",
                 )
-            clients = [
-                function
-                for source in rule.sources
-                for function in (network.functions.get(source, ()) if rule.certain else ())
-                if not network.only_invoked(function)
-            ]
+            clients = few([network.clients(source) for source in rule.sources]) if rule.certain else None
             if clients:
-                names = ", ".join(sorted({function.name for function in clients})[:5])
                 yield Finding(
                     rule.where.urn,
-                    f"It admits the security group of the Lambda function {names} to the database {database.name}, "
-                    "which opens a way round the proxy. Admit the proxy's group only, and let the functions' group "
-                    "into the proxy's.",
+                    f"It admits the security group of the Lambda function {', '.join(sorted(clients)[:_NAMED])} to the "
+                    f"database {opened}, which opens a way round the proxy. Admit the proxy's group only, and let the "
+                    "functions' group into the proxy's.",
                 )
+
+
+class _Ports:
+    """The databases of a group by their ports: each rule opens those of a range."""
+
+    def __init__(self, databases: list[Node]) -> None:
+        known = sorted((port, node.name) for node in databases if (port := _port(node)) is not None)
+        self._ports, self._names = [port for port, _ in known], [name for _, name in known]
+        self._first = sorted(node.name for node in databases)[: _NAMED + 1]
+
+    def opened_by(self, rule: _Ingress) -> str:
+        """The names of those that a rule opens for certain; "" if there is none."""
+        if rule.ports == _EVERY_PORT:
+            return _listed(self._first)
+        if rule.ports is None:
+            return ""
+        begin, end = bisect_left(self._ports, rule.ports[0]), bisect_right(self._ports, rule.ports[1])
+        return _listed(sorted(self._names[begin : min(end, begin + _NAMED + 1)]))
+
+
+class _Admission:
+    """What the rules of one group admit: source (or "" for what may be anyone) → the ranges of ports, joined."""
+
+    def __init__(self, rules: Iterable[_Ingress]) -> None:
+        ranges: dict[str, list[tuple[float, float]]] = {}
+        for rule in rules:
+            sources = rule.sources if rule.complete and not rule.cidrs else {"", *rule.sources}
+            for source in sources:
+                ranges.setdefault(source, []).append(rule.ports or _EVERY_PORT)
+        self._ranges = {source: _joined(each) for source, each in ranges.items()}
+
+    def covers(self, sources: Iterable[str], port: float | None) -> bool:
+        """Whether one of these is admitted on a port, as far as is known."""
+        return any(self._holds(self._ranges.get(source, []), port) for source in {"", *sources})
+
+    @staticmethod
+    def _holds(ranges: list[tuple[float, float]], port: float | None) -> bool:
+        if port is None or not ranges:
+            return bool(ranges)
+        index = bisect_right(ranges, (port, float("inf"))) - 1
+        return index >= 0 and ranges[index][1] >= port
 
 
 class _Network:
@@ -152,6 +190,9 @@ class _Network:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self._admissions: dict[str, _Admission] = {}
+        self._clients: dict[str, frozenset[str]] = {}
+        self._groups: dict[str, tuple[frozenset[str], bool]] = {}
         self._by_id = {
             text: node.urn
             for node in graph.of(Kind.SECURITY_GROUP)
@@ -161,6 +202,11 @@ class _Network:
 
     def groups(self, node: Node) -> tuple[frozenset[str], bool]:
         """The groups of a database or proxy, and whether these are all."""
+        if node.urn not in self._groups:
+            self._groups[node.urn] = self._groups_of(node)
+        return self._groups[node.urn]
+
+    def _groups_of(self, node: Node) -> tuple[frozenset[str], bool]:
         for path in node.provider.security_groups:
             value = node.read(*path)
             if value is not None or any(node.fed_by(path[0])):
@@ -187,6 +233,19 @@ class _Network:
                 found.setdefault(group_urn, []).append(ingress)
         return found
 
+    def admits(self, group: str, sources: frozenset[str], port: float | None) -> bool:
+        """Whether a group admits one of these groups, or perhaps anyone, on a port."""
+        if group not in self._admissions:
+            self._admissions[group] = _Admission(self.rules.get(group, ()))
+        return self._admissions[group].covers(sources, port)
+
+    def clients(self, group: str) -> frozenset[str]:
+        """The names of the first few functions in a group that anything else than Pulumi's own Invocation calls."""
+        if group not in self._clients:
+            names = (node.name for node in self.functions.get(group, ()) if node.urn not in self._only_invoked)
+            self._clients[group] = frozenset(nsmallest(MOST, names))
+        return self._clients[group]
+
     @cached_property
     def functions(self) -> dict[str, list[Node]]:
         """Group → the Lambda functions that are in it."""
@@ -199,11 +258,13 @@ class _Network:
                 found.setdefault(group, []).append(function)
         return found
 
-    def only_invoked(self, function: Node) -> bool:
-        """Whether Pulumi's own Invocation is all that ever calls a function: no trigger, no permission, no URL."""
-        users = self.graph.users.get(function.urn, [])
-        invoked = [user for user in users if kind_of(user.token) is Kind.INVOCATION]
-        return bool(invoked) and all(_never_calls(user) or user in invoked for user in users)
+    @cached_property
+    def _only_invoked(self) -> frozenset[str]:
+        """The functions that Pulumi's own Invocation is all that ever calls: no trigger, no permission, no URL."""
+        calls = [other for other in self.graph.others.values() if kind_of(other.token) is Kind.INVOCATION]
+        invoked = {urn for call in calls for urn in call.fed_by()} & self.graph.nodes.keys()
+        users = self.graph.users(invoked) if invoked else {}
+        return frozenset(urn for urn, using in users.items() if all(map(_never_calls, using)))
 
     def _inline(self, group: Node) -> list[_Ingress]:
         path = group.provider.inline_ingress
@@ -256,7 +317,7 @@ def _ingress(where: Node, stated: Json, sources: frozenset[str], *, certain: boo
 def _ports(stated: Json) -> tuple[float, float] | None:
     protocol = next((value for name in ("protocol", "ipProtocol") if (value := dig(stated, name)) is not None), None)
     if protocol is not UNKNOWN and str(protocol).lower() in ("-1", "-1.0", "all"):
-        return 0.0, 65535.0
+        return _EVERY_PORT
     low, high = number(dig(stated, "fromPort")), number(dig(stated, "toPort"))
     return None if low is None or high is None else (low, high)
 
@@ -271,7 +332,8 @@ def _port(database: Node) -> float | None:
 
 
 def _never_calls(user: Other) -> bool:
-    return user.token in _WATCHERS or kind_of(user.token) is Kind.PROXY  # which may wait for one
+    # A proxy may wait for one; an Invocation is Pulumi's own call.
+    return user.token in _WATCHERS or kind_of(user.token) in (Kind.PROXY, Kind.INVOCATION)
 
 
 def _admits_everyone(cidr: str) -> bool:
@@ -285,5 +347,20 @@ def _is_on(value: Json) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
+def _joined(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same ports as ranges that do not overlap, in order."""
+    found: list[tuple[float, float]] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1]:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return found
+
+
 def _names(urns: Iterable[str]) -> str:
-    return ", ".join(sorted(map(short_name, urns)))
+    return _listed(sorted(map(short_name, urns)))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
