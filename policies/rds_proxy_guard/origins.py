@@ -73,8 +73,8 @@ def merged(origins: Iterable[Origin]) -> Origin:
     )
 
 
-_Key = tuple[str, bool]
-"""A resource as what it hands out, or (True) as the component whose parts do."""
+_Key = str | tuple[str]
+"""A resource by its URN as what it hands out; in a tuple as the component whose parts do."""
 
 
 class Origins:
@@ -90,12 +90,12 @@ class Origins:
     def of(self, urns: frozenset[str]) -> Origin:
         """What these resources hand out together; a secret itself hands out its name and ARN only."""
         kept = urns - self._secrets
-        found = self._reach.of_all([(urn, False) for urn in kept])
+        found = self._reach.of_all(kept)
         return found if len(kept) == len(urns) else merged([found, _HOSTLESS])
 
     def of_holder(self, urn: str) -> Origin:
         """What is in a holder, a secret's versions included."""
-        return self._reach.of((urn, False))
+        return self._reach.of(urn)
 
     def verdict(self, urn: str) -> Verdict | None:
         """What a function that is given a holder finds there: a database's host, perhaps one, or nothing of it."""
@@ -141,14 +141,10 @@ class _Steps:
 
     def of(self, key: _Key) -> tuple[Origin, Iterable[_Key]]:
         """One step of the walk."""
-        urn, contained = key
-        if contained:
-            below = self._graph.children.get(urn, ())
-            return EMPTY, [
-                *((each, True) for each in below),
-                *((each, False) for each in below if not self._is_furniture(each)),
-            ]
-        node = self._graph.nodes.get(urn)
+        if isinstance(key, tuple):
+            below = self._graph.children.get(key[0], ())
+            return EMPTY, [*((each,) for each in below), *(each for each in below if not self._is_furniture(each))]
+        urn, node = key, self._graph.nodes.get(key)
         if node is None:
             return self._other(urn)
         if node.kind in HOLDERS:
@@ -163,7 +159,7 @@ class _Steps:
         other = self._graph.others.get(urn)
         if other is not None and other.is_component:
             # A component package may keep its parts to itself.
-            return (EMPTY, [(urn, True)]) if urn in self._graph.children else (_ELSEWHERE, ())
+            return (EMPTY, [(urn,)]) if urn in self._graph.children else (_ELSEWHERE, ())
         return (_HOSTLESS if other is not None and has_no_host(other.token) else _ELSEWHERE), ()
 
     def _is_furniture(self, urn: str) -> bool:
@@ -208,7 +204,7 @@ class _Steps:
             holders=_NONE if True in hosts else own,
             signs=signs,
         )
-        return origin, [(urn, False) for urn in following - own]
+        return origin, following - own
 
 
 def _is_on(value: Json) -> bool:

@@ -1,6 +1,6 @@
 """What can be reached from where in a graph, each node and edge looked at once, however deep or circular it is."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from heapq import nsmallest
 from typing import Generic, TypeVar
 
@@ -29,12 +29,12 @@ class Reach(Generic[K, V]):
             self._walk(start)
         return self._found[start]
 
-    def of_all(self, starts: Iterable[K]) -> V:
+    def of_all(self, starts: Collection[K]) -> V:
         """What several nodes stand for together."""
-        wanted = list(starts)
-        for start in set(wanted).difference(self._found):
-            self.of(start)
-        return self._merge(set(map(self._found.__getitem__, wanted)))
+        for start in starts:
+            if start not in self._found:
+                self._walk(start)
+        return self._merge(set(map(self._found.__getitem__, starts)))
 
     def _walk(self, start: K) -> None:
         number: dict[K, int] = {}

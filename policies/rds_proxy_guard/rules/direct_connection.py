@@ -1,8 +1,9 @@
 """A Lambda function must not go round the proxy: decided from values where they are known, else from the graph."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
 from ..engines import shown_beside, shown_by
@@ -145,7 +146,13 @@ class _Judged:
         self._below = self._origins.direct_below()
         self._databases = frozenset(node.urn for node in graph.of(Kind.DATABASE, Kind.TARGET))
         self._secrets = frozenset(node.urn for node in graph.of(Kind.SECRET))
-        self._holders = frozenset(node.urn for node in graph.of(*HOLDERS))
+        # Each holder is judged once; a function only asks which of those that it is given are among these.
+        verdicts = {node.urn: self._origins.verdict(node.urn) for node in graph.of(*HOLDERS)}
+        self._holders = verdicts.keys()
+        self._direct = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.DIRECT)
+        self._perhaps = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.UNDECIDED)
+        self._proxied = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).proxies)
+        self._in_secrets = frozenset(node.urn for node in graph.of(*_SECRETS))
 
     def finding(self, function: Node) -> Finding | None:
         """What is wrong with one function: what is decided before what is not."""
@@ -186,9 +193,9 @@ class _Judged:
                 f"{what} come from an RDS Proxy and from the database {_names(databases)}, and the graph does not say "
                 "which from which",
             )
-        return self._direct(environment, what, database_hosts)
+        return self._by_database(environment, what, database_hosts)
 
-    def _direct(self, environment: _Environment, what: str, database_hosts: list[str]) -> Finding | None:
+    def _by_database(self, environment: _Environment, what: str, database_hosts: list[str]) -> Finding | None:
         """No proxy feeds the environment and a database does: its host, unless that may come from something else."""
         origin, function = environment.origin, environment.function
         databases = origin.databases | origin.unsure
@@ -229,22 +236,20 @@ class _Judged:
         function, shown = environment.function, endpoints_in(list(environment.literals.values()))
         held, below, perhaps_below = self._named(environment)
         given = held | (environment.fed & self._holders)
-        verdicts = {urn: self._origins.verdict(urn) for urn in given}
-        hosts = {each.host for each in shown}
         # What a value shows already is the other policy's finding.
-        direct = {
-            urn for urn, verdict in verdicts.items() if verdict is Verdict.DIRECT and not self._repeats(urn, hosts)
-        }
-        if direct | below:
+        hosts = {each.host for each in shown}
+        direct = (
+            {urn for urn in given & self._direct if not self._repeats(urn, hosts)} if hosts else given & self._direct
+        )
+        if direct or below:
             where = self._described(direct | below)
             text = f"It is given {where}, which holds what comes from a database. {_WHY} Put the proxy's host there."
             return Finding(function.urn, text)
-        perhaps = {urn for urn, verdict in verdicts.items() if verdict is Verdict.UNDECIDED}
-        # A proxy's secret holds the direct host as well: with a proxy's host in sight the secret is for its login.
-        proxied = environment.origin.proxies or any(not each.direct for each in shown)
-        if proxied or any(each.direct for each in shown) or any(self._origins.of_holder(urn).proxies for urn in given):
-            perhaps = {urn for urn in perhaps if self._graph.nodes[urn].kind not in _SECRETS}
-        if perhaps | perhaps_below:
+        perhaps = given & self._perhaps
+        # A proxy's secret holds the direct host as well: with a host in sight the secret is for the login.
+        if shown or environment.origin.proxies or not given.isdisjoint(self._proxied):
+            perhaps -= self._in_secrets
+        if perhaps or perhaps_below:
             where = self._described(perhaps | perhaps_below)
             return _undecided(function, f"it is given {where}, which may hold a database's host")
         return None
@@ -269,10 +274,10 @@ class _Judged:
         held = {each.host for path in node.provider.contents for each in endpoints_in(node.read(*path))}
         return bool(held) and held <= hosts
 
-    def _described(self, urns: Iterable[str]) -> str:
-        nodes = [self._graph.nodes[urn] for urn in sorted(urns)]
-        named = [f"{node.kind.value} {node.name}" for node in nodes[:_NAMED]]
-        more = [f"{len(nodes) - _NAMED} more"] if len(nodes) > _NAMED else []
+    def _described(self, urns: Collection[str]) -> str:
+        nodes = [self._graph.nodes[urn] for urn in nsmallest(_NAMED, urns)]
+        named = [f"{node.kind.value} {node.name}" for node in nodes]
+        more = [f"{len(urns) - _NAMED} more"] if len(urns) > _NAMED else []
         return "the " + " and the ".join([*named, *more])
 
 
