@@ -12,7 +12,7 @@ from .configuration import Configuration, Option, configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
 from .properties import properties
-from .resources import INSPECTED, provider_of, tokens_of
+from .resources import Kind, is_terraforms, kind_of, terraforms_name
 from .rule import ResourceRule, StackRule
 from .values import UNKNOWN, Json
 
@@ -52,26 +52,25 @@ def resource_validation(
     rule: ResourceRule, memory: Memory
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """A resource policy's `validate`: other types are "not applicable", so that compliance figures are honest."""
-    tokens, configured = tokens_of(*rule.kinds), _Configured(rule.options)
+    configured = _Configured(rule.options)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         token, urn = args.resource_type, args.urn
-        if token not in INSPECTED:
+        kind = kind_of(token)
+        if kind is None:
             args.not_applicable("not a type this policy inspects")  # raises the SDK's own private error
 
         def judge() -> list[Finding]:
             # Any of the policies may be disabled, so each asks for the inputs of every type that some policy inspects.
-            inputs = memory.inputs(
-                urn, token, reader=configured, read=lambda: properties(args.props, provider_of(token).properties)
-            )
-            if token not in tokens:
+            inputs = memory.inputs(urn, token, reader=configured, read=lambda: properties(args.props, token))
+            if kind not in rule.kinds:
                 return []
             config = configured.read(args.get_config())
             found = rule.judge(Node(urn=urn, token=token, show=dict, inputs=inputs), config, memory)
             return [*exempted(found, [urn], config), *configured.mistakes(config)]
 
         say(guarded(judge), report)
-        if token not in tokens:
+        if kind not in rule.kinds:
             args.not_applicable("not a type this policy inspects")
 
     return validate
@@ -79,16 +78,16 @@ def resource_validation(
 
 def stack_validation(rule: StackRule, memory: Memory) -> Callable[[StackValidationArgs, ReportViolation], None]:
     """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
-    judged, configured = tokens_of(rule.judged), _Configured(rule.options)
-    tokens = judged | tokens_of(*rule.read)
+    configured = _Configured(rule.options)
+    kinds = frozenset({rule.judged, *rule.read})
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        if not any(resource.resource_type in judged for resource in args.resources):
+        if not any(kind_of(resource.resource_type) is rule.judged for resource in args.resources):
             args.not_applicable("nothing in this stack that this policy inspects")
 
         def judge() -> list[Finding]:
             config = configured.read(args.get_config())
-            graph = _graph(args, tokens, memory)
+            graph = _graph(args, kinds, memory)
             found = rule.judge(graph, config)
             return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
 
@@ -149,18 +148,19 @@ def say(found: Iterable[Finding], report: ReportViolation) -> None:
 
 def _outputs(resource: PolicyResource) -> Json:
     # While a provider's own configuration is unknown, the engine hands out an empty map.
-    return properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN
+    return properties(resource.props, resource.resource_type) or UNKNOWN
 
 
 def _fed_by(resource: PolicyResource, name: str) -> list[str]:
-    return [dependency.urn for dependency in resource.property_dependencies.get(name, ())]
+    stated = terraforms_name(name) if is_terraforms(resource.resource_type) else name
+    return [dependency.urn for dependency in resource.property_dependencies.get(stated, ())]
 
 
 def _all_feeding(resource: PolicyResource) -> list[str]:
     return [dependency.urn for each in resource.property_dependencies.values() for dependency in each]
 
 
-def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) -> Graph:
+def _graph(args: StackValidationArgs, kinds: frozenset[Kind], memory: Memory) -> Graph:
     nodes = [
         Node(
             urn=resource.urn,
@@ -170,7 +170,7 @@ def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) ->
             fed_by=partial(_fed_by, resource),
         )
         for resource in args.resources
-        if resource.resource_type in tokens
+        if kind_of(resource.resource_type) in kinds
     ]
 
     def everything() -> Iterable[Other]:

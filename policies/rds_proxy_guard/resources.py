@@ -5,9 +5,9 @@ A new provider is one `Provider` row. Type tokens of pulumi-aws classic are the 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 Path = tuple[str, ...]
 
@@ -190,6 +190,84 @@ NATIVE = Provider(
     rule_group=("groupId",),
     group_ids=(("groupId",), ("id",)),
 )
+# What these make stands in a text of theirs, or in a program that nobody sees: a proxy's target group, for instance.
+ANYTHING = replace(
+    CLASSIC,
+    tokens=dict.fromkeys(
+        (
+            "aws:cloudcontrol/resource:Resource",
+            "aws:cloudformation/stack:Stack",
+            "aws:cloudformation/stackSet:StackSet",
+            "aws-native:cloudformation:Stack",
+            "aws-native:index:ExtensionResource",
+            "command:local:Command",
+            "command:remote:Command",
+            "pulumi-nodejs:dynamic:Resource",
+            "pulumi-python:dynamic:Resource",
+            "null:index/resource:Resource",
+        ),
+        Kind.ANYTHING,
+    ),
+    contents=tuple(
+        (name,)
+        for name in (
+            "typeName",
+            "desiredState",
+            "type",
+            "properties",
+            "templateBody",
+            "templateUrl",
+            "parameters",
+            "create",
+            "update",
+            "environment",
+            "stdin",
+            "triggers",
+            "input",
+            "__provider",
+            "dbProxyName",
+            "name",
+        )
+    ),
+)
+
+
+# The same types where Pulumi makes them of Terraform's: `package:tf:aws_db_instance` in a module, with Terraform's own
+# names of properties, and `aws:index/dbInstance:DbInstance` of a provider that is bridged when a program is run.
+# source: childResourceTypeToken in pulumi-terraform-module, pkg/modprovider/child.go.
+_TERRAFORM_TYPES = {
+    "lambda_function": Kind.FUNCTION,
+    "lambda_invocation": Kind.INVOCATION,
+    "db_instance": Kind.DATABASE,
+    "rds_cluster": Kind.DATABASE,
+    "rds_cluster_instance": Kind.DATABASE,
+    "rds_cluster_endpoint": Kind.DATABASE,
+    "rds_global_cluster": Kind.DATABASE,
+    "rds_shard_group": Kind.DATABASE,
+    "db_proxy": Kind.PROXY,
+    "db_proxy_endpoint": Kind.PROXY_ENDPOINT,
+    "db_proxy_default_target_group": Kind.TARGET_GROUP,
+    "db_proxy_target": Kind.TARGET,
+    "ssm_parameter": Kind.PARAMETER,
+    "secretsmanager_secret": Kind.SECRET,
+    "secretsmanager_secret_version": Kind.SECRET_VERSION,
+    "route53_record": Kind.DNS_RECORD,
+    "route53_zone": Kind.DNS_ZONE,
+    "security_group": Kind.SECURITY_GROUP,
+    "default_security_group": Kind.SECURITY_GROUP,
+    "security_group_rule": Kind.INGRESS_RULE,
+    "vpc_security_group_ingress_rule": Kind.INGRESS_RULE,
+}
+BRIDGED = replace(CLASSIC, tokens={}, function_name=("functionName",), inline_ingress=("ingresses",))
+TERRAFORM = replace(CLASSIC, tokens={}, function_name=("functionName",), proxy_auth=("auth",))
+_TERRAFORM_TOKEN = re.compile(r"[^:]+:tf:aws_(?P<type>\w+)", re.ASCII)
+_BRIDGED_TOKEN = re.compile(r"[\w-]*aws[\w-]*:index/(?P<type>\w+):\w+", re.ASCII)
+
+_BY_TOKEN = {
+    token: (kind, provider) for provider in (CLASSIC, NATIVE, ANYTHING) for token, kind in provider.tokens.items()
+}
+INSPECTED = frozenset(_BY_TOKEN)
+"""The types that are known by their tokens; those made of Terraform's are known by their form."""
 
 
 def has_no_host(token: str) -> bool:
@@ -197,20 +275,47 @@ def has_no_host(token: str) -> bool:
     return _HOSTLESS.match(token) is not None
 
 
-_BY_TOKEN = {token: (kind, provider) for provider in (CLASSIC, NATIVE) for token, kind in provider.tokens.items()}
-INSPECTED = frozenset(_BY_TOKEN)
-
-
-def tokens_of(*kinds: Kind) -> frozenset[str]:
-    """All providers' type tokens of these kinds."""
-    return frozenset(token for token, (kind, _) in _BY_TOKEN.items() if kind in kinds)
-
-
 def kind_of(token: str) -> Kind | None:
     """What a type is, or None when no rule is interested in it."""
-    return _BY_TOKEN[token][0] if token in _BY_TOKEN else None
+    found = _row(token)
+    return found[0] if found else None
 
 
 def provider_of(token: str) -> Provider:
-    """The row of an inspected type's provider."""
-    return _BY_TOKEN[token][1]
+    """The row of an inspected type's provider.
+
+    Raises:
+        KeyError: no rule is interested in the type.
+    """
+    found = _row(token)
+    if found is None:
+        raise KeyError(token)
+    return found[1]
+
+
+def is_terraforms(token: str) -> bool:
+    """Whether a type's properties have Terraform's names: vpc_config for vpcConfig."""
+    return _TERRAFORM_TOKEN.fullmatch(token) is not None
+
+
+@lru_cache(maxsize=4096)
+def _row(token: str) -> tuple[Kind, Provider] | None:
+    if token in _BY_TOKEN:
+        return _BY_TOKEN[token]
+    for pattern, provider in ((_TERRAFORM_TOKEN, TERRAFORM), (_BRIDGED_TOKEN, BRIDGED)):
+        match = pattern.fullmatch(token)
+        if match:
+            kind = _TERRAFORM_TYPES.get(terraforms_name(match["type"]))
+            return (kind, provider) if kind else None
+    return None
+
+
+def terraforms_name(name: str) -> str:
+    """A name as Terraform writes it: db_instance for dbInstance."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def pulumis_name(name: str) -> str:
+    """A name as Pulumi writes it: dbInstance for db_instance."""
+    first, *others = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in others)

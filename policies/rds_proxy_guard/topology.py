@@ -1,11 +1,15 @@
 """Which proxy, target group, target and database belong together: by dependency where there is one, else by name."""
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 
 from .graph import Graph, Node
+from .hosts import strings
 from .resources import Kind
 from .values import UNKNOWN, texts
+
+_WORD = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
 class Topology:
@@ -16,7 +20,7 @@ class Topology:
         self._proxy_of: dict[str, Node | None] = {}
         self.proxies = sorted(graph.of(Kind.PROXY), key=_urn, reverse=True)  # of two of one name the first counts
         self._by_name = {
-            name: proxy for proxy in self.proxies for name in texts(proxy.read(*proxy.provider.proxy_name))
+            name.lower(): proxy for proxy in self.proxies for name in texts(proxy.read(*proxy.provider.proxy_name))
         }
 
     def proxy_of(self, link: Node) -> Node | None:
@@ -32,7 +36,7 @@ class Topology:
                 self._proxy_of[link.urn] = proxies[0]
             elif proxies or len(groups) != 1:
                 name = link.read(*link.provider.link_proxy)
-                self._proxy_of[link.urn] = self._by_name.get(name) if isinstance(name, str) else None
+                self._proxy_of[link.urn] = self._by_name.get(name.lower()) if isinstance(name, str) else None
             else:
                 link = groups[0]
         found = self._proxy_of.get(link.urn)
@@ -41,15 +45,38 @@ class Topology:
 
     @cached_property
     def groups(self) -> dict[str, list[Node]]:
-        """Proxy's URN → its target groups; under "" those whose proxy is not known."""
+        """Proxy's URN → its target groups; under "" those whose proxy is not known, or not in this stack."""
         found: dict[str, list[Node]] = {}
         for group in sorted(self._graph.of(Kind.TARGET_GROUP), key=_urn):
             proxy = self.proxy_of(group)
             if proxy is not None:
                 found.setdefault(proxy.urn, []).append(group)
-            elif not isinstance(group.read(*group.provider.link_proxy), str):
+            else:
                 found.setdefault("", []).append(group)
         return found
+
+    def may_have_another_group(self, proxy: Node) -> bool:
+        """Whether a target group that cannot be told to be another's may be a proxy's."""
+        named = isinstance(proxy.read(*proxy.provider.proxy_name), str)
+        unmatched = self.groups.get("", ())
+        if unmatched and (not named or self._some_without_name):
+            return True
+        return proxy.urn in self._made_elsewhere
+
+    @cached_property
+    def _some_without_name(self) -> bool:
+        return any(not isinstance(group.read(*group.provider.link_proxy), str) for group in self.groups.get("", ()))
+
+    @cached_property
+    def _made_elsewhere(self) -> frozenset[str]:
+        """The proxies that a resource of no type of its own takes something from, or names in its text."""
+        found: set[str] = set()
+        for node in self._graph.of(Kind.ANYTHING):
+            names = [path[0] for path in node.provider.contents]
+            found.update(urn for name in names for urn in node.fed_by(name))
+            text = " ".join(text for name in names for text in strings(node.read(name))).lower()
+            found.update(self._by_name[word].urn for word in set(_WORD.findall(text)) & self._by_name.keys())
+        return frozenset(found)
 
     @cached_property
     def proxies_by_database(self) -> dict[str, list[Node]]:
