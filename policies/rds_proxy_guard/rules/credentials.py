@@ -17,29 +17,48 @@ _WHY = (
     "Everyone who may read the function's configuration reads it there, and it cannot be rotated without a deployment."
 )
 _FIX = "Log in with an IAM token, or hand over the secret's ARN (DB_SECRET_ARN) and read it at run time."
-# Schemes of what RDS serves; a driver may follow ("postgresql+psycopg"), and jdbc: may stand before.
+# Schemes of what RDS serves; a driver may follow ("postgresql+psycopg"), and jdbc: may stand before. A password may
+# hold a slash; what begins as a port does is one.
+_SCHEMES = r"(?:postgres(?:ql)?|postgis|pgx5?|mysqlx?2?|mariadb|aurora|sqlserver|mssql|oracle|db2|ecto|cockroachdb)"
+_PORT = r"(?!\d{1,5}(?:[/?,]|\Z))"
 _URL = re.compile(
-    r"\b(?:postgres(?:ql)?|mysql2?|mariadb|aurora|sqlserver|mssql|oracle|db2)(?:[+:][a-z0-9_]+)*://"
-    r"[^\s/@:]*:(?P<password>[^\s/@]+)@",
-    re.IGNORECASE | re.ASCII,
+    rf"\b{_SCHEMES}(?:[+:][a-z0-9_]+)*://[^\s/@:]*:{_PORT}(?P<password>[^\s@]{{1,512}})@", re.IGNORECASE | re.ASCII
 )
+_OTHER_FORMS = (
+    # Go's: user:password@tcp(host:3306)/name
+    re.compile(r"(?:^|[\s\"'=,;])[^\s:@/\"'=,;]{1,128}:(?P<password>[^\s@]{1,512})@[a-z0-9]{0,16}\(", re.IGNORECASE),
+    # Oracle's: jdbc:oracle:thin:user/password@//host
+    re.compile(r"\bjdbc:oracle:\w{1,16}:[^\s/@:]{1,128}/(?P<password>[^\s@]{1,512})@", re.IGNORECASE),
+)
+# Without any scheme it is a database's by the variable's name: user:password@host/name
+_BARE = re.compile(r"(?!arn:)[^\s:@/]{1,128}:(?!//)(?P<password>[^\s@]{1,512})@[\w.-]+(?::\d+)?(?:/\S*)?", re.ASCII)
 _PAIR = re.compile(
-    r"(?:^|[\s;&?,])(?:password|passwd|pwd)\s*=\s*(?P<password>'[^']*'|\"[^\"]*\"|[^\s;&,]+)", re.IGNORECASE | re.ASCII
+    r"(?:^|[\s;&?,])(?:user)?(?:password|passwd|pwd|pass)\s*=\s*(?P<password>'[^']*'|\"[^\"]*\"|[^\s;&,]+)",
+    re.IGNORECASE | re.ASCII,
 )
 _SERVER_PAIR = re.compile(
     r"(?:^|[\s;&?,])(?:host|hostaddr|server|data source|dbname|database|initial catalog)\s*=|jdbc:(?!redshift)|"
-    r"(?:postgres(?:ql)?|mysql2?|mariadb|sqlserver|mssql|oracle)(?:\+[a-z0-9_]+)?://",
+    rf"{_SCHEMES}(?:\+[a-z0-9_]+)?://",
     re.IGNORECASE | re.ASCII,
 )
 # Not the password itself but where it is: dynamic references, templates, ARNs, parameter paths, KMS ciphertexts. And
 # flags: DB_BYPASS ends as DBPASS does.
 _REFERENCE = re.compile(
-    r"\{\{.*\}\}|\$\{?.*\}?|<[^>]*>|%\(?\w*\)?s|arn:.*|(?:aws-)?(?:ssm|secretsmanager|secrets?|vault|sm)[:/].*|"
-    r"(?:/[\w.-]+){2,}|true|false|yes|no|[01]|A[QW]ICAH.*|AQECAH.*|\*+",
+    r"\{\{.*\}\}|(?:[$#]\{[^{}]*\})+|\$\(.*\)|\$(?-i:[A-Z_][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)|"
+    r"\{[a-z_]\w*\}|<[a-z _-]*>|<%.*%>|"
+    r"%\(?\w*\)?s|%[a-z_]\w*%|ENC\(.*\)|op://.*|rds!.*|arn:.*|"
+    r"(?:aws-)?(?:ssm|secretsmanager|secrets?|vault|sm)[:/].*|(?:/[\w.-]+){2,}|true|false|yes|no|[01]|"
+    r"A[QW]ICAH.*|AQECAH.*|\*+",
     re.IGNORECASE | re.DOTALL,
 )
-# A password of nothing but a user is the database's, in a function that has one.
-_LOGINS = frozenset({"ADMIN", "APP", "MASTER", "ROOT", "USER"})
+# A secret's name has parts, and one of them says what it is or of which stage.
+_NAME = re.compile(r"[a-z][\w.@+-]*(?:/[\w.@+-]+)+", re.IGNORECASE | re.ASCII)
+_NAME_WORDS = frozenset(
+    {"DB", "RDS", "DATABASE", "POSTGRES", "POSTGRESQL", "MYSQL", "MARIADB", "AURORA", "PASSWORD", "SECRET", "SECRETS"}
+    | {"CREDENTIAL", "CREDENTIALS", "CREDS", "PROD", "PRODUCTION", "STAGING", "STAGE", "DEV", "DEVELOPMENT"}
+)
+# A password of nothing but the master is the database's, in a function that has one; others may be the application's.
+_LOGINS = frozenset({"MASTER"})
 _DATABASE_KEYS = frozenset({"dbname", "database", "engine", "dbinstanceidentifier", "dbclusteridentifier"})
 
 
@@ -49,11 +68,12 @@ def by_value(function: Node, config: Configuration, _: Memory) -> list[Finding]:
     if not isinstance(variables, dict):
         return []
     serves_database = any(is_database_like(name) for name in variables)
+    logins = _LOGINS | _users(variables)
     found = []
     for name in sorted(variables):
         if any(pattern.search(name) for pattern in config["ignoreKeyPatterns"]):
             continue
-        how = _how(name, variables[name], serves_database=serves_database)
+        how = _how(name, variables[name], logins if serves_database else None)
         if how is not None:
             text = f"Environment variable {name} holds a database's password{how}. {_WHY} {_FIX}"
             found.append(Finding(function.urn, text))
@@ -74,24 +94,43 @@ BY_VALUE = ResourceRule(
 )
 
 
-def _how(name: str, value: Json, *, serves_database: bool) -> str | None:
+def _users(variables: Mapping[str, Json]) -> frozenset[str]:
+    """The database's users that the environment names: with DB_USER=admin, ADMIN_PASSWORD is the database's."""
+    return frozenset(
+        value.upper()
+        for name, value in variables.items()
+        if isinstance(value, str) and is_database_like(name) and words(name)[-1] in ("USER", "USERNAME", "LOGIN")
+    )
+
+
+def _how(name: str, value: Json, logins: frozenset[str] | None) -> str | None:
+    """Where a password stands in a value; `logins` are None in a function that has no database."""
     if not isinstance(value, str) or not value.strip():
         return None
-    about_database = is_database_like(name) or (serves_database and _LOGINS.issuperset(words(name)[:-1]))
+    named = is_database_like(name)
+    about_database = named or (logins is not None and logins.issuperset(words(name)[:-1]))
     if is_password_like(name) and about_database and not _is_reference(value):
         return ""
-    if any(not _is_reference(match["password"]) for match in _URL.finditer(value)):
+    urls = [match for form in (_URL, *_OTHER_FORMS) for match in form.finditer(value)]
+    if named and (bare := _BARE.fullmatch(value.strip())):
+        urls.append(bare)
+    if any(not _is_reference(match["password"]) for match in urls):
         return " in a URL"
     pairs = [match["password"].strip("'\"") for match in _PAIR.finditer(value)]
     if _SERVER_PAIR.search(value) and any(pair and not _is_reference(pair) for pair in pairs):
         return " in a connection string"
-    if any(_holds_password(each, value, about_database=is_database_like(name)) for each in _objects(value)):
+    if any(_holds_password(each, value, about_database=named) for each in _objects(value)):
         return " in JSON"
     return None
 
 
 def _is_reference(text: str) -> bool:
-    return _REFERENCE.fullmatch(text.strip()) is not None
+    text = text.strip()
+    if _REFERENCE.fullmatch(text):
+        return True
+    return _NAME.fullmatch(text) is not None and not _NAME_WORDS.isdisjoint(
+        word for part in text.split("/") for word in words(part)
+    )
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Json]]:
