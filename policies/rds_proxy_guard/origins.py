@@ -52,6 +52,14 @@ class Origin:
         return sign in self.signs
 
 
+@dataclass(frozen=True)
+class Below:
+    """Of the parameters below a path the first few that hold a database's host, and whether one holds a proxy's."""
+
+    direct: frozenset[str] = _NONE
+    proxied: bool = False
+
+
 EMPTY = Origin()
 _ELSEWHERE, _HOSTLESS = Origin(signs=Sign.ELSEWHERE), Origin(signs=Sign.HOSTLESS)
 
@@ -103,15 +111,20 @@ class Origins:
             self._verdicts[urn] = self._judge(self._nodes[urn])
         return self._verdicts[urn]
 
-    def direct_below(self) -> Reach[str, frozenset[str]]:
-        """Path → the first few parameters below it that hold a database's host."""
+    def below(self) -> Reach[str, Below]:
+        """Path → what the parameters below it hold."""
 
-        def step(path: str) -> tuple[frozenset[str], Iterable[str]]:
+        def step(path: str) -> tuple[Below, Iterable[str]]:
             if path not in self._nodes:
-                return _NONE, self.references.below(path)
-            return frozenset([path] if self.verdict(path) is Verdict.DIRECT else ()), ()
+                return Below(), self.references.below(path)
+            own, proxied = frozenset([path]), bool(self.of_holder(path).proxies)
+            return Below(own if self.verdict(path) is Verdict.DIRECT else _NONE, proxied), ()
 
-        return Reach(step, few)
+        def merge(found: Iterable[Below]) -> Below:
+            known = list(found)
+            return Below(few(each.direct for each in known), any(each.proxied for each in known))
+
+        return Reach(step, merge)
 
     def _judge(self, holder: Node) -> Verdict | None:
         origin = self.of_holder(holder.urn)

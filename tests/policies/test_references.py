@@ -202,6 +202,12 @@ def test_parameters_are_found_by_the_path_that_a_function_is_given(key: str, pat
     assert verdict([parameter(PROXIED, name="/song/dev/RDSEndpoint"), function({key: path})]) == "silent"
 
 
+def test_a_path_below_which_a_proxys_host_stands_as_well_is_undecided() -> None:
+    stack = [parameter(DIRECT, name="/song/db-host"), parameter(PROXIED, name="/song/proxy/proxy-host")]
+    assert verdict([*stack, function({"SSM_PATH": "/song"})]) == "undecided"
+    assert verdict([*stack, function({"SSM_PATH": "/song/proxy"})]) == "silent"
+
+
 def test_a_path_that_may_be_something_else_is_undecided_and_another_is_none() -> None:
     held = parameter(DIRECT, name=NAMED)
     assert verdict([held, function({"BASE": "/song"})]) == "undecided"

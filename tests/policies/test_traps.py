@@ -148,13 +148,18 @@ _VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-_PROPERTY = st.sampled_from(sorted(resources.CLASSIC.properties | resources.NATIVE.properties))
+_PROPERTY = st.sampled_from(sorted(resources.CLASSIC.properties | resources.NATIVE.properties | {"db_proxy_name"}))
+_TOKENS = [
+    *sorted(resources.INSPECTED),
+    *("m:tf:aws_lambda_function", "m:tf:aws_db_instance", "m:tf:aws_db_proxy", "aws:index/dbProxyTarget:DbProxyTarget"),
+    *("acme:index:Box", "random:index/randomPassword:RandomPassword", "aws:lb/loadBalancer:LoadBalancer"),
+]
 
 
 @settings(max_examples=150)
 @given(st.data())
 def test_whatever_the_types_properties_and_dependencies_are_no_policy_fails(data: st.DataObject) -> None:
-    tokens = data.draw(st.lists(st.sampled_from(sorted(resources.INSPECTED)), min_size=1, max_size=8))
+    tokens = data.draw(st.lists(st.sampled_from(_TOKENS), min_size=1, max_size=8))
     stack: list[Resource] = []
     for index, token in enumerate(tokens):
         inputs = data.draw(st.dictionaries(_PROPERTY, _VALUE, max_size=5))

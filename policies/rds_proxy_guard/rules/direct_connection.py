@@ -143,7 +143,7 @@ class _Judged:
     def __init__(self, graph: Graph, keys: Keys) -> None:
         self._graph, self._keys = graph, keys
         self._origins = Origins(graph)
-        self._below = self._origins.direct_below()
+        self._below = self._origins.below()
         self._databases = frozenset(node.urn for node in graph.of(Kind.DATABASE, Kind.TARGET))
         self._secrets = frozenset(node.urn for node in graph.of(Kind.SECRET))
         # Each holder is judged once; a function only asks which of those that it is given are among these.
@@ -263,10 +263,12 @@ class _Judged:
             named, paths = self._origins.references.in_variable(name, value)
             held |= named
             for path in paths:
-                if self._origins.references.is_path_like(name):
-                    below |= self._below.of(path)
-                elif path:
-                    perhaps |= self._below.of(path)
+                there, path_like = self._below.of(path), self._origins.references.is_path_like(name)
+                # Of two hosts below one path, which one is read is not known.
+                if path_like and not there.proxied:
+                    below |= there.direct
+                elif path_like or path:
+                    perhaps |= there.direct
         return held, below, perhaps - below
 
     def _repeats(self, urn: str, hosts: set[str]) -> bool:
