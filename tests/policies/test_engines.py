@@ -26,7 +26,7 @@ def cluster(name: str = "db", feeds: Any = None, **inputs: Any) -> Resource:
 
 
 ORACLE, LIMITLESS = instance("source", engine="oracle-ee"), cluster("limitless", engineVersion="16.4-limitless")
-OLD = cluster("old", engine="aurora-mysql", engineMode="serverless")
+OLD = cluster("old", engine="aurora-mysql", engineMode="serverless", clusterIdentifier="old")
 UNSERVED = [
     [instance(engine="db2-ae")],
     [instance(engine="custom-oracle-ee-cdb")],
@@ -105,6 +105,7 @@ def test_an_identifier_silences_its_own_kind_of_endpoint_only(unserved: Resource
     held = parameter(host)
     stack = [OLD, unserved, held, function({"DB_HOST_PARAMETER": "/orders/db-host"})]
     assert (GRAPH in blocking(analyze(stack))) is not is_own
+    assert (VALUE in blocking(analyze([OLD, unserved, function({"SETTING": host})]))) is not is_own
 
 
 def test_a_replica_that_is_named_by_a_value_has_its_sources_engine() -> None:
