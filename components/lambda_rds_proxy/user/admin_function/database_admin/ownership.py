@@ -4,14 +4,13 @@ Taking over a user means to have what it has. So one that somebody else made is 
 one that may do more than an application never.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from .server import AdminError
 
-_MARK = re.compile(r"made by lambda-rds-proxy: (?P<maker>.*)")
+_MADE_BY = "made by lambda-rds-proxy: "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class UserSecret(Protocol):
 
 def mark(maker: str) -> str:
     """What is written at a user that the function of this name has made."""
-    return f"made by lambda-rds-proxy: {maker}"
+    return _MADE_BY + maker
 
 
 def check_ours(account: Account, *, held: bool, maker: str, adopt: bool) -> None:
@@ -59,13 +58,13 @@ def check_ours(account: Account, *, held: bool, maker: str, adopt: bool) -> None
     Raises:
         AdminError: it is another's, or may do more than an application.
     """
-    made_by = _MARK.fullmatch(account.mark or "")
-    if held or (made_by and made_by["maker"] == maker):
+    if held or account.mark == mark(maker):
         return
+    other_maker = account.mark.removeprefix(_MADE_BY) if account.mark and account.mark.startswith(_MADE_BY) else None
     user, other = account.user, "give the application another user"
     if account.rights:
         raise AdminError(f"the user {user} is there and has {', '.join(account.rights)}; {other}")
-    if adopt or (account.as_made and not made_by):
+    if adopt or (account.as_made and other_maker is None):
         return
-    whose = f"was made by {made_by['maker']}, of another stack" if made_by else "was not made by this stack"
+    whose = f"was made by {other_maker}, of another stack" if other_maker else "was not made by this stack"
     raise AdminError(f"the user {user} is there and {whose}; {other}, or take it over with adoptUser: true")

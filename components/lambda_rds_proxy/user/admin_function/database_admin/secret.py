@@ -53,7 +53,7 @@ class LoginSecret:
 
     def holds(self, user: str) -> bool:
         """Whether it has a password of this user already."""
-        return self._usable(self._read(), user) is not None
+        return _usable(self._read(), user) is not None
 
     def password(self, user: str) -> str:
         """The password of the user; made here if the secret holds none of this user's yet.
@@ -63,7 +63,7 @@ class LoginSecret:
         """
         pending = self._check_rotation()
         current = self._read()
-        password = self._usable(current, user) or secrets.token_urlsafe(32)
+        password = _usable(current, user) or secrets.token_urlsafe(32)
         # The proxy needs the first two; the rest is what AWS's rotation functions look for.
         value = {
             "username": user,
@@ -121,13 +121,14 @@ class LoginSecret:
         self._version = answer["VersionId"]
         return _json(answer.get("SecretString", ""))
 
-    def _usable(self, value: dict[str, Any], user: str) -> str | None:
-        """The password in it, unless it is another user's or no client can send it.
 
-        Such a one is worth no more than none: the database would keep what stands before a NUL.
-        """
-        known = value.get("password") if value.get("username") == user else None
-        return known if isinstance(known, str) and known and is_sendable(known) else None
+def _usable(value: dict[str, Any], user: str) -> str | None:
+    """The password in it, unless it is another user's or no client can send it.
+
+    Such a one is worth no more than none: the database would keep what stands before a NUL.
+    """
+    known = value.get("password") if value.get("username") == user else None
+    return known if isinstance(known, str) and known and is_sendable(known) else None
 
 
 def _json(text: str) -> dict[str, Any]:
