@@ -110,8 +110,13 @@ def is_host_like(name: str) -> bool:
     return (
         any(part in _HOST_WORDS or (about_database and part in _HOST_WORDS_OF_DATABASES) for part in parts)
         or parts[-1].endswith(_HOST_ENDINGS)
-        or parts in (("DATABASE",), ("DB",))
+        or is_database_alone(name)
     )
+
+
+def is_database_alone(name: str) -> bool:
+    """Whether a variable is called DATABASE and nothing more: a connection, or a database's name."""
+    return words(name) in (("DATABASE",), ("DB",))
 
 
 def is_host_alone(name: str) -> bool:

@@ -119,6 +119,8 @@ def test_with_the_data_api_another_services_url_is_no_finding(token: str) -> Non
 
 def test_with_the_data_api_a_host_by_name_is_a_host_all_the_same() -> None:
     cluster = api()
+    assert verdict([cluster, function({"RESOURCE_ARN": SENTINEL, "DATABASE": SENTINEL}, [cluster])]) == "silent"
+    assert verdict([cluster, function({"DATABASE": SENTINEL}, [cluster])]) == "direct"
     assert verdict([cluster, function({"DB_HOST": SENTINEL, "CLUSTER_ARN": SENTINEL}, [cluster])]) == "direct"
     assert verdict([cluster, function({"HOST": SENTINEL, "CLUSTER_ARN": SENTINEL}, [cluster])]) == "undecided"
 

@@ -7,7 +7,7 @@ from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
 from ..engines import shown_beside, shown_by
-from ..environment import is_database_like, is_host_alone, is_host_like, is_link, is_reference_like
+from ..environment import is_database_alone, is_database_like, is_host_alone, is_host_like, is_link, is_reference_like
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
 from ..memory import Memory
@@ -173,6 +173,8 @@ class _Judged:
         """A host that is not known yet: by all that feeds the environment, since which feeds what is not known."""
         origin, unknown = environment.origin, environment.unknown
         hosts = list(filter(self._keys.carries_host, unknown))
+        if not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown)):
+            hosts = [name for name in hosts if not is_database_alone(name)]  # for the Data API: RESOURCE_ARN, DATABASE
         if not hosts and environment.known is not None:
             return None
         what = ", ".join(hosts) or "the environment"
