@@ -136,6 +136,11 @@ def is_database_like(name: str) -> bool:
     )
 
 
+def is_proxy_like(name: str) -> bool:
+    """Whether a variable is about a proxy by its name."""
+    return "PROXY" in words(name)
+
+
 def is_link(name: str) -> bool:
     """Whether a variable of this name is SST's: the properties of a linked resource as JSON, its host perhaps."""
     return name.startswith("SST_RESOURCE_")

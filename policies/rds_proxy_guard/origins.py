@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, Flag, auto
 
 from .engines import Engines
-from .environment import is_host_like
+from .environment import is_host_alone, is_host_like
 from .graph import Graph, Node
 from .hosts import endpoints_in
 from .reach import Reach, few
@@ -135,9 +135,12 @@ class Origins:
             return None if origin.proxies else Verdict.UNDECIDED
         if origin.has(Sign.CERTAIN):
             return Verdict.DIRECT
-        if origin.proxies or not _speaks_of_a_host(holder):
+        hosts = [name for name in _own_names(holder) if is_host_like(name)]
+        if origin.proxies or not (hosts or holder.kind is Kind.DNS_RECORD):
             return None
-        alone = bool(origin.databases) and not origin.has(Sign.ELSEWHERE) and not origin.unsure
+        # A password can be part of a URL whose host is written in; a host alone has no such part.
+        in_url = origin.has(Sign.HOSTLESS) and bool(hosts) and not any(map(is_host_alone, hosts))
+        alone = bool(origin.databases) and not origin.has(Sign.ELSEWHERE) and not origin.unsure and not in_url
         return Verdict.DIRECT if alone else Verdict.UNDECIDED
 
 
@@ -225,6 +228,6 @@ def _is_on(value: Json) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _speaks_of_a_host(holder: Node) -> bool:
-    own_names = [name.rsplit("/", 1)[-1] for name in texts(holder.read("name"))] or [holder.name]
-    return holder.kind is Kind.DNS_RECORD or any(is_host_like(name) for name in [*own_names, holder.name])
+def _own_names(holder: Node) -> list[str]:
+    """What a holder is called, without the path before it: in AWS and in the program."""
+    return [*(name.rsplit("/", 1)[-1] for name in texts(holder.read("name"))), holder.name]

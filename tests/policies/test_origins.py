@@ -170,6 +170,23 @@ def test_a_holder_that_something_else_feeds_as_well_is_undecided() -> None:
     assert verdict([db, balancer, held, function({"DATABASE_URL": SENTINEL}, [held])]) == "undecided"
 
 
+def test_a_password_in_a_parameters_url_leaves_its_host_open_and_in_a_host_there_is_none() -> None:
+    db, password = database(), other("random:index/randomPassword:RandomPassword")
+    url = parameter(SENTINEL, [db, password], name="/orders/database-url")
+    host = parameter(SENTINEL, [db, password], name="/orders/db-host")
+    stack = [db, password, url, host]
+    assert verdict([*stack, function({"PARAMETER": "/orders/database-url"})]) == "undecided"
+    assert verdict([*stack, function({"PARAMETER": "/orders/db-host"})]) == "direct"
+
+
+def test_a_host_of_the_proxy_and_one_of_the_database_are_more_hosts_than_proxies() -> None:
+    db, through = database(), proxy()
+    stack = [db, through, group(through), target(through, db)]
+    variables = {"DB_ENDPOINT": SENTINEL, "PROXY_ENDPOINT": SENTINEL}
+    assert verdict([*stack, function(variables, [db, through])]) == "undecided"
+    assert verdict([*stack, function({"PROXY_ENDPOINT": SENTINEL, "DB_PORT": SENTINEL}, [db, through])]) == "silent"
+
+
 def test_a_proxys_host_beside_it_silences_no_other_holder() -> None:
     db, through = database(), proxy()
     direct, proxied = parameter(SENTINEL, [db]), parameter(SENTINEL, [through], name="/orders/proxy-host")

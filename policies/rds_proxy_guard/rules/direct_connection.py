@@ -7,7 +7,15 @@ from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
 from ..engines import shown_beside, shown_by
-from ..environment import is_database_alone, is_database_like, is_host_alone, is_host_like, is_link, is_reference_like
+from ..environment import (
+    is_database_alone,
+    is_database_like,
+    is_host_alone,
+    is_host_like,
+    is_link,
+    is_proxy_like,
+    is_reference_like,
+)
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
 from ..memory import Memory
@@ -186,6 +194,7 @@ class _Judged:
                 return _undecided(environment.function, what)
             return None
         if origin.proxies:
+            database_hosts = [name for name in hosts if name in database_hosts or is_proxy_like(name)]
             # A proxy or proxy endpoint for every host, and something else to take from the database: nothing is left.
             enough = len(database_hosts) <= len(origin.proxies) or len(origin.proxies) >= MOST
             if len(database_hosts) < 2 or (enough and len(unknown) > len(hosts)):
