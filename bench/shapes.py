@@ -109,6 +109,27 @@ def one_group(size: int) -> Stack:
     return stack
 
 
+def inline_rules(size: int) -> Stack:
+    """A group whose inline rules admit as many groups, none of them known yet, for databases, proxies and functions."""
+    stack = Stack()
+    groups = [stack.add(_GROUP, f"group{index}", {"description": "one"}) for index in range(size)]
+    entries = [
+        {"protocol": "tcp", "fromPort": 5432, "toPort": 5432 + index, "securityGroups": [UNKNOWN]}
+        for index in range(size)
+    ]
+    inline = stack.add(_GROUP, "inline", {"ingress": entries}, {"ingress": groups})
+    for index, group in enumerate(groups):
+        inputs: dict[str, Any] = {"engine": "postgres", "vpcSecurityGroupIds": [UNKNOWN]}
+        database = stack.add(_DATABASE, f"db{index}", inputs, {"vpcSecurityGroupIds": [inline]})
+        inputs = {"name": f"p{index}", "engineFamily": "POSTGRESQL", "requireTls": True, "auths": [{"secretArn": "a"}]}
+        proxy = stack.add(_PROXY, f"p{index}", inputs, {"vpcSecurityGroupIds": [group]})
+        inputs = {"dbProxyName": f"p{index}", "dbInstanceIdentifier": UNKNOWN}
+        stack.add(_TARGET, f"t{index}", inputs, {"dbProxyName": [proxy], "dbInstanceIdentifier": [database]})
+        inputs = {"environment": {"variables": {"DB_HOST": UNKNOWN}}, "vpcConfig": {"securityGroupIds": [UNKNOWN]}}
+        stack.add(_FUNCTION, f"fn{index}", inputs, {"environment": [proxy], "vpcConfig": [group]})
+    return stack
+
+
 def all_of_everything(size: int) -> Stack:
     """Functions that five hundred resources of every kind feed, each but for one of them."""
     stack = Stack()
@@ -128,6 +149,7 @@ SHAPES: dict[str, tuple[Callable[[int], Stack], int]] = {
     "parameters × functions": (all_parameters, 1_800),  # 2,000 are more than the engine can send
     "parameters in a circle": (circle_of_parameters, 5_000),
     "databases, rules and functions on one group": (one_group, 2_000),
+    "inline rules of one group": (inline_rules, 1_000),
     "functions that depend on everything": (all_of_everything, 5_000),
 }
 """Name → what makes it, and its size."""

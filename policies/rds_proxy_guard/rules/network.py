@@ -9,11 +9,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import nsmallest
 
 from ..configuration import Configuration
 from ..graph import Finding, Graph, Node, Other, short_name
-from ..reach import MOST, few
+from ..reach import few
 from ..resources import CIDR_SOURCES, GROUP_SOURCES, LIST_SOURCES, Kind, kind_of
 from ..rule import StackRule
 from ..topology import Topology
@@ -29,6 +28,8 @@ _PORTS = {
     "sqlserver": 1433,
 }
 _EVERY_PORT = (0.0, 65535.0)
+_ANYONE = frozenset([""])
+_NOBODY: frozenset[str] = frozenset()
 _NAMED = 5
 # They name a function without ever calling it.
 _WATCHERS = frozenset(
@@ -134,7 +135,7 @@ def _let_in(network: "_Network", databases: Iterable[Node]) -> Iterable[Finding]
                     f"It opens the port of the database {opened} to every address. Whoever connects goes round the "
                     "proxy and takes connections from it. Admit the proxy's security group instead.",
                 )
-            clients = few([network.clients(source) for source in rule.sources]) if rule.certain else None
+            clients = network.clients(rule.sources) if rule.certain else None
             if clients:
                 yield Finding(
                     rule.where.urn,
@@ -163,19 +164,25 @@ class _Ports:
 
 
 class _Admission:
-    """What the rules of one group admit: source (or "" for what may be anyone) → the ranges of ports, joined."""
+    """What the rules of one group admit: source ("" for what may be anyone) → ranges of ports, joined where they can be.
+
+    Rules with the same sources are one: entries that are not known yet may admit any of the groups that feed them all.
+    """
 
     def __init__(self, rules: Iterable[_Ingress]) -> None:
-        ranges: dict[str, list[tuple[float, float]]] = {}
+        together: dict[frozenset[str], list[tuple[float, float]]] = {}
         for rule in rules:
-            sources = rule.sources if rule.complete and not rule.cidrs else {"", *rule.sources}
+            sources = rule.sources if rule.complete and not rule.cidrs else _ANYONE
+            together.setdefault(sources, []).append(rule.ports or _EVERY_PORT)
+        self._ranges: dict[str, list[list[tuple[float, float]]]] = {}
+        for sources, ranges in together.items():
+            joined = _joined(ranges)
             for source in sources:
-                ranges.setdefault(source, []).append(rule.ports or _EVERY_PORT)
-        self._ranges = {source: _joined(each) for source, each in ranges.items()}
+                self._ranges.setdefault(source, []).append(joined)
 
     def covers(self, sources: Iterable[str], port: float | None) -> bool:
         """Whether one of these is admitted on a port, as far as is known."""
-        return any(self._holds(self._ranges.get(source, []), port) for source in {"", *sources})
+        return any(self._holds(ranges, port) for source in {"", *sources} for ranges in self._ranges.get(source, ()))
 
     @staticmethod
     def _holds(ranges: list[tuple[float, float]], port: float | None) -> bool:
@@ -191,7 +198,8 @@ class _Network:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._admissions: dict[str, _Admission] = {}
-        self._clients: dict[str, frozenset[str]] = {}
+        self._clients: dict[frozenset[str], frozenset[str]] = {}
+        self._fed: dict[tuple[str, ...], tuple[frozenset[str], bool]] = {}
         self._groups: dict[str, tuple[frozenset[str], bool]] = {}
         self._by_id = {
             text: node.urn
@@ -239,12 +247,18 @@ class _Network:
             self._admissions[group] = _Admission(self.rules.get(group, ()))
         return self._admissions[group].covers(sources, port)
 
-    def clients(self, group: str) -> frozenset[str]:
-        """The names of the first few functions in a group that anything else than Pulumi's own Invocation calls."""
-        if group not in self._clients:
-            names = (node.name for node in self.functions.get(group, ()) if node.urn not in self._only_invoked)
-            self._clients[group] = frozenset(nsmallest(MOST, names))
-        return self._clients[group]
+    def clients(self, groups: frozenset[str]) -> frozenset[str]:
+        """The names of the first few functions in these groups that anything else than Pulumi's Invocation calls."""
+        if groups not in self._clients:
+            self._clients[groups] = few([self._clients_by_group.get(group, _NOBODY) for group in groups])
+        return self._clients[groups]
+
+    @cached_property
+    def _clients_by_group(self) -> dict[str, frozenset[str]]:
+        return {
+            group: few([frozenset(node.name for node in functions if node.urn not in self._only_invoked)])
+            for group, functions in self.functions.items()
+        }
 
     @cached_property
     def functions(self) -> dict[str, list[Node]]:
@@ -291,15 +305,24 @@ class _Network:
         found = {self._by_id.get(text, text) for value in values for text in texts(value)}
         if not any(map(holds_unknown, values)):
             return frozenset(found), True
-        fed = {each.urn for each in self.graph.precisely(node, *properties) if each.kind is Kind.SECURITY_GROUP}
-        return frozenset(found | fed), bool(fed) and not self.graph.feeds_others(node, *properties)
+        fed, complete = self._feeding(node, *properties)
+        return (frozenset(found | fed) if found else fed), complete
 
     def _resolve(self, node: Node, property_name: str, value: Json) -> tuple[frozenset[str], bool]:
         found = {self._by_id.get(text, text) for text in texts(value)}
         if not holds_unknown(value):
             return frozenset(found), True
-        fed = {each.urn for each in self.graph.precisely(node, property_name) if each.kind is Kind.SECURITY_GROUP}
-        return frozenset(found | fed), bool(fed) and not self.graph.feeds_others(node, property_name)
+        fed, complete = self._feeding(node, property_name)
+        return (frozenset(found | fed) if found else fed), complete
+
+    def _feeding(self, node: Node, *properties: str) -> tuple[frozenset[str], bool]:
+        """The groups that feed properties, and whether nothing else does."""
+        key = (node.urn, *properties)
+        if key not in self._fed:
+            feeding = self.graph.precisely(node, *properties)
+            fed = frozenset(each.urn for each in feeding if each.kind is Kind.SECURITY_GROUP)
+            self._fed[key] = fed, bool(fed) and not self.graph.feeds_others(node, *properties)
+        return self._fed[key]
 
 
 def _ingress(where: Node, stated: Json, sources: frozenset[str], *, certain: bool, complete: bool) -> _Ingress:
