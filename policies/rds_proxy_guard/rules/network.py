@@ -164,7 +164,7 @@ class _Ports:
 
 
 class _Admission:
-    """What the rules of one group admit: source ("" for what may be anyone) → ranges of ports, joined where they can be.
+    """What the rules of one group admit: source ("" for what may be anyone) → ranges of ports, joined where that goes.
 
     Rules with the same sources are one: entries that are not known yet may admit any of the groups that feed them all.
     """
