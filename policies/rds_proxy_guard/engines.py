@@ -29,12 +29,17 @@ _SERVED_SCHEME = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _PORT_AFTER = re.compile(r"(?::|,|\)?\s*\(\s*PORT\s*=\s*)([0-9]{4,5})(?![0-9])", re.IGNORECASE | re.ASCII)
-_ENGINE_IN_JSON = re.compile(r"[\"']engine[\"']\s*:\s*[\"'](?:oracle|db2|custom-)", re.IGNORECASE | re.ASCII)
-_UNSERVED_WORDS = frozenset({"ORACLE", "ORA", "DB2", "TNS"})
+_UNSERVED_IN_JSON = re.compile(
+    r"[\"']engine[\"']\s*:\s*[\"'](?:oracle|db2|custom-)|[\"']port[\"']\s*:\s*[\"']?(?:1521|2484|5000[01])(?!\d)",
+    re.IGNORECASE | re.ASCII,
+)
+_UNSERVED_WORDS = frozenset({"ORACLE", "ORACLEDB", "ORA", "TNS"})  # DB2 is the second one as well
 _SERVED_WORDS = frozenset(
     {"PG", "PGHOST", "PGSQL", "POSTGRES", "POSTGRESQL", "MYSQL", "MARIADB", "MSSQL", "SQLSERVER", "AURORA"}
 )
-_ENGINE_WORDS = frozenset({"ENGINE", "DIALECT", "DRIVER", "CLIENT", "TYPE", "VENDOR", "PROVIDER", "KIND"})
+_ENGINE_WORDS = frozenset(
+    {"ENGINE", "DIALECT", "DRIVER", "CLIENT", "TYPE", "VENDOR", "PROVIDER", "KIND", "CONNECTION", "ADAPTER", "PLATFORM"}
+)
 _ENDPOINTS = {
     "instance endpoint": "instance",
     "cluster endpoint": "cluster",
@@ -172,7 +177,7 @@ def shown_by(endpoint: Endpoint) -> bool | None:
     if (
         _UNSERVED_SCHEME.search(endpoint.before)
         or (port and port[1] in _PORTS_UNSERVED)
-        or _ENGINE_IN_JSON.search(endpoint.before + endpoint.after)
+        or _UNSERVED_IN_JSON.search(endpoint.before.rpartition("{")[2] + endpoint.after.partition("}")[0])
     ):
         return False
     return True if port and port[1] in _PORTS_SERVED else None

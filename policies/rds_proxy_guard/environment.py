@@ -35,6 +35,7 @@ _PHRASES = (
     (re.compile(r"DATA_?SOURCE_NAME"), "DATASOURCE_DSN"),
     (re.compile(r"DATA_SOURCE"), "DATASOURCE"),
     (re.compile(r"(HOST|SERVER|DNS|DOMAIN)_NAME"), r"\1NAME"),
+    (re.compile(r"PASS_(WORD|PHRASE)(?=_|$)"), r"PASS\1"),
     (re.compile(r"CONN(?:ECTION)?_(?:STRINGS?|STR)(?=_|$)"), "CONNSTRING"),
 )
 # … unless the last word says that it is something else.
@@ -153,7 +154,7 @@ def is_reference_like(name: str) -> bool:
 
 def is_password_like(name: str) -> bool:
     """Whether a variable or key of this name holds a password, and not the name or ARN of one."""
-    parts = [stem for part in words(name) if (stem := part.rstrip("0123456789"))]
+    parts = [stem for part in _terms(name) if (stem := part.rstrip("0123456789"))]
     while len(parts) > 1 and parts[-1] in _QUALIFIERS:
         parts.pop()
     return bool(parts) and (parts[-1] in _PASSWORD_WORDS or parts[-1].endswith(_PASSWORD_ENDINGS))

@@ -63,6 +63,8 @@ def test_a_bare_password_is_the_databases_when_the_function_has_one() -> None:
         "APP_DB_PASSWORD",
         "APP_DBPASSWORD",
         "DB_PASS_OLD",
+        "DB_PASS_PHRASE",
+        "dbPassWord",
     ],
 )
 def test_other_names_of_a_password_are_recognised(name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.policies.analyzed import SENTINEL, Resource, Verdict, analyze, blocking
-from tests.policies.resources import DIRECT, function, parameter
+from tests.policies.resources import DIRECT, PROXIED, function, parameter
 
 VALUE, GRAPH = "lambda-uses-rds-proxy", "lambda-uses-rds-proxy-graph"
 CLUSTER = "orders.cluster-abc123def456.eu-west-1.rds.amazonaws.com"
@@ -143,7 +143,9 @@ def test_a_value_of_an_instance_whose_engine_is_not_stated_is_undecided_unless_t
         {"CONFIG": f'{{"engine": "oracle-ee", "host": "{DIRECT}"}}'},
         {"CONFIG": f'{{"host": "{DIRECT}", "port": 5000, "engine": "db2-se"}}'},
         {"ORACLE_HOST": DIRECT},
-        {"DB2_ENDPOINT": DIRECT},
+        {"CONFIG": f'[{{"host": "x", "port": 5432}}, {{"host": "{DIRECT}", "port": 1521}}]'},
+        {"NODE_ORACLEDB_CONNECTIONSTRING": f"{DIRECT}/orcl"},
+        {"DB_HOST": DIRECT, "DB_CONNECTION": "oracle"},
         {"DB_HOST": DIRECT, "DB_PORT": "1521"},
         {"DB_HOST": DIRECT, "DB_PORT": 2484.0},
         {"DB_HOST": DIRECT, "DB_ENGINE": "oracle"},
@@ -164,6 +166,9 @@ def test_a_text_that_shows_an_engine_without_proxy_is_no_finding_whoever_owns_th
         {"URLS": f"jdbc:oracle:thin:@//ora.example.com:1521/X,postgresql://app@{DIRECT}/orders"},
         {"URLS": f"oracle://ora.example.com/X {DIRECT}"},
         {"ORACLE_URL": f"mysql://app@{DIRECT}/orders"},
+        {"CONFIG": f'[{{"host": "x", "port": 1521}}, {{"host": "{DIRECT}", "port": 5432}}]'},
+        {"CONFIG": f'[{{"engine": "oracle-ee", "host": "x"}}, {{"host": "{DIRECT}"}}]'},
+        {"DB1_HOST": PROXIED, "DB2_HOST": DIRECT},
     ],
 )
 def test_a_text_about_another_host_excuses_none(variables: Any) -> None:
