@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rds_proxy_guard.resources import has_no_host
 from tests.policies.analyzed import SENTINEL, Resource, analyze, blocking, messages
@@ -226,3 +228,46 @@ def test_a_secret_that_a_proxy_uses_too_is_no_finding_and_one_beside_nothing_is_
     assert verdict([*stack, function({"DB_HOST": PROXIED, "DB_SECRET_ARN": SENTINEL}, [holder])]) == "silent"
     assert verdict([*stack, function({"DB_SECRET_ARN": SENTINEL}, [holder])]) == "undecided"
     assert blocking(analyze([*stack, function({"DB_SECRET_ARN": SENTINEL}, [holder])])) == set()
+
+
+# --- the table of the README, over all that can feed an environment ---------------------------------------------------
+
+_DB, _PROXY, _BALANCER = database(), proxy(), other("aws:lb/loadBalancer:LoadBalancer", "lb")
+_PASSWORD = other("random:index/randomPassword:RandomPassword", "password")
+_ORACLE, _RESTORED = database("oracle", engine="oracle-ee"), database("restored", engine=SENTINEL)
+
+
+def _holding(name: str, *fed: Resource) -> Resource:
+    return parameter(SENTINEL, list(fed), name=f"/orders/{name}-host")
+
+
+# What feeds → what it comes from in the end, and whether a function finds a database's host in it.
+FEEDING: list[tuple[Resource, str, bool]] = [
+    (_DB, "D", False),
+    (_PROXY, "P", False),
+    (_BALANCER, "E", False),
+    (_PASSWORD, "H", False),
+    (_ORACLE, "E", False),
+    (_RESTORED, "U", False),
+    (_holding("direct", _DB), "D", True),
+    (_holding("proxied", _PROXY), "P", False),
+    (_holding("both", _DB, _PROXY), "DP", False),
+    (_holding("balanced", _BALANCER), "E", False),
+]
+
+
+@given(st.lists(st.sampled_from(range(len(FEEDING))), unique=True, max_size=5), st.sampled_from(["DB_HOST", "DB_URL"]))
+def test_the_verdict_is_what_the_table_says_whatever_feeds_in_whatever_order(chosen: list[int], key: str) -> None:
+    fed = [FEEDING[index] for index in chosen]
+    leaves = set("".join(leaf for _, leaf, _ in fed))
+    if any(direct for _, _, direct in fed):
+        expected = "direct"
+    elif "P" in leaves:
+        expected = "silent"
+    elif leaves & set("DU"):
+        in_url = "H" in leaves and key == "DB_URL"
+        expected = "undecided" if leaves & set("EU") or in_url else "direct"
+    else:
+        expected = "silent" if fed else "undecided"
+    stack = [_DB, _PROXY, _BALANCER, _PASSWORD, _ORACLE, _RESTORED, *(each for each, _, _ in FEEDING[6:])]
+    assert verdict([*stack, function({key: SENTINEL}, [each for each, _, _ in fed])]) == expected
