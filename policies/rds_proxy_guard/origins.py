@@ -39,13 +39,22 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Origin:
-    """The first few databases and proxies, of `unsure` ones no engine is stated; `holders` were followed."""
+    """The first few databases and proxies, of `unsure` ones no engine is stated; `holders` were followed.
 
-    databases: frozenset[str] = _NONE
+    A target hands out its database's host, but what takes its host from the proxy may only wait for the target.
+    """
+
+    known: frozenset[str] = _NONE
+    targets: frozenset[str] = _NONE
     unsure: frozenset[str] = _NONE
     proxies: frozenset[str] = _NONE
     holders: frozenset[str] = _NONE
     signs: Sign = Sign.NOTHING
+
+    @property
+    def databases(self) -> frozenset[str]:
+        """What hands out a database's host."""
+        return self.known or (_NONE if self.proxies else self.targets)
 
     def has(self, sign: Sign) -> bool:
         """Whether something was seen."""
@@ -73,7 +82,8 @@ def merged(origins: Iterable[Origin]) -> Origin:
     for each in {origin.signs for origin in known}:
         signs |= each
     return Origin(
-        few({origin.databases for origin in known}),
+        few({origin.known for origin in known}),
+        few({origin.targets for origin in known}),
         few({origin.unsure for origin in known}),
         few({origin.proxies for origin in known}),
         few({origin.holders for origin in known}),
@@ -165,8 +175,10 @@ class _Steps:
             return self._other(urn)
         if node.kind in HOLDERS:
             return self._holder(node)
-        if node.kind in (Kind.DATABASE, Kind.TARGET):
+        if node.kind is Kind.DATABASE:
             return self._database(node), ()
+        if node.kind is Kind.TARGET:
+            return Origin(targets=frozenset([urn]), signs=Sign.CONNECTED), ()
         if node.kind in (Kind.PROXY, Kind.PROXY_ENDPOINT):
             return Origin(proxies=frozenset([urn])), ()
         return (_ELSEWHERE if node.kind is Kind.DNS_ZONE else _HOSTLESS), ()
@@ -186,12 +198,11 @@ class _Steps:
         return other is not None and has_no_host(other.token)
 
     def _database(self, node: Node) -> Origin:
-        # A target hands out the host of the database that it is registered for.
-        serves = True if node.kind is Kind.TARGET else self._engines.serves(node)
+        serves = self._engines.serves(node)
         signs = Sign.NOTHING if _is_on(node.read(*node.provider.data_api)) else Sign.CONNECTED
         own = frozenset([node.urn])
         if serves:
-            return Origin(databases=own, signs=signs)
+            return Origin(known=own, signs=signs)
         return Origin(unsure=own, signs=signs) if serves is None else _ELSEWHERE
 
     def _holder(self, node: Node) -> tuple[Origin, Iterable[_Key]]:
@@ -214,7 +225,7 @@ class _Steps:
                 # A record always has a host of its own; a parameter whose content is known is no unknown host.
                 signs |= Sign.ELSEWHERE if node.kind is Kind.DNS_RECORD else Sign.HOSTLESS
         origin = Origin(
-            databases=own if True in hosts else _NONE,
+            known=own if True in hosts else _NONE,
             unsure=own if None in hosts else _NONE,
             proxies=own if proxied else _NONE,
             holders=_NONE if True in hosts else own,

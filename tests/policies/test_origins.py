@@ -135,6 +135,16 @@ def test_a_targets_endpoint_is_the_databases() -> None:
     assert verdict([*stack, function({"DB_HOST": SENTINEL, "DB_PORT": SENTINEL}, [registered, through])]) == "silent"
 
 
+def test_what_waits_for_the_target_of_its_proxy_takes_its_hosts_from_the_proxy() -> None:
+    db, through = database(), proxy()
+    readers = Resource("aws:rds/proxyEndpoint:ProxyEndpoint", "readers", {"dbProxyName": "proxy"})
+    registered = target(through, db)
+    stack = [db, through, readers, group(through), registered]
+    variables = {"DB_HOST": SENTINEL, "DB_READER_HOST": SENTINEL}
+    assert verdict([*stack, function(variables, [through, readers, registered])]) == "silent"
+    assert verdict([*stack, function(variables, [through, readers, registered, db])]) == "undecided"
+
+
 # --- components -----------------------------------------------------------------------------------------------------
 
 
