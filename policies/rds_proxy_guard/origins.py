@@ -6,7 +6,7 @@ what its content names; a component to what it contains.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum, Flag, auto
+from enum import Enum, IntFlag, auto
 
 from .engines import Engines
 from .environment import is_host_alone, is_host_like
@@ -20,7 +20,7 @@ from .values import Json, holds_unknown, texts
 _NONE: frozenset[str] = frozenset()
 
 
-class Sign(Flag):
+class Sign(IntFlag):
     """What else was seen on the way."""
 
     NOTHING = 0

@@ -22,6 +22,7 @@ class Reach(Generic[K, V]):
     def __init__(self, step: Callable[[K], tuple[V, Iterable[K]]], merge: Callable[[Iterable[V]], V]) -> None:
         self._step, self._merge = step, merge
         self._found: dict[K, V] = {}
+        self._last: tuple[set[V], V] | None = None
 
     def of(self, start: K) -> V:
         """What a node stands for."""
@@ -34,7 +35,10 @@ class Reach(Generic[K, V]):
         for start in starts:
             if start not in self._found:
                 self._walk(start)
-        return self._merge(set(map(self._found.__getitem__, starts)))
+        parts = set(map(self._found.__getitem__, starts))
+        if self._last is None or self._last[0] != parts:  # functions of one stack are often fed by the same
+            self._last = parts, self._merge(parts)
+        return self._last[1]
 
     def _walk(self, start: K) -> None:
         number: dict[K, int] = {}
