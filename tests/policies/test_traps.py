@@ -37,6 +37,7 @@ NAMES = [
     "lambda-database-credentials",
     "lambda-connection-pool",
     "rds-proxy-network",
+    "rds-proxy-guard-configuration",
 ]
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 ASSET, ARCHIVE = "c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"
@@ -351,7 +352,7 @@ def test_the_names_are_permanent() -> None:
 def test_every_policy_says_what_it_is_why_it_matters_and_how_to_mend_it() -> None:
     for policy in build()["policies"]:
         assert all([policy.description, policy.display_name, policy.severity, policy.remediation_steps, policy.tags])
-        assert policy.url.startswith("https://docs.aws.amazon.com/")
+        assert policy.url.startswith(("https://docs.aws.amazon.com/", "https://www.pulumi.com/docs/"))
 
 
 def test_the_description_stands_before_the_message_so_no_message_repeats_it() -> None:
