@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate certificates docs lint format lock
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate certificates docs lint format lock audit sbom
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -67,3 +67,9 @@ docs:           ## Draws the pictures of the docs from the running local stack u
 
 lock:           ## Writes the hash-locked requirement lists anew
 	@python3 -m toolchain lock
+
+audit:          ## Known vulnerabilities of what the lists lock (asks osv.dev)
+	@python3 -m toolchain audit
+
+sbom: setup     ## The zips that Lambda gets, each with its bill of materials (CycloneDX), into sbom/
+	@$(PYTHON) -m ops sbom handler components/lambda_rds_proxy/user/admin_function

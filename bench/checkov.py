@@ -17,9 +17,8 @@ from rich.table import Table
 
 from tests.policies.pack_process import PACK
 
-from .peers import environment_of
+from .peers import peer
 
-VERSION = "3.3.30"
 _LOGIN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-AbCdEf"
 _TEMPLATE: dict[str, Any] = {
     "AWSTemplateFormatVersion": "2010-09-09",
@@ -89,7 +88,7 @@ def table() -> Table:
     """Fault, what our pack says, what Checkov says of the same resource."""
     ours = {(verdict.policy, verdict.name) for verdict in _our_verdicts()}
     theirs = _checkov()
-    shown = Table("fault", "rds-proxy-guard", f"Checkov {VERSION}")
+    shown = Table("fault", "rds-proxy-guard", f"Checkov {peer('checkov')[1]}")
     for fault, policy, resource in _FAULTS:
         caught = [check for check, where in theirs if where == resource and _ABOUT_FAULT.get(check) == fault]
         shown.add_row(fault, policy if (policy, resource) in ours else "—", ", ".join(caught) or "—")
@@ -147,7 +146,7 @@ def _named(value: Any) -> list[str]:  # noqa: ANN401 - JSON
 
 def _checkov() -> list[tuple[str, str]]:
     """(check, resource) of everything that fails, from Checkov in an environment of its own."""
-    program = environment_of("checkov", VERSION) / "checkov"
+    program = peer("checkov")[0] / "checkov"
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "template.json"
         template.write_text(json.dumps(_TEMPLATE))

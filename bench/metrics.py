@@ -13,9 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .peers import environment_of
+from .peers import peer
 
-VERSION = "3.37.0"
 STARTS = 15
 _TIMED = """
 import json, sys, time
@@ -52,10 +51,10 @@ _THEIRS = _TIMED.format(
 
 def main() -> None:
     """Measure and print."""
-    python = environment_of("aws-lambda-powertools", VERSION) / "python"
+    programs, version = peer("powertools")
     variants = {
         "ours": ([sys.executable, "-c", _OURS], Path(__file__).resolve().parent.parent / "handler"),
-        f"Powertools {VERSION}": ([str(python), "-c", _THEIRS], Path("/")),
+        f"Powertools {version}": ([str(programs / "python"), "-c", _THEIRS], Path("/")),
     }
     found: dict[str, list[list[float]]] = {name: [] for name in variants}
     for _ in range(STARTS):

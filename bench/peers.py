@@ -1,17 +1,16 @@
 """Other tools in environments of their own in the cache: they are measured beside ours, and no requirement of ours."""
 
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 from toolchain.checkout import cache_root
+from toolchain.environments import make_environment
 
 
-def environment_of(package: str, version: str) -> Path:
-    """The folder of programs of a virtual environment that has this package, made when it is first asked for."""
-    home = cache_root() / f"{package}-{version}"
-    if not (home / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", f"{package}=={version}"], check=True)
-        (home / "complete").touch()
-    return home / "bin"
+def peer(name: str) -> tuple[Path, str]:
+    """The programs of a peer's environment, made of its locked list when it is first asked for; and its version."""
+    requirements = Path(__file__).parent / f"{name}.txt"
+    home = cache_root() / "peers" / name
+    make_environment(home, requirements, name)
+    (version,) = re.findall(r"==(\S+)", requirements.with_suffix(".in").read_text())
+    return home / "bin", version

@@ -1,4 +1,4 @@
-"""`python3 -m toolchain setup|setup --tests|env|lock|down`: gets what this project needs onto the machine.
+"""`python3 -m toolchain setup|setup --tests|engine|env|lock|audit|down`: gets what this project needs onto the machine.
 
 Standard library only.
 """
@@ -7,6 +7,8 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - said here, before anything is imported that an older Python cannot read
     sys.exit("error: python3 is " + sys.version.split()[0] + "; install 3.11 or later and put it first on PATH")
+
+from contextlib import redirect_stdout
 
 from .checkout import checkout_root
 from .progress import CommandError, fail, os_reason
@@ -17,8 +19,10 @@ def main(arguments: list[str]) -> int:
     commands = {
         "setup": _setup,
         "setup --tests": lambda: _setup(tests=True),
+        "engine": _engine,
         "env": _env,
         "lock": _lock,
+        "audit": _audit,
         "down": _down,
     }
     command = commands.get(" ".join(arguments))
@@ -49,8 +53,17 @@ def _setup(*, tests: bool = False) -> None:
         install_servers(tests=tests)
         make_environments(root)
         install_lambda_runtime(root)
-        get_engine(root)
+        get_engine()
         prepare(root)
+
+
+def _engine() -> None:
+    """Its folder, for the PATH of a workflow."""
+    from .engine import get_official_engine
+
+    with redirect_stdout(sys.stderr):
+        folder = get_official_engine()
+    print(folder)
 
 
 def _env() -> None:
@@ -66,6 +79,12 @@ def _lock() -> None:
     from .locks import write_locks
 
     write_locks(checkout_root())
+
+
+def _audit() -> None:
+    from .locks import audit_locks
+
+    audit_locks(checkout_root())
 
 
 def _down() -> None:

@@ -3,45 +3,69 @@
 A build is made aside and renamed, under a lock, so that a half-finished one is never used and two checkouts share one.
 """
 
+import hashlib
+import http.client
 import os
+import platform
 import re
 import shutil
 import subprocess
-from pathlib import Path
+import tarfile
+import time
+import urllib.request
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from .checkout import cache_root
-from .environments import venv_python
 from .exclusion import alone, whole
 from .go_module import go_environment, pins
-from .progress import CommandError, run, say
+from .progress import LINE_SECONDS, CommandError, run, say
 
 # `pulumi policy analyze` exists since then.
 OLDEST_VERSION = (3, 249)
 # What the module proxy serves and Go builds; see engine_module/go.mod.
 BUILT_VERSION = "v3.250.0"
+# The official archive, and its SHA-256 as in the release's `pulumi-VERSION-checksums.txt`.
+# source: public repositories that pin this release (x64 alike in two unrelated ones, arm64 in one of them).
+DOWNLOADED_VERSION = "v3.255.0"
+_CHECKSUMS = {
+    "x64": "cf559568e2c32f7fae56ea3de8ae5fa48973ba8c5aa9dd2b3dc0c8898fe50dba",
+    "arm64": "699fbc6ea848d997e9b3645487f108d27b1b55ec807c7576406131e6e080f0e3",
+}
+_RELEASES = "https://get.pulumi.com/releases/sdk"
 _MODULE = Path(__file__).resolve().parent / "engine_module"
 _EXEC_SCRIPT = "pulumi-language-python-exec"
-_DOWNLOAD_SECONDS = 90.0
+_DOWNLOAD_SECONDS, _ANSWER_SECONDS = 300.0, 15.0
 _BUILD_SECONDS = 1800.0
 
 
-def engine_folder(root: Path) -> Path | None:
+def engine_folder() -> Path | None:
     """The folder of the `pulumi` to use, if there is one already: PATH first, then the cache."""
-    return _on_path() or next((folder for folder in (_download_folder(root), _build_folder()) if _works(folder)), None)
+    return _on_path() or next((folder for folder in (_download_folder(), _build_folder()) if _works(folder)), None)
 
 
-def get_engine(root: Path) -> Path:
+def get_engine() -> Path:
     """The folder of the `pulumi` to use, got in the first way that works.
 
     Raises:
         CommandError: none works; says what to install.
     """
-    found = engine_folder(root)
+    found = engine_folder()
     if found is not None:
         return found
     with alone(cache_root() / "engine" / "lock", "getting the Pulumi engine"):
-        found = engine_folder(root)  # another checkout may have been faster
-        return found or _download(root) or _build()
+        found = engine_folder()  # another checkout may have been faster
+        return found or _downloaded() or _build()
+
+
+def get_official_engine() -> Path:
+    """The folder of the official engine of `DOWNLOADED_VERSION`, whatever is on PATH.
+
+    Raises:
+        CommandError: it cannot be had, or is not the one whose checksum is here.
+    """
+    with alone(cache_root() / "engine" / "lock", "getting the Pulumi engine"):
+        return _download_folder() if _works(_download_folder()) else _download()
 
 
 def needs_language_host(folder: Path) -> bool:
@@ -71,7 +95,7 @@ def _elsewhere(name: str) -> Path | None:
 
 def _version(pulumi: Path) -> tuple[int, int] | None:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
             [str(pulumi), "version"],
             capture_output=True,
             text=True,
@@ -89,35 +113,69 @@ def _works(folder: Path) -> bool:
     return (folder / "pulumi").exists() and _version(folder / "pulumi") is not None
 
 
-def _sdk_version(root: Path) -> str:
-    match = re.search(r"^pulumi==([0-9.]+)", (root / "requirements.txt").read_text(), re.MULTILINE)
-    if match is None:
-        raise CommandError("requirements.txt does not pin pulumi")
-    return match[1]
-
-
-def _download_folder(root: Path) -> Path:
-    return cache_root() / "engine" / f"v{_sdk_version(root)}" / "bin"
+def _download_folder() -> Path:
+    return cache_root() / "engine" / DOWNLOADED_VERSION / "bin"
 
 
 def _build_folder() -> Path:
     return cache_root() / "engine" / f"{BUILT_VERSION}-{pins(_MODULE)}" / "bin"
 
 
-def _download(root: Path) -> Path | None:
-    final = _download_folder(root)
-    install = (
-        "import sys, pulumi.automation as a; from semver import VersionInfo as V; "
-        "a.PulumiCommand.install(root=sys.argv[1], version=V.parse(sys.argv[2]))"
-    )
+def _downloaded() -> Path | None:
     try:
-        with whole(final.parent) as made:
-            command = [str(venv_python(root)), "-c", install, str(made), _sdk_version(root)]
-            run(f"downloading Pulumi v{_sdk_version(root)}", command, seconds=_DOWNLOAD_SECONDS)
-    except CommandError:
-        say("the official download cannot be reached; building the engine from its Go module instead")
+        return _download()
+    except CommandError as error:
+        say(f"{error}; building the engine from its Go module instead")
         return None
+
+
+def _download() -> Path:
+    """Get the official archive, and unpack it once it is the one that is pinned here."""
+    architecture = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    url = f"{_RELEASES}/pulumi-{DOWNLOADED_VERSION}-linux-{architecture}.tar.gz"
+    final = _download_folder()
+    with whole(final.parent) as made:
+        archive = made / "archive"
+        try:
+            with archive.open("wb") as copy:
+                digest = _fetch(url, copy)
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(f"{url} cannot be downloaded ({error})") from None
+        if digest != _CHECKSUMS.get(architecture):
+            raise CommandError(f"{url} is not the archive that it was: its SHA-256 is {digest}; it is not used")
+        _unpack(archive, made / "bin")
+        archive.unlink()
     return final
+
+
+def _fetch(url: str, copy: IO[bytes]) -> str:
+    """Copy what stands there: its SHA-256."""
+    say(f"downloading Pulumi {DOWNLOADED_VERSION}")
+    digest = hashlib.sha256()
+    started = told = time.monotonic()
+    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - of this module
+        while chunk := answer.read(1 << 16):
+            copy.write(chunk)
+            digest.update(chunk)
+            now = time.monotonic()
+            if now - started > _DOWNLOAD_SECONDS:
+                raise TimeoutError(f"not done within {_DOWNLOAD_SECONDS:.0f} s")
+            if now - told >= LINE_SECONDS:
+                told = now
+                say(f"  … downloading Pulumi {DOWNLOADED_VERSION}, {copy.tell() >> 20} MiB, {now - started:.0f} s")
+    return digest.hexdigest()
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """The programs, which stand in `pulumi/`: files of that folder alone, no link and no path that leads elsewhere."""
+    folder.mkdir()
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            content = packed.extractfile(member) if member.isfile() else None
+            path = PurePosixPath(member.name)
+            if content is not None and path.parent == PurePosixPath("pulumi"):
+                (folder / path.name).write_bytes(content.read())
+                (folder / path.name).chmod(0o755)
 
 
 def _build() -> Path:
@@ -156,7 +214,7 @@ def _needed_go() -> str:
 
 
 def _check_go(go: str) -> None:
-    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([go, "version"], capture_output=True, text=True, check=False)  # noqa: S603 - a list of words, no shell
     match = re.search(r"\bgo(\d+(?:\.\d+)*)", done.stdout)
     found = match[1] if match and done.returncode == 0 else "of unknown version"
     if match is None or _numbers(found) < _numbers(_needed_go()):

@@ -34,11 +34,11 @@ def make_environments(root: Path) -> None:
         raise CommandError(
             f"python3 is {sys.version.split()[0]}, and this project needs 3.11 or later; install it, first on PATH"
         )
-    _environment(root / ".venv", root / "requirements-dev.txt", "the project's Python packages")
+    make_environment(root / ".venv", root / "requirements-dev.txt", "the project's Python packages")
     # `python -m local` and `python -m ops` import the checkout, the components' package and the pack's pure modules.
     site = next((root / ".venv" / "lib").glob("python3*/site-packages"))
     (site / "lambda-rds-proxy.pth").write_text(f"{root}\n{root / 'components'}\n{root / 'policies'}\n")
-    _environment(root / "policies" / "venv", root / "policies" / "requirements.txt", "the policy pack's packages")
+    make_environment(root / "policies" / "venv", root / "policies" / "requirements.txt", "the policy pack's packages")
 
 
 def are_made(root: Path) -> bool:
@@ -57,7 +57,12 @@ def _stamp(requirements: Path) -> str:
     return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
 
-def _environment(folder: Path, requirements: Path, what: str) -> None:
+def make_environment(folder: Path, requirements: Path, what: str) -> None:
+    """One environment of what a list with hashes names.
+
+    Raises:
+        CommandError: there is no venv, or pip failed.
+    """
     if _is_made(folder, requirements):
         return
     marker = folder / _MARKER
@@ -81,7 +86,7 @@ def _make_venv(folder: Path) -> None:
 
 def _has_venv(python: str) -> bool:
     """Debian's python3 lacks what `venv` needs; it is in a package of its own."""
-    done = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)
+    done = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)  # noqa: S603 - a list of words, no shell
     return done.returncode == 0
 
 

@@ -46,7 +46,7 @@ class Children:
     def start(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":  # noqa: ANN401 - Popen's own
         """Start a process that cannot outlive this one."""
         # Not preexec_fn: code between fork and exec crashes where gRPC has threads.
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - a list of words, no shell
             [*_DIE_WITH_PARENT, *command], stdin=subprocess.DEVNULL, start_new_session=True, **options
         )
         with self._lock:
@@ -161,7 +161,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetProgramDependencies(
         self, request: language.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language.GetProgramDependenciesResponse:
-        listed = subprocess.run(
+        listed = subprocess.run(  # noqa: S603 - a list of words, no shell
             [str(python_of(request.info)), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
             capture_output=True,
             check=False,
@@ -183,7 +183,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         steps = [] if (virtualenv / "bin" / "python").exists() else [[sys.executable, "-m", "venv", str(virtualenv)]]
         if (folder / "requirements.txt").is_file():
             pip = [str(virtualenv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-            steps.append([*pip, "-r", str(folder / "requirements.txt")])
+            steps.append([*pip, "--require-hashes", "-r", str(folder / "requirements.txt")])
         for step in steps:
             child = self._children.start(step, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             context.add_callback(lambda child=child: self._children.end(child))

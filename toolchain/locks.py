@@ -1,17 +1,21 @@
-"""Hash-locked requirement lists, written by uv from the `.in` files: `make lock`."""
+"""Hash-locked requirement lists, written by uv from the `.in` files (`make lock`), and what is known against them."""
 
-import sys
-import tempfile
+import subprocess
 from pathlib import Path
 
-from .progress import run
+from .checkout import checkout_cache
+from .environments import make_environment
+from .progress import CommandError, run
 
-_UV = "uv==0.13.9"
 # Files uploaded later are not yet served by every mirror.
 _EXCLUDE_NEWER = "2026-11-14"
 _LISTS = (
+    "toolchain/uv.in",
+    "toolchain/pip-audit.in",
     "requirements.in",
     "requirements-dev.in",
+    "bench/checkov.in",
+    "bench/powertools.in",
     "policies/requirements.in",
     "handler/requirements.in",
     "handler/requirements-mysql.in",
@@ -25,21 +29,41 @@ _LISTS = (
 
 def write_locks(root: Path) -> None:
     """Write every `.txt` anew."""
-    with tempfile.TemporaryDirectory() as folder:
-        run("making an environment for uv", [sys.executable, "-m", "venv", folder], seconds=120)
-        run("installing uv", [f"{folder}/bin/pip", "install", "--quiet", _UV], seconds=300)
-        for source in _LISTS:
-            # For every platform and Python, so that Lambda's arm64 wheels are locked on any machine; no index's
-            # address is written.
-            command = [
-                f"{folder}/bin/uv",
-                "pip",
-                "compile",
-                "--quiet",
-                "--generate-hashes",
-                "--universal",
-                "--no-header",
-            ]
-            command += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11"]
-            command += ["--exclude-newer", _EXCLUDE_NEWER, source, "-o", source.removesuffix(".in") + ".txt"]
-            run(f"locking {source}", command, folder=root, seconds=300)
+    uv = _program(root, "uv")
+    for source in _LISTS:
+        # For every platform and Python, so that Lambda's arm64 wheels are locked on any machine; no index's
+        # address is written.
+        command = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
+        command += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11"]
+        command += ["--exclude-newer", _EXCLUDE_NEWER, source, "-o", _locked(source)]
+        run(f"locking {source}", command, folder=root, seconds=300)
+
+
+def audit_locks(root: Path) -> None:
+    """Hold what the lists lock against the known vulnerabilities (OSV); installs none of it.
+
+    Raises:
+        CommandError: a version has one, or nobody could be asked about it.
+    """
+    audit = _program(root, "pip-audit")
+    # Strict: what could not be asked about is not taken for sound.
+    command = [audit, "--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
+    command += ["--vulnerability-service", "osv", "--requirement"]
+    lists = [_locked(source) for source in _LISTS]
+    failed = [each for each in lists if subprocess.run([*command, each], cwd=root, check=False).returncode]  # noqa: S603 - a list of words, no shell
+    if failed:
+        raise CommandError(
+            f"{', '.join(failed)}: versions with a known vulnerability, or nobody to ask, as is said above; raise them "
+            "in the .in file, then `make lock`"
+        )
+
+
+def _locked(source: str) -> str:
+    return source.removesuffix(".in") + ".txt"
+
+
+def _program(root: Path, name: str) -> str:
+    """A program of this module's own, in an environment made of its locked list."""
+    home = checkout_cache(root) / name
+    make_environment(home, root / "toolchain" / f"{name}.txt", name)
+    return str(home / "bin" / name)

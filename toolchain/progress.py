@@ -42,7 +42,7 @@ def run(
         say(what)
     started = told = time.monotonic()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
             command,
             cwd=folder,
             env={**os.environ, **(environment or {})},

@@ -7,6 +7,7 @@ from pathlib import Path
 from .checkout import LAPTOP_PASSPHRASE, LAPTOP_REGION, checkout_cache, gateway_url
 from .engine import engine_folder, needs_language_host
 from .environments import are_made
+from .laptop_key import SHELL_ACCESS_KEY, shell_secret
 from .progress import CommandError
 
 
@@ -16,7 +17,7 @@ def laptop_environment(root: Path) -> dict[str, str]:
     Raises:
         CommandError: something is not installed yet.
     """
-    engine = engine_folder(root)
+    engine = engine_folder()
     if engine is None or not are_made(root):
         raise CommandError("this checkout is not set up; run `make setup`")
     own = checkout_cache(root)
@@ -33,8 +34,9 @@ def laptop_environment(root: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL": gateway_url(root),
         "AWS_REGION": LAPTOP_REGION,
         "AWS_DEFAULT_REGION": LAPTOP_REGION,
-        "AWS_ACCESS_KEY_ID": "laptop",
-        "AWS_SECRET_ACCESS_KEY": "laptop",
+        "AWS_ACCESS_KEY_ID": SHELL_ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": shell_secret(root),
+        "AWS_SESSION_TOKEN": "",
         # A user's own profiles and credentials stay out of it.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

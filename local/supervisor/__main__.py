@@ -20,6 +20,7 @@ from toolchain.checkout import (
     subnet,
 )
 from toolchain.lambda_runtime import lambda_runtime_directory
+from toolchain.laptop_key import shell_secret
 from toolchain.remains import end_processes
 
 from .cloud import Cloud
@@ -70,6 +71,7 @@ def _serve(root: Path, folder: Path) -> bool:
         region=LAPTOP_REGION,
         gateway=gateway_url(root),
         libraries=lambda_runtime_directory,
+        shell_secret=shell_secret(root),
     )
     ended = threading.Event()
     token = secrets.token_urlsafe(24)

@@ -79,7 +79,7 @@ class SupervisorClient:
         ours = checkout_root()
         environment = {**os.environ, "PYTHONPATH": f"{ours}:{ours / 'components'}"}
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
                 [sys.executable, "-m", "local.supervisor", str(root)],
                 cwd="/",
                 env=environment,

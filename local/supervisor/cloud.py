@@ -8,7 +8,8 @@ from typing import Any
 from .account import Account
 from .certificates import Authority
 from .credentials import Credentials
-from .errors import LaptopError
+from .errors import LaptopError, RefusedError
+from .iam_statements import is_allowed
 from .kinds.function import Functions
 from .kinds.instance import Instances
 from .kinds.kind import Kind
@@ -30,7 +31,15 @@ class Cloud:
     """
 
     def __init__(
-        self, folder: Path, *, account_hash: str, subnet: str, region: str, gateway: str, libraries: Callable[[], Path]
+        self,
+        folder: Path,
+        *,
+        account_hash: str,
+        subnet: str,
+        region: str,
+        gateway: str,
+        libraries: Callable[[], Path],
+        shell_secret: str,
     ) -> None:
         self._lock = threading.RLock()
         self._state = State(folder / "resources.json")
@@ -42,7 +51,7 @@ class Cloud:
             region=region,
             subnet=subnet,
         )
-        credentials = Credentials(folder / "credentials.key")
+        self._credentials = credentials = Credentials(shell_secret)
         self.secrets = SecretsManager(folder / "secrets.pickle", region=region, changed=self._secrets_changed)
         logins = ProxyLogins(self._state, self.secrets.value, region=region)
         self._instances = Instances(account, self.secrets, logins)
@@ -79,6 +88,26 @@ class Cloud:
     def empty(self) -> bool:
         """Whether there is nothing left to run."""
         return not self._state.all() and not len(self.secrets)
+
+    def secret_key(self, access_key: str) -> str | None:
+        """The secret of an access key of the shell or of a function; None when it is nobody's."""
+        found = self._credentials.principals(self._state).get(access_key)
+        return None if found is None else str(found["secret"])
+
+    def check_use(self, access_key: str, action: str, secret_id: str) -> None:
+        """Check that the policies of who signed allow an action of Secrets Manager; a role without any is not judged.
+
+        Raises:
+            RefusedError: they do not.
+        """
+        statements = self._credentials.principals(self._state).get(access_key, {}).get("statements")
+        resource = self.secrets.arn(secret_id) or secret_id
+        if statements and not is_allowed(statements, action=action, resource=resource):
+            raise RefusedError(
+                "AccessDeniedException",
+                f"the function of the key {access_key} is not authorized to perform: {action} on resource: {resource} "
+                "because no policy of its role that the laptop can judge allows it",
+            )
 
     def resources(self) -> list[dict[str, Any]]:
         """Every resource with its status."""

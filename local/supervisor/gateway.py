@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 from .cloud import Cloud
 from .environment_pool import ThrottledError
-from .errors import LaptopError
+from .errors import LaptopError, RefusedError
 from .http_handler import Handler
+from .request_signatures import SignedRequest, access_key
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -38,39 +39,58 @@ class _Handler(Handler):
     server: Gateway
 
     def do_GET(self) -> None:
-        configuration = _CONFIGURATION.fullmatch(self.path.split("?")[0])
-        if self.path.startswith(CONTROL):
-            self._control("GET")
-        elif configuration:
-            self._configuration(unquote(configuration["name"]))
-        elif self.path.split("?")[0].rstrip("/") == _LIST:
-            names = self.server.cloud.functions.names()
-            self._json(200, {"Functions": [{"FunctionName": name} for name in names]})
-        else:
-            self._aws_error(404, "ResourceNotFoundException", f"the laptop does not answer GET {self.path}")
+        self._answer(b"")
 
     def do_POST(self) -> None:
-        body = self.body()
-        invoke = _INVOKE.fullmatch(self.path.split("?")[0])
-        if invoke:
-            self._invoke(unquote(invoke["name"]), body)
-        elif self.path.startswith(CONTROL):
-            self._control("POST", body)
-        elif self.headers.get("X-Amz-Target") == "secretsmanager.RotateSecret":
-            self.send(*self.server.cloud.rotation.request(body))
-        elif self.headers.get("X-Amz-Target", "").startswith("secretsmanager."):
-            self.send(*self.server.cloud.secrets.request(dict(self.headers.items()), body))
-            self._end_when_empty()
-        else:
-            self._aws_error(
-                404, "UnknownOperationException", "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
-            )
+        self._answer(self.body())
 
     def do_PUT(self) -> None:
-        self._control("PUT", self.body())
+        self._answer(self.body())
 
     def do_DELETE(self) -> None:
-        self._control("DELETE")
+        self._answer(self.body())
+
+    def _answer(self, body: bytes) -> None:
+        if self.path.startswith(CONTROL):
+            self._control(self.command, body)
+            return
+        try:
+            self._aws(body)
+        except RefusedError as refused:
+            self._aws_error(403, refused.kind, str(refused))
+
+    def _aws(self, body: bytes) -> None:
+        """Answer a call of AWS's API that somebody known here signed.
+
+        Raises:
+            RefusedError: nobody known here did, or who did may not.
+        """
+        path, target = self.path.split("?")[0].rstrip("/"), self.headers.get("X-Amz-Target", "")
+        cloud = self.server.cloud
+        service = "secretsmanager" if target.startswith("secretsmanager.") else None
+        service = "lambda" if path.startswith(_LIST) else service
+        request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
+        signer = access_key(request, cloud.secret_key, service=service)
+        configuration, invoke = _CONFIGURATION.fullmatch(path), _INVOKE.fullmatch(path)
+        if configuration and self.command == "GET":
+            self._configuration(unquote(configuration["name"]))
+        elif path == _LIST and self.command == "GET":
+            self._json(200, {"Functions": [{"FunctionName": name} for name in cloud.functions.names()]})
+        elif invoke and self.command == "POST":
+            self._invoke(unquote(invoke["name"]), body)
+        elif service == "secretsmanager" and self.command == "POST":
+            cloud.check_use(signer, target.replace(".", ":"), _secret_id(body))
+            if target == "secretsmanager.RotateSecret":
+                self.send(*cloud.rotation.request(body))
+                return
+            self.send(*cloud.secrets.request(dict(self.headers.items()), body))
+            self._end_when_empty()
+        elif self.command == "POST":
+            answered = "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
+            self._aws_error(404, "UnknownOperationException", answered)
+        else:
+            answered = f"the laptop does not answer {self.command} {self.path}"
+            self._aws_error(404, "ResourceNotFoundException", answered)
 
     def _configuration(self, name: str) -> None:
         found = self.server.cloud.functions.configuration(name)
@@ -146,8 +166,17 @@ class _Handler(Handler):
             self.server.ended.set()
 
     def _aws_error(self, status: int, kind: str, message: str, *, user: bool = False) -> None:
-        body = json.dumps({"Type": "User" if user else "Service", "Message": message, "message": message}).encode()
+        said = {"Type": "User" if user else "Service", "__type": kind, "Message": message, "message": message}
+        body = json.dumps(said).encode()
         self.send(status, {"Content-Type": "application/json", "x-amzn-ErrorType": kind}, body)
 
     def _json(self, status: int, value: object) -> None:
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _secret_id(body: bytes) -> str:
+    """Which secret a call is about; calls about none, such as GetRandomPassword, are about "*"."""
+    try:
+        return str(json.loads(body)["SecretId"])
+    except (ValueError, KeyError, TypeError):
+        return "*"

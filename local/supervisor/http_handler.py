@@ -1,11 +1,12 @@
-"""How the laptop's HTTP servers answer."""
+"""How the laptop's HTTP servers answer, and whom they do not answer."""
 
+import json
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, cast
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps connections open, and says nothing in the log."""
+    """Keeps connections open, says nothing in the log, and answers no page that a browser shows."""
 
     protocol_version = "HTTP/1.1"
     # Headers and body in one segment: two would wait for a delayed ACK, 40 ms each.
@@ -14,6 +15,26 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the library's names
         """Silent: request lines would hide what matters."""
+
+    def parse_request(self) -> bool:
+        """Also refuse what was sent to another name, and what a page of another site sends.
+
+        Any page may have its own name resolve to our address (DNS rebinding), and any may send a request there.
+        Browsers say so in these headers; clients of AWS send none of them but Host.
+        """
+        if not super().parse_request():
+            return False
+        own = "{}:{}".format(*cast("tuple[str, int]", self.server.server_address))
+        sites = {*self.headers.get_all("Origin", [])} - {f"http://{own}"}
+        sites |= {*self.headers.get_all("Sec-Fetch-Site", [])} - {"same-origin", "none"}
+        if self.headers.get_all("Host") == [own] and not sites:
+            return True
+        self.body()
+        message = f"this server is for programs of this machine that ask for {own}, not for pages of a browser"
+        self.send(
+            403, {"Content-Type": "application/json"}, json.dumps({"error": message, "message": message}).encode()
+        )
+        return False
 
     def body(self) -> bytes:
         """What the client sent, by its stated length."""

@@ -18,7 +18,7 @@ import psycopg
 from .certificates import Authority
 from .errors import LaptopError
 from .private_file import write_private
-from .processes import Server, free_of_others, give_to_servers
+from .processes import Server, free_of_others, give_to_servers, keep_from_servers
 
 PRIVATE_PORT = 6432
 # The folder of its socket for the gate, beside its files: nobody else may enter it.
@@ -107,8 +107,7 @@ class PgBouncer:
         Raises:
             LaptopError: the address is taken, or the pooler does not start; with the end of its log.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        give_to_servers(self._folder)
+        keep_from_servers(self._folder)
         free_of_others(self.settings.address, self.settings.own_port)
         if not self._admin_password_file.exists():
             write_private(self._admin_password_file, secrets.token_urlsafe(24))

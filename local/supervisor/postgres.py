@@ -16,7 +16,7 @@ from toolchain.servers import OLDEST_POSTGRESQL, postgresql_folder
 from .certificates import Authority
 from .errors import LaptopError
 from .private_file import write_private
-from .processes import Server, free_of_others, give_to_servers, run
+from .processes import Server, free_of_others, give_to_servers, keep_from_servers, run
 
 _SUPERUSER = "rdsadmin"
 # Roles that every RDS for PostgreSQL has: User Guide, "Understanding the rds_superuser role".
@@ -74,10 +74,12 @@ class Postgres:
         self._folder = folder
         self._data = folder / "data"
         self._authority = authority
+        # Beside the data, where the server's account writes nothing: see `keep_from_servers`.
+        self._ident = folder / "pg_ident.conf"
         self._password_file = folder / "rdsadmin.password"
         self.server = Server(
             f"PostgreSQL {settings.name.split('.')[0]}",
-            [str(binaries() / "postgres"), "-D", str(self._data)],
+            [str(binaries() / "postgres"), "-D", str(self._data), "-c", f"config_file={folder / 'postgresql.conf'}"],
             folder=folder,
             log=folder / "postgresql.log",
             ready=self._answers,
@@ -90,8 +92,7 @@ class Postgres:
         Raises:
             LaptopError: the address is taken, or the server does not start; with the end of its log.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        give_to_servers(self._folder)
+        keep_from_servers(self._folder)
         free_of_others(self.settings.address, self.settings.port)
         if not (self._data / "PG_VERSION").exists():
             self._make_cluster()
@@ -105,8 +106,8 @@ class Postgres:
         lines = "".join(
             f'{_ROLES_MAP} "{role}" "{user}"\n' for role, users in sorted(roles.items()) for user in sorted(users)
         )
-        if (self._data / "pg_ident.conf").read_text() != lines:
-            self._write("pg_ident.conf", lines)
+        if self._ident.read_text() != lines:
+            write_private(self._ident, lines, of_servers=True)
             self.server.signal(signal.SIGHUP)
 
     def stop(self) -> None:
@@ -137,6 +138,8 @@ class Postgres:
         shutil.rmtree(self._data, ignore_errors=True)  # of an initdb that was killed
         password = secrets.token_urlsafe(24)
         write_private(self._password_file, password, of_servers=True)
+        self._data.mkdir(mode=0o700)
+        give_to_servers(self._data)
         command = [str(binaries() / "initdb"), "--pgdata", str(self._data), "--username", _SUPERUSER]
         command += ["--pwfile", str(self._password_file), "--auth", "scram-sha-256", "--encoding", "UTF8"]
         command += ["--locale", "C.UTF-8", "--no-sync"]
@@ -144,7 +147,7 @@ class Postgres:
         if status:
             shutil.rmtree(self._data, ignore_errors=True)
             raise LaptopError(f"initdb failed in {self._folder}: {reason(output) or 'no output'}")
-        self._write("pg_ident.conf", "")  # else `admit` has the say, also when the server is started again
+        self._ident.unlink(missing_ok=True)
 
     def _configure(self) -> None:
         settings = self.settings
@@ -159,22 +162,22 @@ class Postgres:
             "ssl_cert_file": str(certificate),
             "ssl_key_file": str(key),
             "ssl_ca_file": str(bundle),
+            "hba_file": str(self._folder / "pg_hba.conf"),
+            "ident_file": str(self._ident),
             **{key: value for key, value in settings.parameters.items() if key not in _OWN_PARAMETERS},
             **_LOCAL_SETTINGS,
         }
-        self._write("postgresql.conf", "".join(f"{key} = {_quoted(value)}\n" for key, value in lines.items()))
         # RDS with rds.force_ssl: no plain text, no trust. Everything else has no line, so it is refused. There, too, a
         # member of rds_iam has no use for a password.
         iam = f"cert map={_ROLES_MAP}" if settings.iam_authentication else "reject"
-        self._write(
-            "pg_hba.conf",
-            f"hostssl all +rds_iam 127.0.0.0/8 {iam}\nhostssl all all 127.0.0.0/8 scram-sha-256\n",
-        )
-
-    def _write(self, name: str, text: str) -> None:
-        path = self._data / name
-        path.write_text(text)
-        give_to_servers(path)
+        files = {
+            "postgresql.conf": "".join(f"{key} = {_quoted(value)}\n" for key, value in lines.items()),
+            "pg_hba.conf": f"hostssl all +rds_iam 127.0.0.0/8 {iam}\nhostssl all all 127.0.0.0/8 scram-sha-256\n",
+        }
+        if not self._ident.exists():
+            files["pg_ident.conf"] = ""  # else `admit` has the say, also when the server is started again
+        for name, text in files.items():
+            write_private(self._folder / name, text, of_servers=True)
 
     def _answers(self) -> bool:
         try:

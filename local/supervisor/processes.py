@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -53,7 +54,24 @@ def give_to_servers(*paths: Path) -> None:
     account = server_account()
     if account is not None:
         for path in paths:
-            os.chown(path, account.pw_uid, account.pw_gid)
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def keep_from_servers(folder: Path) -> None:
+    """Make a folder in which the servers' account reads what is its own, and makes, renames and removes nothing.
+
+    A link of theirs would lead what we write, read or give away there to a file of ours. Earlier releases gave the
+    folder to that account: it is taken back, and what may be such a link is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if server_account() is None:
+        return
+    os.chown(folder, os.geteuid(), os.getegid(), follow_symlinks=False)
+    folder.chmod(0o755)
+    for each in folder.iterdir():
+        status = each.lstat()
+        if not stat.S_ISDIR(status.st_mode) and (not stat.S_ISREG(status.st_mode) or status.st_nlink > 1):
+            each.unlink()
 
 
 def start(
@@ -73,6 +91,7 @@ def start(
     account = server_account() if as_server else None
     if account is not None:
         words += ["--reuid", str(account.pw_uid), "--regid", str(account.pw_gid), "--clear-groups"]
+        words += ["--no-new-privs"]  # sudo and the like are not for them
     return _starter.submit(
         subprocess.Popen,
         [*words, "--", *command],

@@ -5,17 +5,22 @@ what tells environments apart.
 """
 
 # ruff: noqa: N802 - the library's names
+import os
 import re
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 from .http_handler import Handler
 
 _PREFIX = "/2018-06-01/runtime/"
+# Connections that come and go meanwhile may hide one from who reads the list.
+_LOOKS = 3
 _ANSWER = re.compile(re.escape(_PREFIX) + r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
 
 
@@ -47,10 +52,32 @@ class RuntimeApi(ThreadingHTTPServer):
         self.endpoint = f"{address}:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
 
+    def verify_request(self, request: object, client_address: tuple[str, int]) -> bool:  # noqa: ARG002
+        """Serve our own account alone: AWS's client has nothing else to prove that it is the environment."""
+        here = (str(self.server_address[0]), int(self.server_address[1]))
+        return any(_account_at(client_address, here) == os.geteuid() for _ in range(_LOOKS))
+
     def close(self) -> None:
         """Stop serving."""
         self.shutdown()
         self.server_close()
+
+
+def _account_at(there: tuple[str, int], here: tuple[str, int]) -> int | None:
+    """The account of the socket at the other end of a connection, by proc_net_tcp(5); None when it is not listed.
+
+    One that is closing is not taken: the kernel lists it as root's.
+    """
+    sought = [_listed(there), _listed(here), "01"]
+    for line in Path("/proc/net/tcp").read_text().splitlines():
+        fields = line.split()
+        if fields[1:4] == sought:
+            return int(fields[7])
+    return None
+
+
+def _listed(address: tuple[str, int]) -> str:
+    return f"{int.from_bytes(socket.inet_aton(address[0]), sys.byteorder):08X}:{address[1]:04X}"
 
 
 class _Handler(Handler):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .errors import RefusedError
 from .secrets_manager import SecretsManager
 
 # AWS tries "multiple times" and does not say how often, nor when.
@@ -21,14 +22,6 @@ _DAY_SECONDS = 86_400
 
 Response = tuple[int, dict[str, str], bytes]
 """Status, headers, body."""
-
-
-class RefusedError(Exception):
-    """What the API answers instead: an error's name and its message."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 class SecretRotation:

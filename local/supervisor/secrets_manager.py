@@ -106,6 +106,12 @@ class SecretsManager:
             found: str | None = version.get("secret_string")
             return found
 
+    def arn(self, secret_id: str) -> str | None:
+        """The ARN of a secret by ARN or name, or None when there is none."""
+        with self._lock:
+            secret = self._store.get(secret_id)
+            return None if secret is None else str(secret.arn)
+
     def arns(self, *, prefix: str) -> list[str]:
         """The ARNs of all secrets whose name starts so."""
         with self._lock:

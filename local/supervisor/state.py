@@ -55,7 +55,8 @@ class State:
 
     def all(self, kind: str | None = None) -> list[Resource]:
         """All resources (of a kind), in the order in which they were first made."""
-        return [each for each in self._resources.values() if kind in (None, each.kind)]
+        # Of a copy: requests ask who signed them while resources come and go.
+        return [each for each in list(self._resources.values()) if kind in (None, each.kind)]
 
     def put(self, resource: Resource) -> None:
         """Remember a resource."""

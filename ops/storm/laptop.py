@@ -13,6 +13,7 @@ from local.supervisor.client import SupervisorClient
 from local.supervisor.credentials import Credentials
 from local.supervisor.errors import LaptopError
 from toolchain.checkout import LAPTOP_REGION, checkout_root, laptop_state
+from toolchain.laptop_key import shell_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ class LaptopStack:
     @property
     def keys(self) -> dict[str, str]:
         """The AWS access keys of the function: what its IAM tokens are signed with."""
-        credentials, name = Credentials(self.state / "credentials.key"), self.function["identifier"]
+        credentials, name = Credentials(shell_secret(checkout_root())), self.function["identifier"]
         return {
             "AWS_ACCESS_KEY_ID": credentials.access_key(name),
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key(name),

@@ -22,10 +22,10 @@ import psutil
 import psycopg
 import pytest
 
-from rds_connection.iam_token import AwsCredentials, auth_token
+from rds_connection.iam_token import auth_token
 from tests.end_to_end.checkouts import Checkout
 from tests.end_to_end.local_stack import LocalStack
-from tests.local.supervisor.conftest import client_of
+from tests.local.supervisor.conftest import client_of, shell
 from tests.processes import kill, running, wait_for_the_end
 from tests.waiting import LIMIT_SECONDS, until
 
@@ -71,14 +71,14 @@ def secret(checkout: Checkout) -> dict[str, str]:
 def connect(checkout: Checkout, **changes: Any) -> "psycopg.Connection[Any]":
     """A connection through the proxy, as a function makes it: by name, with a token, with the stack's own CA."""
     where = facts(checkout, "proxy")
-    host, shell = where["endpoint"], AwsCredentials(access_key="laptop", secret_key="laptop")
+    host = where["endpoint"]
     arguments: dict[str, Any] = {
         "host": host,
         "hostaddr": where["ip"],
         "port": where["port"],
         "dbname": "app_db",
         "user": "app",
-        "password": auth_token(host=host, port=5432, user="app", region="eu-west-1", credentials=shell),
+        "password": auth_token(host=host, port=5432, user="app", region="eu-west-1", credentials=shell(checkout.root)),
         "sslmode": "verify-full",
         "sslrootcert": str(checkout.state / "authority" / "ca.pem"),
         "autocommit": True,

@@ -14,6 +14,7 @@ from ops import invoke
 from ops.__main__ import app
 from tests.local.supervisor.conftest import checkout
 from toolchain.checkout import gateway_url
+from toolchain.laptop_key import shell_secret
 
 pytestmark = pytest.mark.servers
 
@@ -44,7 +45,7 @@ def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shell of `make env`, and the outputs of a stack with one function too many."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", gateway_url(root))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "laptop")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "laptop")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", shell_secret(root))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     names = {"app": "orders-app", "bad": "orders-bad", "gone": "orders-gone"}
     monkeypatch.setattr(invoke, "stack_outputs", lambda name: {"functions": names if name == "local" else {}})

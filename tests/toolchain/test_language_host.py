@@ -1,5 +1,6 @@
 """The language host under the real engine: what it runs ends with the call, and with the engine."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The real engine with our own language host, on a backend of the test's."""
-    engine = engine_folder(ROOT)
+    engine = engine_folder()
     assert engine is not None, "run `make setup` first"
     variables = {**os.environ, **laptop_environment(ROOT), "PULUMI_HOME": str(tmp_path / "home")}
     variables["PATH"] = f"{ROOT / 'toolchain' / 'bin'}:{variables['PATH']}"
@@ -104,7 +105,10 @@ def test_what_a_program_needs_is_installed_into_an_environment_of_its_own(
         package.writestr("needed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n")
         package.writestr("needed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         package.writestr("needed-1.0.dist-info/RECORD", "")
-    (folder / "requirements.txt").write_text(f"--no-index\n{wheel.as_uri()}\n")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (folder / "requirements.txt").write_text(f"--no-index\n{wheel.as_uri()} --hash=sha256:{digest}\n")
     done = pulumi(folder, environment, "install")
     assert done.returncode == 0, done.stdout + done.stderr
     subprocess.run([folder / "its own" / "bin" / "python", "-c", "import needed"], check=True)
+    (folder / "requirements.txt").write_text(f"--no-index\n{wheel.as_uri()}\n")
+    assert pulumi(folder, environment, "install").returncode != 0, "it was installed without a hash"

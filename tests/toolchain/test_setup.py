@@ -31,29 +31,28 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with nothing of Pulumi or Go, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(engine, "_DOWNLOAD_SECONDS", 1.0)
-    monkeypatch.setattr(engine, "venv_python", lambda _: Path("/bin/false"))
+    monkeypatch.setattr(engine, "_RELEASES", (tmp_path / "no-release").as_uri())
     return tmp_path
 
 
 def test_a_pulumi_on_path_that_is_new_enough_is_used(empty_machine: Path) -> None:
     executable(empty_machine / "bin" / "pulumi", "echo v3.249.0")
-    assert engine.get_engine(ROOT) == empty_machine / "bin"
+    assert engine.get_engine() == empty_machine / "bin"
 
 
 def test_a_pulumi_on_path_that_is_too_old_is_not(empty_machine: Path) -> None:
     executable(empty_machine / "bin" / "pulumi", "echo v3.248.9")
-    assert engine.engine_folder(ROOT) is None
+    assert engine.engine_folder() is None
 
 
 def test_a_pulumi_that_does_not_run_is_not_used(empty_machine: Path) -> None:
     executable(empty_machine / "bin" / "pulumi", "exit 1")
-    assert engine.engine_folder(ROOT) is None
+    assert engine.engine_folder() is None
 
 
 def test_neither_go_nor_network_is_one_sentence_that_says_what_to_install(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match=r"install Pulumi 3\.249 or later .* or Go 1\.26 or later"):
-        engine.get_engine(ROOT)
+        engine.get_engine()
     left = [path.name for path in (empty_machine / "cache" / "lambda-rds-proxy" / "engine").iterdir()]
     assert left == ["lock"]
 
@@ -62,7 +61,7 @@ def test_a_build_that_fails_leaves_nothing(empty_machine: Path) -> None:
     go = '[ "$1" = version ] && echo "go version go1.99.1 linux/amd64"; [ "$1" = mod ] || exit 0; '
     executable(empty_machine / "bin" / "go", go + 'echo "no such module" >&2; exit 1')
     with pytest.raises(CommandError, match="no such module"):
-        engine.get_engine(ROOT)
+        engine.get_engine()
     left = [path.name for path in (empty_machine / "cache" / "lambda-rds-proxy" / "engine").iterdir()]
     assert left == ["lock"]
 
@@ -71,7 +70,7 @@ def test_a_build_that_fails_leaves_nothing(empty_machine: Path) -> None:
 def test_a_go_that_is_too_old_is_named_with_what_to_install(empty_machine: Path, version: str) -> None:
     go = executable(empty_machine / "bin" / "go", f'echo "go version go{version} linux/amd64"')
     with pytest.raises(CommandError, match=rf"{go} is {version}, too old to build it; install Go 1\.26 or later"):
-        engine.get_engine(ROOT)
+        engine.get_engine()
 
 
 def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) -> None:
@@ -96,12 +95,12 @@ def test_an_environment_of_another_list_is_brought_up_to_date(tmp_path: Path, mo
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
     for _ in range(2):
-        environments._environment(tmp_path / "venv", requirements, "nothing")
+        environments.make_environment(tmp_path / "venv", requirements, "nothing")
     assert len(asked.read_text().splitlines()) == 1
     assert "--require-hashes" in asked.read_text()
     requirements.write_text("# another list\n")
     assert not environments._is_made(tmp_path / "venv", requirements)
-    environments._environment(tmp_path / "venv", requirements, "nothing")
+    environments.make_environment(tmp_path / "venv", requirements, "nothing")
     assert len(asked.read_text().splitlines()) == 2
     assert (tmp_path / "made").read_text() == "made\n"
 
@@ -111,15 +110,15 @@ def test_an_interrupted_environment_is_made_anew(tmp_path: Path, monkeypatch: py
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
     executable(tmp_path / "venv" / "bin" / "python", "exit 1")  # `python -m venv` was killed before it had pip
-    environments._environment(tmp_path / "venv", requirements, "nothing")
+    environments.make_environment(tmp_path / "venv", requirements, "nothing")
     assert len(asked.read_text().splitlines()) == 1
     (tmp_path / "broken").touch()
     requirements.write_text("# another list\n")
     with pytest.raises(CommandError):
-        environments._environment(tmp_path / "venv", requirements, "nothing")
+        environments.make_environment(tmp_path / "venv", requirements, "nothing")
     (tmp_path / "broken").unlink()
     (tmp_path / "venv" / "half-installed").touch()
-    environments._environment(tmp_path / "venv", requirements, "nothing")
+    environments.make_environment(tmp_path / "venv", requirements, "nothing")
     assert not (tmp_path / "venv" / "half-installed").exists()
 
 
@@ -138,7 +137,7 @@ def test_an_environment_whose_installation_failed_is_not_used(tmp_path: Path) ->
     executable(tmp_path / "venv" / "bin" / "python", "echo 'no such package' >&2; exit 1")
     (tmp_path / "venv" / environments._MARKER).write_text("of another list")
     with pytest.raises(CommandError, match="installing what does not exist failed: no such package"):
-        environments._environment(tmp_path / "venv", requirements, "what does not exist")
+        environments.make_environment(tmp_path / "venv", requirements, "what does not exist")
     assert not environments._is_made(tmp_path / "venv", requirements)
 
 
@@ -340,4 +339,4 @@ def test_an_unknown_command_says_which_there_are() -> None:
         [sys.executable, "-m", "toolchain", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "setup|setup --tests|env|lock|down" in done.stderr
+    assert "setup|setup --tests|engine|env|lock|audit|down" in done.stderr

@@ -1,6 +1,5 @@
 """The scripts inside the workflows do what their names say: run here with stand-ins for pulumi and gh."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,75 +7,21 @@ import pytest
 
 from tests.workflows.workflow import ROOT, loaded, program, run, script, workflow
 
-_GH = """#!/usr/bin/env python3
-import json, pathlib, sys
-store = pathlib.Path("comments.json")
-comments = json.loads(store.read_text()) if store.exists() else []
-arguments = sys.argv[2:]
-if "--method" in arguments:
-    method, address = arguments[arguments.index("--method") + 1], arguments[arguments.index("--method") + 2]
-    body = pathlib.Path(arguments[arguments.index("--field") + 1].removeprefix("body=@")).read_text()
-    if method == "POST":
-        comments.append({"id": len(comments) + 1, "user": {"login": "github-actions[bot]"}, "body": body})
-    else:
-        next(each for each in comments if each["id"] == int(address.rsplit("/", 1)[1]))["body"] = body
-    store.write_text(json.dumps(comments))
-else:
-    print(json.dumps([comments[:1], comments[1:]]))
-"""
-_STEPS = workflow("preview")["jobs"]
-
-
-def comment(folder: Path) -> list[dict[str, object]]:
-    text = script(_STEPS["comment"]["steps"], "Comment on the request")
-    done = run(text, folder, GH_TOKEN="t", COMMENTS="repos/o/r/issues/7/comments", COMMENT="repos/o/r/issues/comments")
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, object]] = json.loads((folder / "comments.json").read_text())
-    return found
-
-
-def written_comment(folder: Path, printed: str | None, outcome: str = "success") -> str:
-    if printed is not None:
-        (folder / "pulumi.txt").write_text(printed)
-    text = script(_STEPS["aws"]["steps"], "Write the comment")
-    done = run(text, folder, OUTCOME=outcome, HEAD="abc", RUN="https://example.invalid/run")
-    assert done.returncode == 0, done.stderr
-    return (folder / "comment.md").read_text()
-
-
-def test_a_request_has_one_comment_that_is_written_anew(tmp_path: Path) -> None:
-    program(tmp_path, "gh", _GH)
-    marker = written_comment(tmp_path, "first").splitlines()[0]
-    strangers = [
-        {"id": 1, "user": {"login": "somebody"}, "body": f"{marker} not ours"},
-        {"id": 2, "user": {"login": "github-actions[bot]"}, "body": "another workflow's"},
-    ]
-    (tmp_path / "comments.json").write_text(json.dumps(strangers))
-    assert "first" in str(comment(tmp_path)[2]["body"])
-    written_comment(tmp_path, "second")
-    found = comment(tmp_path)
-    assert found[:2] == strangers
-    assert len(found) == 3
-    assert "second" in str(found[2]["body"])
-    assert "first" not in str(found[2]["body"])
-
-
-def test_a_comment_fits_whatever_was_printed_and_keeps_its_end(tmp_path: Path) -> None:
-    text = written_comment(tmp_path, "→" * 40_000 + "\nPolicies: the end\n", "failure")
-    assert len(text) < 65_536
-    assert "Policies: the end" in text
-    assert "Preview of dev: failure" in text
-
-
-def test_a_run_that_never_reached_pulumi_says_so(tmp_path: Path) -> None:
-    assert "pulumi did not run" in written_comment(tmp_path, None, "failure")
+_ACTION = loaded(ROOT / ".github" / "actions" / "stack" / "action.yml")["runs"]["steps"]
 
 
 def stack(folder: Path, pulumi: str, **variables: str) -> "tuple[int, str]":
-    program(folder, "pulumi", f"#!/bin/sh\n{pulumi}\n")
-    steps = loaded(ROOT / ".github" / "actions" / "stack" / "action.yml")["runs"]["steps"]
-    given = {"COMMAND": "up --yes", "STACK": "dev", "BACKEND": "", "ORGANIZATION": "", **variables}
-    done = run(script(steps, "pulumi"), folder, "-o", "pipefail", **given)
+    program(folder, "pulumi", "#!/bin/sh\necho 'not this one'\nexit 9\n")
+    program(folder / "engine", "pulumi", f"#!/bin/sh\n{pulumi}\n")
+    given = {
+        "ENGINE": str(folder / "engine" / "bin"),
+        "COMMAND": "up --yes",
+        "STACK": "dev",
+        "BACKEND": "",
+        "ORGANIZATION": "",
+        **variables,
+    }
+    done = run(script(_ACTION, "pulumi"), folder, "-o", "pipefail", **given)
     return done.returncode, done.stdout
 
 
@@ -86,7 +31,30 @@ def test_the_step_ends_as_pulumi_did_with_what_it_said_in_the_summary(tmp_path: 
     assert found == status
     assert "Policies: ok" in said
     assert "Policies: ok" in (tmp_path / "summary.md").read_text()
-    assert "Policies: ok" in (tmp_path / "pulumi.txt").read_text()
+    assert "Policies: ok" in (tmp_path / "printed.txt").read_text()
+
+
+@pytest.mark.parametrize(("organization", "team", "status"), [("acme", "", 1), ("acme", "readers", 0), ("", "", 0)])
+def test_no_token_of_a_whole_organization_is_asked_for(
+    tmp_path: Path, organization: str, team: str, status: int
+) -> None:
+    done = run(script(_ACTION, "A token on Pulumi Cloud is a team's"), tmp_path, ORGANIZATION=organization, TEAM=team)
+    assert done.returncode == status
+    assert ("PULUMI_TEAM is not set" in done.stdout) == bool(status)
+    assert ("gh variable set PULUMI_TEAM --env" in done.stdout) == bool(status)
+    token = next(step for step in _ACTION if step.get("uses", "").startswith("pulumi/auth-actions@"))
+    assert token["with"]["requested-token-type"] == "urn:pulumi:token-type:access_token:team"
+    assert token["with"]["scope"] == "team:${{ inputs.team }}"
+    names = [step.get("name") or step.get("uses", "") for step in _ACTION]
+    assert names.index("A token on Pulumi Cloud is a team's") == 0
+
+
+def test_no_account_reaches_the_summary_or_what_is_uploaded(tmp_path: Path) -> None:
+    stack(tmp_path, "echo 'arn:aws:iam::123456789012:role/x in 1234-5678-9012'")
+    for name in ("summary.md", "printed.txt"):
+        text = (tmp_path / name).read_text()
+        assert "arn:aws:iam::************:role/x in ************" in text
+        assert "9012" not in text
 
 
 def test_the_command_the_stack_and_the_pack_are_what_pulumi_gets(tmp_path: Path) -> None:
@@ -97,6 +65,13 @@ def test_the_command_the_stack_and_the_pack_are_what_pulumi_gets(tmp_path: Path)
     _, said = stack(tmp_path, show, ORGANIZATION="acme")
     assert "[--stack][acme/dev]" in said
     assert said.endswith("|")
+
+
+def test_an_engine_that_is_not_had_ends_the_run(tmp_path: Path) -> None:
+    program(tmp_path, "python3", "#!/bin/sh\necho 'error: it is not used' >&2\nexit 1\n")
+    text = script(_ACTION, "Get the engine, if it is the one whose checksum is known")
+    assert run(text, tmp_path, GITHUB_OUTPUT=str(tmp_path / "outputs")).returncode == 1
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_command_is_words_and_never_a_script(tmp_path: Path) -> None:
@@ -137,3 +112,36 @@ def test_a_version_without_a_section_in_the_changelog_is_not_published(tmp_path:
 def _tag_script() -> str:
     steps = workflow("policies")["jobs"]["publish"]["steps"]
     return script(steps, "The tag is the version in PulumiPolicy.yaml, and the changelog tells of it")
+
+
+def _release_script(name: str) -> str:
+    return script([step for job in workflow("release")["jobs"].values() for step in job["steps"]], name)
+
+
+@pytest.mark.parametrize(
+    ("tag", "heading", "said"),
+    [
+        ("v1.2.0", "## 1.2.0", ""),
+        ("v1.2.1", "## 1.2.0", "the tag is v1.2.1 and the version is 1.2.0; tag v1.2.0"),
+        ("v1.2.0", "## 1.2.0, not yet tagged", 'there is no section "## 1.2.0"'),
+    ],
+)
+def test_a_release_is_of_its_own_version(tmp_path: Path, tag: str, heading: str, said: str) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.0"\ntarget-version = "py311"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
+    text = _release_script("The tag is the version in pyproject.toml, and the changelog tells of it")
+    done = run(text, tmp_path, TAG=tag)
+    assert done.returncode == bool(said)
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_zips_and_their_bills_are_put_on_the_release(tmp_path: Path, is_there: bool) -> None:
+    program(tmp_path, "gh", f'#!/bin/sh\necho "$*" >> asked\n[ "$2" != view ] || exit {0 if is_there else 1}\n')
+    (tmp_path / "sbom").mkdir()
+    for name in ("a.zip", "a.cdx.json"):
+        (tmp_path / "sbom" / name).touch()
+    assert run(_release_script("Put them on the release"), tmp_path, TAG="v1.2.0").returncode == 0
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert ("release create v1.2.0" in "\n".join(asked)) != is_there
+    assert asked[-1] == "release upload v1.2.0 sbom/a.zip sbom/a.cdx.json --clobber"

@@ -18,8 +18,8 @@ _DANGEROUS = {"pull_request_target", "workflow_run", "issue_comment", "pull_requ
 _JOBS = dict(jobs())
 
 
-def test_there_are_the_five_workflows() -> None:
-    assert [path.stem for path in FILES] == ["ci", "deploy", "drift", "policies", "preview"]
+def test_there_are_the_seven_workflows() -> None:
+    assert [path.stem for path in FILES] == ["audit", "ci", "deploy", "drift", "policies", "preview", "release"]
 
 
 def test_actionlint_finds_nothing() -> None:
@@ -76,8 +76,29 @@ def test_a_workflow_grants_nothing_and_each_job_what_it_needs(path: Path) -> Non
     for name, job in document["jobs"].items():
         assert job["permissions"], name
         writes = {scope for scope, right in job["permissions"].items() if right == "write"}
-        assert writes <= {"id-token", "pull-requests"}, name
+        assert writes <= {"id-token", "pull-requests", "contents"}, name
         assert len(writes) < 2, f"{name} could both assume a role and write to the request"
+        if "contents" in writes:
+            assert document["on"] == {"push": {"tags": ["v*"]}}
+            used = [step["uses"].split("@")[0] for step in job["steps"] if "uses" in step]
+            assert used == ["actions/download-artifact"], f"{name} could run what it is to write"
+
+
+def _installs(text: str) -> list[str]:
+    return re.findall(r"^.*\bpip3? install\b.*$|^.*\b(?:npm|go|cargo|curl|wget|pipx|uvx?) .*$", text, re.MULTILINE)
+
+
+def test_every_install_of_a_workflow_has_hashes() -> None:
+    found = [line for path in FILES + ACTIONS for line in _installs(path.read_text())]
+    assert len(found) > 3
+    assert [line for line in found if "--require-hashes" not in line] == []
+
+
+def test_known_vulnerabilities_are_asked_for_every_day_and_when_a_list_changes() -> None:
+    on = workflow("audit")["on"]
+    assert on["schedule"] == [{"cron": "41 4 * * *"}]
+    assert {"**.in", "**.txt"} <= set(on["pull_request"]["paths"])
+    assert any(step.get("run") == "make audit" for step in _JOBS["audit.audit"]["steps"])
 
 
 @pytest.mark.parametrize("path", FILES + ACTIONS, ids=lambda path: path.parent.name + "/" + path.name)
@@ -122,13 +143,33 @@ def test_two_runs_do_not_meet_and_no_change_of_a_stack_is_cancelled(path: Path) 
     )
     for each in held:
         assert each["group"]
-        if path.stem in ("deploy", "drift", "policies"):
+        if path.stem in ("deploy", "drift", "policies", "release"):
             assert each["cancel-in-progress"] is False
 
 
 def test_what_writes_the_comment_runs_none_of_the_requests_code() -> None:
     steps = _JOBS["preview.comment"]["steps"]
-    assert not any(step.get("uses", "").startswith(("actions/checkout@", "./")) for step in steps)
+    assert not any(step.get("uses", "").startswith("./") for step in steps)
+    (checkout,) = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["ref"] == "${{ github.event.pull_request.base.sha }}"
+    (artifact,) = [step["with"] for step in steps if step.get("uses", "").startswith("actions/download-artifact@")]
+    assert artifact["path"] == "artifact"  # not over what was checked out
+    for step in steps:
+        for line in step.get("run", "").splitlines():
+            assert "python3" not in line or "python3 -I " in line
+
+
+def test_what_leaves_a_run_is_what_the_filter_let_through() -> None:
+    uploaded = [
+        step["with"]["path"]
+        for name, job in _JOBS.items()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact@") and name.startswith("preview")
+    ]
+    assert uploaded == ["printed.txt"]
+    for path in FILES + ACTIONS:
+        for line in path.read_text().splitlines():
+            assert not re.search(r"(cat|tail|head)\b.*(pulumi|preview)\.txt", line), path.name
 
 
 def test_a_fork_is_previewed_on_the_laptop_stack_without_any_right() -> None:
@@ -146,12 +187,17 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
     assert "$ make test\n" in readme
 
 
-def test_the_engine_is_of_the_sdks_version() -> None:
-    sdk = re.search(r"^pulumi==([\d.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    assert sdk
-    for path in FILES + ACTIONS:
-        for version in re.findall(r"pulumi-version: (\S+)", path.read_text()):
-            assert version == sdk[1], path.name
+def test_the_engine_comes_from_the_toolchain_which_verifies_it_before_any_credential() -> None:
+    users = [
+        path for path in FILES + ACTIONS if re.search(r"^ +(run: )?(venv/bin/)?pulumi ", path.read_text(), re.MULTILINE)
+    ]
+    assert {path.parent.name + "/" + path.name for path in users} == {"workflows/policies.yml", "stack/action.yml"}
+    for path in users:
+        text = path.read_text()
+        assert "pulumi/actions@" not in text
+        for steps in [text] if path in ACTIONS else text.split("  publish:\n"):
+            assert steps.index("python3 -m toolchain engine") < steps.index(" pulumi ")
+            assert "auth-actions" not in steps or steps.index("toolchain engine") < steps.index("auth-actions")
 
 
 def _stack_step(job: dict[str, Any]) -> dict[str, str]:

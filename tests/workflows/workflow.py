@@ -43,6 +43,8 @@ def run(text: str, folder: Path, /, *flags: str, **variables: str) -> "subproces
     environment: Mapping[str, str] = {
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_ACTION_PATH": str(ROOT / ".github" / "actions" / "stack"),
+        "RUNNER_TEMP": str(folder),
         **variables,
     }
     return subprocess.run(
@@ -59,6 +61,6 @@ def run(text: str, folder: Path, /, *flags: str, **variables: str) -> "subproces
 def program(folder: Path, name: str, text: str) -> None:
     """A program that stands in for another in a script's PATH."""
     path = folder / "bin" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from toolchain.checkout import LAPTOP_REGION, checkout_root, gateway_url
+from toolchain.laptop_key import SHELL_ACCESS_KEY, shell_secret
 
 from ...supervisor.client import SupervisorClient
 from ...supervisor.errors import LaptopError
@@ -35,8 +36,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at r
         service,
         endpoint_url=gateway_url(checkout_root()),
         region_name=LAPTOP_REGION,
-        aws_access_key_id="laptop",
-        aws_secret_access_key="laptop",  # noqa: S106 - the laptop's gateway checks no signature
+        aws_access_key_id=SHELL_ACCESS_KEY,
+        aws_secret_access_key=shell_secret(checkout_root()),
         config=botocore.config.Config(read_timeout=920, retries={"max_attempts": 0}),  # a function's 900 s, and some
     )
 

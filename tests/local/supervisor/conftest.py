@@ -1,6 +1,7 @@
 """A supervisor of the test's own: another checkout, other addresses, other state."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from rds_connection.iam_token import AwsCredentials
 from tests.waiting import LIMIT_SECONDS
 from tests.waiting import until as until  # handed on to the tests beside it
-from toolchain.checkout import gateway_url, laptop_state
+from toolchain.checkout import LAPTOP_REGION, checkout_cache, gateway_url, laptop_state
+from toolchain.laptop_key import SHELL_ACCESS_KEY, shell_secret
 from toolchain.remains import remove_remains
 
 INSTANCE: dict[str, Any] = {
@@ -25,7 +28,6 @@ INSTANCE: dict[str, Any] = {
     "username": "db_admin",
     "password": "not-a-real-one",
 }
-FAKE = {"aws_access_key_id": "laptop", "aws_secret_access_key": "laptop", "region_name": "eu-west-1"}
 
 
 @contextmanager
@@ -35,6 +37,12 @@ def checkout(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         remove_remains(folder)
+        shutil.rmtree(checkout_cache(folder), ignore_errors=True)
+
+
+def shell(root: Path) -> AwsCredentials:
+    """Who signs in the shell of `make env`."""
+    return AwsCredentials(access_key=SHELL_ACCESS_KEY, secret_key=shell_secret(root), session_token="")
 
 
 @pytest.fixture
@@ -53,7 +61,8 @@ def supervisor(root: Path) -> SupervisorClient:
 def client_of(root: Path, service: str) -> Any:
     """A boto3 client of a checkout's endpoint."""
     config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=LIMIT_SECONDS, max_pool_connections=50)
-    return boto3.client(service, endpoint_url=gateway_url(root), config=config, **FAKE)
+    keys = {"aws_access_key_id": SHELL_ACCESS_KEY, "aws_secret_access_key": shell_secret(root)}
+    return boto3.client(service, endpoint_url=gateway_url(root), config=config, region_name=LAPTOP_REGION, **keys)
 
 
 @pytest.fixture

@@ -14,11 +14,10 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
 from rds_connection.iam_token import AwsCredentials, auth_token
-from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, until
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, shell, until
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
-SHELL = AwsCredentials(access_key="laptop", secret_key="laptop", session_token="")
 SECRET, IAM, END_TO_END = "secret", "iam", "iam-end-to-end"
 PASSWORDS = {"app": "of-app", "reporting": "of-reporting", "batch": "of-nobody"}
 # Who logs in to the proxy, and how.
@@ -97,9 +96,11 @@ class Stack:
             spec["defaultAuthScheme"] = "IAM_AUTH"
         return self.supervisor.put("proxy", "orders", {**spec, **changes})
 
-    def token(self, user: str, credentials: AwsCredentials = SHELL) -> str:
+    def token(self, user: str, credentials: AwsCredentials | None = None) -> str:
         host = self.proxy["endpoint"]
-        return auth_token(host=host, port=5432, user=user, region="eu-west-1", credentials=credentials)
+        return auth_token(
+            host=host, port=5432, user=user, region="eu-west-1", credentials=credentials or shell(self.root)
+        )
 
     def lets_in(self, user: str, word: str, **changes: Any) -> bool:
         try:
@@ -130,7 +131,7 @@ class Stack:
             gate = json.loads((state / "gates" / "orders" / "gate.json").read_text())
             found = {"tokens": gate["token_users"], "passwords": gate["password_users"]}
         listed = (state / "proxies" / "orders" / "userlist.txt").read_text().splitlines()
-        admitted = (state / "instances" / "orders" / "data" / "pg_ident.conf").read_text().splitlines()
+        admitted = (state / "instances" / "orders" / "pg_ident.conf").read_text().splitlines()
         return {
             **found,
             "pooler": sorted({line.split('"')[1] for line in listed} - {"laptop-supervisor"}),

@@ -33,6 +33,7 @@ def make_cloud(folder: Path) -> Cloud:
         region="eu-west-1",
         gateway="http://127.99.1.1:4566",
         libraries=lambda: folder,
+        shell_secret="of the test's own",
     )
 
 

@@ -19,7 +19,7 @@ from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
 from local.supervisor.iam_gate import Gate
 from rds_connection.iam_token import AwsCredentials, auth_token
-from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, until
+from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, shell, until
 from tests.processes import kill, program, tree, wait_for_the_end
 from toolchain.checkout import laptop_state
 
@@ -28,9 +28,6 @@ pytestmark = pytest.mark.servers
 
 def signer(access_key: str, secret_key: str) -> AwsCredentials:
     return AwsCredentials(access_key=access_key, secret_key=secret_key, session_token="")
-
-
-SHELL = signer("laptop", "laptop")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,7 @@ def proxy(root: Path) -> dict[str, Any]:
 def enter(root: Path, facts: dict[str, Any], **changes: Any) -> "psycopg.Connection[Any]":
     signing: dict[str, Any] = {"host": facts["endpoint"], "port": 5432, "user": "app", "region": "eu-west-1"}
     signing |= {key: changes.pop(f"signed_{key}") for key in list(signing) if f"signed_{key}" in changes}
-    token = auth_token(**signing, credentials=changes.pop("credentials", SHELL))
+    token = auth_token(**signing, credentials=changes.pop("credentials", shell(root)))
     return log_in(root, facts, **{"user": "app", "password": token, "prepare_threshold": None, **changes})
 
 
@@ -122,6 +119,7 @@ def test_bytes_that_are_no_login_are_dropped(root: Path, proxy: dict[str, Any]) 
         ({"signed_user": "db_admin"}, "another user"),
         ({"signed_host": "orders.proxy-other.eu-west-1.rds.amazonaws.com"}, "another host"),
         ({"credentials": signer("laptop", "guessed")}, "signature is wrong"),
+        ({"credentials": signer("laptop", "laptop")}, "signature is wrong"),  # what `make env` once published
         ({"credentials": signer("nobody", "laptop")}, "nobody known"),
         ({"user": "db_admin", "signed_user": "db_admin"}, "no credentials for the role db_admin"),
         ({"sslmode": "disable", "sslrootcert": None}, "only with SSL"),

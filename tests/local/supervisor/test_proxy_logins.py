@@ -9,12 +9,11 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
-from rds_connection.iam_token import AwsCredentials, auth_token
-from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, until
+from rds_connection.iam_token import auth_token
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, shell, until
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
-SHELL = AwsCredentials(access_key="laptop", secret_key="laptop", session_token="")
 PASSWORDS = {"app": "of-app", "reporting": "of-reporting"}
 
 
@@ -69,9 +68,9 @@ def grant(root: Path, database: dict[str, Any], *users: str) -> None:
     SupervisorClient.ensure(root).put("role-policy", "orders-proxy:login", spec)
 
 
-def token(facts: dict[str, Any], user: str) -> str:
+def token(root: Path, facts: dict[str, Any], user: str) -> str:
     host = facts.get("endpoint") or facts["address"]
-    return auth_token(host=host, port=5432, user=user, region="eu-west-1", credentials=SHELL)
+    return auth_token(host=host, port=5432, user=user, region="eu-west-1", credentials=shell(root))
 
 
 def enter(root: Path, facts: dict[str, Any], user: str, word: str, **changes: Any) -> str:
@@ -91,9 +90,9 @@ def lets_in(root: Path, facts: dict[str, Any], user: str, word: str) -> Callable
 
 
 def test_each_user_of_one_proxy_is_let_in_by_its_own_way(root: Path, mixed: dict[str, Any]) -> None:
-    assert enter(root, mixed, "app", token(mixed, "app")) == "app"
+    assert enter(root, mixed, "app", token(root, mixed, "app")) == "app"
     assert enter(root, mixed, "reporting", PASSWORDS["reporting"]) == "reporting"
-    until(lets_in(root, mixed, "batch", token(mixed, "batch")))
+    until(lets_in(root, mixed, "batch", token(root, mixed, "batch")))
 
 
 def test_a_password_is_proved_by_scram_through_the_gate_too(root: Path, mixed: dict[str, Any]) -> None:
@@ -104,20 +103,20 @@ def test_a_password_is_proved_by_scram_through_the_gate_too(root: Path, mixed: d
 @pytest.mark.parametrize(
     ("user", "word", "words"),
     [
-        ("app", lambda _: PASSWORDS["app"], "this is no IAM token"),
-        ("batch", lambda _: "useless", "this is no IAM token"),
-        ("reporting", lambda facts: token(facts, "reporting"), "authentication failed"),
-        ("reporting", lambda _: "guessed", "authentication failed"),
-        ("reporting", lambda _: PASSWORDS["app"], "authentication failed"),
-        ("app", lambda facts: token(facts, "batch"), "another user"),
-        ("db_admin", lambda facts: token(facts, "db_admin"), "no credentials for the role db_admin"),
+        ("app", lambda *_: PASSWORDS["app"], "this is no IAM token"),
+        ("batch", lambda *_: "useless", "this is no IAM token"),
+        ("reporting", lambda root, facts: token(root, facts, "reporting"), "authentication failed"),
+        ("reporting", lambda *_: "guessed", "authentication failed"),
+        ("reporting", lambda *_: PASSWORDS["app"], "authentication failed"),
+        ("app", lambda root, facts: token(root, facts, "batch"), "another user"),
+        ("db_admin", lambda root, facts: token(root, facts, "db_admin"), "no credentials for the role db_admin"),
     ],
 )
 def test_nobody_is_let_in_by_the_way_of_another(
-    root: Path, mixed: dict[str, Any], user: str, word: Callable[[dict[str, Any]], str], words: str
+    root: Path, mixed: dict[str, Any], user: str, word: Callable[[Path, dict[str, Any]], str], words: str
 ) -> None:
     with pytest.raises(psycopg.OperationalError, match=words):
-        enter(root, mixed, user, word(mixed))
+        enter(root, mixed, user, word(root, mixed))
 
 
 def test_behind_the_gate_only_the_gate_needs_no_password(root: Path, mixed: dict[str, Any]) -> None:
@@ -134,20 +133,20 @@ def test_behind_the_gate_only_the_gate_needs_no_password(root: Path, mixed: dict
 def test_the_database_lets_the_proxys_role_in_as_whom_its_policy_names_and_takes_no_password_of_theirs(
     root: Path, database: dict[str, Any], mixed: dict[str, Any]
 ) -> None:
-    until(lets_in(root, mixed, "batch", token(mixed, "batch")))
+    until(lets_in(root, mixed, "batch", token(root, mixed, "batch")))
     with pytest.raises(psycopg.OperationalError, match="certificate"):
         enter(root, database, "batch", "useless")
     with log_in(root, database) as master:
         master.execute("CREATE ROLE nightly LOGIN")
         master.execute("GRANT rds_iam TO nightly")
     with pytest.raises(psycopg.OperationalError, match="no credentials for the role nightly"):
-        enter(root, mixed, "nightly", token(mixed, "nightly"))
+        enter(root, mixed, "nightly", token(root, mixed, "nightly"))
     grant(root, database, "batch", "nightly")
-    until(lets_in(root, mixed, "nightly", token(mixed, "nightly")))
+    until(lets_in(root, mixed, "nightly", token(root, mixed, "nightly")))
     grant(root, database, "nightly")
-    until(lambda: not lets_in(root, mixed, "batch", token(mixed, "batch"))())
+    until(lambda: not lets_in(root, mixed, "batch", token(root, mixed, "batch"))())
     grant(root, database, "batch")
-    until(lets_in(root, mixed, "batch", token(mixed, "batch")))
+    until(lets_in(root, mixed, "batch", token(root, mixed, "batch")))
 
 
 def test_a_database_without_iam_authentication_lets_no_member_of_rds_iam_in(
@@ -156,11 +155,11 @@ def test_a_database_without_iam_authentication_lets_no_member_of_rds_iam_in(
     supervisor = SupervisorClient.ensure(root)
     supervisor.put("instance", "orders", {**INSTANCE, "iamDatabaseAuthenticationEnabled": False})
     try:
-        until(lets_in(root, mixed, "app", token(mixed, "app")))
+        until(lets_in(root, mixed, "app", token(root, mixed, "app")))
         with pytest.raises(psycopg.Error):
-            enter(root, mixed, "batch", token(mixed, "batch"))
+            enter(root, mixed, "batch", token(root, mixed, "batch"))
         with pytest.raises(psycopg.OperationalError, match="rejects connection"):
             enter(root, database, "batch", "useless")
     finally:
         supervisor.put("instance", "orders", {**INSTANCE, "iamDatabaseAuthenticationEnabled": True})
-    until(lets_in(root, mixed, "batch", token(mixed, "batch")))
+    until(lets_in(root, mixed, "batch", token(root, mixed, "batch")))

@@ -346,11 +346,11 @@ def test_tokens_that_are_expired(root: Path) -> None:
 
 def test_a_database_that_is_down_and_up_again(root: Path) -> None:
     pool(root)
-    settings = laptop_state(root) / "instances" / "orders" / "data" / "postgresql.conf"
+    settings = laptop_state(root) / "instances" / "orders" / "postgresql.conf"
     kept = settings.read_text()
     settings.write_text("port = none\n")
     try:
-        kill(*_processes(settings.parent))
+        kill(*_processes(settings.parent / "data"))
         cause, why = told(root, 0.5)
         assert cause is Cause.DATABASE_DOWN, why
     finally:

@@ -14,6 +14,7 @@ from ops.storm.deployed import DeployedStack
 from ops.storm.results import Phase, Progress, StormResult, StormSettings
 from tests.local.supervisor.conftest import checkout
 from toolchain.checkout import gateway_url
+from toolchain.laptop_key import shell_secret
 
 pytestmark = pytest.mark.servers
 
@@ -51,7 +52,7 @@ def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shell of `make env`, and outputs as a stack has them."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", gateway_url(root))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "laptop")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "laptop")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", shell_secret(root))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setattr(deployed, "stack_outputs", lambda _: OUTPUTS)
 
