@@ -106,6 +106,12 @@ def test_a_wrong_value_of_the_configuration_fails_no_stack_and_is_one_advisory_f
         assert (done.stdout + done.stderr).count(said) == 1
 
 
+def test_a_policy_that_does_not_exist_is_refused_by_the_engine_itself(checkout: Checkout, tmp_path: Path) -> None:
+    done = analyzed(checkout, exported([]), tmp_path, *configured({"rds-proxy-setings": {"maxPercent": 80}}, tmp_path))
+    assert done.returncode != 0
+    assert 'invalid enforcement level ""' in done.stdout + done.stderr
+
+
 def test_a_higher_limit_and_a_lower_level_from_the_configuration_hold(checkout: Checkout, tmp_path: Path) -> None:
     (topology,) = [each for each in corpus() if each.name == "klotho-orm-connection-string"]
     config = configured(
