@@ -1,16 +1,16 @@
 """Thin adapters between Pulumi's policy SDK and the rules: the only place that touches the SDK's objects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any
 
 from pulumi_policy import PolicyResource, ReportViolation, ResourceValidationArgs, StackValidationArgs
 
 from .advisory import at_advisory_level
-from .configuration import Configuration, Option, configuration
+from .configuration import Configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
+from .mistakes import Reader
 from .properties import properties
 from .resources import Kind, is_terraforms, kind_of, terraforms_name
 from .rule import ResourceRule, StackRule
@@ -26,48 +26,24 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-class _Configured:
-    """A policy's configuration, read once, and what is wrong with it, said once per operation."""
-
-    def __init__(self, options: tuple[Option, ...]) -> None:
-        self._options = options
-        self._given: Mapping[str, Any] | None = None
-        self._read = Configuration({})
-        self._said: set[str] = set()
-
-    def read(self, given: Mapping[str, Any]) -> Configuration:
-        """The configuration as of now."""
-        if given != self._given:
-            self._read, self._given = configuration(given, self._options), dict(given)
-        return self._read
-
-    def mistakes(self, config: Configuration) -> list[Finding]:
-        """What was not said yet."""
-        new = [problem for problem in config.problems if problem not in self._said]
-        self._said.update(new)
-        return [Finding("", f"The configuration of this policy is wrong: {problem}", decided=False) for problem in new]
-
-
 def resource_validation(
-    rule: ResourceRule, memory: Memory
+    rule: ResourceRule, memory: Memory, reader: Reader
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """A resource policy's `validate`: other types are "not applicable", so that compliance figures are honest."""
-    configured = _Configured(rule.options)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        token, urn = args.resource_type, args.urn
+        token, urn, config = args.resource_type, args.urn, reader.read(args.get_config())
         kind = kind_of(token)
         if kind is None:
             args.not_applicable("not a type this policy inspects")  # raises the SDK's own private error
 
         def judge() -> list[Finding]:
             # Any of the policies may be disabled, so each asks for the inputs of every type that some policy inspects.
-            inputs = memory.inputs(urn, token, reader=configured, read=lambda: properties(args.props, token))
+            inputs = memory.inputs(urn, token, reader=reader, read=lambda: properties(args.props, token))
             if kind not in rule.kinds:
                 return []
-            config = configured.read(args.get_config())
             found = rule.judge(Node(urn=urn, token=token, show=dict, inputs=inputs), config, memory)
-            return [*exempted(found, [urn], config), *configured.mistakes(config)]
+            return exempted(found, [urn], config)
 
         say(guarded(judge), report)
         if kind not in rule.kinds:
@@ -76,20 +52,20 @@ def resource_validation(
     return validate
 
 
-def stack_validation(rule: StackRule, memory: Memory) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def stack_validation(
+    rule: StackRule, memory: Memory, reader: Reader
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
     """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
-    configured = _Configured(rule.options)
     kinds = frozenset({rule.judged, *rule.read})
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        config = reader.read(args.get_config())
         if not any(kind_of(resource.resource_type) is rule.judged for resource in args.resources):
             args.not_applicable("nothing in this stack that this policy inspects")
 
         def judge() -> list[Finding]:
-            config = configured.read(args.get_config())
             graph = _graph(args, kinds, memory)
-            found = rule.judge(graph, config)
-            return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
+            return exempted(rule.judge(graph, config), graph.nodes, config)
 
         say(guarded(judge), report)
 
