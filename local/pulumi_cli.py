@@ -15,6 +15,7 @@ import psutil
 from rich.console import Console
 
 from toolchain.checkout import checkout_cache
+from toolchain.exclusion import only_ours
 from toolchain.progress import full_disk
 from toolchain.shell import laptop_environment, prepare
 
@@ -53,7 +54,7 @@ def only_one(root: Path) -> Iterator[None]:
     Raises:
         LaptopError: another one is at work.
     """
-    with (checkout_cache(root) / "up.lock").open("w") as lock:
+    with open(checkout_cache(root) / "up.lock", "w", opener=only_ours) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

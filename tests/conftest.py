@@ -2,6 +2,8 @@
 
 import signal
 
+import boto3
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says how busy the machine is. Speed is measured in bench/.
@@ -11,3 +13,9 @@ settings.load_profile("any machine")
 # In the background of a script it is ignored, and programs inherit that: those that a test interrupts would go on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_session_of_another_test() -> None:
+    """boto3 keeps one session, with the keys of whoever came first."""
+    boto3.DEFAULT_SESSION = None

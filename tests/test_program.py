@@ -67,9 +67,9 @@ def test_a_stack_with_capital_letters_has_names_that_aws_takes(stack: str) -> No
             "leave it out, and rotate the secret with a function of your own",
         ),
         (
-            "il-central-1",
+            "us-gov-west-1",
             {},
-            "no certificates of il-central-1 are shipped with the admin function",
+            "no certificates of us-gov-west-1 are shipped with the admin function",
             "set certificateBundle to a file with them",
         ),
     ],

@@ -13,11 +13,16 @@ from typing import IO
 from .progress import LINE_SECONDS, say
 
 
+def only_ours(path: str, flags: int) -> int:
+    """For `open`: a file that no other account reads; who may read one may also lock it, and never let go."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def alone(file: Path, doing: str) -> Iterator[None]:
     """Hold a lock file while `doing` something; say whom it waits for. The lock of a killed process is free."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+") as lock:
+    with open(file, "a+", opener=only_ours) as lock:
         _wait_for(lock, doing)
         lock.truncate(0)
         lock.write(str(os.getpid()))

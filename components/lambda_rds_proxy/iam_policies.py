@@ -83,7 +83,7 @@ def use_secret(
         ArgumentsError: there is no such secret, or the key is of a partition that nobody knows; a grant for nothing is
             refused here, not by IAM at the end.
     """
-    if not re.fullmatch(r"arn:[\w-]+:secretsmanager:.+", str(secret_arn)):
+    if not re.match(r"arn:[\w-]+:secretsmanager:[^:]*:[^:]*:.", str(secret_arn), re.DOTALL):
         raise ArgumentsError(f"the secret is {shown(secret_arn)}; a grant needs its ARN, give secret_arn")
     statements = [allow(actions, secret_arn)]
     if key_arn is not None:
@@ -135,7 +135,7 @@ def place_of(regional_arn: str) -> tuple[str, str, str]:
     Raises:
         ArgumentsError: it is no ARN, such as that of what a targeted update has not made yet.
     """
-    arn = re.fullmatch(r"arn:([^:]+):[^:]+:([^:]*):([^:]*):.+", str(regional_arn))
+    arn = re.match(r"arn:([^:]+):[^:]+:([^:]*):([^:]*):.", str(regional_arn), re.DOTALL)
     if arn is None:
         raise ArgumentsError(f"the ARN is {shown(regional_arn)}; a grant needs that of what was made")
     return arn[1], arn[2], arn[3]

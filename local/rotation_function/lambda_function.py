@@ -141,6 +141,7 @@ def _login(login: dict[str, Any]) -> "psycopg.Connection[Any] | None":
             dbname=login.get("dbname", "postgres"),
             user=login["username"],
             password=login["password"],
+            require_auth="scram-sha-256",
             sslmode="verify-full",
             sslrootcert=os.environ["DB_SSL_ROOT_CERT"],
             connect_timeout=_CONNECT_SECONDS,

@@ -56,6 +56,7 @@ def main() -> int:
 
 def _serve(root: Path, folder: Path) -> bool:
     """Serve until the end: whether nothing is left that another supervisor would bring back."""
+    os.umask(0o077)  # what it writes, logs too, is nobody else's to read
     code = code_digest()  # at once: a `git pull` may come while it starts
     if os.geteuid() == 0:
         folder.chmod(0o755)  # the servers' account passes through; what is secret in it has 0600

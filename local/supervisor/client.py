@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import psutil
 
 from toolchain.checkout import checkout_root, laptop_state
+from toolchain.exclusion import only_ours
 
 from .errors import LaptopError
 from .file_lock import held
@@ -78,7 +79,7 @@ class SupervisorClient:
         log = folder / "supervisor.log"
         ours = checkout_root()
         environment = {**os.environ, "PYTHONPATH": f"{ours}:{ours / 'components'}"}
-        with log.open("wb") as output:
+        with open(log, "wb", opener=only_ours) as output:
             process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
                 [sys.executable, "-m", "local.supervisor", str(root)],
                 cwd="/",

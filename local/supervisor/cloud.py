@@ -8,8 +8,7 @@ from typing import Any
 from .account import Account
 from .certificates import Authority
 from .credentials import Credentials
-from .errors import LaptopError, RefusedError
-from .iam_statements import is_allowed
+from .errors import LaptopError
 from .kinds.function import Functions
 from .kinds.instance import Instances
 from .kinds.kind import Kind
@@ -89,25 +88,9 @@ class Cloud:
         """Whether there is nothing left to run."""
         return not self._state.all() and not len(self.secrets)
 
-    def secret_key(self, access_key: str) -> str | None:
-        """The secret of an access key of the shell or of a function; None when it is nobody's."""
-        found = self._credentials.principals(self._state).get(access_key)
-        return None if found is None else str(found["secret"])
-
-    def check_use(self, access_key: str, action: str, secret_id: str) -> None:
-        """Check that the policies of who signed allow an action of Secrets Manager; a role without any is not judged.
-
-        Raises:
-            RefusedError: they do not.
-        """
-        statements = self._credentials.principals(self._state).get(access_key, {}).get("statements")
-        resource = self.secrets.arn(secret_id) or secret_id
-        if statements and not is_allowed(statements, action=action, resource=resource):
-            raise RefusedError(
-                "AccessDeniedException",
-                f"the function of the key {access_key} is not authorized to perform: {action} on resource: {resource} "
-                "because no policy of its role that the laptop can judge allows it",
-            )
+    def principals(self) -> dict[str, dict[str, Any]]:
+        """Access key → secret and policy statements, of every function and of the shell, as of now."""
+        return self._credentials.principals(self._state)
 
     def resources(self) -> list[dict[str, Any]]:
         """Every resource with its status."""

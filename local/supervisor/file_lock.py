@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from toolchain.exclusion import only_ours
+
 # How long folders that others remove are made again, in seconds beyond the time to wait.
 _REMOVED_SECONDS = 5.0
 
@@ -22,7 +24,7 @@ def held(file: Path, *, seconds: float) -> Iterator[bool]:
     while True:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            stream = file.open("w")
+            stream = open(file, "w", opener=only_ours)  # noqa: SIM115 - closed below
         except (FileNotFoundError, FileExistsError):  # the second is mkdir's, of a folder gone before it looked again
             if time.monotonic() >= deadline + _REMOVED_SECONDS:
                 raise  # not removed over and over: it cannot be made

@@ -6,18 +6,24 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Callable
+from functools import partial
 from http.server import ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
 from .cloud import Cloud
 from .environment_pool import ThrottledError
 from .errors import LaptopError, RefusedError
 from .http_handler import Handler
+from .iam_statements import is_allowed
 from .request_signatures import SignedRequest, access_key
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
 _LIST = "/2015-03-31/functions"
+# Of what else they say, nothing names a secret that they use.
+_ABOUT_NONE = ("CreateSecret", "GetRandomPassword", "ListSecrets")
 _CONFIGURATION = re.compile(_LIST + r"/(?P<name>[^/]+)/configuration")
 
 
@@ -70,27 +76,39 @@ class _Handler(Handler):
         service = "secretsmanager" if target.startswith("secretsmanager.") else None
         service = "lambda" if path.startswith(_LIST) else service
         request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
-        signer = access_key(request, cloud.secret_key, service=service)
+        principals = cloud.principals()
+        signer = access_key(request, lambda key: principals.get(key, {}).get("secret"), service=service)
+        check = partial(_check_use, signer, principals[signer]["statements"])
         configuration, invoke = _CONFIGURATION.fullmatch(path), _INVOKE.fullmatch(path)
         if configuration and self.command == "GET":
             self._configuration(unquote(configuration["name"]))
         elif path == _LIST and self.command == "GET":
             self._json(200, {"Functions": [{"FunctionName": name} for name in cloud.functions.names()]})
         elif invoke and self.command == "POST":
-            self._invoke(unquote(invoke["name"]), body)
+            name = unquote(invoke["name"])
+            check("lambda:InvokeFunction", cloud.functions.arn(name))
+            self._invoke(name, body)
         elif service == "secretsmanager" and self.command == "POST":
-            cloud.check_use(signer, target.replace(".", ":"), _secret_id(body))
-            if target == "secretsmanager.RotateSecret":
-                self.send(*cloud.rotation.request(body))
-                return
-            self.send(*cloud.secrets.request(dict(self.headers.items()), body))
-            self._end_when_empty()
+            self._secrets_manager(check, target, body)
         elif self.command == "POST":
             answered = "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
             self._aws_error(404, "UnknownOperationException", answered)
         else:
             answered = f"the laptop does not answer {self.command} {self.path}"
             self._aws_error(404, "ResourceNotFoundException", answered)
+
+    def _secrets_manager(self, check: Callable[[str, str], None], target: str, body: bytes) -> None:
+        cloud, action, asked = self.server.cloud, target.partition(".")[2], _object(body)
+        if asked is None or not action.isalpha():
+            self._aws_error(400, "SerializationException", "the call is not JSON with an object, or of no API")
+            return
+        for each, secret_id in _uses(action, asked):
+            check(f"secretsmanager:{each}", cloud.secrets.arn(secret_id) or secret_id)
+        if action == "RotateSecret":
+            self.send(*cloud.rotation.request(asked))
+            return
+        self.send(*cloud.secrets.request(action, asked))
+        self._end_when_empty()
 
     def _configuration(self, name: str) -> None:
         found = self.server.cloud.functions.configuration(name)
@@ -174,9 +192,34 @@ class _Handler(Handler):
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
-def _secret_id(body: bytes) -> str:
-    """Which secret a call is about; calls about none, such as GetRandomPassword, are about "*"."""
+def _check_use(access_key: str, statements: list[dict[str, Any]], action: str, resource: str) -> None:
+    """Check that the policies of who signed allow an action; a role without any is not judged.
+
+    Raises:
+        RefusedError: they do not.
+    """
+    if statements and not is_allowed(statements, action=action, resource=resource):
+        raise RefusedError(
+            "AccessDeniedException",
+            f"the function of the key {access_key} is not authorized to perform: {action} on resource: {resource} "
+            "because no policy of its role that the laptop can judge allows it",
+        )
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The object in a request's body; None where there is none."""
     try:
-        return str(json.loads(body)["SecretId"])
-    except (ValueError, KeyError, TypeError):
-        return "*"
+        found = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _uses(action: str, asked: dict[str, Any]) -> list[tuple[str, str]]:
+    """Which actions a call is, on which secrets: "*" where it names none, such as GetRandomPassword."""
+    if action == "BatchGetSecretValue":
+        # Service Authorization Reference, "AWS Secrets Manager": each secret must be allowed as well.
+        named = asked.get("SecretIdList")
+        each = [str(one) for one in named] if isinstance(named, list) and "Filters" not in asked else ["*"]
+        return [(action, "*"), *(("GetSecretValue", one) for one in each)]
+    return [(action, str(asked.get("SecretId", "*")) if action not in _ABOUT_NONE else "*")]

@@ -4,6 +4,9 @@ import json
 from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
+# Digits in the length of a body, of which somebody who signed nothing may send one: Lambda takes 6 MB.
+_LONGEST_LENGTH = 8
+
 
 class Handler(BaseHTTPRequestHandler):
     """Keeps connections open, says nothing in the log, and answers no page that a browser shows."""
@@ -24,17 +27,24 @@ class Handler(BaseHTTPRequestHandler):
         """
         if not super().parse_request():
             return False
+        length = self.headers.get("Content-Length") or "0"
+        if not (length.isascii() and length.isdigit() and len(length) <= _LONGEST_LENGTH):
+            self._refuse(413, f"Content-Length is more than {_LONGEST_LENGTH} digits, or no number")
+            return False
         own = "{}:{}".format(*cast("tuple[str, int]", self.server.server_address))
         sites = {*self.headers.get_all("Origin", [])} - {f"http://{own}"}
         sites |= {*self.headers.get_all("Sec-Fetch-Site", [])} - {"same-origin", "none"}
         if self.headers.get_all("Host") == [own] and not sites:
             return True
         self.body()
-        message = f"this server is for programs of this machine that ask for {own}, not for pages of a browser"
-        self.send(
-            403, {"Content-Type": "application/json"}, json.dumps({"error": message, "message": message}).encode()
-        )
+        self._refuse(403, f"this server is for programs of this machine that ask for {own}, not for pages of a browser")
         return False
+
+    def _refuse(self, status: int, message: str) -> None:
+        self.close_connection = True
+        self.send(
+            status, {"Content-Type": "application/json"}, json.dumps({"error": message, "message": message}).encode()
+        )
 
     def body(self) -> bytes:
         """What the client sent, by its stated length."""

@@ -26,6 +26,8 @@ from .relay import Relay
 
 _T = TypeVar("_T")
 
+# Version 3, in the upper half of the code.
+_PROTOCOL = 3
 _SSL_REQUEST, _GSS_REQUEST, _CANCEL_REQUEST = 80877103, 80877104, 80877102
 _LONGEST_PACKET = 10_000
 _LOGIN_SECONDS = 15.0
@@ -167,8 +169,14 @@ class Gate:
         if failed == errno.EINPROGRESS:
             yield pooler.fileno(), WRITE
             failed = pooler.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if failed:
+        if failed or (pooler.family == socket.AF_UNIX and _listener(pooler) != os.fstat(self._pooler_folder).st_uid):
             raise Refusal("08006", "the pooler of this proxy is not there at the moment; it is being restarted.")
+
+
+def _listener(client: socket.socket) -> int:
+    """The account that listens at the other end: a link of the pooler's account may lead to a socket of another one."""
+    _, account, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(account)
 
 
 def _close(client: socket.socket) -> None:
@@ -227,8 +235,18 @@ def _code(packet: bytes) -> int:
 
 
 def _user(startup: bytes) -> str:
-    words = startup[8:].split(b"\0")
-    return dict(zip(words[::2], words[1::2], strict=False)).get(b"user", b"").decode(errors="replace")
+    """Whom a packet that begins a session is of.
+
+    Raises:
+        Refusal: it is not quite as the protocol has it, so that the pooler could read another user in it, or wait for
+            another packet; what it is told by us it takes on trust.
+    """
+    words, end = startup[8:-2].split(b"\0"), startup[-2:]
+    names = words[::2]
+    whole = _code(startup) >> 16 == _PROTOCOL and end == b"\0\0" and len(words) % 2 == 0
+    if not whole or not all(names) or len(names) != len({*names}):
+        raise Refusal("08P01", "invalid startup packet.")
+    return dict(zip(names, words[1::2], strict=True)).get(b"user", b"").decode(errors="replace")
 
 
 def _error(state: str, message: str) -> bytes:

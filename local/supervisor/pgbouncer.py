@@ -114,10 +114,12 @@ class PgBouncer:
         private = self._folder / PRIVATE_FOLDER
         private.mkdir(mode=0o700, exist_ok=True)
         give_to_servers(private)
-        certificate, key = self._authority.issue(self._folder, name=self.settings.name, address=self.settings.address)
         bundle = self._folder / "ca.pem"
         shutil.copyfile(self._authority.bundle, bundle)
-        give_to_servers(certificate, key, bundle)
+        give_to_servers(bundle)
+        if not self.settings.gated:  # else the gate is who shows the proxy's certificate, and nobody else has it
+            name, address = self.settings.name, self.settings.address
+            give_to_servers(*self._authority.issue(self._folder, name=name, address=address))
         self._write()
         self.server.start()
 
@@ -164,6 +166,7 @@ class PgBouncer:
             dbname="pgbouncer",
             user=ADMIN_USER,
             password=self._admin_password_file.read_text(),
+            require_auth="scram-sha-256",
             sslmode="disable" if self.settings.gated else "verify-full",
             sslrootcert=str(self._authority.bundle),
             connect_timeout=10,

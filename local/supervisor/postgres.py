@@ -116,15 +116,22 @@ class Postgres:
 
     def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """A connection as the superuser, for the supervisor and for tests."""
+        return self.log_in(_SUPERUSER, self._password_file.read_text(), database=database, seconds=10)
+
+    def log_in(
+        self, user: str, password: str, *, database: str, seconds: int
+    ) -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection of a user; no other server that stands there is shown a password."""
         return psycopg.connect(
             host=self.settings.address,
             port=self.settings.port,
             dbname=database,
-            user=_SUPERUSER,
-            password=self._password_file.read_text(),
+            user=user,
+            password=password,
+            require_auth="scram-sha-256",
             sslmode="verify-full",
             sslrootcert=str(self._authority.bundle),
-            connect_timeout=10,
+            connect_timeout=seconds,
             autocommit=True,
         )
 
@@ -205,7 +212,11 @@ class Postgres:
                 )
                 # A member of rds_iam could not log in with a password on RDS: the master hands it on, no more.
                 connection.execute(sql.SQL("REVOKE rds_iam FROM {}").format(master))
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(master, sql.Literal(settings.password)))
+            # A verifier instead of the password: a parameter may have the server log every statement.
+            verifier = settings.password and connection.pgconn.encrypt_password(
+                settings.password.encode(), settings.username.encode(), b"scram-sha-256"
+            ).decode("ascii")
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(master, sql.Literal(verifier)))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [settings.database]).fetchone():
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(settings.database), master)

@@ -63,7 +63,10 @@ def keep_from_servers(folder: Path) -> None:
     A link of theirs would lead what we write, read or give away there to a file of ours. Earlier releases gave the
     folder to that account: it is taken back, and what may be such a link is removed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        folder.parent.mkdir(parents=True)
+        folder.parent.chmod(0o755)  # they pass through
+    folder.mkdir(exist_ok=True)
     if server_account() is None:
         return
     os.chown(folder, os.geteuid(), os.getegid(), follow_symlinks=False)
@@ -101,6 +104,7 @@ def start(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        umask=0o022,  # Lambda's, and what servers expect
     ).result()
 
 

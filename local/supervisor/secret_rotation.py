@@ -40,9 +40,8 @@ class SecretRotation:
         # Secret and version → whether it was asked for again meanwhile.
         self._under_way: dict[tuple[str, str], bool] = {}
 
-    def request(self, body: bytes) -> Response:
+    def request(self, asked: dict[str, Any]) -> Response:
         """Answer RotateSecret."""
-        asked = json.loads(body)
         try:
             answer = self._begin(asked)
         except RefusedError as refused:

@@ -4,7 +4,7 @@ import json
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class SecretsManager:
         self._backend = secretsmanager_backends[ACCOUNT][region]
         self._store: Any = self._backend.secrets
         self._client = werkzeug.test.Client(create_backend_app("secretsmanager"), use_cookies=False)
+        # By its scope moto knows the region.
+        self._signed = f"AWS4-HMAC-SHA256 Credential=laptop/20000101/{region}/secretsmanager/aws4_request"
         if file.exists():
             try:
                 # Our own file, 0600, in a folder of ours: written by `_save` below.
@@ -44,16 +46,16 @@ class SecretsManager:
             except Exception as error:  # a pickle that is damaged, or of another moto, raises anything
                 raise LaptopError(f"the secrets in {file} cannot be read ({error}); `make down` forgets them") from None
 
-    def request(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Answer one request of the Secrets Manager API: (status, headers, body)."""
-        if headers.get("X-Amz-Target", "").rsplit(".", 1)[-1].startswith(_READ_ONLY):
+    def request(self, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        """Answer one call of the Secrets Manager API, such as GetSecretValue: (status, headers, body)."""
+        if action.startswith(_READ_ONLY):
             with self._told:
                 # Nobody is to be handed a password that the proxies do not take yet.
                 self._told.wait_for(lambda: not self._untold, timeout=_TELLING_SECONDS)
-                return self._answer(headers, body)
+                return self._answer(action, asked)
         with self._changing():
-            answer = self._answer(headers, body)
-            self._follow_current(str(json.loads(body).get("SecretId")))
+            answer = self._answer(action, asked)
+            self._follow_current(str(asked.get("SecretId")))
         return answer
 
     @contextmanager
@@ -71,8 +73,12 @@ class SecretsManager:
                 self._untold -= 1
                 self._told.notify_all()
 
-    def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        response = self._client.post("/", headers=list(headers.items()), data=body)
+    def _answer(self, action: str, asked: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        # Nothing of the client's own: moto reads every body as a form first, whose Action and SecretId go before those
+        # that were judged. Without an ampersand the whole text is one field, of a name that nobody asks for.
+        headers = {"X-Amz-Target": f"secretsmanager.{action}", "Authorization": self._signed}
+        body = json.dumps(asked).replace("&", "\\u0026")
+        response = self._client.post("/", headers=headers, data=body, content_type="application/x-amz-json-1.1")
         answer = response.status_code, {"Content-Type": "application/x-amz-json-1.1"}, response.get_data()
         response.close()
         return answer

@@ -162,7 +162,9 @@ class LaptopStack:
             dbname="postgres",
             user="rdsadmin",
             password=(folder / "rdsadmin.password").read_text(),
-            sslmode="require",
+            require_auth="scram-sha-256",
+            sslmode="verify-full",
+            sslrootcert=str(self.certificates),
             connect_timeout=5,
             autocommit=True,
         )
@@ -176,7 +178,9 @@ class LaptopStack:
                 dbname=self.database,
                 user=self.user,
                 password=self.password,
-                sslmode="require",
+                require_auth="scram-sha-256",
+                sslmode="verify-full",
+                sslrootcert=str(self.certificates),
                 connect_timeout=2,
             ).close()
         except psycopg.OperationalError:

@@ -272,8 +272,8 @@ ROWS = [
         ],
         "certificate verify failed",
         {},
-        now="no certificates of il-central-1 are shipped",
-        region="il-central-1",
+        now="no certificates of us-gov-west-1 are shipped",
+        region="us-gov-west-1",
     ),
     Row(
         "B1",

@@ -182,6 +182,12 @@ class Declared:
             todo.extend(by_urn[urn].dependencies)
         return False
 
+    def grants(self) -> set[str]:
+        """The names of whatever gives a role rights, whichever way: beside them nothing does."""
+        ways = {each.name for each in self.resources if each.type.startswith("aws:iam/") and "role:" not in each.type}
+        inside = {"inlinePolicies", "managedPolicyArns"}
+        return ways | {each.name for each in self.all("iam/role:Role") if inside & set(each.inputs)}
+
     def statements(self, role_policy: Registered) -> list[dict[str, Any]]:
         """The statements of a policy resource."""
         found: list[dict[str, Any]] = json.loads(role_policy.inputs["policy"])["Statement"]

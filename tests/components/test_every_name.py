@@ -86,6 +86,8 @@ def test_what_a_rule_leaves_to_pulumi_or_states_is_taken_by_the_provider(
 @example("sg-", "dev", "sg-orders", 0)
 @example("shop", "dev", "o" * 250, 1)
 @example("shop", "dev", "Bestellungen für Köln", 2)
+@example("0", "0", "\n", 0)
+@example("4", "0", "\r\u00c2\n", 2)
 def test_every_name_is_taken_by_the_provider_whatever_stack_project_and_component_are_called(
     project: str, stack: str, component: str, variant: int
 ) -> None:

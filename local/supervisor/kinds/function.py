@@ -55,7 +55,7 @@ class Functions(Kind):
             shutil.copyfile(package, kept)  # the user's copy may go; ours brings the function back after a reboot
         code, code_sha256, size = _unpack(kept if kept.exists() else package, folder)
         spec = self._spec(resource, code)
-        arn = account.arn("lambda", f"function:{name}")
+        arn = self.arn(name)
         resource.facts.update(
             arn=arn,
             invokeArn=f"arn:aws:apigateway:{account.region}:lambda:path/2015-03-31/functions/{arn}/invocations",
@@ -77,6 +77,10 @@ class Functions(Kind):
         if name in self._functions:
             self._functions.pop(name).retire()
         shutil.rmtree(self._account.folder / "functions" / name, ignore_errors=True)
+
+    def arn(self, name: str) -> str:
+        """The ARN of a function, whether there is one or not."""
+        return self._account.arn("lambda", f"function:{bare_name(name)}")
 
     def exists(self, name: str) -> bool:
         """Whether there is such a function."""
@@ -127,7 +131,7 @@ class Functions(Kind):
         spec = function.spec
         return {
             "FunctionName": spec.name,
-            "FunctionArn": self._account.arn("lambda", f"function:{spec.name}"),
+            "FunctionArn": self.arn(spec.name),
             "Handler": spec.handler,
             "MemorySize": spec.memory,
             "Timeout": spec.timeout,

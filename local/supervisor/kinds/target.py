@@ -58,15 +58,7 @@ class Targets(Kind):
             if not password:
                 continue  # logs in with the proxy's certificate, which is the pooler's alone
             try:
-                psycopg.connect(
-                    host=instance.settings.address,
-                    port=instance.settings.port,
-                    dbname=instance.settings.database,
-                    user=user,
-                    password=password,
-                    sslmode="require",
-                    connect_timeout=3,
-                ).close()
+                instance.log_in(user, password, database=instance.settings.database, seconds=3).close()
             except psycopg.OperationalError as error:
                 return "UNAVAILABLE: " + ("AUTH_FAILURE" if "authentication" in str(error) else "CONNECTION_FAILED")
         return "AVAILABLE"

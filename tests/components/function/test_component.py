@@ -56,6 +56,7 @@ def test_a_reader_endpoint_is_handed_on() -> None:
 @pytest.mark.parametrize("auth", [Auth.IAM, Auth.IAM_END_TO_END])
 def test_with_iam_the_role_may_connect_as_one_user_on_the_proxys_own_id(auth: Auth) -> None:
     declared = function({**PROXY, "auth": auth})
+    assert declared.grants() == {"app-connect", "app-runtime"}
     assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
         {
             "Effect": "Allow",
@@ -67,6 +68,7 @@ def test_with_iam_the_role_may_connect_as_one_user_on_the_proxys_own_id(auth: Au
 
 def test_with_auth_secret_the_role_may_read_that_secret_only() -> None:
     declared = function({**PROXY, "auth": Auth.SECRET})
+    assert declared.grants() == {"app-connect", "app-runtime"}
     assert declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect")) == [
         {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": PROXY["secret_arn"]}
     ]
@@ -147,8 +149,11 @@ def test_the_key_of_its_secret_may_be_used_through_secrets_manager_only() -> Non
 
 def test_an_iam_client_may_not_read_the_secret_of_its_user() -> None:
     declared = function({**PROXY, "secret_kms_key_arn": KEY})
+    assert declared.grants() == {"app-connect", "app-runtime"}
     (statement,) = declared.statements(declared.one("rolePolicy:RolePolicy", "app-connect"))
     assert statement["Action"] == ["rds-db:connect"]
+    runs = declared.statements(declared.one("rolePolicy:RolePolicy", "app-runtime"))
+    assert {action.split(":")[0] for each in runs for action in each["Action"]} == {"logs", "ec2"}
 
 
 def test_a_traced_function_may_send_traces_and_others_may_not() -> None:

@@ -23,9 +23,18 @@ def test_a_new_vpc_has_private_subnets_in_two_zones_and_no_way_out() -> None:
     subnets = declared.all("subnet:Subnet")
     assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.7.0.0/20", "10.7.16.0/20"]
     assert len({subnet.inputs["availabilityZone"] for subnet in subnets}) == 2
-    kinds = {each.type.split(":")[-1] for each in declared.resources}
-    assert not kinds & {"InternetGateway", "NatGateway", "EgressOnlyInternetGateway", "Route"}
-    assert all("mapPublicIpOnLaunch" not in subnet.inputs for subnet in subnets)
+    # All that there is, for ways out have many names: gateways, peerings, attachments, instances.
+    assert {each.type.split(":")[-1] for each in declared.resources} == {
+        *("Network", "Vpc", "DefaultSecurityGroup", "RouteTable", "Subnet", "RouteTableAssociation"),
+        *("SecurityGroup", "VpcEndpoint"),
+    }
+    assert set(declared.one("routeTable:RouteTable").inputs) == {"vpcId", "tags"}
+    assert all(
+        set(subnet.inputs) == {"vpcId", "cidrBlock", "availabilityZone", "tags"}
+        for subnet in declared.all("subnet:Subnet")
+    )
+    assert "ipv6" not in json.dumps(declared.one("vpc:Vpc").inputs).lower()
+    assert declared.one("vpcEndpoint:VpcEndpoint").inputs["serviceName"].endswith(".secretsmanager")
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.0.0.0/20", "192.168.1.0/24"])

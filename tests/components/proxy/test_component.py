@@ -133,6 +133,7 @@ def role_policy(declared: Declared) -> Registered:
 @pytest.mark.parametrize("auth", [Auth.IAM, Auth.SECRET])
 def test_the_role_reads_only_the_one_secret(auth: Auth) -> None:
     declared = proxy(auth)
+    assert declared.grants() == {role_policy(declared).name}
     assert declared.statements(role_policy(declared)) == [
         {
             "Effect": "Allow",

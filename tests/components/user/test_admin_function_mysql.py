@@ -309,9 +309,11 @@ def test_a_password_is_not_set_while_a_rotation_is_at_it(
     create(user="turning")
     password = secrets.value["password"]
     secrets.begin_rotation('{"username": "turning", "password": "next"}')
+    server.execute("ALTER USER turning IDENTIFIED BY 'next'")  # as far as setSecret
     with pytest.raises(AdminError, match=r"update-secret-version-stage .*likely one that failed"):
         create(user="turning", seconds=4)
-    server.log_in("turning", password).close()
+    server.log_in("turning", "next").close()
+    assert secrets.value["password"] == password
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)

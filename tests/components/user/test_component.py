@@ -84,6 +84,7 @@ def test_the_admin_function_has_no_environment_and_no_trigger() -> None:
 
 def test_the_admin_function_reads_the_master_secret_and_writes_the_users_and_nothing_else() -> None:
     declared = user()
+    assert declared.grants() == {"orders-admin-secrets", "orders-admin-runtime"}
     statements = declared.statements(declared.one("rolePolicy:RolePolicy", "orders-admin-secrets"))
     assert {(tuple(each["Action"]), each["Resource"]) for each in statements} == {
         (("secretsmanager:GetSecretValue",), MASTER),

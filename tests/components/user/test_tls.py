@@ -265,7 +265,12 @@ def test_a_server_with_md5_gets_a_hash(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["database.example.com", "rds.amazonaws.com.example.com", "xrds.amazonaws.com", "127.0.0.1", ".rds.amazonaws.com"],
+    [
+        *("database.example.com", "rds.amazonaws.com.example.com", "xrds.amazonaws.com", "127.0.0.1", "::1"),
+        *(".rds.amazonaws.com", "p.rds.amazonaws.com.evil", "p.rds.amazonaws.com..", "p.rds.amazonaws.comevil"),
+        *("p.rds.amazonaws.com:5432", "evil,p.rds.amazonaws.com", "evil/p.rds.amazonaws.com", "@p.rds.amazonaws.com"),
+        *("p.rds.am\u0430zonaws.com", "p\u3002rds.amazonaws.com", "p.rds.amazonaws.com\n", "p.rds.amazonaws\u3002com"),
+    ],
 )
 def test_a_password_is_sent_to_a_name_of_rds_alone(
     manager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str
@@ -296,10 +301,21 @@ def test_the_masters_login_is_used_for_the_one_database_that_the_function_was_ma
     event = {"action": "create-user", "user": "app", "database": "d", "rdsIam": True}
     fixed = {"host": "h", "port": 5432, "masterSecretArn": "a"}
     made_for(monkeypatch, tmp_path, fixed)
-    for told in ({key: "9"}, {}):  # another, or none
+    for told in ({key: "9"}, {key: f"{fixed[key]} "}, {}):  # another, or none
         asked = {**event, **{each: value for each, value in fixed.items() if each != key}, **told}
         with pytest.raises(AdminError, match=f"^{key} is .*this function was made for {fixed[key]}"):
             handler(asked, Context(30))
+
+
+def test_no_spelling_of_the_host_is_another_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    name = "orders.c0ffee123456.eu-west-1.rds.amazonaws.com"
+    fixed = {"host": name, "port": 5432, "masterSecretArn": "a"}
+    made_for(monkeypatch, tmp_path, fixed)
+    for host in (f"{name}.0", f"{name}.", f"{name},evil", f"{name}.evil", name.upper(), f" {name}", [name], {name: 1}):
+        with pytest.raises(AdminError, match=r"^host is .*this function was made for"):
+            Server.made_for({**fixed, "database": "d", "host": host})
+    server, _ = Server.made_for({**fixed, "database": "d", "port": "5432.0"})
+    assert (server.host, server.port) == (name, 5432)
 
 
 def test_a_function_that_was_made_for_no_database_makes_no_user() -> None:
@@ -335,11 +351,12 @@ def test_verifying_never_uses_the_masters_secret(
 ) -> None:
     value = '{"username": "master", "password": "word"}'
     arn = manager.create_secret(Name="rds!db-master", SecretString=value)["ARN"]
-    made_for(monkeypatch, tmp_path, {"host": "h", "port": 5432, "masterSecretArn": arn})
-    named = {"by its ARN": arn, "by its name": "rds!db-master", "by half its ARN": arn.rpartition("-")[0]}[called]
+    spelled = {"by its ARN": arn, "by its name": "rds!db-master", "by half its ARN": arn.rpartition("-")[0]}
     event = {"host": PROXY_NAME, "port": 5432, "database": "d", "user": "master", "auth": "secret"}
-    with pytest.raises(AdminError, match="is the secret of the master user"):
-        handler({"action": "verify", **event, "userSecretArn": named}, Context(30))
+    for known in spelled.values():  # an existing database's is what somebody wrote down
+        made_for(monkeypatch, tmp_path, {"host": "h", "port": 5432, "masterSecretArn": known})
+        with pytest.raises(AdminError, match="is the secret of the master user"):
+            handler({"action": "verify", **event, "userSecretArn": spelled[called]}, Context(30))
 
 
 def test_verifying_uses_a_secret_for_its_own_user_only(

@@ -1,9 +1,11 @@
 """Whom the laptop's HTTP servers answer: programs that ask for their own address and sign with a key of the stack."""
 
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
@@ -91,11 +94,12 @@ def signed(root: Path, secret: str, **changes: Any) -> dict[str, str]:
         "service": "secretsmanager",
         "region": "eu-west-1",
     }
-    given |= {"late": timedelta(), "token": None, "headers": {}} | changes
-    headers = {"X-Amz-Target": "secretsmanager.GetSecretValue", "Content-Type": "application/x-amz-json-1.1"}
-    request = AWSRequest(
-        method="POST", url=f"{gateway_url(root)}/", headers={**headers, **given["headers"]}, data=asking(secret)
-    )
+    given |= {"late": timedelta(), "token": None, "headers": {}, "again": None, "body": asking(secret)}
+    given |= {"target": "secretsmanager.GetSecretValue"} | changes
+    headers = {"X-Amz-Target": given["target"], "Content-Type": "application/x-amz-json-1.1", **given["headers"]}
+    request = AWSRequest(method="POST", url=f"{gateway_url(root)}/", headers=headers, data=given["body"])
+    if given["again"] is not None:
+        request.headers["X-Amz-Target"] = given["again"]  # botocore's headers keep both
     signer = botocore.auth.SigV4Auth(
         Credentials(given["key"], given["word"], given["token"]), given["service"], given["region"]
     )
@@ -227,6 +231,18 @@ def test_nothing_of_aws_is_answered_without_a_signature(root: Path, secret: str,
     assert (status, kind) == (403, "MissingAuthenticationTokenException")
 
 
+@pytest.mark.parametrize("length", ["-1", "100000000", "9" * 5000, "x", "0x10", "1_0", "\u00b2"])
+def test_no_endless_body_is_waited_for(root: Path, secret: str, length: str) -> None:
+    host, _, port = address_of(root).partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        head = f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n\r\n"
+        client.sendall(head.encode("latin-1"))
+        said = b""
+        while more := client.recv(4096):
+            said += more
+    assert b" 413 " in said.partition(b"\r\n")[0]
+
+
 def test_what_the_laptop_does_not_answer_it_says_to_who_signed(root: Path, secret: str) -> None:
     with pytest.raises(ClientError, match="answers Lambda's Invoke and Secrets Manager, nothing else"):
         client_of(root, "dynamodb").list_tables()
@@ -261,6 +277,91 @@ def test_a_function_uses_the_secrets_that_the_policies_of_its_role_name_and_no_o
         assert (error, "AccessDeniedException" in answer["errorMessage"]) == ("Unhandled", True)
         assert "not authorized to perform: secretsmanager:GetSecretValue on resource" in answer["errorMessage"]
     assert manager.get_secret_value(SecretId=other)["SecretString"] == "hidden"
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        ("GetSecretValue", {"x": "&SecretId=of-the-master&"}),
+        ("GetSecretValue", {"x": "&SecretId=of-the-master&Action=PutSecretValue&SecretString=evil&"}),
+        ("GetSecretValue", {"&SecretId": "of-the-master", "SecretId=of-the-master&Action": "DeleteSecret"}),
+        ("GetSecretValue.PutSecretValue", {"SecretString": "evil"}),
+        ("Get_Secret_Value", {}),
+        ("BatchGetSecretValue", {"SecretIdList": ["of-the-master"]}),
+        ("BatchGetSecretValue", {"Filters": [{"Key": "name", "Values": ["of-the"]}]}),
+        ("ListSecrets", {}),
+    ],
+    ids=str,
+)
+def test_no_words_of_a_function_get_at_another_secret_or_do_another_thing(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient, target: str, more: dict[str, Any]
+) -> None:
+    manager, master = client_of(root, "secretsmanager"), "of-the-master"
+    with contextlib.suppress(manager.exceptions.ResourceExistsException):
+        manager.create_secret(Name=master, SecretString="hidden")
+    key, word = key_of_a_reader(
+        root, secret, deploy, supervisor, ["secretsmanager:GetSecret*", "secretsmanager:Batch*"]
+    )
+    body = json.dumps({"SecretId": secret, **more}, ensure_ascii=False).encode()
+    target = f"secretsmanager.{target}"
+    _, said, _ = ask(root, secret, signed(root, secret, key=key, word=word, target=target, body=body), body)
+    assert "hidden" not in said
+    for name, value in ((master, "hidden"), (secret, "precious")):
+        assert manager.get_secret_value(SecretId=name)["SecretString"] == value
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [("GetSecretValue", "PutSecretValue", 200), ("PutSecretValue", "GetSecretValue", 403)],
+)
+def test_a_call_that_is_named_twice_is_the_one_that_was_judged(
+    root: Path,
+    secret: str,
+    deploy: Callable[..., str],
+    supervisor: SupervisorClient,
+    first: str,
+    second: str,
+    status: int,
+) -> None:
+    key, word = key_of_a_reader(root, secret, deploy, supervisor, ["secretsmanager:GetSecretValue"])
+    body = json.dumps({"SecretId": secret, "SecretString": "evil"}).encode()
+    names = {"target": f"secretsmanager.{first}", "again": f"secretsmanager.{second}"}
+    headers = signed(root, secret, key=key, word=word, body=body, **names)
+    headers |= {"X-Amz-Target": names["target"], "x-amz-target": names["again"]}
+    assert ask(root, secret, headers, body)[0] == status
+    assert client_of(root, "secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == "precious"
+
+
+def test_a_function_invokes_those_that_the_policies_of_its_role_name_and_no_others(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient, tmp_path: Path
+) -> None:
+    other = deploy(LEAVES_A_FILE, name="other")
+    key, word = key_of_a_reader(root, secret, deploy, supervisor, ["secretsmanager:GetSecretValue"])
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": word, "region_name": "eu-west-1"}
+    client = boto3.client("lambda", endpoint_url=gateway_url(root), **keys)
+    for name in (other, f"arn:aws:lambda:eu-west-1:000000000000:function:{other}", f"{other}:$LATEST", "not-there"):
+        for kind in ("RequestResponse", "Event", "DryRun"):
+            with pytest.raises(ClientError, match="not authorized to perform: lambda:InvokeFunction on resource"):
+                invoke(client, name, str(tmp_path / "ran"), InvocationType=kind)
+    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": f"arn:aws:lambda:*:function:{other}"}
+    supervisor.put("role-policy", "reader:reads", {"role": "reader", "policy": json.dumps({"Statement": [statement]})})
+    assert not (tmp_path / "ran").exists()
+    invoke(client, other, str(tmp_path / "ran"))
+    assert (tmp_path / "ran").exists()
+
+
+def key_of_a_reader(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient, actions: list[str]
+) -> tuple[str, str]:
+    """The key of a function that may do these things with one secret, BatchGetSecretValue as AWS has it allowed."""
+    statements = [
+        {"Effect": "Allow", "Action": actions, "Resource": secret},
+        {"Effect": "Allow", "Action": "secretsmanager:BatchGetSecretValue", "Resource": "*"},
+    ]
+    supervisor.put("role-policy", "reader:reads", {"role": "reader", "policy": json.dumps({"Statement": statements})})
+    name = deploy(KEYS, name="reader", role="arn:aws:iam::000000000000:role/reader")
+    found, _ = invoke(client_of(root, "lambda"), name)
+    return found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]
 
 
 def test_the_shells_secret_is_made_once_and_for_its_owner_alone(

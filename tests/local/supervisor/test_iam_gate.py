@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
 from local.supervisor.iam_gate import Gate
+from local.supervisor.processes import server_account
 from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.local.supervisor.conftest import checkout, invoke, log_in, put_orders, shell, until
 from tests.processes import kill, program, tree, wait_for_the_end
@@ -110,6 +113,53 @@ def test_bytes_that_are_no_login_are_dropped(root: Path, proxy: dict[str, Any]) 
             assert answer[:1] in (b"E", b"")
     with enter(root, proxy) as inside:
         assert inside.execute("SELECT 1").fetchone() == (1,)
+
+
+def startup(*words: str, code: int = 196_608) -> bytes:
+    """A packet that begins a session, of these words as they stand."""
+    body = struct.pack("!i", code) + b"".join(word.encode() + b"\0" for word in words)
+    return struct.pack("!i", len(body) + 4) + body
+
+
+ADMIN = startup("user", "laptop-supervisor", "database", "pgbouncer", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (startup("user", "laptop-supervisor", "database", "pgbouncer", "", "", "user", "app"), b""),
+        (startup("user", "laptop-supervisor", "user", "app", "database", "pgbouncer", ""), b""),
+        (startup("user", "app", "user", "laptop-supervisor", "database", "pgbouncer", ""), b""),
+        (startup("user", "app", "", code=80877103), ADMIN),
+        (startup("user", "app", "", code=80877104), ADMIN),
+        (startup("user", "app"), b"user\0laptop-supervisor\0"),
+    ],
+    ids=["behind-the-end", "twice", "twice-the-other-way", "tls-within-tls", "gss-within-tls", "no-end"],
+)
+def test_who_has_a_token_of_one_user_becomes_no_other_one(
+    root: Path, proxy: dict[str, Any], first: bytes, then: bytes
+) -> None:
+    token = auth_token(
+        host=proxy["endpoint"], port=proxy["port"], user="app", region="eu-west-1", credentials=shell(root)
+    )
+    context = ssl.create_default_context(cafile=str(laptop_state(root) / "authority" / "ca.pem"))
+    with socket.create_connection((proxy["ip"], proxy["port"]), timeout=60) as plain:
+        plain.sendall(struct.pack("!ii", 8, 80877103))
+        assert plain.recv(1) == b"S"
+        with context.wrap_socket(plain, server_hostname=proxy["endpoint"]) as client:
+            client.sendall(first)
+            said = client.recv(9)
+            if said[:1] == b"R":
+                client.sendall(b"p" + struct.pack("!i", len(token) + 5) + token.encode() + b"\0" + then)
+                query = b"SHOW USERS\0"
+                client.sendall(b"Q" + struct.pack("!i", len(query) + 4) + query)
+            client.settimeout(5)
+            with contextlib.suppress(TimeoutError):
+                while more := client.recv(4096):
+                    said += more
+    assert (said[:1], b"invalid startup packet" in said) == (b"E", True)
+    with enter(root, proxy) as inside:
+        assert inside.execute("SELECT current_user").fetchone() == ("app",)
 
 
 @pytest.mark.parametrize(
@@ -240,3 +290,25 @@ def test_a_proxy_that_comes_to_demand_iam_takes_tokens_instead_of_passwords_and_
         until(enters(password=password))
     finally:
         supervisor.delete("proxy", "changing")
+
+
+def test_the_gate_carries_nobody_to_another_accounts_socket(root: Path, proxy: dict[str, Any]) -> None:
+    own = laptop_state(root) / "proxies" / "orders" / "private" / ".s.PGSQL.6432"
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as others:
+        others.bind(f"{folder}/socket")
+        others.listen()
+        others.settimeout(0)
+        own.rename(own.with_name("aside"))
+        own.symlink_to(f"{folder}/socket")
+        try:
+            if server_account() is not None:  # else it is the same account's, as the pooler is
+                with pytest.raises(psycopg.OperationalError, match="the pooler of this proxy is not there"):
+                    enter(root, proxy, connect_timeout=5)
+                connection, _ = others.accept()
+                with connection:
+                    assert connection.recv(1) == b""
+        finally:
+            own.with_name("aside").replace(own)
+    with enter(root, proxy) as inside:
+        assert inside.execute("SELECT 1").fetchone() == (1,)
+    assert not (laptop_state(root) / "proxies" / "orders" / "server.key").exists()

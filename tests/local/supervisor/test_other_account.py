@@ -3,21 +3,28 @@
 Run by anybody else, servers and supervisor are one account, which has nothing to gain from itself.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
+from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from local.supervisor.postgres import Postgres, PostgresSettings
 from local.supervisor.private_file import write_private
 from local.supervisor.processes import give_to_servers, keep_from_servers, run, server_account
-from tests.local.supervisor.conftest import checkout, client_of, invoke, log_in, put_orders
+from tests.handler.clear_password import listening_postgresql
+from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, put_orders
 from toolchain.checkout import laptop_state
 
 pytestmark = pytest.mark.servers
 SECRET = "of-root-alone"
+AS_SERVER: dict[str, Any] = {"folder": Path("/"), "as_server": True, "seconds": 60}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +103,39 @@ def test_links_that_were_put_while_the_folders_were_the_servers_lead_nowhere(
         assert not [each for each in read if SECRET.encode() in each.read_bytes()]
 
 
+def test_of_what_is_ours_another_account_reads_nothing_and_locks_nothing(
+    root: Path, proxy: dict[str, Any], deploy: Callable[..., str]
+) -> None:
+    source = "def handler(event, context):\n    print('of-the-log')\n"
+    invoke(client_of(root, "lambda"), deploy(source))
+    state = laptop_state(root)
+    ours = [each for each in state.rglob("*") if each.is_file() and each.stat().st_uid == os.geteuid()]
+    assert {"function.log", "postgresql.log", "pgbouncer.log", "supervisor.log", "start.lock", "supervisor.lock"} <= {
+        each.name for each in ours
+    }
+    servers = server_account()
+    assert not [each for each in ours if each.stat().st_mode & 0o077 and servers is not None]
+    _, text = run(["find", str(state), "-type", "f", "-readable", "-user", str(os.geteuid())], **AS_SERVER)
+    readable = [each for each in text.splitlines() if each.startswith("/")]
+    assert (readable == []) == (servers is not None)
+
+
+def test_a_log_of_every_statement_holds_no_password_of_the_master(root: Path, proxy: dict[str, Any]) -> None:
+    supervisor = SupervisorClient.ensure(root)
+    supervisor.put("parameter-group", "chatty", {"parameters": {"log_statement": "all"}})
+    managed = {key: value for key, value in INSTANCE.items() if key != "password"}
+    spec = {**managed, "manageMasterUserPassword": True, "parameterGroupName": "chatty"}
+    facts = supervisor.put("instance", "chatty", spec)
+    supervisor.put("instance", "chatty", {**spec, "instanceClass": "db.t4g.small"})  # set once more, under the eyes
+    value = client_of(root, "secretsmanager").get_secret_value(SecretId=facts["masterSecretArn"])["SecretString"]
+    password = json.loads(value)["password"]
+    with log_in(root, facts, password=password, application_name="chatty") as connection:
+        connection.execute("SELECT 'the log is written'")
+    log = (laptop_state(root) / "instances" / "chatty" / "postgresql.log").read_text()
+    assert ("the log is written" in log, "ALTER ROLE" in log, password in log) == (True, True, False)
+    supervisor.delete("instance", "chatty")
+
+
 def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Callable[..., str]) -> None:
     source = "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_RUNTIME_API']\n"
     address, _ = invoke(client_of(root, "lambda"), deploy(source))
@@ -108,9 +148,15 @@ def test_another_account_is_no_environment_of_a_function(root: Path, deploy: Cal
 
 
 def test_a_server_becomes_nobody_else() -> None:
-    _, text = run(["cat", "/proc/self/status"], folder=Path("/"), as_server=True, seconds=60)
+    account, groups = server_account(), os.getgroups()
+    try:
+        if account is not None:
+            os.setgroups([*groups, 4])  # root may be in some, such as that of the logs
+        _, text = run(["cat", "/proc/self/status"], **AS_SERVER)
+    finally:
+        if account is not None:
+            os.setgroups(groups)
     status = {name: value.split() for name, _, value in (line.partition(":") for line in text.splitlines())}
-    account = server_account()
     if account is not None:
         assert (set(status["Uid"]), set(status["Gid"])) == ({str(account.pw_uid)}, {str(account.pw_gid)})
         assert (status["Groups"], status["NoNewPrivs"], int(status["CapPrm"][0], 16)) == ([], ["1"], 0)
@@ -143,3 +189,23 @@ def test_a_private_file_goes_by_no_link(tmp_path: Path, victim: Path) -> None:
     write_private(file, "new", of_servers=True)
     assert (file.is_symlink(), file.read_text(), file.stat().st_mode & 0o777) == (False, "new", 0o600)
     assert victim.read_text() == SECRET
+
+
+@pytest.mark.parametrize("who", ["superuser", "user", "pooler"])
+def test_whoever_stands_in_the_place_of_a_server_is_shown_no_password(tmp_path: Path, who: str) -> None:
+    with listening_postgresql(tmp_path, tls=True) as found:
+        authority = Authority(tmp_path)
+        at: dict[str, Any] = {"name": "orders", "address": found.address, "port": 5432}
+        for name in ("rdsadmin.password", "admin.password"):
+            write_private(tmp_path / name, SECRET)
+        login: dict[str, Any] = {"database": "app_db", "username": "db_admin", "password": SECRET, "max_connections": 9}
+        server = Postgres(tmp_path, PostgresSettings(**at, **login), authority)
+        pooler = PgBouncer(tmp_path, PgBouncerSettings(**at), authority)
+        asks: dict[str, Callable[[], object]] = {
+            "superuser": server.superuser,
+            "user": lambda: server.log_in("app", SECRET, database="app_db", seconds=10),
+            "pooler": lambda: pooler.show("VERSION"),
+        }
+        with pytest.raises(psycopg.OperationalError, match="authentication method requirement"):
+            asks[who]()
+        assert found.shown == []

@@ -23,13 +23,14 @@ def login_in(arn: str, *, never: str | None = None) -> Login:
 
     Args:
         arn: of the secret, or its name.
-        never: ARN of a secret that this must not be, whatever it is called by.
+        never: a secret that this must not be, by its ARN, half its ARN or its name, whatever it is called by here.
 
     Raises:
         AdminError: it holds none, or it is the one that it must not be.
     """
     answer = secrets_manager().get_secret_value(SecretId=arn)
-    if answer.get("ARN") == never:
+    full = str(answer.get("ARN"))
+    if never in (full, full.rpartition("-")[0], answer.get("Name")):
         raise AdminError("userSecretArn is the secret of the master user, who never comes through a proxy")
     found = _json(answer.get("SecretString", ""))
     login = {key: found.get(key) for key in ("username", "password")}

@@ -92,10 +92,12 @@ class Server:
         """
         fixed = _made_for()
         for key in ("host", "port", "masterSecretArn"):
-            told = str(event.get(key)).removesuffix(".0")
+            told = str(event.get(key))
+            if key == "port":
+                told = told.removesuffix(".0")
             if told != str(fixed[key]):
                 raise AdminError(f"{key} is {told}, and this function was made for {fixed[key]}; it serves no other")
-        return cls.of(event, "rds.pem"), str(fixed["masterSecretArn"])
+        return cls.of({**event, **fixed}, "rds.pem"), str(fixed["masterSecretArn"])
 
     @property
     def is_of_rds(self) -> bool:
