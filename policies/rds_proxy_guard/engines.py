@@ -5,9 +5,9 @@ database that no proxy serves.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from .environment import words
+from .environment import terms, words
 from .graph import Graph, Node
 from .hosts import Endpoint, endpoints_in
 from .resources import Kind
@@ -30,9 +30,11 @@ _SERVED_SCHEME = re.compile(
 )
 _PORT_AFTER = re.compile(r"(?::|,|\)?\s*\(\s*PORT\s*=\s*)([0-9]{4,5})(?![0-9])", re.IGNORECASE | re.ASCII)
 _UNSERVED_IN_JSON = re.compile(
-    r"[\"']engine[\"']\s*:\s*[\"'](?:oracle|db2|custom-)|[\"']port[\"']\s*:\s*[\"']?(?:1521|2484|5000[01])(?!\d)",
+    r"[\"'](?:engine|type|client|dialect|driver)[\"']\s*:\s*[\"'](?:oracle|db2|custom-)|"
+    r"[\"']port[\"']\s*:\s*[\"']?(?:1521|2484|5000[01])(?!\d)",
     re.IGNORECASE | re.ASCII,
 )
+_TNS_HOST = re.compile(r"\(\s*HOST\s*=\s*\Z", re.IGNORECASE)  # the descriptors of Oracle Net, in whatever order
 _UNSERVED_WORDS = frozenset({"ORACLE", "ORACLEDB", "ORA", "TNS"})  # DB2 is the second one as well
 _SERVED_WORDS = frozenset(
     {"PG", "PGHOST", "PGSQL", "POSTGRES", "POSTGRESQL", "MYSQL", "MARIADB", "MSSQL", "SQLSERVER", "AURORA"}
@@ -40,6 +42,7 @@ _SERVED_WORDS = frozenset(
 _ENGINE_WORDS = frozenset(
     {"ENGINE", "DIALECT", "DRIVER", "CLIENT", "TYPE", "VENDOR", "PROVIDER", "KIND", "CONNECTION", "ADAPTER", "PLATFORM"}
 )
+_ROLES = frozenset({"READ", "READER", "WRITE", "WRITER", "PRIMARY", "MASTER", "REPLICA", "RO", "RW"})
 _ENDPOINTS = {
     "instance endpoint": "instance",
     "cluster endpoint": "cluster",
@@ -176,6 +179,7 @@ def shown_by(endpoint: Endpoint) -> bool | None:
     port = _PORT_AFTER.match(endpoint.after)
     if (
         _UNSERVED_SCHEME.search(endpoint.before)
+        or _TNS_HOST.search(endpoint.before)
         or (port and port[1] in _PORTS_UNSERVED)
         or _UNSERVED_IN_JSON.search(endpoint.before.rpartition("{")[2] + endpoint.after.partition("}")[0])
     ):
@@ -185,18 +189,31 @@ def shown_by(endpoint: Endpoint) -> bool | None:
 
 def shown_beside(name: str, variables: Mapping[str, Json]) -> bool | None:
     """What the name of a variable, and those that go with it, say of the engine: ORACLE_HOST, DB_PORT=1521."""
-    own = words(name)
+    own = terms(name)
     if _SERVED_WORDS.intersection(own):
         return True
     if _UNSERVED_WORDS.intersection(own):
         return False
-    for other, value in variables.items():
-        parts = words(other)
-        if not parts or parts[:-1] != own[:-1] or isinstance(value, bool) or not isinstance(value, str | int | float):
+    stem = own[:-1]
+    while stem and stem[-1] in _ROLES:
+        stem = stem[:-1]
+    stems = {words(name)[:-1], own[:-1], stem}
+    return False if any(_shows_unserved(words(other), variables[other], stems) for other in variables) else None
+
+
+def _shows_unserved(parts: tuple[str, ...], value: Json, stems: Collection[tuple[str, ...]]) -> bool:
+    """Whether a variable that shares the beginning of a host's shows a database that RDS Proxy does not serve."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    stated = f"{value:g}" if isinstance(value, float) else str(value).strip().lower()
+    for stem in stems:
+        rest = parts[len(stem) :]
+        if parts[: len(stem)] != stem or not rest or (not stem and len(rest) > 1):
             continue
-        stated = f"{value:g}" if isinstance(value, float) else str(value).strip().lower()
-        if parts[-1] == "PORT" and stated in _PORTS_UNSERVED:
-            return False
-        if parts[-1] in _ENGINE_WORDS and stated.startswith(("oracle", "db2", "ibm_db", "ojdbc", "cx_oracle")):
-            return False
-    return None
+        if rest == ("PORT",) and stated in _PORTS_UNSERVED:
+            return True
+        if rest[0] in _ENGINE_WORDS and stated.startswith(("oracle", "db2", "ibm_db", "ojdbc", "cx_oracle")):
+            return True
+        if rest in (("SID",), ("SERVICE", "NAME")):  # what Oracle's listener calls a database
+            return True
+    return False

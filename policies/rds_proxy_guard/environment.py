@@ -93,7 +93,7 @@ def words(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _terms(name: str) -> tuple[str, ...]:
+def terms(name: str) -> tuple[str, ...]:
     """The words of a name, those that belong together as one."""
     joined = "_".join(words(name))
     for phrase, term in _PHRASES:
@@ -103,7 +103,7 @@ def _terms(name: str) -> tuple[str, ...]:
 
 def is_host_like(name: str) -> bool:
     """Whether a variable of this name carries a host, a URL or another connection text."""
-    parts, about_database = _terms(name), is_database_like(name)
+    parts, about_database = terms(name), is_database_like(name)
     if not parts or parts[-1] in _OTHER_LAST_WORDS:
         return False
     if not about_database and any(part in _OTHER_SERVICES or part in _OTHER_STORES for part in parts):
@@ -122,13 +122,13 @@ def is_database_alone(name: str) -> bool:
 
 def is_host_alone(name: str) -> bool:
     """Whether a host-like variable holds nothing but a host by its name, and no URL or text around it."""
-    parts = _terms(name)
+    parts = terms(name)
     return bool(parts) and (parts[-1] in _ALONE or parts[-1].endswith(("HOST", "HOSTNAME", "ENDPOINT", "ADDRESS")))
 
 
 def is_database_like(name: str) -> bool:
     """Whether a variable of this name is about a relational database, and about nothing that has one of these names."""
-    parts = _terms(name)
+    parts = terms(name)
     if any(part in _OTHER_STORES for part in parts):
         return False
     return any(
@@ -149,12 +149,12 @@ def is_link(name: str) -> bool:
 
 def is_reference_like(name: str) -> bool:
     """Whether a variable of this name holds the name or ARN of a thing, not the thing."""
-    return any(part in _REFERENCE_WORDS for part in _terms(name)[-1:])
+    return any(part in _REFERENCE_WORDS for part in terms(name)[-1:])
 
 
 def is_password_like(name: str) -> bool:
     """Whether a variable or key of this name holds a password, and not the name or ARN of one."""
-    parts = [stem for part in _terms(name) if (stem := part.rstrip("0123456789"))]
+    parts = [stem for part in terms(name) if (stem := part.rstrip("0123456789"))]
     while len(parts) > 1 and parts[-1] in _QUALIFIERS:
         parts.pop()
     return bool(parts) and (parts[-1] in _PASSWORD_WORDS or parts[-1].endswith(_PASSWORD_ENDINGS))

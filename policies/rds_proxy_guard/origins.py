@@ -70,6 +70,8 @@ class Below:
 
 
 EMPTY = Origin()
+_OTHER_RECORDS = frozenset({"CAA", "DS", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SSHFP", "TLSA", "TXT"})
+"""Records whose content is no host to connect to."""
 _ELSEWHERE, _HOSTLESS = Origin(signs=Sign.ELSEWHERE), Origin(signs=Sign.HOSTLESS)
 
 
@@ -173,6 +175,8 @@ class _Steps:
         urn, node = key, self._graph.nodes.get(key)
         if node is None:
             return self._other(urn)
+        if node.kind is Kind.DNS_RECORD and str(node.read("type")).upper() in _OTHER_RECORDS:
+            return _ELSEWHERE, ()
         if node.kind in HOLDERS:
             return self._holder(node)
         if node.kind is Kind.DATABASE:

@@ -70,7 +70,7 @@ def _configuration_policy(readers: list[Reader]) -> Policy:
     return StackValidationPolicy(
         name=mistakes.NAME,
         display_name="Configuration of the RDS Proxy guard",
-        description="Whether the configuration of this pack's policies can be read.",
+        description="The configuration of this pack's policies must be readable.",
         severity=Severity.LOW,
         remediation_steps="Correct the policy group's configuration as the finding says.",
         tags=["configuration"],

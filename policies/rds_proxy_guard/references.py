@@ -77,8 +77,9 @@ class References:
     def _by_host(self, text: str) -> Iterator[str]:
         for match in _HOST_NAME.finditer(text) if self._hosts else ():
             host = match[0].lower()
-            yield from self._hosts.get(host, ())
-            if self._wildcards:
+            if host in self._hosts:  # a name of its own comes before a wildcard, as in DNS
+                yield from self._hosts[host]
+            elif self._wildcards:
                 yield from self._hosts.get(f"*.{host.partition('.')[2]}", ())
 
     def _by_name(self, text: str) -> Iterator[str]:

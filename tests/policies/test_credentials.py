@@ -161,6 +161,7 @@ def test_a_text_without_a_scheme_is_a_databases_by_the_variables_name() -> None:
         f"app:${{DB_PASSWORD}}@tcp({PROXIED}:3306)/orders",
         f"ecto://app:${{DB_PASSWORD}}@{PROXIED}/orders",
         f"jdbc:oracle:thin:app/${{DB_PASSWORD}}@//{PROXIED}:1521/ORCL",
+        "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db.example.com)(PORT=1521)))",
         f"amqp://app:{PASSWORD}@mq.example.com/",
         f"https://app:{PASSWORD}@example.com/",
         "arn:aws:iam::123456789012:role/app@example.com",

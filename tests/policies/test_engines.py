@@ -121,6 +121,7 @@ def test_a_value_of_an_instance_whose_engine_is_not_stated_is_undecided_unless_t
     restored = instance(identifier="orders", snapshotIdentifier="orders-2026")
     (verdict,) = said([restored, function({"DB_HOST": DIRECT})])
     assert not verdict.blocks and verdict.message.split("\n")[1].startswith("Undecided")
+    assert "Check that its host is an RDS Proxy's" not in verdict.message  # it is known to be the database's own
     shown: dict[str, Any] = {"DATABASE_URL": f"postgresql://app@{DIRECT}/orders"}
     assert [each.blocks for each in said([restored, function(shown)])] == [True]
     assert said([restored, function({"DATABASE_URL": f"jdbc:oracle:thin:@//{DIRECT}:1521/ORCL"})]) == []
@@ -150,6 +151,15 @@ def test_a_value_of_an_instance_whose_engine_is_not_stated_is_undecided_unless_t
         {"DB_HOST": DIRECT, "DB_PORT": 2484.0},
         {"DB_HOST": DIRECT, "DB_ENGINE": "oracle"},
         {"dbHost": DIRECT, "dbDialect": "oracledb"},
+        {"DB_HOST": DIRECT, "DB_SID": "ORCL"},
+        {"DB_HOST": DIRECT, "DB_SERVICE_NAME": "ORCLPDB1"},
+        {"DB_HOST_NAME": DIRECT, "DB_PORT": "1521"},
+        {"DB_SERVER_NAME": DIRECT, "DB_SERVER_PORT": "1521"},
+        {"DB_READER_HOST": DIRECT, "DB_PORT": "1521"},
+        {"SPRING_DATASOURCE_HOST": DIRECT, "SPRING_DATASOURCE_DRIVER_CLASS_NAME": "oracle.jdbc.OracleDriver"},
+        {"CONFIG": f'{{"client": "oracledb", "connectString": "{DIRECT}/ORCL"}}'},
+        {"CONFIG": f'{{"host": "{DIRECT}", "type": "oracle"}}'},
+        {"URL": f"jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(PORT=1599) (HOST = {DIRECT})))"},
     ],
 )
 def test_a_text_that_shows_an_engine_without_proxy_is_no_finding_whoever_owns_the_database(variables: Any) -> None:
@@ -161,6 +171,10 @@ def test_a_text_that_shows_an_engine_without_proxy_is_no_finding_whoever_owns_th
     [
         {"ORACLE_HOST": DIRECT.replace("orders", "other"), "DB_HOST": DIRECT},
         {"DB_HOST": DIRECT, "CACHE_PORT": "1521"},
+        {"DB_HOST": DIRECT, "SERVICE_NAME": "orders"},
+        {"HOST": DIRECT, "SERVICE_NAME": "orders", "CLIENT_NAME": "oracle"},
+        {"DB_HOST": DIRECT, "OTEL_SERVICE_NAME": "orders", "TWILIO_SID": "x"},
+        {"DB_READER_HOST": DIRECT, "DB_WRITER_PORT": "1521"},
         {"DATABASE_URL": f"postgresql://oracle:x@{DIRECT}/orders"},
         {"DB_HOST": DIRECT, "DB_ENGINE": "postgres"},
         {"URLS": f"jdbc:oracle:thin:@//ora.example.com:1521/X,postgresql://app@{DIRECT}/orders"},
@@ -193,3 +207,11 @@ def test_a_host_that_is_taken_from_an_oracle_database_passes_in_every_order_the_
     shown = function({"DATABASE_URL": f"jdbc:oracle:thin:@//{DIRECT}:1521/ORCL"})
     assert said([oracle, shown]) == said([shown, oracle]) == []
     assert said([oracle, function({"DB_HOST": DIRECT}, [oracle])]) == []
+
+
+@pytest.mark.parametrize("variables", [{"ORACLE_HOST": SENTINEL}, {"DB_HOST": SENTINEL, "DB_SID": "ORCL"}])
+def test_a_host_that_is_not_known_yet_is_no_finding_where_its_name_or_neighbours_show_oracle(variables: Any) -> None:
+    restored = instance(snapshotIdentifier="legacy-2026")
+    assert analyze([restored, function(variables, [restored])]) == []
+    (undecided,) = analyze([restored, function({"DB_HOST": SENTINEL}, [restored])])
+    assert not undecided.blocks

@@ -258,6 +258,10 @@ def test_every_policy_has_a_description_a_severity_and_a_remedy() -> None:
         assert policy.description and policy.severity and policy.remediation_steps
 
 
+def test_a_description_says_what_must_be_since_the_engine_prints_it_above_a_finding_that_says_what_is() -> None:
+    assert [policy.name for policy in build()["policies"] if " must " not in (policy.description or "")] == []
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_policys_name_and_metadata_stand_in_the_module_of_its_rule_only(rule: ResourceRule | StackRule) -> None:
     told = (rule.name, rule.display_name, rule.description, rule.remediation_steps)

@@ -26,7 +26,9 @@ _URL = re.compile(
 )
 _OTHER_FORMS = (
     # Go's: user:password@tcp(host:3306)/name
-    re.compile(r"(?:^|[\s\"'=,;])[^\s:@/\"'=,;]{1,128}:(?P<password>[^\s@]{1,512})@[a-z0-9]{0,16}\(", re.IGNORECASE),
+    re.compile(
+        r"(?:^|[\s\"'=,;])(?!jdbc:)[^\s:@/\"'=,;]{1,128}:(?P<password>[^\s@]{1,512})@[a-z0-9]{0,16}\(", re.IGNORECASE
+    ),
     # Oracle's: jdbc:oracle:thin:user/password@//host
     re.compile(r"\bjdbc:oracle:\w{1,16}:[^\s/@:]{1,128}/(?P<password>[^\s@]{1,512})@", re.IGNORECASE),
 )
@@ -83,7 +85,7 @@ def by_value(function: Node, config: Configuration, _: Memory) -> list[Finding]:
 BY_VALUE = ResourceRule(
     name="lambda-database-credentials",
     display_name="No database password in Lambda's environment",
-    description="A Lambda function's environment holds no database password.",
+    description="A Lambda function's environment must hold no database password.",
     severity="critical",
     remediation_steps="Log in with an IAM token, or read the secret by its ARN at run time.",
     tags=("lambda", "credentials"),

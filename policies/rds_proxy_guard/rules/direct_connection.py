@@ -77,8 +77,11 @@ def by_value(function: Node, config: Configuration, memory: Memory) -> list[Find
             text = f"Environment variable {name} holds a database's {' and '.join(sorted(kinds[True]))}. {_WHY} {_FIX}"
             found.append(Finding(function.urn, text))
         elif None in kinds:
-            what = f"environment variable {name} holds the endpoint of a database whose engine is not stated"
-            found.append(_undecided(function, what))
+            text = (
+                f"Undecided: environment variable {name} holds the endpoint of a database whose engine is not stated. "
+                f"Unless it is one without RDS Proxy, take the host from there. {_WHY}"
+            )
+            found.append(Finding(function.urn, text, decided=False))
     return found
 
 
@@ -95,7 +98,7 @@ _PAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html"
 BY_VALUE = ResourceRule(
     name="lambda-uses-rds-proxy",
     display_name="Lambda uses RDS Proxy",
-    description="Lambda functions connect to RDS through RDS Proxy, never straight to a database.",
+    description="Lambda functions must connect to RDS through RDS Proxy, never straight to a database.",
     severity="high",
     remediation_steps="Set the host variable to the endpoint of an RDS Proxy in front of that database.",
     tags=("lambda", "connections"),
@@ -110,7 +113,7 @@ BY_VALUE = ResourceRule(
 BY_GRAPH = StackRule(
     name="lambda-uses-rds-proxy-graph",
     display_name="Lambda uses RDS Proxy (by dependency)",
-    description="A host that is still unknown comes from an RDS Proxy, not from a database.",
+    description="A database's host must come from an RDS Proxy, wherever a function finds it.",
     severity="high",
     remediation_steps="Set the host variable, or the parameter or record it reads, to the proxy's endpoint.",
     tags=("lambda", "connections"),
@@ -180,7 +183,8 @@ class _Judged:
     def _computed(self, environment: _Environment) -> Finding | None:
         """A host that is not known yet: by all that feeds the environment, since which feeds what is not known."""
         origin, unknown = environment.origin, environment.unknown
-        hosts = list(filter(self._keys.carries_host, unknown))
+        known = environment.known or {}
+        hosts = [name for name in unknown if self._keys.carries_host(name) and shown_beside(name, known) is not False]
         if not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown)):
             hosts = [name for name in hosts if not is_database_alone(name)]  # for the Data API: RESOURCE_ARN, DATABASE
         if not hosts and environment.known is not None:
@@ -210,15 +214,19 @@ class _Judged:
         """No proxy feeds the environment and a database does: its host, unless that may come from something else."""
         origin, function = environment.origin, environment.function
         databases = origin.databases | origin.unsure
-        over_api = not origin.has(Sign.CONNECTED) and not database_hosts and environment.known is not None
-        references = any(map(is_reference_like, environment.unknown))
-        if over_api and references and origin.has(Sign.ELSEWHERE):
-            return None  # ARNs for the Data API, and another service's host
+        named_otherwise = not database_hosts and environment.known is not None
+        over_api = not origin.has(Sign.CONNECTED) and named_otherwise
+        references = list(filter(is_reference_like, environment.unknown))
+        if named_otherwise and origin.has(Sign.ELSEWHERE):
+            # Another service's host, beside the database's ARN or secret or its host that is known already.
+            known_host = any(map(self._keys.carries_database_host, environment.literals))
+            if known_host or any(over_api or is_database_like(name) for name in references):
+                return None
         # A password can be part of a URL whose host is written in; it is none of a variable that is a host alone.
         alone = bool(database_hosts) and all(map(is_host_alone, database_hosts))
         in_url = origin.has(Sign.HOSTLESS) and not alone
-        by_reference = references and not self._fed_by_database(environment)
-        if origin.unsure or origin.has(Sign.ELSEWHERE) or in_url or by_reference or (over_api and references):
+        by_reference = bool(references) and not self._fed_by_database(environment)
+        if origin.unsure or origin.has(Sign.ELSEWHERE) or in_url or by_reference or (over_api and bool(references)):
             engine = ", whose engine is not stated" if origin.unsure else ""
             return _undecided(function, f"{what} may come from the database {_names(databases)}{engine}")
         text = (

@@ -27,7 +27,7 @@ _PORTS = {
     "aurora": 3306,
     "sqlserver": 1433,
 }
-_EVERY_PORT = (0.0, 65535.0)
+_EVERY_PORT, _NO_PORT = (0.0, 65535.0), (1.0, 0.0)
 _ANYONE = frozenset([""])
 _NOBODY: frozenset[str] = frozenset()
 _NAMED = 5
@@ -88,7 +88,7 @@ def by_graph(graph: Graph, _: Configuration) -> list[Finding]:
 BY_GRAPH = StackRule(
     name="rds-proxy-network",
     display_name="The network leads through the proxy",
-    description="A database behind an RDS Proxy admits the proxy, and neither the world nor Lambda functions.",
+    description="A database behind an RDS Proxy must admit the proxy, and neither the world nor Lambda functions.",
     severity="medium",
     remediation_steps="Let the database's group admit the proxy's group, and the proxy's admit the functions'.",
     tags=("rds-proxy", "network"),
@@ -339,8 +339,10 @@ def _ingress(where: Node, stated: Json, sources: frozenset[str], *, certain: boo
 
 def _ports(stated: Json) -> tuple[float, float] | None:
     protocol = next((value for name in ("protocol", "ipProtocol") if (value := dig(stated, name)) is not None), None)
-    if protocol is not UNKNOWN and str(protocol).lower() in ("-1", "-1.0", "all"):
-        return _EVERY_PORT
+    if protocol not in (None, UNKNOWN):
+        named = str(protocol).lower().removesuffix(".0")
+        if named not in ("tcp", "6"):  # databases speak no other
+            return _EVERY_PORT if named in ("-1", "all") else _NO_PORT
     low, high = number(dig(stated, "fromPort")), number(dig(stated, "toPort"))
     return None if low is None or high is None else (low, high)
 

@@ -35,7 +35,7 @@ def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
 BY_VALUE = ResourceRule(
     name="rds-proxy-settings",
     display_name="RDS Proxy settings",
-    description="An RDS Proxy requires TLS, closes idle clients in time and logs in with a secret or IAM.",
+    description="An RDS Proxy must require TLS, close idle clients in time and log in with a secret or IAM.",
     severity="high",
     remediation_steps="Set requireTls to true, idleClientTimeout to 900–1800 s, and a secret or IAM.",
     tags=("rds-proxy", "encryption", "credentials"),
