@@ -110,7 +110,18 @@ GROUP_SOURCES = ("securityGroups", "sourceSecurityGroupId", "referencedSecurityG
 CIDR_SOURCES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp")
 LIST_SOURCES = ("prefixListIds", "prefixListId", "sourcePrefixListId")
 RULE_PROPERTIES = frozenset(
-    {*GROUP_SOURCES, *CIDR_SOURCES, *LIST_SOURCES, "self", "type", "protocol", "ipProtocol", "fromPort", "toPort"}
+    {
+        *GROUP_SOURCES,
+        *CIDR_SOURCES,
+        *LIST_SOURCES,
+        "self",
+        "region",
+        "type",
+        "protocol",
+        "ipProtocol",
+        "fromPort",
+        "toPort",
+    }
 )
 
 CLASSIC = Provider(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
+from .engines import family_of
 from .graph import Graph, Node
 from .hosts import strings
 from .resources import Kind
@@ -18,10 +19,11 @@ class Topology:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._proxy_of: dict[str, Node | None] = {}
-        self.proxies = sorted(graph.of(Kind.PROXY), key=_urn, reverse=True)  # of two of one name the first counts
-        self._by_name = {
-            name.lower(): proxy for proxy in self.proxies for name in texts(proxy.read(*proxy.provider.proxy_name))
-        }
+        self.proxies = sorted(graph.of(Kind.PROXY), key=_urn)
+        self._by_name: dict[str, list[Node]] = {}
+        for proxy in self.proxies:
+            for name in texts(proxy.read(*proxy.provider.proxy_name)):
+                self._by_name.setdefault(name.lower(), []).append(proxy)
 
     def proxy_of(self, link: Node) -> Node | None:
         """The proxy of a target group or target; None when it is not known, or not in this stack."""
@@ -35,8 +37,9 @@ class Topology:
             if len(proxies) == 1:
                 self._proxy_of[link.urn] = proxies[0]
             elif proxies or len(groups) != 1:
-                name = link.read(*link.provider.link_proxy)
-                self._proxy_of[link.urn] = self._by_name.get(name.lower()) if isinstance(name, str) else None
+                named = self._by_name.get(_name_of(link), [])
+                # Proxies of one name are in two regions or accounts: which of them is meant, a name does not say.
+                self._proxy_of[link.urn] = named[0] if len(named) == 1 else None
             else:
                 link = groups[0]
         found = self._proxy_of.get(link.urn)
@@ -57,15 +60,14 @@ class Topology:
 
     def may_have_another_group(self, proxy: Node) -> bool:
         """Whether a target group that cannot be told to be another's may be a proxy's."""
-        named = isinstance(proxy.read(*proxy.provider.proxy_name), str)
-        unmatched = self.groups.get("", ())
-        if unmatched and (not named or self._some_without_name):
-            return True
-        return proxy.urn in self._made_elsewhere
+        name = proxy.read(*proxy.provider.proxy_name)
+        own = {"", name.lower()} if isinstance(name, str) else self._unmatched
+        return not self._unmatched.isdisjoint(own) or proxy.urn in self._made_elsewhere
 
     @cached_property
-    def _some_without_name(self) -> bool:
-        return any(not isinstance(group.read(*group.provider.link_proxy), str) for group in self.groups.get("", ()))
+    def _unmatched(self) -> frozenset[str]:
+        """The names of proxies whose target groups cannot be told to be one proxy's; "" for one that is not known."""
+        return frozenset(map(_name_of, self.groups.get("", ())))
 
     @cached_property
     def _made_elsewhere(self) -> frozenset[str]:
@@ -75,7 +77,8 @@ class Topology:
             names = [path[0] for path in node.provider.contents]
             found.update(urn for name in names for urn in node.fed_by(name))
             text = " ".join(text for name in names for text in strings(node.read(name))).lower()
-            found.update(self._by_name[word].urn for word in set(_WORD.findall(text)) & self._by_name.keys())
+            named = set(_WORD.findall(text)) & self._by_name.keys()
+            found.update(proxy.urn for word in named for proxy in self._by_name[word])
         return frozenset(found)
 
     @cached_property
@@ -98,8 +101,10 @@ class Topology:
         for path in paths:
             value = link.read(*path)
             for name in texts(value) if value is not UNKNOWN else ():
-                node = self._databases_by_name.get((path[0].rstrip("s"), name))
-                found.add(node.urn if node else f"{path[0].rstrip('s')} {name}")
+                named = self._databases_by_name.get((path[0].rstrip("s"), name), [])
+                region = "".join(texts(link.read("region")))  # of pulumi-aws 7, where the program states it
+                if len(named) < 2:
+                    found.add(named[0].urn if named else f"{path[0].rstrip('s')} {name} {region}")
         return found
 
     def _whole(self, database: Node) -> Node:
@@ -108,14 +113,20 @@ class Topology:
         return clusters[0] if len(clusters) == 1 else database
 
     @cached_property
-    def _databases_by_name(self) -> dict[tuple[str, str], Node]:
-        found = {}
-        for node in sorted(self._graph.of(Kind.DATABASE), key=_urn, reverse=True):
-            for target in ("dbInstanceIdentifier", "dbClusterIdentifier"):
-                kind_matches = ("luster" in node.token) == (target == "dbClusterIdentifier")
-                for name in texts(node.first(node.provider.database_names)) if kind_matches else ():
-                    found[target, name] = node
+    def _databases_by_name(self) -> dict[tuple[str, str], list[Node]]:
+        found: dict[tuple[str, str], list[Node]] = {}
+        for node in sorted(self._graph.of(Kind.DATABASE), key=_urn):
+            family = family_of(node)
+            # What belongs to a cluster may state the cluster's name, and is no target of its own.
+            if family == "cluster" or (family == "instance" and "luster" not in node.token):
+                for name in texts(node.first(node.provider.database_names)):
+                    found.setdefault((f"db{family.title()}Identifier", name), []).append(node)
         return found
+
+
+def _name_of(link: Node) -> str:
+    """The name that a target group or target states for its proxy; "" where it states none."""
+    return "".join(texts(link.read(*link.provider.link_proxy))).lower()
 
 
 def _urn(node: Node) -> str:

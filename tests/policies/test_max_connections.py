@@ -205,6 +205,27 @@ def test_proxies_that_name_their_database_share_it_in_this_stack_or_another(in_s
     assert "a 60 % + b 60 % = 120 %" in found.message
 
 
+def test_what_belongs_to_a_cluster_under_the_clusters_name_does_not_hide_what_its_proxies_take_together() -> None:
+    a, b = proxy("a"), proxy("b")
+    cluster, writer, custom = (
+        Resource(f"aws:rds/{kind}:{kind[0].upper()}{kind[1:]}", kind, {"clusterIdentifier": "orders"})
+        for kind in ("cluster", "clusterInstance", "clusterEndpoint")
+    )
+    stack = [cluster, writer, custom, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    stack += [target(a, cluster, "ta"), named(b, "tb", dbClusterIdentifier="orders")]
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
+
+
+def test_databases_of_one_name_in_two_regions_are_two() -> None:
+    a, b = proxy("a"), proxy("b")
+    stack = [a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    east, west = (named(of, "t" + of.name, dbInstanceIdentifier="orders") for of in (a, b))
+    assert [found.name for found in analyze([*stack, east, west], stages="stack")] == ["b"]
+    for link, region in ((east, "us-east-1"), (west, "us-west-2")):
+        link.inputs = {**link.inputs, "region": region}
+    assert analyze([*stack, east, west], stages="stack") == []
+
+
 def test_a_target_by_name_and_one_by_dependency_are_on_the_same_database() -> None:
     db, a, b = database(identifier="orders"), proxy("a"), proxy("b")
     stack = [db, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
