@@ -16,6 +16,8 @@ _HOST_WORDS = _listed(
     CONNECTIONSTRING CONNECTIONSTRINGS SQLCONNSTR MYSQLCONNSTR POSTGRESQLCONNSTR
     """
 )
+# … though these may name the thing itself, its identifier or its settings …
+_VAGUE = _listed("PRIMARY REPLICA MASTER CONFIG")
 # … these where the name is about a database.
 _HOST_WORDS_OF_DATABASES = _listed(
     "SERVERNAME DNS DNSNAME DOMAIN DOMAINNAME FQDN NODE NODES IP LOCATION TARGET STRING TNS"
@@ -43,6 +45,7 @@ _OTHER_LAST_WORDS = _listed(
     """
     ARN PORT NAME ID USER USERNAME PASSWORD PASSWD PWD PASS TIMEOUT LIMIT REGION IDENTIFIER MAX MIN SECRET
     PARAMETER PARAM PATH ENABLED KEY TABLE BUCKET VERSION TOKEN COUNT SIZE SCHEMA ENGINE
+    ARNS NAMES IDS SECRETS CERT CERTIFICATE CA ROLE METRIC ALARM RULE
     """
 )
 # Words of things that RDS serves; DocumentDB, Redis and others have words of their own.
@@ -113,6 +116,12 @@ def is_host_like(name: str) -> bool:
         or parts[-1].endswith(_HOST_ENDINGS)
         or is_database_alone(name)
     )
+
+
+def is_vague(name: str) -> bool:
+    """Whether nothing but a vague word makes a name host-like: CONFIG, PRIMARY_INSTANCE."""
+    parts = terms(name)
+    return not is_database_like(name) and not _VAGUE.isdisjoint(parts) and _HOST_WORDS.isdisjoint({*parts} - _VAGUE)
 
 
 def is_database_alone(name: str) -> bool:

@@ -331,3 +331,13 @@ def test_a_link_of_sst_to_a_database_alone_is_undecided() -> None:
     made = [db, through, group(through), target(through, db)]
     assert analyze([*made, function({"SST_RESOURCE_Db": SENTINEL}, [through, db])]) == []
     assert analyze([db, function({"SOMETHING_ELSE_NAME": SENTINEL}, [db])]) == []
+
+
+@pytest.mark.parametrize("variables", [["PRIMARY_INSTANCE", "REPLICA_INSTANCE"], ["CONFIG"], ["MASTER"]])
+def test_names_that_may_hold_an_identifier_or_settings_are_undecided(variables: list[str]) -> None:
+    """A function that fails over from one instance to the other connects to none."""
+    db = database()
+    (found,) = analyze([db, function(dict.fromkeys(variables, SENTINEL), [db])])
+    assert (found.policy, found.blocks) == ("lambda-uses-rds-proxy-graph", False)
+    assert blocking(analyze([db, function({**dict.fromkeys(variables, SENTINEL), "HOST": SENTINEL}, [db])]))
+    assert blocking(analyze([db, function({f"DB_{variables[0]}": SENTINEL}, [db])]))

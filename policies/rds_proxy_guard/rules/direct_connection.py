@@ -15,6 +15,7 @@ from ..environment import (
     is_link,
     is_proxy_like,
     is_reference_like,
+    is_vague,
 )
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
@@ -208,12 +209,13 @@ class _Judged:
                 f"{what} come from an RDS Proxy and from the database {_names(databases)}, and the graph does not say "
                 "which from which",
             )
-        return self._by_database(environment, what, database_hosts)
+        return self._by_database(environment, hosts, database_hosts)
 
-    def _by_database(self, environment: _Environment, what: str, database_hosts: list[str]) -> Finding | None:
+    def _by_database(self, environment: _Environment, hosts: list[str], database_hosts: list[str]) -> Finding | None:
         """No proxy feeds the environment and a database does: its host, unless that may come from something else."""
         origin, function = environment.origin, environment.function
         databases = origin.databases | origin.unsure
+        what = ", ".join(hosts) or "the environment"
         named_otherwise = not database_hosts and environment.known is not None
         over_api = not origin.has(Sign.CONNECTED) and named_otherwise
         references = list(filter(is_reference_like, environment.unknown))
@@ -226,7 +228,8 @@ class _Judged:
         alone = bool(database_hosts) and all(map(is_host_alone, database_hosts))
         in_url = origin.has(Sign.HOSTLESS) and not alone
         by_reference = bool(references) and not self._fed_by_database(environment)
-        if origin.unsure or origin.has(Sign.ELSEWHERE) or in_url or by_reference or (over_api and bool(references)):
+        elsewhere = origin.has(Sign.ELSEWHERE) or (named_otherwise and all(map(is_vague, hosts)))
+        if origin.unsure or elsewhere or in_url or by_reference or (over_api and references):
             engine = ", whose engine is not stated" if origin.unsure else ""
             return _undecided(function, f"{what} may come from the database {_names(databases)}{engine}")
         text = (
