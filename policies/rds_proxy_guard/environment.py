@@ -16,8 +16,8 @@ _HOST_WORDS = _listed(
     CONNECTIONSTRING CONNECTIONSTRINGS SQLCONNSTR MYSQLCONNSTR POSTGRESQLCONNSTR
     """
 )
-# … though these may name the thing itself, its identifier or its settings …
-_VAGUE = _listed("PRIMARY REPLICA MASTER CONFIG")
+# … though with these the thing itself may be meant, its identifier, its login or its settings …
+_VAGUE = _listed("WRITER READER PRIMARY REPLICA MASTER TARGET CONFIG")
 # … these where the name is about a database.
 _HOST_WORDS_OF_DATABASES = _listed(
     "SERVERNAME DNS DNSNAME DOMAIN DOMAINNAME FQDN NODE NODES IP LOCATION TARGET STRING TNS"
@@ -37,6 +37,7 @@ _PHRASES = (
     (re.compile(r"DATA_?SOURCE_NAME"), "DATASOURCE_DSN"),
     (re.compile(r"DATA_SOURCE"), "DATASOURCE"),
     (re.compile(r"(HOST|SERVER|DNS|DOMAIN)_NAME"), r"\1NAME"),
+    (re.compile(r"SQL_SERVER(?=_|$)"), "SQLSERVER"),
     (re.compile(r"PASS_(WORD|PHRASE)(?=_|$)"), r"PASS\1"),
     (re.compile(r"CONN(?:ECTION)?_(?:STRINGS?|STR)(?=_|$)"), "CONNSTRING"),
 )
@@ -119,9 +120,11 @@ def is_host_like(name: str) -> bool:
 
 
 def is_vague(name: str) -> bool:
-    """Whether nothing but a vague word makes a name host-like: CONFIG, PRIMARY_INSTANCE."""
+    """Whether nothing but a vague word makes a name host-like: CONFIG, PRIMARY_INSTANCE, but not DB_WRITER."""
     parts = terms(name)
-    return not is_database_like(name) and not _VAGUE.isdisjoint(parts) and _HOST_WORDS.isdisjoint({*parts} - _VAGUE)
+    if _VAGUE.isdisjoint(parts) or (is_database_like(name) and parts[-1] in _VAGUE):
+        return False
+    return (_HOST_WORDS | _HOST_WORDS_OF_DATABASES).isdisjoint({*parts} - _VAGUE)
 
 
 def is_database_alone(name: str) -> bool:

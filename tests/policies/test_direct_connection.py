@@ -333,11 +333,27 @@ def test_a_link_of_sst_to_a_database_alone_is_undecided() -> None:
     assert analyze([db, function({"SOMETHING_ELSE_NAME": SENTINEL}, [db])]) == []
 
 
-@pytest.mark.parametrize("variables", [["PRIMARY_INSTANCE", "REPLICA_INSTANCE"], ["CONFIG"], ["MASTER"]])
+@pytest.mark.parametrize(
+    "variables",
+    [["PRIMARY_INSTANCE", "REPLICA_INSTANCE"], ["CONFIG"], ["TARGET_DB"], ["DB_MASTER_CREDS"], ["RDS_PRIMARY_CLUSTER"]],
+)
 def test_names_that_may_hold_an_identifier_or_settings_are_undecided(variables: list[str]) -> None:
     """A function that fails over from one instance to the other connects to none."""
     db = database()
     (found,) = analyze([db, function(dict.fromkeys(variables, SENTINEL), [db])])
     assert (found.policy, found.blocks) == ("lambda-uses-rds-proxy-graph", False)
     assert blocking(analyze([db, function({**dict.fromkeys(variables, SENTINEL), "HOST": SENTINEL}, [db])]))
-    assert blocking(analyze([db, function({f"DB_{variables[0]}": SENTINEL}, [db])]))
+    held = parameter(SENTINEL, [db], name=f"/orders/{variables[0]}")
+    assert [each.blocks for each in analyze([db, held, function({"SETTINGS": held.inputs["name"]})])] == [False]
+
+
+@pytest.mark.parametrize("name", ["DB_WRITER", "RDS_PRIMARY", "ORDERS_DB_CONFIG", "SQL_SERVER", "READER_ENDPOINT"])
+def test_a_databases_name_that_ends_in_what_it_is_holds_its_host(name: str) -> None:
+    db = database()
+    assert blocking(analyze([db, function({name: SENTINEL}, [db])]))
+
+
+@pytest.mark.parametrize("name", ["SQL_SERVER_INSTANCE", "SQL_SERVER_DATABASE", "DATABASE"])
+def test_an_instances_or_databases_name_is_no_host_beside_one_that_is_known(name: str) -> None:
+    db = database(engine="sqlserver-se")
+    assert analyze([db, function({"DB_HOST": PROXIED, name: SENTINEL}, [db])]) == []

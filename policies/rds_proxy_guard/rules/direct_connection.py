@@ -148,6 +148,10 @@ class _Environment:
         """The others."""
         return {name: value for name, value in (self.known or {}).items() if not holds_unknown(value)}
 
+    def has_host(self, keys: Keys) -> bool:
+        """Whether the database's host is known already."""
+        return any(keys.carries_database_host(name) and not is_database_alone(name) for name in self.literals)
+
 
 class _Judged:
     """The functions of a stack, one by one, over one walk of its graph."""
@@ -186,8 +190,9 @@ class _Judged:
         origin, unknown = environment.origin, environment.unknown
         known = environment.known or {}
         hosts = [name for name in unknown if self._keys.carries_host(name) and shown_beside(name, known) is not False]
-        if not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown)):
-            hosts = [name for name in hosts if not is_database_alone(name)]  # for the Data API: RESOURCE_ARN, DATABASE
+        over_api = not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown))
+        if over_api or environment.has_host(self._keys):
+            hosts = [name for name in hosts if not is_database_alone(name)]  # RESOURCE_ARN, DATABASE
         if not hosts and environment.known is not None:
             return None
         what = ", ".join(hosts) or "the environment"
@@ -219,16 +224,16 @@ class _Judged:
         named_otherwise = not database_hosts and environment.known is not None
         over_api = not origin.has(Sign.CONNECTED) and named_otherwise
         references = list(filter(is_reference_like, environment.unknown))
-        if named_otherwise and origin.has(Sign.ELSEWHERE):
-            # Another service's host, beside the database's ARN or secret or its host that is known already.
-            known_host = any(map(self._keys.carries_database_host, environment.literals))
-            if known_host or any(over_api or is_database_like(name) for name in references):
-                return None
+        accounted = environment.has_host(self._keys) or any(over_api or is_database_like(name) for name in references)
+        if named_otherwise and accounted and origin.has(Sign.ELSEWHERE):
+            return (
+                None  # another service's host, beside the database's ARN or secret, or its host that is known already
+            )
         # A password can be part of a URL whose host is written in; it is none of a variable that is a host alone.
         alone = bool(database_hosts) and all(map(is_host_alone, database_hosts))
         in_url = origin.has(Sign.HOSTLESS) and not alone
         by_reference = bool(references) and not self._fed_by_database(environment)
-        elsewhere = origin.has(Sign.ELSEWHERE) or (named_otherwise and all(map(is_vague, hosts)))
+        elsewhere = origin.has(Sign.ELSEWHERE) or (bool(hosts) and all(map(is_vague, hosts)))
         if origin.unsure or elsewhere or in_url or by_reference or (over_api and references):
             engine = ", whose engine is not stated" if origin.unsure else ""
             return _undecided(function, f"{what} may come from the database {_names(databases)}{engine}")
