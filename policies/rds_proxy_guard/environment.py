@@ -177,9 +177,10 @@ _OPEN_NAMES = re.compile(
     r"|MAX_?OPEN|MAX_?OVERFLOW"
 )
 _IDLE_NAMES = re.compile(r"MAX_?IDLE(_?CONN(ECTION)?S?)?|POOL_?MIN|MIN(IMUM)?_?(POOL|IDLE)")
-_TIME_WORDS = _listed(
+_OTHER_MEASURES = _listed(
     """
     LIFETIME AGE TIME TIMEOUT TTL SECONDS MS MILLIS PERCENT DELAY INTERVAL LIFE USES RETRIES
+    THRESHOLD ALARM BYTES
     """
 )
 
@@ -187,7 +188,7 @@ _TIME_WORDS = _listed(
 def pool_size_of(name: str) -> str | None:
     """What a variable of this name limits: "open" connections, "idle" connections, or None."""
     parts = words(name)
-    if _TIME_WORDS.intersection(parts) or any(part.endswith(("TIMEOUT", "LIFETIME")) for part in parts):
+    if _OTHER_MEASURES.intersection(parts) or any(part.endswith(("TIMEOUT", "LIFETIME")) for part in parts):
         return None
     joined = "_".join(parts)
     if _IDLE_NAMES.search(joined):

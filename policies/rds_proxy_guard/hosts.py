@@ -20,9 +20,11 @@ _SUFFIXES = (
 _REGION = r"(?:[a-z]{2,4}(?:-[a-z]+)+-[0-9]+|global)"
 # Anything may stand before a host name ("-horders.…", "%40orders.…"), so only its tail is looked for, and each label is
 # read once: a name before the deciding label, and nothing after the suffix (…amazonaws.com.evil.com is another host).
+# GovCloud's certificate bundles come from truststore.pki.us-gov-west-1.rds.amazonaws.com.
+# source: RDS User Guide, "Certificate bundles by AWS Region"
 _ENDPOINT = re.compile(
     r"(?<=[a-z0-9]\.)"
-    r"(?P<deciding>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\."
+    r"(?P<deciding>(?!pki\.)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\."
     rf"(?:{_REGION}\.rds|rds\.{_REGION})\."
     rf"(?:{'|'.join(_SUFFIXES)})"
     r"(?![a-z0-9-])(?!\.[a-z0-9])",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag, auto
 
 from .engines import Engines
-from .environment import is_host_alone, is_host_like, is_vague
+from .environment import is_database_alone, is_host_alone, is_host_like, is_vague
 from .graph import Graph, Node
 from .hosts import endpoints_in
 from .reach import Reach, few
@@ -152,7 +152,9 @@ class Origins:
             return None
         # A password can be part of a URL whose host is written in; a host alone has no such part.
         in_url = origin.has(Sign.HOSTLESS) and bool(hosts) and not any(map(is_host_alone, hosts))
-        unclear = in_url or (bool(hosts) and all(map(is_vague, hosts)))
+        over_api = not origin.has(Sign.CONNECTED)  # then a parameter called "database" may hold the cluster's ARN
+        vague = bool(hosts) and all(is_vague(name) or (over_api and is_database_alone(name)) for name in hosts)
+        unclear = in_url or vague
         alone = bool(origin.databases) and not origin.has(Sign.ELSEWHERE) and not origin.unsure and not unclear
         return Verdict.DIRECT if alone else Verdict.UNDECIDED
 

@@ -347,6 +347,14 @@ def test_names_that_may_hold_an_identifier_or_settings_are_undecided(variables: 
     assert [each.blocks for each in analyze([db, held, function({"SETTINGS": held.inputs["name"]})])] == [False]
 
 
+@pytest.mark.parametrize(("data_api", "blocks"), [(True, False), (False, True)])
+def test_a_parameter_called_database_may_hold_an_arn_for_the_data_api(data_api: bool, blocks: bool) -> None:
+    cluster = Resource("aws:rds/cluster:Cluster", "data", {"enableHttpEndpoint": data_api, "engine": "aurora-mysql"})
+    held = parameter(SENTINEL, [cluster], name="/orders/database")
+    found = analyze([cluster, held, function({"DB_PARAM": "/orders/database"})])
+    assert [each.blocks for each in found] == [blocks]
+
+
 @pytest.mark.parametrize("name", ["DB_WRITER", "RDS_PRIMARY", "ORDERS_DB_CONFIG", "SQL_SERVER", "READER_ENDPOINT"])
 def test_a_databases_name_that_ends_in_what_it_is_holds_its_host(name: str) -> None:
     db = database()
