@@ -83,6 +83,7 @@ class Provider:
     )
     engine_version: Path = ("engineVersion",)
     scalability: Path = ("clusterScalabilityType",)
+    region: Path = ("region",)  # of pulumi-aws 7
     data_api: Path = ("enableHttpEndpoint",)
     engine_sources: tuple[Path, ...] = (
         ("replicateSourceDb",),
@@ -110,18 +111,7 @@ GROUP_SOURCES = ("securityGroups", "sourceSecurityGroupId", "referencedSecurityG
 CIDR_SOURCES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp")
 LIST_SOURCES = ("prefixListIds", "prefixListId", "sourcePrefixListId")
 RULE_PROPERTIES = frozenset(
-    {
-        *GROUP_SOURCES,
-        *CIDR_SOURCES,
-        *LIST_SOURCES,
-        "self",
-        "region",
-        "type",
-        "protocol",
-        "ipProtocol",
-        "fromPort",
-        "toPort",
-    }
+    {*GROUP_SOURCES, *CIDR_SOURCES, *LIST_SOURCES, "self", "type", "protocol", "ipProtocol", "fromPort", "toPort"}
 )
 
 CLASSIC = Provider(
