@@ -226,9 +226,7 @@ class _Judged:
         references = list(filter(is_reference_like, environment.unknown))
         accounted = environment.has_host(self._keys) or any(over_api or is_database_like(name) for name in references)
         if named_otherwise and accounted and origin.has(Sign.ELSEWHERE):
-            return (
-                None  # another service's host, beside the database's ARN or secret, or its host that is known already
-            )
+            return None  # another service's host, beside the database's ARN or secret, or a host that is known already
         # A password can be part of a URL whose host is written in; it is none of a variable that is a host alone.
         alone = bool(database_hosts) and all(map(is_host_alone, database_hosts))
         in_url = origin.has(Sign.HOSTLESS) and not alone
