@@ -54,8 +54,10 @@ class Exemption:
         )
 
     def is_of(self, stack_urn: str) -> bool:
-        """Whether it is about resources of the stack of any resource, as far as its form tells."""
-        return not self.has_older_form and all(map(_fits, _parts(self.urn)[:2], _parts(stack_urn)[:2]))
+        """Whether it names the stack of a resource; one for any project names none."""
+        if self.has_older_form or not _parts(self.urn)[1].strip("*"):
+            return False
+        return all(map(_fits, _parts(self.urn)[:2], _parts(stack_urn)[:2]))
 
     def expired(self, today: date) -> bool:
         """Whether its last day is over."""

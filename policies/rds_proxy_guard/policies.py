@@ -1,6 +1,7 @@
 """Thin adapters between Pulumi's policy SDK and the rules: the only place that touches the SDK's objects."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -10,7 +11,7 @@ from .advisory import at_advisory_level
 from .configuration import Configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
-from .mistakes import Reader
+from .mistakes import Reader, mistakes
 from .properties import properties
 from .resources import Kind, is_terraforms, kind_of, terraforms_name
 from .rule import ResourceRule, StackRule
@@ -68,6 +69,17 @@ def stack_validation(
             return exempted(rule.judge(graph, config), graph.nodes, config)
 
         say(guarded(judge), report)
+
+    return validate
+
+
+def configuration_validation(readers: list[Reader]) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    """The `validate` of the policy that comes last: by then every other one has been told its configuration."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        urns = [resource.urn for resource in args.resources]
+        found = guarded(lambda: [Finding("", text, decided=False) for text in mistakes(readers, urns)])
+        say([replace(each, decided=False) for each in found], report)
 
     return validate
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from .environment import words
 from .graph import Graph, Node
 from .hosts import strings
+from .reach import MOST
 from .resources import Kind
 from .values import Json, texts
 
-_HOST_NAME = re.compile(r"[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+", re.IGNORECASE | re.ASCII)
+# Only from the beginning of a label on: a long text without a dot is read once, not once from each of its characters.
+_HOST_NAME = re.compile(r"(?<![a-z0-9_*-])[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+", re.IGNORECASE | re.ASCII)
 _TOKEN = re.compile(r"arn:[\w:/.+=@!-]+|[\w./+@!-]+", re.ASCII)
 _ARN = re.compile(
     r"arn:[\w-]*:(?:ssm:[\w-]*:\d*:parameter(?P<parameter>/[\w./-]+)|"
@@ -25,6 +27,7 @@ _REFERENCE_WORDS = frozenset(
 )
 _PATH_WORDS = _REFERENCE_WORDS | {"CONFIG", "CONFIGURATION", "PREFIX", "NAMESPACE", "SETTINGS"}
 _NAMED = (Kind.PARAMETER, Kind.SECRET, Kind.SECRET_VERSION)
+_LONGEST_NAME = 2048  # SSM API reference, PutParameter; each level of a longer one would be a text of its own
 
 
 class References:
@@ -98,6 +101,8 @@ class References:
                 yield from self._names.get(each, ())
 
     def _add_path(self, name: str, urn: str) -> None:
+        if len(name) > _LONGEST_NAME:
+            return
         below, path = urn, name
         while "/" in path:
             path = path.rpartition("/")[0]
@@ -119,7 +124,7 @@ def _zones(graph: Graph) -> dict[str, frozenset[str]]:
         for key in ("zoneId", "hostedZoneId"):
             zones = [node for node in graph.precisely(record, key) if node.kind is Kind.DNS_ZONE]
             zones += [by_id[text] for text in texts(record.read(key)) if text in by_id]
-            names += [text for zone in zones for text in texts(zone.read("name"))]
+            names += [text for zone in zones[:MOST] for text in texts(zone.read("name"))]
         found[record.urn] = frozenset(name.rstrip(".").lower() for name in names if name.strip("."))
     return found
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
-from ..engines import shown_beside, shown_by
+from ..engines import Beside, shown_by
 from ..environment import (
     is_database_alone,
     is_database_like,
@@ -61,15 +61,14 @@ def by_value(function: Node, config: Configuration, memory: Memory) -> list[Find
     variables = dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
-    keys = Keys(config)
+    keys, beside = Keys(config), Beside(variables)
     found = []
     for name in sorted(filter(keys.read, variables)):
         direct = [each for each in endpoints_in(variables[name]) if each.direct]
-        beside = shown_beside(name, variables) if direct else None
         kinds: dict[bool | None, set[str]] = {}
         for each in direct:
             shown = shown_by(each)
-            serves = memory.serves_host(each, beside if shown is None else shown)
+            serves = memory.serves_host(each, beside.shown(name) if shown is None else shown)
             kinds.setdefault(serves, set()).add(each.kind)
         if any(pattern.search(text) for pattern in keys.direct_hosts for text in strings(variables[name])):
             kinds.setdefault(True, set()).add("own host name (directHostPatterns)")
