@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from .environment import words
 from .graph import Graph, Node
@@ -58,18 +59,22 @@ class References:
         """The holders that a content names: the record behind a host name, the parameter behind a path."""
         if not self._hosts and not self._names:
             return set()
-        return {urn for text in strings(content) for urn in (*self._by_host(text), *self._by_name(text))}
+        return {urn for text in _decoded(content) for urn in (*self._by_host(text), *self._by_name(text))}
 
     def in_variable(self, name: str, value: Json) -> tuple[set[str], set[str]]:
         """The holders that a variable's value names, and the paths under which it finds parameters."""
         if not self._hosts and not self._names:
             return set(), set()
         found, own = self.in_content(value), set(words(name))
+        written: set[str] = set()
         for text in map(str.strip, strings(value)):
             # A name that could be any word says nothing, unless the variable says that it is the name of something.
             if own & _REFERENCE_WORDS:
                 found |= self._names.get(text, set())
-        paths = {text.strip().rstrip("/") for text in strings(value) if text.strip().startswith("/")}
+                if "/" in text and not text.startswith("/"):
+                    written.add(f"/{text}")  # as code does with SSM_PREFIX=orders/prod
+            written.add(text)
+        paths = {text.rstrip("/") for text in written if text.startswith("/")}
         return found, {path for path in paths if path in self._below and path not in self._names}
 
     @staticmethod
@@ -111,6 +116,14 @@ class References:
                 break
             known.add(below)
             below = path
+
+
+def _decoded(content: Json) -> Iterator[str]:
+    """The texts of a content, as they are and without the escapes of a URL: name=%2Forders%2Fdb-host."""
+    for text in strings(content):
+        yield text
+        if "%2F" in text or "%2f" in text:
+            yield unquote(text)
 
 
 def _zones(graph: Graph) -> dict[str, frozenset[str]]:

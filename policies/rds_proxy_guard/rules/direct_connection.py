@@ -28,7 +28,6 @@ from ..values import Json, dig, holds_unknown
 _WHY = "Every execution environment would open connections of its own, and a burst exhausts the database."
 _FIX = "Take the host from the RDS Proxy (or one of its endpoints) instead."
 _NAMED = 5
-_SECRETS = (Kind.SECRET, Kind.SECRET_VERSION)
 _LATER = "(Decided from the dependency graph; the value itself is checked during up.)"
 
 
@@ -159,7 +158,7 @@ class _Judged:
         self._direct = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.DIRECT)
         self._perhaps = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.UNDECIDED)
         self._proxied = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).proxies)
-        self._in_secrets = frozenset(node.urn for node in graph.of(*_SECRETS))
+        self._in_secrets = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).has(Sign.IN_SECRET))
 
     def finding(self, function: Node) -> Finding | None:
         """What is wrong with one function: what is decided before what is not."""
