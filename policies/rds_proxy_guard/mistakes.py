@@ -32,8 +32,10 @@ def mistakes(readers: list[Reader], urns: list[str]) -> Iterator[str]:
     for reader in readers:
         for problem in reader.current.problems():
             yield f"The configuration of {reader.policy} is wrong: {problem}"
-        for each in reader.current.exemptions:
-            if any(map(each.is_of, urns[:1])) and not any(map(each.matches, urns)):
+        of_this_stack = [each for each in reader.current.exemptions if any(map(each.is_of, urns[:1]))]
+        matching = {each for urn in (urns if of_this_stack else ()) for each in reader.current.exempting.of(urn)}
+        for each in of_this_stack:
+            if each not in matching:
                 yield (
                     f"An exemption of {reader.policy} matches no resource of this stack: {each.urn} ({each.reason}). "
                     "Correct or remove it."

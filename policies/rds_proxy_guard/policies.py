@@ -91,7 +91,7 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
     left = []
     now = today()
     for finding in found:
-        matching = [exemption for exemption in config.exemptions if exemption.matches(finding.urn)]
+        matching = config.exempting.of(finding.urn)
         if all(exemption.expired(now) for exemption in matching):
             notes = [f" Its exemption ({each.reason}) expired on {each.expires}." for each in matching]
             left.append(Finding(finding.urn, finding.text + "".join(notes), finding.decided))
@@ -100,8 +100,8 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
         Finding(urn, f"Its exemption ({each.reason}) expired on {each.expires}: renew or remove it.", decided=False)
         for urn in urns
         if urn not in reported
-        for each in config.exemptions
-        if each.expired(now) and each.matches(urn)
+        for each in config.exempting.of(urn)
+        if each.expired(now)
     ]
     return left
 
