@@ -144,6 +144,27 @@ def all_of_everything(size: int) -> Stack:
     return stack
 
 
+def replicas(size: int) -> Stack:
+    """Instances that each replicate the one before, and a function whose host is the endpoint of each."""
+    stack = Stack()
+    for index in range(size):
+        source = {"replicateSourceDb": f"orders{index - 1}"} if index else {"engine": "postgres"}
+        stack.add(_DATABASE, f"db{index}", {"identifier": f"orders{index}", **source})
+        host = f"orders{index}.abc123def456.eu-west-1.rds.amazonaws.com"
+        stack.add(_FUNCTION, f"fn{index}", {"environment": {"variables": {"DB_HOST": host}}})
+    return stack
+
+
+def one_identifier(size: int) -> Stack:
+    """Instances of one identifier, as in many regions, and a function whose host is the endpoint of each."""
+    stack = Stack()
+    host = {"DB_HOST": "orders.abc123def456.eu-west-1.rds.amazonaws.com"}
+    for index in range(size):
+        stack.add(_DATABASE, f"db{index}", {"identifier": "orders", "engine": "postgres"})
+        stack.add(_FUNCTION, f"fn{index}", {"environment": {"variables": host}})
+    return stack
+
+
 SHAPES: dict[str, tuple[Callable[[int], Stack], int]] = {
     "parents in a chain": (chain_of_parents, 5_000),
     "parameters × functions": (all_parameters, 1_800),  # 2,000 are more than the engine can send
@@ -151,5 +172,7 @@ SHAPES: dict[str, tuple[Callable[[int], Stack], int]] = {
     "databases, rules and functions on one group": (one_group, 2_000),
     "inline rules of one group": (inline_rules, 1_000),
     "functions that depend on everything": (all_of_everything, 5_000),
+    "replicas of replicas": (replicas, 1_500),
+    "databases of one identifier": (one_identifier, 1_500),
 }
 """Name → what makes it, and its size."""

@@ -7,9 +7,10 @@ over a value of another type than a schema has, so the schemas have none and say
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from . import exemptions as exempting
-from .exemptions import Exemption, exemption
+from .exemptions import Exemption, Exemptions, exemption
 from .patterns import Pattern, given_up
 from .values import Json, number
 
@@ -77,6 +78,11 @@ class Configuration:
 
     def __getitem__(self, name: str) -> Json:
         return self.values[name]
+
+    @cached_property
+    def exempting(self) -> Exemptions:
+        """The exemptions by what they are about."""
+        return Exemptions(self.exemptions)
 
     def problems(self) -> list[str]:
         """What to tell whoever wrote it, as of now: a regular expression shows in use only that it does not end."""

@@ -5,7 +5,7 @@ database that no proxy serves.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 
 from .environment import terms, words
 from .graph import Graph, Node
@@ -76,25 +76,37 @@ def by_engine(database: Node) -> bool | None:
     return True if isinstance(engine, str) or family_of(database) != "instance" else None
 
 
+_Name = tuple[str, str]
+"""A kind of endpoint and an identifier."""
+
+
 class Engines:
     """Which databases of a stack RDS Proxy serves."""
 
     def __init__(self, graph: Graph | None = None) -> None:
         self._graph = graph or Graph(())
         self._found: dict[str, bool | None] = {}
-        self._names: dict[str, list[tuple[str, str]]] = {}
-        self._by_name: dict[tuple[str, str], dict[str, Node]] = {}
+        self._names: dict[str, list[_Name]] = {}
+        self._by_name: dict[_Name, dict[str, Node]] = {}
+        self._verdicts: dict[_Name, set[bool | None]] = {}
+        self._sources: set[_Name] = set()
         for database in self._graph.of(Kind.DATABASE):
             self.add(database)
 
     def add(self, database: Node) -> None:
         """One more database, or one anew."""
-        self._found.clear()
-        for key in self._names.pop(database.urn, ()):
+        known, names = self._names.get(database.urn), names_of(database)
+        # One that no verdict was ever asked of changes none: else each database would cost what all before it did.
+        if known is not None or not self._sources.isdisjoint(names):
+            self._found.clear()
+            self._verdicts.clear()
+        for key in known or ():
             del self._by_name[key][database.urn]
-        self._names[database.urn] = names_of(database)
-        for key in self._names[database.urn]:
+        self._names[database.urn] = names
+        for key in names:
             self._by_name.setdefault(key, {})[database.urn] = database
+            if key in self._verdicts:
+                self._verdicts[key].add(self.serves(database))
 
     def serves(self, database: Node) -> bool | None:
         """Whether RDS Proxy serves a database, by its engine or that of the one it belongs to or replicates."""
@@ -120,9 +132,10 @@ class Engines:
         """Whether RDS Proxy serves the database of an endpoint; one that is not in the stack it does unless shown."""
         if not endpoint.served:
             return False
-        named = self._by_name.get((_ENDPOINTS.get(endpoint.kind, ""), endpoint.identifier), {})
-        verdicts = {self.serves(database) for database in named.values()}
-        return combined(verdicts, evidence)
+        key = _ENDPOINTS.get(endpoint.kind, ""), endpoint.identifier
+        if key not in self._verdicts:
+            self._verdicts[key] = {self.serves(database) for database in self._by_name.get(key, {}).values()}
+        return combined(self._verdicts[key], evidence)
 
     def hosts_in(self, content: Json) -> dict[bool | None, list[Endpoint]]:
         """The databases' own endpoints in a content, by whether RDS Proxy serves them."""
@@ -137,8 +150,9 @@ class Engines:
         fed = [node for node in self._graph.precisely(database, *properties) if node.kind is Kind.DATABASE]
         if fed:
             return fed[0]
-        for family, name in _named_sources(database):
-            named = self._by_name.get((family, name), {})
+        for key in _named_sources(database):
+            self._sources.add(key)
+            named = self._by_name.get(key, {})
             others = named.keys() - {database.urn}
             if others:
                 return named[min(others)]
@@ -155,14 +169,14 @@ def combined(verdicts: set[bool | None], evidence: bool | None) -> bool | None:
     return None if verdicts else True
 
 
-def names_of(database: Node) -> list[tuple[str, str]]:
+def names_of(database: Node) -> list[_Name]:
     """(kind of endpoint, identifier) of a database."""
     family, provider = family_of(database), database.provider
     paths = provider.endpoint_names if family in ("clusterendpoint", "globalcluster") else provider.database_names
     return sorted({(family, name.lower()) for name in texts(database.first(paths))})
 
 
-def _named_sources(database: Node) -> list[tuple[str, str]]:
+def _named_sources(database: Node) -> list[_Name]:
     found = []
     for path in database.provider.engine_sources:
         if path in database.provider.database_names and family_of(database) == "cluster":
@@ -187,33 +201,35 @@ def shown_by(endpoint: Endpoint) -> bool | None:
     return True if port and port[1] in _PORTS_SERVED else None
 
 
-def shown_beside(name: str, variables: Mapping[str, Json]) -> bool | None:
-    """What the name of a variable, and those that go with it, say of the engine: ORACLE_HOST, DB_PORT=1521."""
-    own = terms(name)
-    if _SERVED_WORDS.intersection(own):
-        return True
-    if _UNSERVED_WORDS.intersection(own):
-        return False
-    stem = own[:-1]
-    while stem and stem[-1] in _ROLES:
-        stem = stem[:-1]
-    stems = {words(name)[:-1], own[:-1], stem}
-    return False if any(_shows_unserved(words(other), variables[other], stems) for other in variables) else None
+class Beside:
+    """What the names of variables, and those that go with them, say of the engine: ORACLE_HOST, DB_PORT=1521."""
+
+    def __init__(self, variables: Mapping[str, Json]) -> None:
+        self._unserved = {stem for name, value in variables.items() for stem in _unserved_stems(words(name), value)}
+
+    def shown(self, name: str) -> bool | None:
+        """What is said of the database that a variable is about."""
+        own = terms(name)
+        if _SERVED_WORDS.intersection(own):
+            return True
+        if _UNSERVED_WORDS.intersection(own):
+            return False
+        stem = own[:-1]
+        while stem and stem[-1] in _ROLES:
+            stem = stem[:-1]
+        return None if self._unserved.isdisjoint({words(name)[:-1], own[:-1], stem}) else False
 
 
-def _shows_unserved(parts: tuple[str, ...], value: Json, stems: Collection[tuple[str, ...]]) -> bool:
-    """Whether a variable that shares the beginning of a host's shows a database that RDS Proxy does not serve."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return False
+def _unserved_stems(parts: tuple[str, ...], value: Json) -> Iterator[tuple[str, ...]]:
+    """How the names begin that are about a database that RDS Proxy does not serve, as one of its variables shows it."""
+    if not parts or isinstance(value, bool) or not isinstance(value, str | int | float):
+        return
     stated = f"{value:g}" if isinstance(value, float) else str(value).strip().lower()
-    for stem in stems:
-        rest = parts[len(stem) :]
-        if parts[: len(stem)] != stem or not rest or (not stem and len(rest) > 1):
-            continue
-        if rest == ("PORT",) and stated in _PORTS_UNSERVED:
-            return True
-        if rest[0] in _ENGINE_WORDS and stated.startswith(("oracle", "db2", "ibm_db", "ojdbc", "cx_oracle")):
-            return True
-        if rest in (("SID",), ("SERVICE", "NAME")):  # what Oracle's listener calls a database
-            return True
-    return False
+    if (parts[-1] == "PORT" and stated in _PORTS_UNSERVED) or parts[-1] == "SID":
+        yield parts[:-1]
+    if parts[-2:] == ("SERVICE", "NAME") and len(parts) > 2:  # what Oracle's listener calls a database
+        yield parts[:-2]
+    if stated.startswith(("oracle", "db2", "ibm_db", "ojdbc", "cx_oracle")):
+        for at, part in enumerate(parts):
+            if part in _ENGINE_WORDS and (at or len(parts) == 1):
+                yield parts[:at]

@@ -20,7 +20,7 @@ _HOST_WORDS = _listed(
 _VAGUE = _listed("WRITER READER PRIMARY REPLICA MASTER TARGET CONFIG")
 # … these where the name is about a database.
 _HOST_WORDS_OF_DATABASES = _listed(
-    "SERVERNAME DNS DNSNAME DOMAIN DOMAINNAME FQDN NODE NODES IP LOCATION TARGET STRING TNS"
+    "SERVERNAME SERVERS URLS URIS DNS DNSNAME DOMAIN DOMAINNAME FQDN NODE NODES IP LOCATION TARGET STRING TNS"
 )
 _ALONE = _listed(
     """
@@ -79,12 +79,13 @@ _REFERENCE_WORDS = _listed(
 )
 _PASSWORD_WORDS = _listed("PASSWORD PASSWD PWD PASS PASSPHRASE PASSCODE PW PSWD PSW PASSWRD PWORD DBPW PGPW DBPWD")
 _PASSWORD_ENDINGS = ("PASSWORD", "PASSWD", "PASS", "PWD")
+_NO_PASSWORDS = _listed("COMPASS BYPASS")
 # Which of several passwords it is, after the word itself.
 _QUALIFIERS = _listed(
     """
     PROD PRODUCTION PRD LIVE DEV DEVELOPMENT STAGE STAGING STG TEST TESTING QA UAT DEMO LOCAL SANDBOX
     MAIN PRIMARY SECONDARY REPLICA READER WRITER READ WRITE RO RW MASTER ADMIN APP OLD NEW CURRENT PREVIOUS
-    BLUE GREEN PLAIN PLAINTEXT RAW VALUE DEFAULT EU US AP
+    BLUE GREEN PLAIN PLAINTEXT RAW VALUE DEFAULT EU US AP READONLY READWRITE
     """
 )
 
@@ -141,12 +142,17 @@ def is_host_alone(name: str) -> bool:
 def is_database_like(name: str) -> bool:
     """Whether a variable of this name is about a relational database, and about nothing that has one of these names."""
     parts = terms(name)
-    if any(part in _OTHER_STORES for part in parts):
+    if is_of_another_store(name):
         return False
     return any(
         part in _DATABASE_WORDS or (part.startswith(_DATABASE_BEGINNINGS) and part not in _NO_DATABASES)
         for part in parts
     )
+
+
+def is_of_another_store(name: str) -> bool:
+    """Whether a variable or key of this name is about a store that is no relational database."""
+    return not _OTHER_STORES.isdisjoint(terms(name))
 
 
 def is_proxy_like(name: str) -> bool:
@@ -169,7 +175,9 @@ def is_password_like(name: str) -> bool:
     parts = [stem for part in terms(name) if (stem := part.rstrip("0123456789"))]
     while len(parts) > 1 and parts[-1] in _QUALIFIERS:
         parts.pop()
-    return bool(parts) and (parts[-1] in _PASSWORD_WORDS or parts[-1].endswith(_PASSWORD_ENDINGS))
+    return bool(parts) and (
+        parts[-1] in _PASSWORD_WORDS or (parts[-1].endswith(_PASSWORD_ENDINGS) and parts[-1] not in _NO_PASSWORDS)
+    )
 
 
 _OPEN_NAMES = re.compile(

@@ -5,9 +5,10 @@ its part. Whoever may name a resource cannot name it into another's exemption: a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from .patterns import Pattern, given_up
 from .values import Json
@@ -40,6 +41,11 @@ class Exemption:
         """Whether it has another form than a URN's four parts: a regular expression, or * for any text of several."""
         return self.pattern is not None or len(_parts(self.urn)) != _PARTS
 
+    @property
+    def name(self) -> str | None:
+        """The name of the only resources that it can be about; None if it is about several names."""
+        return None if self.has_older_form or "*" in _parts(self.urn)[-1] else _parts(self.urn)[-1]
+
     def matches(self, urn: str) -> bool:
         """Whether it is about a resource."""
         if self.pattern is not None:
@@ -54,8 +60,10 @@ class Exemption:
         )
 
     def is_of(self, stack_urn: str) -> bool:
-        """Whether it is about resources of the stack of any resource, as far as its form tells."""
-        return not self.has_older_form and all(map(_fits, _parts(self.urn)[:2], _parts(stack_urn)[:2]))
+        """Whether it names the stack of a resource; one for any project names none."""
+        if self.has_older_form or not _parts(self.urn)[1].strip("*"):
+            return False
+        return all(map(_fits, _parts(self.urn)[:2], _parts(stack_urn)[:2]))
 
     def expired(self, today: date) -> bool:
         """Whether its last day is over."""
@@ -100,8 +108,23 @@ def exemption(entry: Json) -> Exemption:
     return Exemption(urn=urn, reason=entry["reason"].strip(), expires=expires, pattern=pattern)
 
 
-def _parts(urn: str) -> list[str]:
-    return urn.split("::", _PARTS - 1)
+class Exemptions:
+    """All of a policy: a thousand for many stacks are not compared with each resource."""
+
+    def __init__(self, stated: Iterable[Exemption]) -> None:
+        self._by_name: dict[str | None, list[Exemption]] = {}
+        for each in stated:
+            self._by_name.setdefault(each.name, []).append(each)
+
+    def of(self, urn: str) -> list[Exemption]:
+        """Those that are about a resource."""
+        parts = _parts(urn)
+        return [each for name in (parts[-1], None) for each in self._by_name.get(name, ()) if each.matches(urn)]
+
+
+@lru_cache(maxsize=4096)
+def _parts(urn: str) -> tuple[str, ...]:
+    return tuple(urn.split("::", _PARTS - 1))
 
 
 def _fits(pattern: str, text: str) -> bool:

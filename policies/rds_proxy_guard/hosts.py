@@ -31,6 +31,7 @@ _ENDPOINT = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SHARD_GROUP = "shard group endpoint"
+_LIGHTSAIL = re.compile(r"ls-[0-9a-f]{40}")  # source: Lightsail API reference, RelationalDatabaseEndpoint
 _NAMES_BEFORE = re.compile(r"[a-z0-9.-]*$", re.IGNORECASE | re.ASCII)
 _KINDS = (
     ("proxy-", "proxy"),
@@ -59,8 +60,8 @@ class Endpoint:
 
     @property
     def served(self) -> bool:
-        """Whether a proxy can stand before it, as far as its name says: a shard group of Aurora Limitless has none."""
-        return self.kind != _SHARD_GROUP
+        """Whether a proxy can stand before it, as far as its name says: none before Aurora Limitless and Lightsail."""
+        return self.kind != _SHARD_GROUP and not _LIGHTSAIL.fullmatch(self.identifier)
 
     @property
     def identifier(self) -> str:

@@ -3,12 +3,9 @@
 Under a policy of the pack it would stand beside some function, whose author can do nothing about it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_policy import ReportViolation, StackValidationArgs
-
-from .advisory import at_advisory_level
 from .configuration import Configuration, Option, configuration
 
 NAME = "rds-proxy-guard-configuration"
@@ -35,21 +32,11 @@ def mistakes(readers: list[Reader], urns: list[str]) -> Iterator[str]:
     for reader in readers:
         for problem in reader.current.problems():
             yield f"The configuration of {reader.policy} is wrong: {problem}"
-        for each in reader.current.exemptions:
-            if any(map(each.is_of, urns[:1])) and not any(map(each.matches, urns)):
+        of_this_stack = [each for each in reader.current.exemptions if any(map(each.is_of, urns[:1]))]
+        matching = {each for urn in (urns if of_this_stack else ()) for each in reader.current.exempting.of(urn)}
+        for each in of_this_stack:
+            if each not in matching:
                 yield (
                     f"An exemption of {reader.policy} matches no resource of this stack: {each.urn} ({each.reason}). "
                     "Correct or remove it."
                 )
-
-
-def mistakes_validation(readers: list[Reader]) -> Callable[[StackValidationArgs, ReportViolation], None]:
-    """The policy's `validate`; it comes last, for by then every other policy has been told its configuration."""
-
-    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        advisory = at_advisory_level(report)
-        if advisory is not None:
-            for mistake in mistakes(readers, [resource.urn for resource in args.resources]):
-                advisory(mistake, None)
-
-    return validate

@@ -14,7 +14,7 @@ from .graph import Graph, Node
 from .hosts import endpoints_in
 from .reach import Reach, few
 from .references import References
-from .resources import HOLDERS, Kind, has_no_host
+from .resources import HOLDERS, SECRETS, Kind, has_no_host
 from .values import Json, holds_unknown, texts
 
 _NONE: frozenset[str] = frozenset()
@@ -27,6 +27,7 @@ class Sign(IntFlag):
     CERTAIN = auto()  # a content shows a database's own host
     ELSEWHERE = auto()  # something that is neither database nor proxy, and may be the host
     HOSTLESS = auto()  # something that can be part of a URL but never its host: a password, a key, a role
+    IN_SECRET = auto()  # a secret that holds what comes from a database; whether a function reads it, its code says
     CONNECTED = auto()  # a database that is not reached over the Data API alone
 
 
@@ -142,14 +143,16 @@ class Origins:
         origin = self.of_holder(holder.urn)
         if not origin.databases and not origin.unsure:
             return None
-        if holder.kind in (Kind.SECRET, Kind.SECRET_VERSION):
+        if holder.kind in SECRETS:
             # Secrets of proxies hold the direct host as well; whether a function reads it, only its code says.
             return None if origin.proxies else Verdict.UNDECIDED
         if origin.has(Sign.CERTAIN):
             return Verdict.DIRECT
         hosts = [name for name in _own_names(holder) if is_host_like(name)]
-        if origin.proxies or not (hosts or holder.kind is Kind.DNS_RECORD):
+        if origin.proxies:
             return None
+        if not (hosts or holder.kind is Kind.DNS_RECORD):
+            return Verdict.UNDECIDED if origin.has(Sign.IN_SECRET) else None
         # A password can be part of a URL whose host is written in; a host alone has no such part.
         in_url = origin.has(Sign.HOSTLESS) and bool(hosts) and not any(map(is_host_alone, hosts))
         over_api = not origin.has(Sign.CONNECTED)  # then a parameter called "database" may hold the cluster's ARN
@@ -218,9 +221,9 @@ class _Steps:
         proxied = any(not each.direct for each in endpoints_in(contents))
         own = frozenset([node.urn])
         following = set(self._versions.get(node.urn, ())) | self._references.in_content(contents)
-        signs = Sign.NOTHING
+        signs = Sign.IN_SECRET if node.kind is Kind.SECRET_VERSION else Sign.NOTHING
         if True in hosts:
-            signs |= Sign.CERTAIN | Sign.CONNECTED
+            signs |= Sign.CONNECTED if node.kind in SECRETS else Sign.CERTAIN | Sign.CONNECTED
         if False in hosts:
             signs |= Sign.ELSEWHERE
         if not hosts and not proxied:

@@ -16,7 +16,7 @@ from .assets import tolerate_incomplete_assets
 from .configuration import schema
 from .memory import Memory
 from .mistakes import Reader
-from .policies import resource_validation, stack_validation
+from .policies import configuration_validation, resource_validation, stack_validation
 from .rule import ResourceRule, StackRule
 from .rules import credentials, direct_connection, max_connections, network, pool_size, proxy_settings
 
@@ -76,5 +76,5 @@ def _configuration_policy(readers: list[Reader]) -> Policy:
         tags=["configuration"],
         url="https://www.pulumi.com/docs/discovery-governance/policy/policy-packs/",
         enforcement_level=EnforcementLevel.ADVISORY,
-        validate=mistakes.mistakes_validation(readers),
+        validate=configuration_validation(readers),
     )

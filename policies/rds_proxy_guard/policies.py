@@ -1,6 +1,7 @@
 """Thin adapters between Pulumi's policy SDK and the rules: the only place that touches the SDK's objects."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -10,7 +11,7 @@ from .advisory import at_advisory_level
 from .configuration import Configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
-from .mistakes import Reader
+from .mistakes import Reader, mistakes
 from .properties import properties
 from .resources import Kind, is_terraforms, kind_of, terraforms_name
 from .rule import ResourceRule, StackRule
@@ -72,6 +73,17 @@ def stack_validation(
     return validate
 
 
+def configuration_validation(readers: list[Reader]) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    """The `validate` of the policy that comes last: by then every other one has been told its configuration."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        urns = [resource.urn for resource in args.resources]
+        found = guarded(lambda: [Finding("", text, decided=False) for text in mistakes(readers, urns)])
+        say([replace(each, decided=False) for each in found], report)
+
+    return validate
+
+
 def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuration) -> list[Finding]:
     """The findings that no exemption covers; an expired exemption is reported with what it covered, or alone."""
     if not config.exemptions:
@@ -79,7 +91,7 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
     left = []
     now = today()
     for finding in found:
-        matching = [exemption for exemption in config.exemptions if exemption.matches(finding.urn)]
+        matching = config.exempting.of(finding.urn)
         if all(exemption.expired(now) for exemption in matching):
             notes = [f" Its exemption ({each.reason}) expired on {each.expires}." for each in matching]
             left.append(Finding(finding.urn, finding.text + "".join(notes), finding.decided))
@@ -88,8 +100,8 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
         Finding(urn, f"Its exemption ({each.reason}) expired on {each.expires}: renew or remove it.", decided=False)
         for urn in urns
         if urn not in reported
-        for each in config.exemptions
-        if each.expired(now) and each.matches(urn)
+        for each in config.exempting.of(urn)
+        if each.expired(now)
     ]
     return left
 

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from .environment import words
 from .graph import Graph, Node
 from .hosts import strings
+from .reach import MOST
 from .resources import Kind
 from .values import Json, texts
 
-_HOST_NAME = re.compile(r"[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+", re.IGNORECASE | re.ASCII)
+# Only from the beginning of a label on: a long text without a dot is read once, not once from each of its characters.
+_HOST_NAME = re.compile(r"(?<![a-z0-9_*-])[a-z0-9_*-]+(?:\.[a-z0-9_-]+)+", re.IGNORECASE | re.ASCII)
 _TOKEN = re.compile(r"arn:[\w:/.+=@!-]+|[\w./+@!-]+", re.ASCII)
 _ARN = re.compile(
     r"arn:[\w-]*:(?:ssm:[\w-]*:\d*:parameter(?P<parameter>/[\w./-]+)|"
@@ -25,6 +28,7 @@ _REFERENCE_WORDS = frozenset(
 )
 _PATH_WORDS = _REFERENCE_WORDS | {"CONFIG", "CONFIGURATION", "PREFIX", "NAMESPACE", "SETTINGS"}
 _NAMED = (Kind.PARAMETER, Kind.SECRET, Kind.SECRET_VERSION)
+_LONGEST_NAME = 2048  # SSM API reference, PutParameter; each level of a longer one would be a text of its own
 
 
 class References:
@@ -55,18 +59,22 @@ class References:
         """The holders that a content names: the record behind a host name, the parameter behind a path."""
         if not self._hosts and not self._names:
             return set()
-        return {urn for text in strings(content) for urn in (*self._by_host(text), *self._by_name(text))}
+        return {urn for text in _decoded(content) for urn in (*self._by_host(text), *self._by_name(text))}
 
     def in_variable(self, name: str, value: Json) -> tuple[set[str], set[str]]:
         """The holders that a variable's value names, and the paths under which it finds parameters."""
         if not self._hosts and not self._names:
             return set(), set()
         found, own = self.in_content(value), set(words(name))
+        written: set[str] = set()
         for text in map(str.strip, strings(value)):
             # A name that could be any word says nothing, unless the variable says that it is the name of something.
             if own & _REFERENCE_WORDS:
                 found |= self._names.get(text, set())
-        paths = {text.strip().rstrip("/") for text in strings(value) if text.strip().startswith("/")}
+                if "/" in text and not text.startswith("/"):
+                    written.add(f"/{text}")  # as code does with SSM_PREFIX=orders/prod
+            written.add(text)
+        paths = {text.rstrip("/") for text in written if text.startswith("/")}
         return found, {path for path in paths if path in self._below and path not in self._names}
 
     @staticmethod
@@ -99,6 +107,8 @@ class References:
                 yield from self._names.get(each, ())
 
     def _add_path(self, name: str, urn: str) -> None:
+        if len(name) > _LONGEST_NAME:
+            return
         below, path = urn, name
         while "/" in path:
             path = path.rpartition("/")[0]
@@ -107,6 +117,14 @@ class References:
                 break
             known.add(below)
             below = path
+
+
+def _decoded(content: Json) -> Iterator[str]:
+    """The texts of a content, as they are and without the escapes of a URL: name=%2Forders%2Fdb-host."""
+    for text in strings(content):
+        yield text
+        if "%2F" in text or "%2f" in text:
+            yield unquote(text)
 
 
 def _zones(graph: Graph) -> dict[str, frozenset[str]]:
@@ -120,7 +138,7 @@ def _zones(graph: Graph) -> dict[str, frozenset[str]]:
         for key in ("zoneId", "hostedZoneId"):
             zones = [node for node in graph.precisely(record, key) if node.kind is Kind.DNS_ZONE]
             zones += [by_id[text] for text in texts(record.read(key)) if text in by_id]
-            names += [text for zone in zones for text in texts(zone.read("name"))]
+            names += [text for zone in zones[:MOST] for text in texts(zone.read("name"))]
         found[record.urn] = frozenset(name.rstrip(".").lower() for name in names if name.strip("."))
     return found
 

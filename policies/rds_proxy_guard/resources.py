@@ -44,7 +44,8 @@ _HOSTLESS = re.compile(
     re.IGNORECASE,
 )
 
-HOLDERS = frozenset({Kind.PARAMETER, Kind.SECRET, Kind.SECRET_VERSION, Kind.DNS_RECORD})
+SECRETS = frozenset({Kind.SECRET, Kind.SECRET_VERSION})
+HOLDERS = SECRETS | {Kind.PARAMETER, Kind.DNS_RECORD}
 """What can hand a host on: a function gets the holder, or its name, and finds the host in it."""
 
 

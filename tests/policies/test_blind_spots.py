@@ -40,6 +40,28 @@ UNSEEN: dict[str, list[Resource]] = {
         resource("aws:servicediscovery/instance:Instance", attributes={"AWS_INSTANCE_CNAME": DIRECT}),
         function({"DB_HOST": "db.corp.local"}),
     ],
+    "records of another form": [
+        resource(
+            "aws:route53/recordsExclusive:RecordsExclusive",
+            resourceRecordSets=[{"name": "db.corp.example", "resourceRecords": [{"value": DIRECT}]}],
+        ),
+        function({"DB_HOST": "db.corp.example"}),
+    ],
+    "functions of other services": [
+        resource("aws:synthetics/canary:Canary", runConfig={"environmentVariables": {"DB_HOST": DIRECT}}),
+        resource("aws:amplify/app:App", environmentVariables={"DB_HOST": DIRECT}),
+        resource("m:tf:awscc_lambda_function", environment={"variables": {"DB_HOST": DIRECT}}),
+    ],
+    "passwords in other forms": [
+        function(
+            {
+                "DB_SETTINGS": "host: db\npassword: x1",
+                "DB_LOGIN": "app:x1",
+                "ORACLE_PASSWORD": "x1",
+                "SA_PASSWORD": "x1",
+            }
+        )
+    ],
     "Cloud Control": [
         resource("aws:cloudcontrol/resource:Resource", typeName="AWS::Lambda::Function", desiredState=DESIRED)
     ],

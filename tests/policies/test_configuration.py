@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rds_proxy_guard import policies
+from rds_proxy_guard import patterns, policies
 from rds_proxy_guard.configuration import configuration, number_option, patterns_option
 from rds_proxy_guard.pack import RULES, build
 from tests.policies.analyzed import SENTINEL, Resource, Verdict, analyze, blocking, messages
@@ -86,7 +86,7 @@ def test_an_exemption_that_matches_nothing_in_its_stack_is_reported() -> None:
     (verdict,) = [each for each in exempted("urn:pulumi:dev::shop::*::gone") if each.policy == CONFIGURATION]
     assert "matches no resource of this stack: urn:pulumi:dev::shop::*::gone (replica)" in verdict.message
     assert not verdict.blocks
-    for elsewhere in ("urn:pulumi:prod::shop::*::gone", "urn:pulumi:*::billing::*::gone"):
+    for elsewhere in ("urn:pulumi:prod::shop::*::gone", "urn:pulumi:*::billing::*::gone", "urn:pulumi:*::*::*::gone"):
         assert [each.policy for each in exempted(elsewhere)] == [VALUE]
 
 
@@ -103,6 +103,40 @@ def test_a_pattern_of_an_option_that_does_not_end_is_given_up_and_reported() -> 
     found = analyze([function({"A" * 3000: "a" * 3000, "DB_HOST": DIRECT})], config=config)
     assert blocking(found) == {VALUE}
     assert [text.count("did not end within") for text in messages(CONFIGURATION, found)] == [1, 1]
+
+
+def test_a_pattern_that_is_just_fast_enough_for_each_text_is_given_up_after_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patterns, "_LONGEST_IN_ALL", 0.01)
+    stack = [function({"A" * 200: "x", "DB_HOST": DIRECT}, name=f"fn{index}") for index in range(20)]
+    found = analyze(stack, config={VALUE: {"ignoreKeyPatterns": ["^.*.*.*[^a-zA-Z_]$"]}})
+    assert any("or 0.01 s in all" in text for text in messages(CONFIGURATION, found))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(" * 5000, "(?i:" * 2000, "(?:a{65535}){65535}", "(?:(?:a{1000}){1000}){1000}", "a{1000000}", "x" * 1_000_000],
+    ids=lambda pattern: pattern[:20],
+)
+def test_a_pattern_that_takes_all_memory_or_depth_is_a_mistake_like_another(pattern: str) -> None:
+    found = analyze([function({"DB_HOST": DIRECT})], config={VALUE: {"directHostPatterns": [pattern]}})
+    assert blocking(found) == {VALUE}
+    assert len(messages(CONFIGURATION, found)) == 1
+    assert blocking(exempted(f"^{pattern}")) == {VALUE}
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", r"^DB_.{0,200}$", r"\.corp\.(internal|example)$"]
+)
+def test_a_pattern_with_counts_as_people_write_them_is_read(pattern: str) -> None:
+    assert patterns_option("x", "x").parse([pattern])
+
+
+def test_what_is_said_of_a_configuration_is_short_however_long_it_is() -> None:
+    given_config = {"x" * 100_000: 1.0, "exemptions": [{"urn": "y" * 10_000}] * 1000}
+    said = messages(CONFIGURATION, analyze([function({"STAGE": "dev"})], config={VALUE: given_config}))
+    assert len(said) == 201 and max(map(len, said)) < 1100
 
 
 def test_a_dot_in_an_exemption_is_a_dot() -> None:

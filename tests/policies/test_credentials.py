@@ -43,6 +43,7 @@ def test_a_secret_value_is_as_plain_to_lambda_as_a_literal() -> None:
 
 def test_a_bare_password_is_the_databases_when_the_function_has_one() -> None:
     assert len(said({"PASSWORD": PASSWORD, "MASTER_PASSWORD": PASSWORD, "DB_HOST": PROXIED})) == 2
+    assert len(said({"MASTER_USER_PASSWORD": PASSWORD, "DB_HOST": PROXIED})) == 1
     assert said({"STRIPE_PASSWORD": PASSWORD, "DB_HOST": PROXIED}) == []
     assert said({"PASSWORD": PASSWORD, "SMTP_HOST": "mail.example.com"}) == []
 
@@ -65,6 +66,7 @@ def test_a_bare_password_is_the_databases_when_the_function_has_one() -> None:
         "DB_PASS_OLD",
         "DB_PASS_PHRASE",
         "dbPassWord",
+        "DB_PASSWORD_READONLY",
     ],
 )
 def test_other_names_of_a_password_are_recognised(name: str) -> None:
@@ -83,6 +85,7 @@ def test_other_names_of_a_password_are_recognised(name: str) -> None:
         "DB_PASSWORD_ID",
         "PGP_PASSWORD",
         "DBUS_PASSWORD",
+        "DB_COMPASS",
         "PGADMIN_DEFAULT_PASSWORD",
     ],
 )
@@ -115,7 +118,7 @@ def test_what_only_begins_like_a_reference_is_a_password(password: str) -> None:
         *("{password}", "%DB_PASSWORD%", "%(password)s", "%s", "<password>", "<your-password>", "{{ db.password }}"),
         *("ENC(abc=)", "prod/orders/db-password", "prod/orders/main", "orders/db", "Prod/OrdersDb/Password"),
         *("rds/orders/master", "rds!cluster-0a1b2c", "rds!db-0a1b2c", "op://vault/item/field", "********"),
-        "vault:secret/data/db#password",
+        *("vault:secret/data/db#password", "#{DB_PASSWORD}#", "__DB_PASSWORD__", "env:DB_PASSWORD", "none", "null"),
     ],
 )
 def test_a_reference_or_the_name_of_a_secret_is_no_password(reference: str) -> None:
@@ -141,6 +144,13 @@ def test_a_reference_or_the_name_of_a_secret_is_no_password(reference: str) -> N
         f"postgresql://:{PASSWORD}@{PROXIED}/orders",
         f"user=app host={PROXIED} pass={PASSWORD}",
         f"Server={PROXIED};Database=orders;UserPassword={PASSWORD}",
+        f"--host={PROXIED} --user=app --password={PASSWORD}",
+        f"-Xmx512m -Dspring.datasource.password={PASSWORD}",
+        f"-Ddb.password={PASSWORD}",
+        f'{{"database": {{"host": "db", "password": "{PASSWORD}"}}}}',
+        f'{{"redis": {{"password": "x"}}, "mysql": {{"auth": [{{"password": "{PASSWORD}"}}]}}}}',
+        f'{{"spring": {{"datasource": {{"password": "{PASSWORD}"}}}}}}',
+        f'{{"spring.datasource.password": "{PASSWORD}"}}',
     ],
 )
 def test_other_forms_of_a_connection_text_are_read(value: str) -> None:
@@ -149,6 +159,7 @@ def test_other_forms_of_a_connection_text_are_read(value: str) -> None:
 
 def test_a_text_without_a_scheme_is_a_databases_by_the_variables_name() -> None:
     assert len(said({"DATABASE_URL": f"app:{PASSWORD}@{PROXIED}:3306/orders"})) == 1
+    assert len(said({"GOOSE_DBSTRING": f"app:{PASSWORD}@/orders"})) == 1  # Go's short form: the driver's default host
     assert said({"REPORT": f"app:{PASSWORD}@{PROXIED}:3306/orders"}) == []
 
 
@@ -164,6 +175,9 @@ def test_a_text_without_a_scheme_is_a_databases_by_the_variables_name() -> None:
         "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db.example.com)(PORT=1521)))",
         f"amqp://app:{PASSWORD}@mq.example.com/",
         f"https://app:{PASSWORD}@example.com/",
+        "mailto:dba@example.com",
+        f"-Dhttp.proxyPassword={PASSWORD} -Djavax.net.ssl.trustStorePassword={PASSWORD}",
+        f'{{"redis": {{"host": "cache", "password": "{PASSWORD}"}}, "database": {{"host": "db"}}}}',
         "arn:aws:iam::123456789012:role/app@example.com",
     ],
 )

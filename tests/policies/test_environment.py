@@ -39,6 +39,7 @@ from rds_proxy_guard.environment import is_database_like, is_host_alone, is_host
         "DATA_SOURCE_NAME",
         "DATASOURCE_NAME",
         "GOOSE_DBSTRING",
+        "DATABASE_URLS",
         "GOOSE_DBSTR_URL",
         "FLYWAY_URL",
         "LIQUIBASE_COMMAND_URL",

@@ -1,5 +1,6 @@
 """How a function is told where its host stands: by DNS name, by parameter, by path, by ARN, in every spelling."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -259,5 +260,9 @@ def test_long_texts_take_no_long_time() -> None:
         "ssm:" * 10_000,
         "{{resolve:ssm:" * 3_000,
         "." * 40_000,
+        "a" * 100_000,
+        "-" * 100_000,
     ):
-        analyze([*stack, function({"SSM_PATH": text})], stages="stack")
+        began = process_time()
+        analyze([*stack, parameter(DIRECT, name=text), function({"SSM_PATH": text})], stages="stack")
+        assert process_time() - began < 5

@@ -4,6 +4,7 @@ import sys
 from types import FrameType
 
 import pytest
+from pulumi.runtime import proto
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from bench.shapes import SHAPES, Stack
@@ -16,12 +17,17 @@ def size(stack: Stack) -> int:
     return len(stack.requests) + edges
 
 
-def steps(stack: Stack) -> int:
+def steps(stack: Stack, exemptions: int = 0) -> int:
     """How many calls all policies make for a stack, in Python and in C."""
     pack = build()
     servicer = _PolicyAnalyzerServicer(pack["name"], "0", pack["policies"], pack["enforcement_level"])
-    for request in stack.requests:
-        servicer.Analyze(request, None)  # type: ignore[no-untyped-call]
+    config = proto.PolicyConfig(enforcementLevel=proto.EnforcementLevel.Value("MANDATORY"))
+    config.properties["exemptions"] = [
+        {"urn": f"urn:pulumi:*::shop::*::gone{index}", "reason": "r", "expires": "2099-12-31"}
+        for index in range(exemptions)
+    ]
+    names = [policy.name for policy in pack["policies"] if policy.config_schema]
+    servicer.Configure(proto.ConfigureAnalyzerRequest(policyConfig=dict.fromkeys(names, config)), None)  # type: ignore[no-untyped-call]
     made = 0
 
     def count(_: FrameType, event: str, __: object) -> None:
@@ -30,6 +36,8 @@ def steps(stack: Stack) -> int:
 
     sys.setprofile(count)
     try:
+        for request in stack.requests:
+            servicer.Analyze(request, None)  # type: ignore[no-untyped-call]
         found = servicer.AnalyzeStack(stack.whole, None)  # type: ignore[no-untyped-call]
     finally:
         sys.setprofile(None)
@@ -47,3 +55,19 @@ def test_four_times_the_stack_takes_no_more_steps_for_each_of_its_parts(shape: s
 def test_a_chain_of_thousands_of_parents_ends() -> None:
     make, _ = SHAPES["parents in a chain"]
     assert steps(make(3_000)) > 0
+
+
+def test_four_times_the_variables_of_a_function_take_four_times_the_steps() -> None:
+    def one_function(count: int) -> Stack:
+        stack = Stack()
+        hosts = {f"REGION{index}_DB_HOST": "orders.abc123def456.eu-west-1.rds.amazonaws.com" for index in range(count)}
+        stack.add("aws:lambda/function:Function", "fn", {"environment": {"variables": hosts}})
+        return stack
+
+    assert steps(one_function(400)) < 5 * steps(one_function(100))
+
+
+def test_exemptions_of_other_resources_cost_nothing_for_each_resource() -> None:
+    make, _ = SHAPES["databases of one identifier"]
+    few, many = (steps(make(300), exemptions=count) - steps(make(10), exemptions=count) for count in (1, 200))
+    assert many < 1.3 * few

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..configuration import IGNORED_KEYS, Configuration
-from ..environment import is_database_like, is_password_like, words
+from ..environment import is_database_like, is_of_another_store, is_password_like, words
 from ..graph import Finding, Node
 from ..hosts import endpoints
 from ..memory import Memory
@@ -32,21 +32,26 @@ _OTHER_FORMS = (
     # Oracle's: jdbc:oracle:thin:user/password@//host
     re.compile(r"\bjdbc:oracle:\w{1,16}:[^\s/@:]{1,128}/(?P<password>[^\s@]{1,512})@", re.IGNORECASE),
 )
-# Without any scheme it is a database's by the variable's name: user:password@host/name
-_BARE = re.compile(r"(?!arn:)[^\s:@/]{1,128}:(?!//)(?P<password>[^\s@]{1,512})@[\w.-]+(?::\d+)?(?:/\S*)?", re.ASCII)
+# Without any scheme it is a database's by the variable's name: user:password@host/name, or without a host @/name
+_BARE = re.compile(
+    r"(?!(?:arn|mailto):)[^\s:@/]{1,128}:(?!//)(?P<password>[^\s@]{1,512})@(?:[\w.-]+(?::\d+)?(?:/\S*)?|/(?!/)\S+)",
+    re.ASCII,
+)
+# "password=x", and as an option of a program or of Java: "--password=x", "-Dspring.datasource.password=x".
 _PAIR = re.compile(
-    r"(?:^|[\s;&?,])(?:user)?(?:password|passwd|pwd|pass)\s*=\s*(?P<password>'[^']*'|\"[^\"]*\"|[^\s;&,]+)",
+    r"(?:^|[\s;&?,])(?:-{1,2}(?-i:D)?)?(?P<key>[\w.-]{0,64}?(?:password|passwd|pwd|pass))\s*=\s*"
+    r"(?P<password>'[^']*'|\"[^\"]*\"|[^\s;&,]+)",
     re.IGNORECASE | re.ASCII,
 )
 _SERVER_PAIR = re.compile(
-    r"(?:^|[\s;&?,])(?:host|hostaddr|server|data source|dbname|database|initial catalog)\s*=|jdbc:(?!redshift)|"
+    r"(?:^|[\s;&?,])-{0,2}(?:host|hostaddr|server|data source|dbname|database|initial catalog)\s*=|jdbc:(?!redshift)|"
     rf"{_SCHEMES}(?:\+[a-z0-9_]+)?://",
     re.IGNORECASE | re.ASCII,
 )
 # Not the password itself but where it is: dynamic references, templates, ARNs, parameter paths, KMS ciphertexts. And
 # flags: DB_BYPASS ends as DBPASS does.
 _REFERENCE = re.compile(
-    r"\{\{.*\}\}|(?:[$#]\{[^{}]*\})+|\$\(.*\)|\$(?-i:[A-Z_][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)|"
+    r"\{\{.*\}\}|(?:[$#]\{[^{}]*\}#?)+|__[A-Z_]\w*__|(?:env|file):.+|none|null|undefined|\$\(.*\)|\$(?-i:[A-Z_][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)|"
     r"\{[a-z_]\w*\}|<[a-z _-]*>|<%.*%>|"
     r"%\(?\w*\)?s|%[a-z_]\w*%|ENC\(.*\)|op://.*|rds!.*|arn:.*|"
     r"(?:aws-)?(?:ssm|secretsmanager|secrets?|vault|sm)[:/].*|(?:/[\w.-]+){2,}|true|false|yes|no|[01]|"
@@ -61,6 +66,7 @@ _NAME_WORDS = frozenset(
 )
 # A password of nothing but the master is the database's, in a function that has one; others may be the application's.
 _LOGINS = frozenset({"MASTER"})
+_PAIR_KEYS = frozenset(f"{of}{word}" for of in ("", "user") for word in ("password", "passwd", "pwd", "pass"))
 _DATABASE_KEYS = frozenset({"dbname", "database", "engine", "dbinstanceidentifier", "dbclusteridentifier"})
 
 
@@ -110,7 +116,8 @@ def _how(name: str, value: Json, logins: frozenset[str] | None) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
     named = is_database_like(name)
-    about_database = named or (logins is not None and logins.issuperset(words(name)[:-1]))
+    own = [word for word in words(name)[:-1] if word != "USER" or "MASTER" not in words(name)]
+    about_database = named or (logins is not None and logins.issuperset(own))
     if is_password_like(name) and about_database and not _is_reference(value):
         return ""
     urls = [match for form in (_URL, *_OTHER_FORMS) for match in form.finditer(value)]
@@ -118,10 +125,13 @@ def _how(name: str, value: Json, logins: frozenset[str] | None) -> str | None:
         urls.append(bare)
     if any(not _is_reference(match["password"]) for match in urls):
         return " in a URL"
-    pairs = [match["password"].strip("'\"") for match in _PAIR.finditer(value)]
-    if _SERVER_PAIR.search(value) and any(pair and not _is_reference(pair) for pair in pairs):
-        return " in a connection string"
-    if any(_holds_password(each, value, about_database=named) for each in _objects(value)):
+    of_server = _SERVER_PAIR.search(value) is not None
+    for match in _PAIR.finditer(value):
+        key, password = match["key"], match["password"].strip("'\"")
+        about = (of_server and key.lower() in _PAIR_KEYS) or is_database_like(key)
+        if about and password and not _is_reference(password):
+            return " in a connection string"
+    if any(_holds_password(each, value, about_database=about) for each, about in _objects(value, named)):
         return " in JSON"
     return None
 
@@ -135,26 +145,32 @@ def _is_reference(text: str) -> bool:
     )
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Json]]:
-    """Every object in a JSON text."""
+def _objects(text: str, about_database: bool) -> Iterator[tuple[Mapping[str, Json], bool]]:
+    """Every object in a JSON text, and whether it is about a database by the names above it."""
     if not text.lstrip().startswith(("{", "[")):
         return
     try:
-        todo = [json.loads(text)]
+        todo = [(json.loads(text), about_database)]
     except (ValueError, RecursionError):
         return
     while todo:
-        value = todo.pop()
+        value, about = todo.pop()
         if isinstance(value, dict):
-            yield value
-            todo.extend(value.values())
+            yield value, about
+            todo += [
+                (item, is_database_like(key) or (about and not is_of_another_store(key))) for key, item in value.items()
+            ]
         elif isinstance(value, list):
-            todo.extend(value)
+            todo += [(item, about) for item in value]
 
 
 def _holds_password(entry: Mapping[str, Json], text: str, *, about_database: bool) -> bool:
     about_database = about_database or bool(_DATABASE_KEYS & {key.lower() for key in entry}) or bool(endpoints(text))
-    return about_database and any(
-        is_password_like(key) and isinstance(value, str) and value and not _is_reference(value)
+    return any(
+        is_password_like(key)
+        and (is_database_like(key) or (about_database and not is_of_another_store(key)))
+        and isinstance(value, str)
+        and value
+        and not _is_reference(value)
         for key, value in entry.items()
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
-from ..engines import shown_beside, shown_by
+from ..engines import Beside, shown_by
 from ..environment import (
     is_database_alone,
     is_database_like,
@@ -29,7 +29,6 @@ from ..values import Json, dig, holds_unknown
 _WHY = "Every execution environment would open connections of its own, and a burst exhausts the database."
 _FIX = "Take the host from the RDS Proxy (or one of its endpoints) instead."
 _NAMED = 5
-_SECRETS = (Kind.SECRET, Kind.SECRET_VERSION)
 _LATER = "(Decided from the dependency graph; the value itself is checked during up.)"
 
 
@@ -62,15 +61,14 @@ def by_value(function: Node, config: Configuration, memory: Memory) -> list[Find
     variables = dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
-    keys = Keys(config)
+    keys, beside = Keys(config), Beside(variables)
     found = []
     for name in sorted(filter(keys.read, variables)):
         direct = [each for each in endpoints_in(variables[name]) if each.direct]
-        beside = shown_beside(name, variables) if direct else None
         kinds: dict[bool | None, set[str]] = {}
         for each in direct:
             shown = shown_by(each)
-            serves = memory.serves_host(each, beside if shown is None else shown)
+            serves = memory.serves_host(each, beside.shown(name) if shown is None else shown)
             kinds.setdefault(serves, set()).add(each.kind)
         if any(pattern.search(text) for pattern in keys.direct_hosts for text in strings(variables[name])):
             kinds.setdefault(True, set()).add("own host name (directHostPatterns)")
@@ -168,7 +166,7 @@ class _Judged:
         self._direct = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.DIRECT)
         self._perhaps = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.UNDECIDED)
         self._proxied = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).proxies)
-        self._in_secrets = frozenset(node.urn for node in graph.of(*_SECRETS))
+        self._in_secrets = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).has(Sign.IN_SECRET))
 
     def finding(self, function: Node) -> Finding | None:
         """What is wrong with one function: what is decided before what is not."""
@@ -188,8 +186,8 @@ class _Judged:
     def _computed(self, environment: _Environment) -> Finding | None:
         """A host that is not known yet: by all that feeds the environment, since which feeds what is not known."""
         origin, unknown = environment.origin, environment.unknown
-        known = environment.known or {}
-        hosts = [name for name in unknown if self._keys.carries_host(name) and shown_beside(name, known) is not False]
+        beside = Beside(environment.known or {})
+        hosts = [name for name in unknown if self._keys.carries_host(name) and beside.shown(name) is not False]
         over_api = not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown))
         if over_api or environment.has_host(self._keys):
             hosts = [name for name in hosts if not is_database_alone(name)]  # RESOURCE_ARN, DATABASE

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 from ..configuration import Configuration
 from ..graph import Finding, Graph, Node, Other, short_name
@@ -289,14 +290,15 @@ class _Network:
         if stated is UNKNOWN:
             stated = [UNKNOWN]
         entries = stated if isinstance(stated, list) else []
-        unclear = [each for each in entries if any(holds_unknown(dig(each, name)) for name in GROUP_SOURCES)]
-        one_way = len({str([dig(each, name) for name in ("fromPort", "toPort")]) for each in unclear}) <= 1
+        unclear = [any(holds_unknown(dig(each, name)) for name in GROUP_SOURCES) for each in entries]
+        ports = {str([dig(each, name) for name in ("fromPort", "toPort")]) for each in compress(entries, unclear)}
         found = []
-        for entry in entries:
+        for entry, is_unclear in zip(entries, unclear, strict=True):
             sources, complete = self._sources(group, entry, path)
             if _is_on(dig(entry, "self")):
                 sources |= {group.urn}
-            found.append(_ingress(group, entry, sources, certain=entry not in unclear or one_way, complete=complete))
+            certain = not is_unclear or len(ports) <= 1
+            found.append(_ingress(group, entry, sources, certain=certain, complete=complete))
         return found
 
     def _sources(self, node: Node, stated: Json, properties: Iterable[str]) -> tuple[frozenset[str], bool]:
