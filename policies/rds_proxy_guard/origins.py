@@ -15,7 +15,7 @@ from .hosts import endpoints_in
 from .reach import Reach, few
 from .references import References
 from .resources import HOLDERS, SECRETS, Kind, has_no_host
-from .values import Json, holds_unknown, texts
+from .values import holds_unknown, is_on, texts
 
 _NONE: frozenset[str] = frozenset()
 
@@ -209,7 +209,7 @@ class _Steps:
 
     def _database(self, node: Node) -> Origin:
         serves = self._engines.serves(node)
-        signs = Sign.NOTHING if _is_on(node.read(*node.provider.data_api)) else Sign.CONNECTED
+        signs = Sign.NOTHING if is_on(node.read(*node.provider.data_api)) else Sign.CONNECTED
         own = frozenset([node.urn])
         if serves:
             return Origin(known=own, signs=signs)
@@ -242,11 +242,6 @@ class _Steps:
             signs=signs,
         )
         return origin, following - own
-
-
-def _is_on(value: Json) -> bool:
-    """Whether a property is known to be on."""
-    return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def _own_names(holder: Node) -> list[str]:

@@ -62,3 +62,8 @@ def number(value: Json) -> float | None:
 def texts(value: Json) -> list[str]:
     """The known texts of a text or a list of texts."""
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+
+
+def is_on(value: Json) -> bool:
+    """Whether a property is known to be on."""
+    return value is True or (isinstance(value, str) and value.lower() == "true")

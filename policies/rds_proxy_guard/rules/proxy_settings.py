@@ -5,7 +5,7 @@ from ..graph import Finding, Node
 from ..memory import Memory
 from ..resources import Kind
 from ..rule import ResourceRule
-from ..values import UNKNOWN, Json, dig, number
+from ..values import UNKNOWN, Json, dig, is_on, number
 
 
 def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
@@ -14,7 +14,7 @@ def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
     if not properties:
         return []  # AWS requires some: what shows none is not known yet
     texts = []
-    if not _is_on(dig(properties, *provider.require_tls)):
+    if (stated := dig(properties, *provider.require_tls)) is not UNKNOWN and not is_on(stated):
         texts.append(
             "requireTls is not true, so that clients may log in over a connection that anyone on the way can read. "
             "Set requireTls to true."
@@ -82,10 +82,6 @@ def _authentication(auths: Json, scheme: Json, *, require_iam: bool) -> list[str
                 "REQUIRED."
             )
     return texts
-
-
-def _is_on(value: Json) -> bool:
-    return value is UNKNOWN or value is True or _says(value, "TRUE")
 
 
 def _says(value: Json, text: str) -> bool:
