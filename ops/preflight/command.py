@@ -138,12 +138,13 @@ def _look(calls: Calls, needs: Needs) -> Any:  # noqa: ANN401 - an account
 
 
 def _show(found: Sequence[Row], calls: int) -> None:
-    table = Table()
-    for column in ("question", "verdict", "found", "fix"):
-        table.add_column(column, overflow="fold")
+    table = Table(show_lines=True)
+    table.add_column("question", max_width=24)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what was found → fix", overflow="fold")
     for each in found:
-        style = _STYLES[each.verdict]
-        table.add_row(each.question, f"[{style}]{each.verdict.value}[/]", escape(each.found), escape(each.fix))
+        style, fix = _STYLES[each.verdict], f"\n→ {each.fix}" if each.fix else ""
+        table.add_row(each.question, f"[{style}]{each.verdict.value}[/]", escape(f"{each.found}{fix}"))
     console = Console(highlight=False)
     console.print(table)
     counts = {verdict: sum(each.verdict is verdict for each in found) for verdict in Verdict}

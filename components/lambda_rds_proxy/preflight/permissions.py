@@ -47,21 +47,21 @@ class Simulation:
 
 # Name → what IAM asks for, by the kind of resource.
 _FUNCTION = (
-    "lambda:CreateFunction DeleteFunction GetFunction InvokeFunction TagResource UpdateFunctionCode "
-    "UpdateFunctionConfiguration"
+    "lambda:CreateFunction DeleteFunction GetFunction GetFunctionCodeSigningConfig InvokeFunction "
+    "ListVersionsByFunction TagResource UpdateFunctionCode UpdateFunctionConfiguration"
 )
-_LOG_GROUP = "logs:CreateLogGroup DeleteLogGroup PutMetricFilter PutRetentionPolicy TagResource"
-_ALARM = "cloudwatch:DeleteAlarms PutMetricAlarm TagResource"
+_LOG_GROUP = "logs:CreateLogGroup DeleteLogGroup ListTagsForResource PutMetricFilter PutRetentionPolicy TagResource"
+_ALARM = "cloudwatch:DeleteAlarms ListTagsForResource PutMetricAlarm TagResource"
 _ROLE = (
-    "iam:CreateRole DeleteRole DeleteRolePolicy GetRole ListAttachedRolePolicies ListInstanceProfilesForRole "
-    "ListRolePolicies PassRole PutRolePolicy TagRole"
+    "iam:CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies "
+    "ListInstanceProfilesForRole ListRolePolicies PassRole PutRolePolicy TagRole"
 )
 _LINKED = "role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
 _GROUP = (
     "ec2:AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags "
     "DeleteSecurityGroup RevokeSecurityGroupEgress RevokeSecurityGroupIngress"
 )
-_PASSWORDS = "secretsmanager:CreateSecret DeleteSecret DescribeSecret TagResource"
+_PASSWORDS = "secretsmanager:CreateSecret DeleteSecret DescribeSecret GetResourcePolicy TagResource"
 _ROTATION_STACK = "cloudformation:DeleteStack DescribeChangeSet DescribeStacks ExecuteChangeSet TagResource"
 
 
@@ -120,7 +120,7 @@ def _functions(needs: Needs, arns: _Arns) -> Iterator[tuple[str, str]]:
     for each in {name.rsplit("/", 1)[0]: name for name in needs.names["log group"]}.values():
         yield f"{_LOG_GROUP}{' AssociateKmsKey' if needs.log_key else ''}", arns.of("logs", f"log-group:{each}")
     yield _ALARM, arns.of("cloudwatch", f"alarm:{own}-database-pool-full")
-    yield "cloudwatch:DeleteDashboards PutDashboard", arns.of("cloudwatch", f"dashboard/{own}-database")
+    yield "cloudwatch:DeleteDashboards GetDashboard PutDashboard", arns.of("cloudwatch", f"dashboard/{own}-database")
     # source: CloudWatch API Reference, PutCompositeAlarm: a permission scoped to * is needed.
     yield "cloudwatch:PutCompositeAlarm", "*"
 
@@ -173,7 +173,10 @@ def _network(needs: Needs, arns: _Arns) -> Iterator[tuple[str, str]]:
         yield theirs, arns.of("ec2", f"security-group/{needs.target_group}")
     if needs.vpc is None:
         yield "ec2:CreateTags CreateVpc DeleteVpc ModifyVpcAttribute", arns.of("ec2", "vpc/vpc-0123456789abcdef0")
-        yield "ec2:CreateSubnet CreateTags DeleteSubnet", arns.of("ec2", "subnet/subnet-0123456789abcdef0")
+        yield (
+            "ec2:CreateSubnet CreateTags DeleteSubnet ModifySubnetAttribute",
+            arns.of("ec2", "subnet/subnet-0123456789abcdef0"),
+        )
         yield (
             "ec2:AssociateRouteTable CreateRouteTable CreateTags DeleteRouteTable",
             arns.of("ec2", "route-table/rtb-0123456789abcdef0"),
