@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import boto3
@@ -92,16 +92,17 @@ def needs_of_stack(stack: str, said: Configuration) -> Needs:
     """
     # Loads the SDK, which the command line does not need.
     from lambda_rds_proxy.serverless_database.config import is_laptop
-    from lambda_rds_proxy.serverless_database.needs import needs_of
+    from lambda_rds_proxy.serverless_database.needs import needs_of, provider_settings
 
     if is_laptop(said.values):
         raise StackError(f'the stack "{stack}" is the laptop\'s: there is no account to ask')
     region = said.values.get("aws:region") or boto3.Session(profile_name=said.values.get("aws:profile")).region_name
     if region is None:
         raise StackError(f'the stack "{stack}" has no region; pulumi config set aws:region eu-west-1 --stack {stack}')
-    roles = _json(said.values, "aws:assumeRoles") or []
-    single = _json(said.values, "aws:assumeRole")
-    last = roles[-1] if roles else single or {}
+    try:
+        provider = provider_settings(said.values)
+    except ValueError as error:
+        raise StackError(str(error)) from None
     return needs_of(
         said.settings,
         project=PROJECT,
@@ -109,18 +110,9 @@ def needs_of_stack(stack: str, said: Configuration) -> Needs:
         stack=stack.rsplit("/", 1)[-1],
         region=region,
         resources=(stack_export(stack).get("deployment") or {}).get("resources") or [],
-        allowed_accounts=tuple(_json(said.values, "aws:allowedAccountIds") or ()),
-        forbidden_accounts=tuple(_json(said.values, "aws:forbiddenAccountIds") or ()),
-        role_to_assume=last.get("roleArn"),
         unread=said.encrypted,
+        **provider,
     )
-
-
-def _json(values: Mapping[str, str], key: str) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return json.loads(values[key]) if key in values else None
-    except ValueError:
-        raise StackError(f"{key} is {values[key]!r}, which is no JSON; see `pulumi config set --path`") from None
 
 
 def _look(calls: Calls, needs: Needs) -> Any:  # noqa: ANN401 - an account

@@ -6,6 +6,7 @@ conditions hold is a part of the answer. A contract test holds them against docs
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..regions import DNS_SUFFIXES, rotation_application_arn
 from .needs import Needs
@@ -39,6 +40,20 @@ class Simulation:
     def resources(self) -> tuple[str, ...]:
         """Of all requests, each once."""
         return tuple(dict.fromkeys(each.resource for each in self.requests))
+
+    def parameters(self, source: str) -> dict[str, Any]:
+        """What SimulatePrincipalPolicy is called with, for one whose ARN this is."""
+        context = [
+            {"ContextKeyName": key, "ContextKeyValues": list(values), "ContextKeyType": "string"}
+            for key, values in self.context.items()
+        ]
+        return {
+            "PolicySourceArn": source,
+            "ActionNames": list(self.actions),
+            "ResourceArns": list(self.resources),
+            "ContextEntries": context,
+            "MaxItems": 1000,
+        }
 
     def asks(self, action: str, resource: str) -> bool:
         """Whether this pair is of a request: a simulation answers for all actions on all resources."""
@@ -85,13 +100,14 @@ def simulations(needs: Needs, *, account: str, partition: str) -> list[Simulatio
         (_secrets(needs, arns), {"kms:ViaService": f"rds.{needs.region}.{DNS_SUFFIXES[partition]}"}),
         (_rotation(needs, arns), {}),
     ]
-    return [
+    found = [
         Simulation(
             requests=tuple(Request(actions=_actions(said), resource=resource) for said, resource in requests),
             context={**known, **{key: (value,) for key, value in more.items()}},
         )
         for requests, more in kinds
     ]
+    return [each for each in found if each.requests]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .account import Concurrency, Decision, Key, Offer, Parameter, Quota, Snapshot
+from .account import Concurrency, Decision, Key, Offer, Parameter, Quota, Snapshot, Versions
+from .needs import NewDatabase
 from .network import ZONES_WITHOUT_PROXY, Endpoint, RouteTable, Subnet, Vpc
 from .permissions import Simulation
 
@@ -44,6 +45,17 @@ def by_number(version: str) -> list[tuple[bool, int, str]]:
     """What versions are sorted by: 17.10 comes after 17.9."""
     parts = version.replace("-", ".").split(".")
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+
+
+def versions(described: Sequence[Shape], database: NewDatabase, default: Shape | None = None) -> Versions:
+    """DBEngineVersions of a family, and what AWS says is the default of the version that is asked for."""
+    offered = sorted((str(each["EngineVersion"]) for each in described), key=by_number)
+    fit = [each for each in offered if each == database.version or each.startswith(f"{database.version}.")]
+    told = [str(each["EngineVersion"]) for each in (default or {}).get("DBEngineVersions", [])]
+    deprecated = (str(each["EngineVersion"]) for each in described if each.get("Status") == "deprecated")
+    return Versions(
+        offered=tuple(offered), chosen=next(iter([*told, *fit[::-1]]), None), deprecated=frozenset(deprecated)
+    )
 
 
 def offer(option: Shape) -> Offer:

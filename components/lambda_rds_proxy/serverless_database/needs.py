@@ -1,5 +1,6 @@
 """What a stack needs of its account, out of its settings. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -87,6 +88,30 @@ def needs_of(
         deployed=deployed(resources, name=name, addresses=sum(addresses.values())),
         **more,
     )
+
+
+def provider_settings(values: Mapping[str, str]) -> dict[str, Any]:
+    """What the provider's keys of a configuration say of the account, as fields of the needs.
+
+    Raises:
+        ValueError: one is no JSON.
+    """
+
+    def read(key: str) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return json.loads(values.get(f"aws:{key}", "null"))
+        except ValueError:
+            raise ValueError(
+                f"aws:{key} is {values[f'aws:{key}']}, which is no JSON; see `pulumi config set --path`"
+            ) from None
+
+    # The provider assumes one after the other, so the last one deploys.
+    roles = read("assumeRoles") or [read("assumeRole") or {}]
+    return {
+        "allowed_accounts": tuple(read("allowedAccountIds") or ()),
+        "forbidden_accounts": tuple(read("forbiddenAccountIds") or ()),
+        "role_to_assume": roles[-1].get("roleArn"),
+    }
 
 
 def _new_database(given: ServerlessDatabaseArgs, name: str) -> NewDatabase | None:
