@@ -24,12 +24,10 @@ _MOST_NAMES = 10
 # What says that there is no such thing.
 _ABSENT = frozenset(
     {
-        *("DBClusterNotFoundFault", "DBClusterSnapshotNotFoundFault", "DBInstanceNotFound", "DBSnapshotNotFound"),
-        *("InvalidVpcID.NotFound", "NoSuchEntity", "NotFoundException", "ResourceNotFoundException", "ValidationError"),
+        *("DBClusterSnapshotNotFoundFault", "DBSnapshotNotFound", "InvalidVpcID.NotFound", "NoSuchEntity"),
+        *("NotFoundException", "ResourceNotFoundException", "ValidationError"),
     }
 )
-
-
 _Of = tuple[tuple[str, str], ...]
 
 
@@ -222,12 +220,9 @@ def _policy_of(calls: Calls, key: str) -> str:
 
 
 def _names(calls: Calls, wanted: Sequence[str], kind: str) -> frozenset[str]:
-    asked = wanted[:_MOST_NAMES]
+    asked, (service, operation, parameter) = wanted[:_MOST_NAMES], LOOK_UPS[kind]
     there = frozenset(
-        name
-        for name in asked
-        for service, operation, parameter in LOOK_UPS[kind]
-        if _or_none(partial(calls, service, operation, **{parameter: name})) is not None
+        each for each in asked if _or_none(partial(calls, service, operation, **{parameter: each})) is not None
     )
     if len(asked) < len(wanted) and not there:
         raise NotAskedError(f"of {len(wanted)} the first {len(asked)} are free, and no more were asked for")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,24 +20,17 @@ from tests.contracts.role_requests import TAG, service_authorization
 from tests.contracts.test_roles import BOUNDARY, DEPLOY, FILL, SHAPES, asked, policies
 from tests.ops.preflight.recorded import Recorded, good, proxies
 
-_LONG = "an-application-with-a-name-that-is-too-long-for-a-role-of-iam-0"
-
 
 def _stacks() -> dict[str, Needs]:
     """Stacks that together have every question asked."""
     more: dict[str, dict[str, Any]] = {
         **SETTINGS,
         "restored cluster": {"kind": TargetKind.CLUSTER, "snapshot_identifier": "x", "parameters": {"work_mem": "4"}},
-        "names of its own": {"functions": {_LONG: {"path": "handler"}}},
     }
     found = {}
     for name, settings in more.items():
         args = arguments(ServerlessDatabaseArgs, {"functions": {"app": {"path": "handler"}}, **settings})
         found[name] = needs_of(args, project="lambda-rds-proxy", stack="dev", region=REGION)
-    stated = {**found["dev"].names, "secret": ("lambda-rds-proxy-dev-x",), "database": ("lambda-rds-proxy-dev-y",)}
-    found["names of its own"] = replace(
-        found["names of its own"], names={**stated, "role": ("lambda-rds-proxy-dev-z",)}
-    )
     return found
 
 
@@ -47,7 +39,6 @@ def _resource(action: str, sent: dict[str, Any]) -> str:
     for parameter, pattern in (
         ("FunctionName", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}"),
         ("StackName", f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{{}}/0123"),
-        ("SecretId", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{{}}"),
         ("RoleName", f"arn:aws:iam::{ACCOUNT}:role/{{}}"),
         *((each, "{}") for each in ("KeyId", "TopicArn", "ApplicationId", "PolicySourceArn")),
     ):

@@ -146,7 +146,8 @@ def _setting(name: str) -> str:
 
 def takes(allowed: str | None, value: str) -> bool:
     """Whether RDS's text of allowed values, such as `1-100,200` or `ON,OFF`, has a value; what is no list takes all."""
-    if not allowed:
+    # A formula such as {DBInstanceClassMemory/9531392} is a number that RDS computes.
+    if not allowed or "{" in value:
         return True
     # A list of words is a value of its own where several may be given, as of shared_preload_libraries.
     words = [each.strip() for each in value.split(",")]
@@ -160,8 +161,7 @@ def _is_of(part: str, value: str) -> bool:
     try:
         return float(bounds[1]) <= float(value) <= float(bounds[2])
     except ValueError:
-        # A formula such as {DBInstanceClassMemory/9531392} is a number that RDS computes.
-        return value.startswith("{") or "(" in value
+        return False
 
 
 def snapshot(needs: Needs, account: Account) -> list[Row]:

@@ -10,13 +10,11 @@ from .needs import Deployed
 _NAMES = {
     "aws:cloudwatch/logGroup:LogGroup": ("log group", "name"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": ("endpoint", "id"),
-    "aws:iam/role:Role": ("role", "name"),
     "aws:lambda/function:Function": ("function", "name"),
     "aws:rds/cluster:Cluster": ("database", "clusterIdentifier"),
     "aws:rds/clusterInstance:ClusterInstance": ("database", "identifier"),
     "aws:rds/instance:Instance": ("database", "identifier"),
     "aws:rds/proxy:Proxy": ("proxy", "name"),
-    "aws:secretsmanager/secret:Secret": ("secret", "name"),
     "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": ("CloudFormation stack", "name"),
 }
 _COUNTS = {

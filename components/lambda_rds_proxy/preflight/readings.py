@@ -37,15 +37,9 @@ class Reading:
 
 
 # Kind of a name → what tells whether it is there.
-LOOK_UPS: Mapping[str, Sequence[tuple[str, str, str]]] = {
-    "function": [("lambda", "get_function_configuration", "FunctionName")],
-    "CloudFormation stack": [("cloudformation", "describe_stacks", "StackName")],
-    "secret": [("secretsmanager", "describe_secret", "SecretId")],
-    "role": [("iam", "get_role", "RoleName")],
-    "database": [
-        ("rds", "describe_db_instances", "DBInstanceIdentifier"),
-        ("rds", "describe_db_clusters", "DBClusterIdentifier"),
-    ],
+LOOK_UPS: Mapping[str, tuple[str, str, str]] = {
+    "function": ("lambda", "get_function_configuration", "FunctionName"),
+    "CloudFormation stack": ("cloudformation", "describe_stacks", "StackName"),
 }
 
 

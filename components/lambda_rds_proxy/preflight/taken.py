@@ -12,12 +12,8 @@ _FIXES: Mapping[str, str] = {
     # terraform-provider-aws 42858: RDS and Lambda write once more after a destroy.
     "log group": "aws logs delete-log-group --log-group-name {name}, or keep what is in it: pulumi import "
     "(docs/runbook.md)",
-    "secret": "aws secretsmanager restore-secret --secret-id {name}, then delete-secret with "
-    "--force-delete-without-recovery; or wait until it is gone",
     "function": f"{_ELSE}: aws lambda delete-function --function-name {{name}}",
     "proxy": f"{_ELSE}: aws rds delete-db-proxy --db-proxy-name {{name}}; one that is to be managed here: `adopted`",
-    "database": f"{_ELSE}; one that is to be managed here: `adopted`",
-    "role": f"{_ELSE}: aws iam delete-role --role-name {{name}}",
     "CloudFormation stack": f"{_ELSE}: aws cloudformation delete-stack --stack-name {{name}}",
 }
 

@@ -8,7 +8,7 @@ from ..database.args import DatabaseSettings
 from ..database.choices import choose
 from ..engines import ENGINES, Auth, TargetKind
 from ..function.args import FunctionSettings
-from ..names import DATABASE, ROLE, SECRET, name_if_needed, physical_name
+from ..names import physical_name
 from ..network.args import NetworkSettings
 from ..preflight.deployed import deployed
 from ..preflight.needs import ExistingVpc, Needs, NewDatabase
@@ -145,7 +145,7 @@ def _proxy_name(given: ServerlessDatabaseArgs, project: str, stack: str, name: s
 def _names(
     given: ServerlessDatabaseArgs, project: str, stack: str, name: str, *, rotates: bool
 ) -> Iterator[tuple[str, list[str]]]:
-    """Kind → the names that the components state; those that Pulumi makes up are not among them."""
+    """Kind → the names that the components state; what Pulumi makes up ends in digits that nobody else has."""
     auths, user = auths_of(given), with_defaults(UserSettings, given.get("user", {}))
     master = "existing_database" not in given or "admin_secret_arn" in given["existing_database"]
     admin = [f"{name}-admin"] if user["bootstrap"] and master else []
@@ -167,17 +167,6 @@ def _names(
     yield "log group", groups
     yield "function", functions
     yield "CloudFormation stack", [f"serverlessrepo-{each}" for each in rotations]
-    roles = [*given["functions"], *admin, name]
-    for kind, rule, logical in (
-        ("secret", SECRET, with_secrets),
-        ("role", ROLE, roles),
-        ("database", DATABASE, [name]),
-    ):
-        if kind != "database" or _new_database(given, name) is not None:
-            yield (
-                kind,
-                [stated for each in logical if (stated := name_if_needed(rule, project, stack, each)) is not None],
-            )
 
 
 def _counts(given: ServerlessDatabaseArgs, new: NewDatabase | None, addresses: Mapping[str, int]) -> dict[str, int]:

@@ -305,7 +305,7 @@ def test_every_planted_fault_is_found_with_its_value_and_its_fix(fault: str) -> 
     wanted = needs(name, **{key: value for key, value in of_needs.items() if key in _OF_SETTINGS})
     wanted = replace(wanted, **{key: value for key, value in of_needs.items() if key not in _OF_SETTINGS})
     sound = good(name, wanted)
-    changed = {
+    changed: dict[str, Any] = {
         key: {**getattr(sound, key), **value} if key in ("quotas", "names") else value
         for key, value in of_account.items()
     }

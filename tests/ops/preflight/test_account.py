@@ -196,9 +196,9 @@ def test_parameters_of_a_cluster_are_read_until_the_wanted_ones_were_seen() -> N
 def test_ctrl_c_ends_it_though_aws_does_not_answer() -> None:
     forever = threading.Event()
 
-    def question() -> None:
+    def question() -> bool:
         os.kill(os.getpid(), signal.SIGINT)
-        forever.wait()
+        return forever.wait()
 
     with pytest.raises(KeyboardInterrupt):
         side_by_side([question, forever.wait], each_done=lambda: None)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from botocore.exceptions import NoCredentialsError
@@ -67,7 +68,7 @@ def account(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reco
     ) -> Recorded:
         stack(configuration, resources)
         recorded = Recorded({**good(needs(configuration)), **answers})
-        monkeypatch.setattr(command.boto3, "Session", lambda **_: recorded.session())
+        monkeypatch.setattr(boto3, "Session", lambda **_: recorded.session())
         return recorded
 
     return make

@@ -151,15 +151,3 @@ def test_proxies_of_every_stack_in_front_of_a_database_are_summed(cloud: Cloud) 
     found = [each.found for each in cloud.rows(of)]
     assert len(found) == 2
     assert "85 (this stack's) + 55 (billing 30 %, shipping 25 %) = 140 %" in found[0]
-
-
-def test_names_that_are_stated_are_looked_up_and_a_secret_that_is_being_deleted_still_has_its_name(
-    cloud: Cloud,
-) -> None:
-    secrets = boto3.client("secretsmanager")
-    secrets.create_secret(Name="shop-dev-secret", SecretString="x")
-    secrets.delete_secret(SecretId="shop-dev-secret", RecoveryWindowInDays=7)
-    of = cloud.needs()
-    names = {**of.names, "secret": ("shop-dev-secret",), "role": ("shop-dev-role",), "database": ("shop-dev-database",)}
-    found = cloud.rows(replace(of, names=names))
-    assert [(each.question, "restore-secret" in each.fix) for each in found] == [("names: secret", True)]
