@@ -88,8 +88,14 @@ def usable_addresses(network: ipaddress.IPv4Network, zones: int) -> int:
     return sum(each.num_addresses - _RESERVED_PER_SUBNET for each in subnets_of(network, zones))
 
 
-def subnet_problems(subnets: Sequence[Subnet], *, vpc_id: str, addresses: int) -> list[Problem]:
-    """Everything that keeps a proxy out of these subnets."""
+def subnet_problems(
+    subnets: Sequence[Subnet],
+    *,
+    vpc_id: str,
+    addresses: int,
+    taken_by: str = "the proxy needs {} for an instance of this class",
+) -> list[Problem]:
+    """Everything that keeps a proxy out of these subnets; `taken_by` says what takes so many addresses."""
     found = [
         Problem(
             found=f"subnet {each.subnet_id} is in {each.vpc_id}, not in {vpc_id}", fix="choose subnets of the same VPC"
@@ -119,7 +125,7 @@ def subnet_problems(subnets: Sequence[Subnet], *, vpc_id: str, addresses: int) -
         found.append(
             Problem(
                 found=f"the subnets have {free} free addresses",
-                fix=f"the proxy needs {addresses} for an instance of this class, choose larger subnets",
+                fix=f"{taken_by.format(addresses)}, choose larger subnets",
             )
         )
     return found

@@ -32,10 +32,13 @@ def subnets(needs: Needs, account: Account) -> list[Row]:
     if there is None:
         return []
     needed = 0 if needs.deployed.names.get("proxy") else sum(needs.addresses.values())
+    shares = ", ".join(f"{count} of {what}" for what, count in needs.addresses.items() if count)
     return rows(
         "subnets",
         account.subnets,
-        lambda seen: subnet_problems(seen, vpc_id=there.vpc_id, addresses=needed),
+        lambda seen: subnet_problems(
+            seen, vpc_id=there.vpc_id, addresses=needed, taken_by=f"{{}} are needed ({shares})"
+        ),
         lambda seen: f"{sum(each.free_addresses for each in seen)} free addresses in {len(seen)} subnets",
     )
 

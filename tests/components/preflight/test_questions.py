@@ -216,7 +216,10 @@ FAULTS: Mapping[str, tuple[str, str, dict[str, Any], dict[str, Any], str, str]] 
     "subnets": (
         *("subnets", "prod", {}),
         {"subnets": tuple(replace(each, free_addresses=8) for each in good("prod").subnets)},  # type: ignore[union-attr]
-        *("have 16 free addresses", "choose larger subnets"),
+        *(
+            "have 16 free addresses",
+            "18 are needed (10 of the proxy, 2 of the database, 6 of functions), choose larger",
+        ),
     ),
     "zone without proxy": (
         *("subnets", "prod", {}),
