@@ -20,7 +20,7 @@ from lambda_rds_proxy.regions import WITH_APPLICATION_REPOSITORY
 
 from .calls import Calls, NotAskedError, answer_of, side_by_side
 
-_MOST_NAMES = 10
+_MOST_NAMES, _MOST_SIMULATIONS = 10, 20
 # What says that there is no such thing.
 _ABSENT = frozenset(
     {
@@ -119,9 +119,19 @@ def _decisions(calls: Calls, needs: Needs, caller: facts.Caller) -> tuple[facts.
         # A session's ARN is without the path of its role.
         seen = answer_of(lambda: str(calls("iam", "get_role", RoleName=role)["Role"]["Arn"]))
         source = f"arn:{partition}:iam::{caller.account}:role/{role}" if isinstance(seen, NotSeen) else seen
-    which, found = ("iam", "simulate_principal_policy", "EvaluationResults"), list[facts.Decision]()
-    for each in simulations(needs, account=caller.account, partition=partition):
-        found += shapes.decisions(calls.pages(*which, most=3, **each.parameters(source)), each)
+    waiting, found = simulations(needs, account=caller.account, partition=partition), list[facts.Decision]()
+    which, asked = ("iam", "simulate_principal_policy", "EvaluationResults"), 0
+    while waiting:
+        each, asked = waiting.pop(), asked + 1
+        if asked > _MOST_SIMULATIONS:
+            raise NotAskedError(f"IAM takes more than {_MOST_SIMULATIONS} simulations for it")
+        try:
+            found += shapes.decisions(calls.pages(*which, most=3, **each.parameters(source)), each)
+        except ClientError as error:
+            parts = each.apart(str(error))
+            if error.response["Error"]["Code"] != "InvalidInput" or len(parts) < 2:
+                raise
+            waiting += parts
     return tuple(found)
 
 
@@ -230,9 +240,14 @@ def _names(calls: Calls, wanted: Sequence[str], kind: str) -> frozenset[str]:
 
 
 def _proxies(calls: Calls, needs: Needs, database: str, listed: Sequence[Mapping[str, Any]]) -> facts.Proxies:
-    """The proxies in front of the database. One stands in its database's VPC, so those of others are not looked at."""
-    near = [each for each in listed if needs.vpc is None or each.get("VpcId") in (None, needs.vpc.vpc_id)]
-    names = [str(each["DBProxyName"]) for each in near]
+    """The proxies in front of the database; those of another VPC or engine cannot be, and are not looked at."""
+    vpc_id = needs.vpc and needs.vpc.vpc_id
+    names = [
+        str(each["DBProxyName"])
+        for each in listed
+        if each.get("EngineFamily", needs.proxy_family) == needs.proxy_family
+        and (vpc_id is None or each.get("VpcId", vpc_id) == vpc_id)
+    ]
     answers = side_by_side([partial(_share, calls, name, database) for name in names], each_done=lambda: None)
     shares = tuple(each for each in answers if isinstance(each, facts.Share))
     not_seen = {name: each.why for name, each in zip(names, answers, strict=True) if isinstance(each, NotSeen)}

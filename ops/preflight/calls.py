@@ -75,7 +75,8 @@ def answer_of(question: Callable[[], T]) -> Answer[T]:
     except NotAskedError as error:
         return NotSeen(why=f"not asked: {error}")
     except ClientError as error:
-        code, denied = reason(error), "AccessDenied" in str(error) or "Unauthorized" in str(error)
+        code = reason(error)
+        denied = any(each in code for each in ("AccessDenied", "AuthorizationError", "UnauthorizedOperation"))
         fix = "docs/roles/preflight.json has what is asked" if denied else ""
         return NotSeen(why=f"{code} on {error.operation_name}", fix=fix)
     except AwsErrors as error:

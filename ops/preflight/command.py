@@ -44,10 +44,9 @@ def preflight(
 
     Exit status: 0 nothing was found, 1 there are findings, 2 it could not look, 130 interrupted.
     """
-    said = configuration(stack)
-    needs = needs_of_stack(stack, said)
-    profile = said.values.get("aws:profile")
     try:
+        said = configuration(stack)
+        needs, profile = needs_of_stack(stack, said), said.values.get("aws:profile")
         calls = Calls(boto3.Session(region_name=needs.region, profile_name=profile))
         found = judge(needs, _look(calls, needs))
     except AwsErrors as error:

@@ -61,6 +61,7 @@ class Needs:
     counts: Mapping[str, int]
     addresses: Mapping[str, int]
     proxy_name: str
+    proxy_family: str
     percent: int
     other_proxies_percent: int
     most_percent: int

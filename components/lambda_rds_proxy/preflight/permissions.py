@@ -4,11 +4,12 @@ Actions of docs/roles on one resource each, with the tags and the boundary that 
 conditions hold is a part of the answer. A contract test holds them against docs/roles and what the types need.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..regions import DNS_SUFFIXES, rotation_application_arn
+from ..regions import DNS_SUFFIXES, WITH_APPLICATION_REPOSITORY, rotation_application_arn
 from .needs import Needs
 
 _SUFFIX = "0000000"
@@ -54,6 +55,25 @@ class Simulation:
             "ContextEntries": context,
             "MaxItems": 1000,
         }
+
+    def apart(self, message: str) -> "list[Simulation]":
+        """The same in as many parts as a refusal of IAM names; itself alone if it names none.
+
+        What creates by a tag of the request is not simulated beside what reads a tag of the resource: "Invalid Input
+        Actions: [a:B] and [a:C,a:D] require different authorization information" is on record, and no list of which.
+        """
+        groups = [set(each.split(",")) for each in re.findall(r"\[([\w:,]+)\]", message.replace(" ", ""))]
+        named = set().union(*groups)
+        groups.append({each for each in self.actions if each not in named})
+        parts = [self._only(each) for each in groups]
+        return [each for each in parts if each.requests]
+
+    def _only(self, actions: Collection[str]) -> "Simulation":
+        kept = (
+            replace(each, actions=tuple(action for action in each.actions if action in actions))
+            for each in self.requests
+        )
+        return replace(self, requests=tuple(each for each in kept if each.actions))
 
     def asks(self, action: str, resource: str) -> bool:
         """Whether this pair is of a request: a simulation answers for all actions on all resources."""
@@ -217,7 +237,8 @@ def _secrets(needs: Needs, arns: _Arns) -> Iterator[tuple[str, str]]:
 
 
 def _rotation(needs: Needs, arns: _Arns) -> Iterator[tuple[str, str]]:
-    if needs.rotation_application is not None:
+    # Elsewhere it is a question of its own.
+    if needs.rotation_application is not None and needs.region in WITH_APPLICATION_REPOSITORY:
         application = rotation_application_arn(arns.partition, needs.rotation_application)
         yield "serverlessrepo:CreateCloudFormationChangeSet GetApplication", application
         stack = f"stack/serverlessrepo-{needs.project}-{needs.stack}-database-rotation/{_SUFFIX}"

@@ -64,6 +64,7 @@ def needs_of(
         addresses=addresses,
         functions=tuple(given["functions"]),
         proxy_name=_proxy_name(given, project, stack, name),
+        proxy_family=ENGINES[target_of(given)[0]].proxy_family,
         percent=proxy["max_connections_percent"],
         other_proxies_percent=proxy["other_proxies_percent"],
         most_percent=MAX_PERCENT_TOTAL,

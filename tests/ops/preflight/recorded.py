@@ -18,7 +18,7 @@ from tests.components.declared import ACCOUNT, REGION
 from tests.components.preflight.samples import LOGS, OWNER, PUBLISH, SUBNETS, policy
 
 Answer = Mapping[str, Any] | Callable[[dict[str, Any]], Mapping[str, Any] | str] | str
-"""What is answered, or made of the parameters; a text is the code of an error."""
+"""What is answered, or made of the parameters; a text is the code of an error, and its message."""
 
 
 @dataclass
@@ -51,8 +51,12 @@ class Recorded:
             answer = answer(context["asked"])
         if isinstance(answer, str):
             metadata = {"HTTPStatusCode": 400}
-            error = {"Error": {"Code": answer, "Message": "recorded"}, "ResponseMetadata": metadata}
-            return AWSResponse("https://recorded", 400, {}, None), error
+            code, *rest = answer.split(": ", 1)
+            refusal: dict[str, Any] = {
+                "Error": {"Code": code, "Message": rest[0] if rest else "recorded"},
+                "ResponseMetadata": metadata,
+            }
+            return AWSResponse("https://recorded", 400, {}, None), refusal
         # As botocore's Stubber does.
         validate_parameters(answer, model.output_shape)
         return AWSResponse("https://recorded", 200, {}, None), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}

@@ -50,6 +50,13 @@ def test_an_account_with_thirty_proxies_is_asked_at_most_sixty_times_and_their_p
     assert any("50 (this stack's) + 80 (proxy-0 40 %, proxy-1 40 %) = 130 %" in each.found for each in said)
 
 
+def test_proxies_of_another_vpc_or_engine_are_not_looked_at() -> None:
+    of = needs("existing", settings={"other_proxies_percent": 0})
+    elsewhere = {"DBProxyName": "a", "VpcId": "vpc-2"}, {"DBProxyName": "b", "VpcId": "vpc-1", "EngineFamily": "MYSQL"}
+    _, calls = ask(of, Recorded({**good(of), "DescribeDBProxies": {"DBProxies": list(elsewhere)}}))
+    assert "rds:DescribeDBProxyTargets" not in calls.made
+
+
 def test_what_more_than_sixty_calls_would_have_answered_is_said_to_be_unasked() -> None:
     of = needs("existing")
     found, calls = ask(of, Recorded({**good(of), **proxies(60, of_database=1)}))
@@ -93,6 +100,29 @@ def test_the_role_that_the_provider_assumes_is_the_one_that_is_simulated() -> No
     found, _ = ask(of, recorded)
     assert {asked["PolicySourceArn"] for name, asked in recorded.asked if name == "SimulatePrincipalPolicy"} == {role}
     assert [each.question for each in found if each.verdict is Verdict.FINDING] == ["identity"]
+
+
+def test_what_iam_does_not_simulate_together_is_simulated_apart() -> None:
+    def picky(asked: dict[str, Any]) -> Any:
+        creates = [each for each in asked["ActionNames"] if ":Create" in each]
+        others = [each for each in asked["ActionNames"] if ":Create" not in each]
+        if creates and others:
+            said = f"[{', '.join(creates)}] and [{','.join(others)}] require different authorization information."
+            return f"InvalidInput: Invalid Input Actions: {said}"
+        return simulated("allowed")(asked)
+
+    of, whole = needs("prod"), Recorded(good(needs("prod")))
+    found, calls = ask(of, Recorded({**good(of), "SimulatePrincipalPolicy": picky}))
+    assert [each for each in found if each.verdict is not Verdict.OK] == []
+    assert len(calls.made) <= 50
+    said = next(each.found for each in found if each.question == "permissions")
+    assert said == next(each.found for each in ask(of, whole)[0] if each.question == "permissions")
+
+
+def test_what_iam_refuses_for_another_reason_is_not_seen() -> None:
+    for answer in ("InvalidInput: a policy", "InvalidInput: [iam:PassRole] alone", "Throttling: [a:B] and [c:D]"):
+        found = rows(needs("dev"), SimulatePrincipalPolicy=answer)
+        assert [(each.question, each.verdict) for each in found] == [("permissions", Verdict.NOT_SEEN)], answer
 
 
 def test_the_root_user_is_not_simulated() -> None:
