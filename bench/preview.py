@@ -39,10 +39,7 @@ from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.serverless_database import config
 pulumi_aws.get_region()
 """
-_FULL = f"""
-import runpy
-runpy.run_path({str(ROOT / "__main__.py")!r}, run_name="__main__")
-"""
+_FULL = ROOT / "__main__.py"
 _FLOOR = f"""
 import asyncio, json, sys
 from pathlib import Path
@@ -161,8 +158,8 @@ def _split(of: dict[str, float]) -> str:
 
 
 @contextmanager
-def project(program: str, *, functions: int) -> Iterator[Project]:
-    """A project with this program, and a configuration with so many functions; gone afterwards."""
+def project(program: str | Path, *, functions: int) -> Iterator[Project]:
+    """A project with this program, or the one of a file, and a configuration with so many functions; gone afterwards."""
     keys: dict[str, Any] = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
     keys["lambda-rds-proxy:functions"] = [
         {"name": f"f{index}", "path": str(ROOT / "handler"), "reservedConcurrency": 1} for index in range(functions)
@@ -172,7 +169,10 @@ def project(program: str, *, functions: int) -> Iterator[Project]:
         stack = f"{folder.name.replace('_', '-')}-{functions}"
         runtime = {"name": "python", "options": {"virtualenv": str(ROOT / ".venv")}}
         (folder / "Pulumi.yaml").write_text(json.dumps({"name": "lambda-rds-proxy", "runtime": runtime}))
-        (folder / "__main__.py").write_text(program)
+        if isinstance(program, Path):
+            (folder / "__main__.py").symlink_to(program)
+        else:
+            (folder / "__main__.py").write_text(program)
         (folder / f"Pulumi.{stack}.yaml").write_text(json.dumps({"config": keys}))
         made = Project(folder, stack)
         subprocess.run(  # noqa: S603 - a list of words, no shell

@@ -322,7 +322,7 @@ def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.
             {
                 "network": network,
                 "proxy": proxy,
-                "settings": {"path": "handler", "timeout": 20, "reserved_concurrency": 7},
+                "settings": {"path": "handler", "timeout": 20, "reserved_concurrency": 7, "alarms": ["slow"]},
             },
         )
         return pulumi.Output.from_input(made.reference)
@@ -332,6 +332,7 @@ def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.
         "log_group_name": "/aws/lambda/lambda-rds-proxy-test-api",
         "timeout": 20,
         "reserved_concurrency": 7,
+        "alarms": ["slow"],
     }
 
 
