@@ -159,7 +159,7 @@ def _split(of: dict[str, float]) -> str:
 
 @contextmanager
 def project(program: str | Path, *, functions: int) -> Iterator[Project]:
-    """A project with this program, or the one of a file, and a configuration with so many functions; gone afterwards."""
+    """A project with this program, or that of a file, and a configuration with so many functions; gone afterwards."""
     keys: dict[str, Any] = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
     keys["lambda-rds-proxy:functions"] = [
         {"name": f"f{index}", "path": str(ROOT / "handler"), "reservedConcurrency": 1} for index in range(functions)
