@@ -5,8 +5,9 @@ started. Both programs import the same packages and ask the provider for the reg
 process, on AWS a Go program), and the ratio is what the components cost. They take turns, so that a
 slow moment of the machine hits both. Packages are cached by a first run that is not counted, and is shown apart.
 
-The floor of a function is a program that declares the same twelve resources of each (seven of them its alarms) without
-components, and waits for them as ours does: what the engine, the SDK and the provider take whoever declares them. One
+The floor is a program that declares the same resources of each function (six, and of ten functions two alarms over
+them) without components, and waits for them as ours does: what the engine, the SDK and the provider take whoever
+declares them. One
 more preview of each, which is not timed, is watched for the processor time of its processes: its own sampling would
 slow it down.
 """
@@ -28,7 +29,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, MANY_ROUNDS = 7, 3
-FUNCTIONS = (1, 50, 200)
+FUNCTIONS = (1, 50, 200, 500)
 _SAMPLE_SECONDS = 0.02
 _EMPTY = f"""
 import sys
@@ -38,10 +39,7 @@ from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.serverless_database import config
 pulumi_aws.get_region()
 """
-_FULL = f"""
-import runpy
-runpy.run_path({str(ROOT / "__main__.py")!r}, run_name="__main__")
-"""
+_FULL = ROOT / "__main__.py"
 _FLOOR = f"""
 import asyncio, json, sys
 from pathlib import Path
@@ -52,6 +50,7 @@ from lambda_rds_proxy.function.package import Platform, build_package
 async def main():
     target = Platform(python="3.13", architecture="arm64")
     archive = build_package(Path({str(ROOT / "handler")!r}), target=target, engine="postgresql")
+    functions = []
     for entry in pulumi.Config().require_object("functions"):
         name = entry["name"]
         log = aws.cloudwatch.LogGroup(name, name=f"/aws/lambda/{{name}}", retention_in_days=14)
@@ -60,7 +59,7 @@ async def main():
             aws.iam.RolePolicy(f"{{name}}-{{kind}}", role=role.name, policy=log.arn.apply(json.dumps))
             for kind in ("runtime", "connect")
         ]
-        aws.lambda_.Function(
+        function = aws.lambda_.Function(
             name, name=name, role=role.arn, runtime="python3.13", architectures=["arm64"], handler="app.handler",
             code=pulumi.FileArchive(str(archive)), memory_size=256, timeout=15, reserved_concurrent_executions=1,
             vpc_config={{"subnet_ids": ["subnet-1", "subnet-2"], "security_group_ids": ["sg-1"]}},
@@ -68,14 +67,23 @@ async def main():
             opts=pulumi.ResourceOptions(depends_on=[log, *grants]),
         )
         metric = aws.cloudwatch.LogMetricFilterMetricTransformationArgs(namespace="floor", name=name, value="1")
-        timeouts = aws.cloudwatch.LogMetricFilter(
+        aws.cloudwatch.LogMetricFilter(
             name, name=name, log_group_name=log.name, pattern="timed", metric_transformation=metric
         )
-        for number in range(6):
+        functions.append(function.name)
+    for first in range(0, len(functions), 10):
+        for metric in ("Errors", "Throttles"):
+            queries = [{{"id": "value", "expression": "MAX(METRICS())", "return_data": True}}]
+            queries += [
+                {{"id": f"f{{number}}", "metric": {{
+                    "namespace": "AWS/Lambda", "metric_name": metric, "dimensions": {{"FunctionName": name}},
+                    "period": 60, "stat": "Sum",
+                }}}}
+                for number, name in enumerate(functions[first : first + 10])
+            ]
             aws.cloudwatch.MetricAlarm(
-                f"{{name}}-{{number}}", name=f"{{name}}-{{number}}", namespace="AWS/Lambda", metric_name="Errors",
-                dimensions={{"FunctionName": name}}, statistic="Sum", period=60, threshold=0, evaluation_periods=3,
-                comparison_operator="GreaterThanThreshold", opts=pulumi.ResourceOptions(depends_on=[timeouts]),
+                f"{{metric}}-{{first}}", name=f"{{metric}}-{{first}}", metric_queries=queries, threshold=0,
+                evaluation_periods=3, comparison_operator="GreaterThanThreshold",
             )
     await asyncio.sleep(0)
 
@@ -150,8 +158,8 @@ def _split(of: dict[str, float]) -> str:
 
 
 @contextmanager
-def project(program: str, *, functions: int) -> Iterator[Project]:
-    """A project with this program, and a configuration with so many functions; gone afterwards."""
+def project(program: str | Path, *, functions: int) -> Iterator[Project]:
+    """A project with this program, or that of a file, and a configuration with so many functions; gone afterwards."""
     keys: dict[str, Any] = {"aws:region": "eu-west-1", "aws:allowedAccountIds": ["000000000000"]}
     keys["lambda-rds-proxy:functions"] = [
         {"name": f"f{index}", "path": str(ROOT / "handler"), "reservedConcurrency": 1} for index in range(functions)
@@ -161,7 +169,10 @@ def project(program: str, *, functions: int) -> Iterator[Project]:
         stack = f"{folder.name.replace('_', '-')}-{functions}"
         runtime = {"name": "python", "options": {"virtualenv": str(ROOT / ".venv")}}
         (folder / "Pulumi.yaml").write_text(json.dumps({"name": "lambda-rds-proxy", "runtime": runtime}))
-        (folder / "__main__.py").write_text(program)
+        if isinstance(program, Path):
+            (folder / "__main__.py").symlink_to(program)
+        else:
+            (folder / "__main__.py").write_text(program)
         (folder / f"Pulumi.{stack}.yaml").write_text(json.dumps({"config": keys}))
         made = Project(folder, stack)
         subprocess.run(  # noqa: S603 - a list of words, no shell

@@ -122,6 +122,11 @@ class FunctionRef(TypedDict):
     """Seconds after which Lambda ends an invocation."""
     reserved_concurrency: NotRequired[int]
     """How many environments may run at once, if it is reserved."""
+    alarms: NotRequired[list[str]]
+    """Alarms of this function alone: slow, concurrency-nearly-used-up (of what is reserved); none without it."""
+
+
+_OWN_ALARMS = ("slow", "concurrency-nearly-used-up")
 
 
 # What a DB subnet group and a proxy ask for at least, in as many zones.
@@ -180,7 +185,9 @@ KMS_KEY = matching(
     "the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/… (`aws kms describe-key` tells an alias's)",
 )
 _SECRET = matching(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+", "the ARN of a secret")
+ALARMS = passes(lambda names: set(names) <= set(_OWN_ALARMS), f"a list of {' and '.join(_OWN_ALARMS)}")
 CHECKS: Checks = {
+    "alarms": ALARMS,
     "subnet_ids": SUBNETS,
     "identifier": RDS_IDENTIFIER,
     "user": _USER,

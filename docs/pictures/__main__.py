@@ -37,7 +37,7 @@ def main() -> None:
     """Load the stack, look at it, and draw."""
     docs = checkout_root() / "docs"
     try:
-        body, log_metrics = declared(stack_export("local"))
+        body = declared(stack_export("local"))
         storm = StormResult(settings=_STORM, max_connections=None, ceiling=None)
         with ThreadPoolExecutor() as threads:
             loads = [threads.submit(_invoke), threads.submit(_strike, storm)]
@@ -46,27 +46,22 @@ def main() -> None:
                 each.result()
     except (LaptopError, OpsError) as error:
         sys.exit(f"error: {error}")
-    for name, drawn in (("dashboard", figure(body, samples, log_metrics)), ("storm", report.figure(storm))):
+    for name, drawn in (("dashboard", figure(body, samples)), ("storm", report.figure(storm))):
         (docs / f"{name}.svg").write_text(plots.svg(drawn))
         print(f"docs/{name}.svg")
 
 
-def declared(export: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The dashboard's body, and what each log filter counts for which function, from a stack's state.
+def declared(export: dict[str, Any]) -> dict[str, Any]:
+    """The dashboard's body, from a stack's state.
 
     Raises:
         StackError: it has no dashboard.
     """
-    inputs: dict[str, list[dict[str, Any]]] = {}
     for each in (export.get("deployment") or {}).get("resources") or []:
-        inputs.setdefault(each["type"].rpartition(":")[2], []).append(each.get("inputs") or {})
-    if "Dashboard" not in inputs:
-        raise StackError('the stack "local" has no dashboard; run `make up`')
-    filters = inputs.get("LogMetricFilter", [])
-    return (
-        json.loads(inputs["Dashboard"][0]["dashboardBody"]),
-        {each["metricTransformation"]["name"]: each["logGroupName"].rpartition("/")[2] for each in filters},
-    )
+        if each["type"].endswith(":Dashboard"):
+            body: dict[str, Any] = json.loads(each["inputs"]["dashboardBody"])
+            return body
+    raise StackError('the stack "local" has no dashboard; run `make up`')
 
 
 def _invoke() -> None:

@@ -17,8 +17,8 @@ _COLUMN_INCHES, _ROW_INCHES, _WIDTH_INCHES = 0.6, 0.42, 24 * 0.6
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.45, 0.1, 0.3, 0.25
 
 
-def figure(body: Mapping[str, Any], samples: Sequence[LaptopSample], log_metrics: Mapping[str, str]) -> Figure:
-    """The picture; `log_metrics` as in `metric_of`."""
+def figure(body: Mapping[str, Any], samples: Sequence[LaptopSample]) -> Figure:
+    """The picture."""
     height = max(each["y"] + each["height"] for each in body["widgets"]) * _ROW_INCHES
     drawn = plots.new_figure(_WIDTH_INCHES, height)
     for widget in body["widgets"]:
@@ -34,7 +34,7 @@ def figure(body: Mapping[str, Any], samples: Sequence[LaptopSample], log_metrics
         )
         properties = widget["properties"]
         if widget["type"] == "metric":
-            _graph(axes, properties, lines(properties["metrics"], samples, log_metrics))
+            _graph(axes, properties, lines(properties["metrics"], samples))
         elif widget["type"] == "alarm":
             count = len(properties["alarms"])
             _words(axes, f"{count} alarms: no number on the laptop, which has no CloudWatch to evaluate them")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lambda_rds_proxy.engines import TargetKind
 from lambda_rds_proxy.monitor import metrics as cloudwatch
@@ -42,16 +43,21 @@ def _logged(source: str, read: Callable[[FunctionLines], float | None]) -> Numbe
 
 
 def _handlers(metric: Metric) -> Number:
-    read = sum if metric.statistic == "Sum" else p90
-    return _logged(
-        "the handler's metrics line in the function's log", lambda lines: read(lines.metrics.get(metric.name, ()))
-    )
+    def read(sample: LaptopSample, function: str) -> float | None:
+        of = [sample.functions[function]] if function in sample.functions else sample.functions.values()
+        values = [value for lines in of for value in lines.metrics.get(metric.name, ())]
+        return _STATISTICS[metric.statistic](values)
+
+    return Number("the handler's metrics line in the functions' logs", read)
 
 
 def p90(values: Iterable[float]) -> float | None:
     """The value that nine of ten are not above; None of nothing."""
     ordered = sorted(values)
     return ordered[math.ceil(0.9 * len(ordered)) - 1] if ordered else None
+
+
+_STATISTICS: Mapping[str, Callable[[Sequence[float]], float | None]] = {"Sum": sum, "SampleCount": len, "p90": p90}
 
 
 def _microseconds(milliseconds: float | None) -> float | None:
@@ -82,33 +88,34 @@ LAPTOP_METRICS: Mapping[Metric, Number] = {
     },
     cloudwatch.INVOCATIONS: _logged("`REPORT` in the function's log", lambda lines: lines.invocations),
     cloudwatch.ERRORS: _logged("errors in the function's log", lambda lines: lines.errors),
-    cloudwatch.TIMEOUTS: _logged("`Task timed out` in the function's log", lambda lines: lines.timeouts),
-    cloudwatch.DURATION: _logged("`Duration` of `REPORT`, p90", lambda lines: p90(lines.durations)),
+    cloudwatch.TIMEOUTS: Number(
+        "`Task timed out` in the functions' logs",
+        lambda sample, _: sum(each.timeouts for each in sample.functions.values()),
+    ),
+    cloudwatch.DURATION: _logged("`Duration` of `REPORT`", lambda lines: p90(lines.durations)),
+    cloudwatch.LONGEST: _logged("`Duration` of `REPORT`", lambda lines: max(lines.durations, default=None)),
     cloudwatch.CONCURRENCY: _logged("`START` without its `REPORT`, at most", lambda lines: lines.concurrency),
     **{metric: _handlers(metric) for metric in cloudwatch.OF_THE_HANDLER},
 }
 
 
-def metric_of(line: Sequence[object], log_metrics: Mapping[str, str]) -> tuple[Metric | None, str]:
+def metric_of(line: Sequence[Any]) -> tuple[Metric | None, str]:
     """The metric of a line of the dashboard's body, and the function that it is of, else "".
 
-    Args:
-        line: `[namespace, name, dimension, value, …, {…}]`.
-        log_metrics: name of a log filter's metric → function.
+    A line is `[namespace, name, dimension, value, …, {…}]`; what log filters count is called as the stack likes.
     """
     namespace, name, *rest = [part for part in line if isinstance(part, str)]
-    if name in log_metrics:
-        return cloudwatch.TIMEOUTS, log_metrics[name]
+    if namespace == cloudwatch.HANDLER_NAMESPACE and not rest:
+        return cloudwatch.TIMEOUTS, ""
     dimensions = dict(zip(rest[::2], rest[1::2], strict=True))
+    wanted = namespace, name, line[-1].get("stat"), dimensions.keys()
     for metric in _KNOWN:
-        if (metric.namespace, metric.name) == (namespace, name) and metric.dimensions(
-            _EVERY
-        ).keys() == dimensions.keys():
+        if (metric.namespace, metric.name, metric.statistic, metric.dimensions(_EVERY).keys()) == wanted:
             return metric, dimensions.get("FunctionName", "")
     return None, ""
 
 
-_EVERY = {"proxy": "", "database": "", "function": ""}
+_EVERY = {"proxy": "", "endpoint": "", "database": "", "function": ""}
 _KNOWN = tuple(each for each in vars(cloudwatch).values() if isinstance(each, Metric)) + tuple(
     cloudwatch.database_sessions(kind) for kind in TargetKind
 )

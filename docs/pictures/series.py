@@ -17,15 +17,13 @@ class Line:
     points: Sequence[tuple[float, float]] | None
 
 
-def lines(
-    metrics: Sequence[Sequence[Any]], samples: Sequence[LaptopSample], log_metrics: Mapping[str, str]
-) -> list[Line]:
+def lines(metrics: Sequence[Sequence[Any]], samples: Sequence[LaptopSample]) -> list[Line]:
     """The visible lines of a graph's `metrics`."""
     by_id = {line[-1]["id"]: line for line in metrics if "id" in line[-1]}
     found = []
     for line in metrics:
         if line[-1].get("visible", True):
-            read = _reader(line, by_id, log_metrics)
+            read = _reader(line, by_id)
             values = [(each.at, read(each)) for each in samples] if read else []
             points = None if read is None else [(at, value) for at, value in values if value is not None]
             found.append(Line(label=str(line[-1].get("label") or line[1]), points=points))
@@ -42,17 +40,17 @@ def evaluate(expression: str, values: Mapping[str, float | None]) -> float | Non
         return None
 
 
-def _reader(line: Sequence[Any], by_id: Mapping[str, Sequence[Any]], log_metrics: Mapping[str, str]) -> _Read | None:
+def _reader(line: Sequence[Any], by_id: Mapping[str, Sequence[Any]]) -> _Read | None:
     if isinstance(line[0], dict):
         expression = line[0]["expression"]
         names = compile(expression, "an expression", "eval").co_names
-        parts = {name: _reader(by_id[name], by_id, log_metrics) for name in names}
+        parts = {name: _reader(by_id[name], by_id) for name in names}
         known = {name: read for name, read in parts.items() if read}
         return (
             (lambda sample: evaluate(expression, {name: read(sample) for name, read in known.items()}))
             if len(known) == len(parts)
             else None
         )
-    metric, function = metric_of(line, log_metrics)
+    metric, function = metric_of(line)
     number = None if metric is None else LAPTOP_METRICS.get(metric)
     return None if number is None else lambda sample: number.read(sample, function)

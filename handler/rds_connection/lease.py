@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from .invocation import Invocation, LambdaContext, current
-from .metrics import metrics_line, outcome
+from .metrics import metrics_line, outcome, proxy_of
 from .pool import Pool
 
 if TYPE_CHECKING:
@@ -107,9 +107,12 @@ def end(invocation: Invocation, error: BaseException | None) -> None:
     # Looking into os.environ costs more than all the rest of this.
     function = _pool.function_name if _pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if function:
-        driver = _pool.driver if _pool is not None else None
         line = metrics_line(
-            invocation, outcome=outcome(error, driver), function=function, milliseconds=int(time.time() * 1000)
+            invocation,
+            outcome=outcome(error, _pool.driver if _pool is not None else None),
+            function=function,
+            proxy=_pool.proxy if _pool is not None else proxy_of(os.environ.get("DB_HOST", "")),
+            milliseconds=int(time.time() * 1000),
         )
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -16,6 +16,7 @@ from .errors import (
 )
 from .failures import Failure
 from .invocation import Invocation
+from .metrics import proxy_of
 from .settings import Settings
 
 # The longest wait for a new connection, in seconds. Through a proxy it takes 5 to 30 ms; the rest is for a busy one.
@@ -30,6 +31,7 @@ class Pool:
         acquired: how often a connection was handed out.
         driver: the module of its engine.
         function_name: of the Lambda function; empty outside Lambda.
+        proxy: what metrics call the proxy.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
@@ -38,6 +40,7 @@ class Pool:
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
         self.function_name = settings.function_name
+        self.proxy = proxy_of(settings.host)
         self._idle: list[DriverConnection] = []
         self._open = 0
         self.acquired = 0

@@ -9,6 +9,9 @@ of metrics". What has to be known about them:
   without values is zero, a latency without values is unknown.
 - QueryRequests is not published for PostgreSQL's extended protocol: nothing here relies on it.
 - No metric counts a function's timeouts: whether its errors can be some is told by its longest Duration.
+- Nor its connections: the handler's one metric of each function, Failures, has a value for every use of the database,
+  and NoConnection one for each that had none. An older handler does not publish that: of a function all of whose uses
+  failed, nothing is known then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,8 +72,9 @@ _OF_FUNCTIONS = {
     "errors": ("AWS/Lambda", "Errors", "Sum"),
     "throttles": ("AWS/Lambda", "Throttles", "Sum"),
     "duration": ("AWS/Lambda", "Duration", "Maximum"),
-    "opened": ("LambdaRdsProxy", "ConnectionsOpened", "Sum"),
-    "reused": ("LambdaRdsProxy", "ConnectionsReused", "Sum"),
+    "uses": ("LambdaRdsProxy", "Failures", "SampleCount"),
+    "failures": ("LambdaRdsProxy", "Failures", "Sum"),
+    "unconnected": ("LambdaRdsProxy", "NoConnection", "Sum"),
 }
 
 
@@ -152,7 +156,6 @@ def _function(series: Series, number: int, function: Function) -> FunctionEviden
     errors, durations = round(sum(of("errors"))), of("duration")
     margin = min(_MARGIN_SECONDS, function.timeout / 4)
     late = any(duration >= (function.timeout - margin) * 1000 for duration in durations)
-    says = bool(of("opened") or of("reused"))
     return FunctionEvidence(
         name=function.name,
         timeout=function.timeout,
@@ -160,8 +163,15 @@ def _function(series: Series, number: int, function: Function) -> FunctionEviden
         errors=errors,
         timeouts=(errors if late else 0) if durations else None,
         throttles=round(sum(of("throttles"))),
-        connections=round(sum(of("opened")) + sum(of("reused"))) if says else None,
+        connections=_connections(sum(of("uses")), sum(of("failures")), sum(of("unconnected"))),
     )
+
+
+def _connections(uses: float, failures: float, unconnected: float) -> int | None:
+    """Uses of the database that had a connection, where the handler's metrics say it."""
+    if not uses or (failures >= uses and not unconnected):
+        return None
+    return max(0, round(uses - unconnected))
 
 
 def _query(id_: str, namespace: str, name: str, statistic: str, dimensions: Mapping[str, str]) -> dict[str, Any]:

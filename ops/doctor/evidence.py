@@ -25,7 +25,8 @@ class FunctionEvidence:
         errors: of them that failed in any way, timeouts included, as Lambda's metric `Errors` counts.
         timeouts: that Lambda ended, or in which the handler ran out of time; None where nobody counts them.
         throttles: calls that Lambda turned away before any code ran; no invocations.
-        connections: that it opened or found open; None when the function does not say.
+        connections: that it opened or found open, on AWS uses of the database that had one; None when the function does
+            not say.
     """
 
     name: str

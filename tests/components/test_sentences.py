@@ -46,6 +46,7 @@ EXISTING: dict[str, Any] = {
 ADOPTED: dict[str, Any] = {"identifier": "orders", "subnet_group_name": "shop", "security_group_ids": ["sg-0"]}
 # Each breaks at least one rule of a whole.
 CONTRADICTIONS: list[dict[str, Any]] = [
+    {"functions": {"app": {"path": ".", "alarms": ["concurrency-nearly-used-up"]}}},
     {"network": {"vpc_id": "vpc-0"}},
     {"network": {**VPC, "vpc_cidr": "10.0.0.0/16", "zones": 3}},
     {"network": {**VPC, "secrets_endpoint": True, "secrets_endpoint_security_group_id": "sg-0"}},

@@ -13,16 +13,17 @@ from hypothesis import given
 from lambda_rds_proxy.engines import ENGINES, Auth, Engine
 from lambda_rds_proxy.function.component import connection_environment
 from lambda_rds_proxy.function.package import cache_folder
-from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER
+from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER, custom_metrics, metric_label
 from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL
 from lambda_rds_proxy.serverless_database.config import LAPTOP_ACCOUNT
 from lambda_rds_proxy.stack.args import LAMBDA_PYTHON
 from lambda_rds_proxy.user.admin_function.database_admin import app, server
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
+from ops.aws.cloudwatch import Function, Target, queries
 from rds_connection import Settings, addresses, settings
 from rds_connection.invocation import Invocation
-from rds_connection.metrics import metrics_line
+from rds_connection.metrics import metrics_line, proxy_of
 from rds_proxy_guard.rules import max_connections
 from tests.components.proxy.test_verification import PROXY
 from tests.handler.test_tls import TEXTS
@@ -63,12 +64,53 @@ def test_one_cache_is_used_by_all() -> None:
 
 
 def test_the_monitor_reads_the_metrics_that_the_handler_writes() -> None:
-    line = json.loads(metrics_line(Invocation(None), outcome="ok", function="orders-api", milliseconds=0))
-    (written,) = line["_aws"]["CloudWatchMetrics"]
-    assert written["Namespace"] == HANDLER_NAMESPACE
-    assert {each["Name"] for each in written["Metrics"]} == {metric.name for metric in OF_THE_HANDLER}
-    for metric in OF_THE_HANDLER:
-        assert [list(metric.dimensions({"function": ""}))] == written["Dimensions"]
+    line = json.loads(
+        metrics_line(Invocation(None), outcome="ok", function="orders-api", proxy="orders", milliseconds=0)
+    )
+    written = {
+        (each["Name"], *directive["Dimensions"][0])
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for each in directive["Metrics"]
+        if directive["Namespace"] == HANDLER_NAMESPACE
+    }
+    read = {(metric.name, *metric.dimensions({"function": "", "endpoint": ""})) for metric in OF_THE_HANDLER}
+    # A line of a healthy function is all that it pays for.
+    assert read == written
+    assert len(read) + 1 == custom_metrics(1)
+
+
+@given(TEXTS)
+def test_the_monitor_calls_a_proxy_as_the_handler_does(text: str) -> None:
+    host = f"Orders-1.{text}"
+    assert metric_label(host) == proxy_of(host) == "orders-1"
+
+
+def test_the_runbooks_query_reads_fields_that_the_handler_writes() -> None:
+    (query,) = re.findall(r"--query-string \"(.*?)\"", (ROOT / "docs/runbook.md").read_text(), re.DOTALL)
+    read = set(re.findall(r"(?:sum|pct|ispresent)\((\w+)", query)) | {"FunctionName", "Outcome"}
+    line = metrics_line(Invocation(None), outcome="ok", function="orders-api", proxy="orders", milliseconds=0)
+    assert read <= set(json.loads(line))
+    assert len(read) == 8
+
+
+def test_the_doctor_asks_for_metrics_that_the_handler_writes() -> None:
+    failed = json.loads(
+        metrics_line(Invocation(None), outcome="unavailable", function="orders-api", proxy="orders", milliseconds=0)
+    )
+    written = {
+        (directive["Namespace"], each["Name"], *directive["Dimensions"][0])
+        for directive in failed["_aws"]["CloudWatchMetrics"]
+        for each in directive["Metrics"]
+    }
+    target = Target(dimension="DBInstanceIdentifier", identifier="orders")
+    asked = {
+        (metric["Namespace"], metric["MetricName"], *(each["Name"] for each in metric["Dimensions"]))
+        for query in queries("orders", target, [Function(name="orders-api", timeout=15)])
+        for metric in [query["MetricStat"]["Metric"]]
+        if metric["Namespace"] == HANDLER_NAMESPACE
+    }
+    assert len(asked) == 2
+    assert asked <= written
 
 
 @pytest.mark.parametrize("engine", list(Engine))

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from ..names import IDENTIFIER
-from ..references import NetworkRef, ProxyRef
+from ..references import ALARMS, NetworkRef, ProxyRef
 from ..settings.checks import Checks, default, matching, number, one_of, passes
 from ..stack.args import ARCHITECTURES, StackSettings
 
@@ -36,6 +36,9 @@ class FunctionSettings(TypedDict):
     environment: NotRequired[dict[str, pulumi.Input[str]]]
     """More environment variables; of the DB_ names only DB_POOL_… may be set. What is secret stays so in the state; in
     AWS whoever may describe the function reads it."""
+    alarms: NotRequired[list[str]]
+    """Alarms of this function alone, for 0.10 USD a month each: slow, and concurrency-nearly-used-up, which needs a
+    `reserved_concurrency`; none without it. What fails or is throttled is told of every function."""
     tracing: NotRequired[bool]
     """Whether X-Ray traces it; default false."""
 
@@ -69,5 +72,6 @@ CHECKS: Checks = {
     "timeout": number(1, 900, default=15),
     "reserved_concurrency": number(1, 1000),
     "architecture": one_of(ARCHITECTURES),
+    "alarms": ALARMS,
     "tracing": default(False),
 }

@@ -77,6 +77,8 @@ class DatabaseFunction(pulumi.ComponentResource):
         }
         if "reserved_concurrency" in settings:
             self.reference["reserved_concurrency"] = settings["reserved_concurrency"]
+        if "alarms" in settings:
+            self.reference["alarms"] = settings["alarms"]
         self.register_outputs(
             {
                 "function_name": self.function_name,

@@ -26,6 +26,11 @@ def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Ite
                 f"{call(f'functions.{name}.environment')}.{key} is not yours to set; the proxy gives the DB_ names and "
                 "Lambda the AWS_ names"
             )
+    if "concurrency-nearly-used-up" in given.get("alarms", ()) and "reserved_concurrency" not in given:
+        yield (
+            f"{call(f'functions.{name}.alarms')} has concurrency-nearly-used-up without "
+            f"{call.step('reserved_concurrency')}, of which it is a share; reserve some or leave the alarm out"
+        )
 
 
 def concurrency_problems(

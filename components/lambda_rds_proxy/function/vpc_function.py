@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 import pulumi
 import pulumi_aws as aws
@@ -29,6 +30,8 @@ _NETWORK_INTERFACE_ACTIONS = [
 # with lambda:SourceFunctionArn, which stands in the credentials of the code and not in those that Lambda uses.
 _DENIED_TO_CODE = [*_DESCRIBING_ACTIONS, *_NETWORK_INTERFACE_ACTIONS, "ec2:DetachNetworkInterface"]
 _LOG_GROUPS = "/aws/lambda/"
+# The packages of a program, by the monitor that is its own, so that functions of one folder have it read once.
+_PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine], str]] = WeakKeyDictionary()
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -48,18 +51,20 @@ def packaged(
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
     """
+    key, known = (source, target, engine), _PACKAGES.setdefault(pulumi.runtime.settings.get_monitor(), {})
+    if key in known and not instead:
+        return known[key]
     try:
-        return str(
-            build_package(
-                source,
-                target=target,
-                engine=engine,
-                instead=instead,
-                say=lambda text: pulumi.log.info(text, component),
-            )
+        archive = build_package(
+            source,
+            target=target,
+            engine=engine,
+            instead=instead,
+            say=lambda text: pulumi.log.info(text, component),
         )
     except PackageError as error:
         raise pulumi.RunError(str(error)) from None
+    return str(archive) if instead else known.setdefault(key, str(archive))
 
 
 def runtime_policy(log_group_arn: str, log_group_name: str, *, tracing: bool) -> str:

@@ -1,4 +1,4 @@
-"""The alarms of a proxy, its database and each of its functions: a table, one row each. Pure.
+"""The alarms of a proxy, its database and its functions: a table, one row each. Pure.
 
 AWS recommends alarms for databases and functions (CloudWatch User Guide, "Recommended alarms": marked "AWS"), and none
 for a proxy: what stands there is this project's own. The sections of docs/runbook.md have the names of the rows.
@@ -45,7 +45,8 @@ class Alarm:
 
     `metrics` are named by what `expression` calls them (without an expression there is one), `minutes` how many in a
     row have to be beyond the threshold, `missing` what a minute without a value says, `means` the alarm's description,
-    `notifies` whether it tells anyone itself.
+    `notifies` whether it tells anyone itself. Of a row with `of_each_function` the one metric is that of each function,
+    and the threshold that of the one which is worst.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Alarm:
     comparison: str = "GreaterThanThreshold"
     missing: str = "notBreaching"
     notifies: bool = True
+    of_each_function: bool = False
 
     @property
     def description(self) -> str:
@@ -199,13 +201,23 @@ def database_alarms(kind: TargetKind) -> tuple[Alarm, ...]:
     )
 
 
-FUNCTION_ALARMS = (
+# One alarm over all functions of a stack. No Metrics Insights query can choose them: its WHERE knows =, != and AND, so
+# either one function or all of the account, and tags only where an account has turned on that telemetry has them. So
+# those that read Lambda's own metrics are math over functions, ten in an alarm at most.
+# source: CloudWatch User Guide, "Metrics Insights query components and syntax", "Alarm limits"; CloudWatch pricing:
+# either way a price for each metric.
+MOST_METRICS = 10
+# Minute by minute: what AWS advises against in alarms is the MAX of one series, which is a single number.
+WORST = "MAX(METRICS())"
+
+STACK_ALARMS = (
     Alarm(
         name="errors",
         metrics={"errors": metrics.ERRORS},
         threshold=Threshold(dev=5, prod=0, reason="AWS: any, or what is tolerated; timeouts are among them"),
         minutes=3,
-        means="Invocations of the function fail.",
+        means="Invocations of a function fail.",
+        of_each_function=True,
     ),
     Alarm(
         name="timeouts",
@@ -214,7 +226,7 @@ FUNCTION_ALARMS = (
             dev=2, prod=0, reason="the function answers before its timeout, if the borrow timeout is below it"
         ),
         minutes=1,
-        means="Lambda ends invocations of the function at their timeout.",
+        means="Lambda ends invocations of functions at their timeout.",
     ),
     Alarm(
         name="throttles",
@@ -223,8 +235,22 @@ FUNCTION_ALARMS = (
             dev=10, prod=0, reason="AWS: any; in dev a storm that reserved concurrency holds back is meant"
         ),
         minutes=5,
-        means="Lambda refuses invocations: the function's or the account's concurrency is used up.",
+        means="Lambda refuses invocations: a function's or the account's concurrency is used up.",
+        of_each_function=True,
     ),
+    Alarm(
+        name="database-work-fails",
+        metrics={"failures": metrics.FAILURES},
+        threshold=Threshold(
+            dev=5, prod=0, reason="a failure that the function answered itself is no error of Lambda's"
+        ),
+        minutes=3,
+        means="Functions' work with the database fails, by their handler's own count.",
+    ),
+)
+
+# Of a function that asks for it: a percentile is of one metric, and a share is of a limit of its own.
+FUNCTION_ALARMS = (
     Alarm(
         name="slow",
         metrics={"duration": metrics.DURATION},
@@ -238,14 +264,5 @@ FUNCTION_ALARMS = (
         threshold=Threshold(dev=0.95, prod=0.9, reason="AWS: 90 % of what there is", share_of="reserved_concurrency"),
         minutes=10,
         means="Nearly all the environments that the function may have are busy.",
-    ),
-    Alarm(
-        name="database-work-fails",
-        metrics={"failures": metrics.FAILURES},
-        threshold=Threshold(
-            dev=5, prod=0, reason="a failure that the function answered itself is no error of Lambda's"
-        ),
-        minutes=3,
-        means="The function's work with the database fails, by its handler's own count.",
     ),
 )

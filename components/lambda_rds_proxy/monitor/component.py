@@ -1,7 +1,8 @@
 """Alarms, one dashboard and RDS's own events of a proxy, with its database and its functions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -16,17 +17,22 @@ from ..stack_names import stated_name
 from .alarms import (
     BOTTLENECK,
     FUNCTION_ALARMS,
+    MOST_METRICS,
     PROXY_ALARMS,
+    STACK_ALARMS,
+    WORST,
     Alarm,
     Limits,
     database_alarms,
 )
 from .args import MonitorArgs
-from .dashboard import Watched, WatchedFunction, dashboard_body, dashboard_url
-from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN
+from .dashboard import Watched, dashboard_body, dashboard_url
+from .metrics import HANDLER_NAMESPACE, PERIOD_SECONDS, TIMEOUT_PATTERN, Metric, metric_label
 
 # PutMetricAlarm, PutDashboard (botocore's service model), CreateEventSubscription: "less than 255".
 _MAX_NAME = 254
+Names = Mapping[str, pulumi.Input[str]]
+_NONE: Names = MappingProxyType({})
 # RDS User Guide, "Working with RDS Proxy events". That a proxy or an endpoint was created is nobody's concern.
 _EVENT_CATEGORIES = ["configuration change", "deletion", "failure"]
 
@@ -54,12 +60,19 @@ class Monitor(pulumi.ComponentResource):
         proxy, database, functions = args["proxy"], args["database"], args.get("functions", {})
         kind, facts = database["kind"], ENGINES[database["engine"]]
 
-        of_proxy: dict[str, pulumi.Input[str]] = {"proxy": proxy["name"], "database": database["identifier"]}
+        self._log_metric = self._physical("timeouts")
+        self._names: Names = {
+            "proxy": proxy["name"],
+            "endpoint": pulumi.Output.from_input(proxy["endpoint"]).apply(metric_label),
+            "database": database["identifier"],
+            "log_metric": self._log_metric,
+        }
         usable = facts.usable_connections(database.get("max_connections"))
-        self._alarms([*PROXY_ALARMS, *database_alarms(kind)], of_proxy, {"usable_connections": usable})
+        for row in (*PROXY_ALARMS, *database_alarms(kind)):
+            self._alarm(row.name, row, {"usable_connections": usable})
         bottleneck = self._bottleneck()
-        for key, function in functions.items():
-            self._function(key, function)
+        if functions:
+            self._of_functions(functions)
         if topic is not None:
             self._events(proxy, topic)
 
@@ -84,37 +97,45 @@ class Monitor(pulumi.ComponentResource):
         """How many metrics all alarms read: what CloudWatch charges for."""
         return self._metrics_of_alarms
 
-    def _alarms(
-        self,
-        rows: Sequence[Alarm],
-        names: Mapping[str, pulumi.Input[str]],
-        limits: Limits,
-        *,
-        of: str | None = None,
-        needs: Sequence[pulumi.Resource] = (),
-    ) -> None:
-        """Make the alarms of some rows, those without a threshold left out; `of` is whose they are."""
-        for row in rows:
-            threshold = row.threshold.value(self._profile, limits)
-            if threshold is None:
-                continue
-            key = row.name if of is None else f"{of}-{row.name}"
-            self._metrics_of_alarms += len(row.metrics)
-            self._made[key] = aws.cloudwatch.MetricAlarm(
-                f"{self._name}-{key}",
-                name=self._physical(key),
-                alarm_description=row.description,
-                **_measured(row, names),
-                threshold=threshold,
-                comparison_operator=row.comparison,
-                evaluation_periods=row.minutes,
-                datapoints_to_alarm=row.minutes,
-                treat_missing_data=row.missing,
-                alarm_actions=self._actions if row.notifies else None,
-                ok_actions=self._actions if row.notifies else None,
-                tags=self._tags,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=list(needs)),
-            )
+    def _alarm(self, key: str, row: Alarm, limits: Limits, functions: Names = _NONE) -> None:
+        """Make a row's alarm, if it has a threshold, over some functions where it is about functions."""
+        threshold = row.threshold.value(self._profile, limits)
+        if threshold is None:
+            return
+        self._metrics_of_alarms += max(len(functions), len(row.metrics))
+        self._made[key] = aws.cloudwatch.MetricAlarm(
+            f"{self._name}-{key}",
+            name=self._physical(key),
+            alarm_description=row.description,
+            **_measured(row, self._names, functions),
+            threshold=threshold,
+            comparison_operator=row.comparison,
+            evaluation_periods=row.minutes,
+            datapoints_to_alarm=row.minutes,
+            treat_missing_data=row.missing,
+            alarm_actions=self._actions if row.notifies else None,
+            ok_actions=self._actions if row.notifies else None,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _of_functions(self, functions: Mapping[str, FunctionRef]) -> None:
+        """What counts their timeouts, the alarms over all of them, and those that one of them asks for."""
+        for key, function in functions.items():
+            self._timeouts(key, function)
+        named = [(key, function["name"]) for key, function in functions.items()]
+        some = [dict(named[first : first + MOST_METRICS]) for first in range(0, len(named), MOST_METRICS)]
+        for row in STACK_ALARMS:
+            for number, each in enumerate(some if row.of_each_function else [_NONE], 1):
+                self._alarm(row.name if number == 1 else f"{row.name}-{number}", row, {}, each)
+        for key, function in functions.items():
+            limits = {
+                "timeout_milliseconds": function["timeout"] * 1000,
+                "reserved_concurrency": function.get("reserved_concurrency"),
+            }
+            for row in FUNCTION_ALARMS:
+                if row.name in function.get("alarms", ()):
+                    self._alarm(f"{key}-{row.name}", row, limits, {key: function["name"]})
 
     def _bottleneck(self) -> aws.cloudwatch.CompositeAlarm:
         parts = [*BOTTLENECK.all_of, *BOTTLENECK.none_of]
@@ -130,32 +151,21 @@ class Monitor(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._made[part] for part in parts]),
         )
 
-    def _function(self, key: str, function: FunctionRef) -> None:
-        log_metric = self._log_metric(key)
-        timeouts = aws.cloudwatch.LogMetricFilter(
+    def _timeouts(self, key: str, function: FunctionRef) -> None:
+        aws.cloudwatch.LogMetricFilter(
             f"{self._name}-{key}-timeouts",
             name=self._physical(f"{key}-timeouts"),
             log_group_name=function["log_group_name"],
             pattern=TIMEOUT_PATTERN,
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
                 namespace=HANDLER_NAMESPACE,
-                name=log_metric,
+                name=self._log_metric,
                 value="1",
                 # A minute in which the function logs anything else says 0, not nothing.
                 default_value="0",
                 unit="Count",
             ),
             opts=pulumi.ResourceOptions(parent=self),
-        )
-        self._alarms(
-            FUNCTION_ALARMS,
-            {"function": function["name"], "log_metric": log_metric},
-            {
-                "timeout_milliseconds": function["timeout"] * 1000,
-                "reserved_concurrency": function.get("reserved_concurrency"),
-            },
-            of=key,
-            needs=[timeouts],
         )
 
     def _events(self, proxy: ProxyRef, topic: pulumi.Input[str]) -> None:
@@ -177,6 +187,7 @@ class Monitor(pulumi.ComponentResource):
         body = pulumi.Output.all(
             region=region,
             proxy=args["proxy"]["name"],
+            endpoint=self._names["endpoint"],
             database=database["identifier"],
             functions={key: function["name"] for key, function in functions.items()},
             alarms=alarms,
@@ -191,10 +202,9 @@ class Monitor(pulumi.ComponentResource):
                         database=known["database"],
                         kind=database["kind"],
                         max_connections=database.get("max_connections"),
-                        functions={
-                            key: WatchedFunction(name=function, log_metric=self._log_metric(key))
-                            for key, function in known["functions"].items()
-                        },
+                        endpoint=known["endpoint"],
+                        log_metric=self._log_metric,
+                        functions=known["functions"],
                         alarms=known["alarms"],
                     )
                 )
@@ -212,15 +222,19 @@ class Monitor(pulumi.ComponentResource):
         parts = [pulumi.get_project(), pulumi.get_stack(), self._name, *([] if key is None else [key])]
         return physical_name(*parts, max_length=_MAX_NAME)
 
-    def _log_metric(self, key: str) -> str:
-        """A filter's metric has no dimension that could tell functions, or stacks, apart: its name does."""
-        return self._physical(f"{key}-timeouts")
 
-
-def _measured(row: Alarm, names: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
+def _measured(row: Alarm, names: Names, functions: Names) -> dict[str, Any]:
     """The arguments that say what an alarm reads: one metric, or an expression over several."""
-    if row.expression is None:
+    expression = row.expression
+    read: list[tuple[str, str | None, Metric, Names]]
+    if functions:
         (metric,) = row.metrics.values()
+        read = [(f"f{n}", key, metric, {"function": functions[key]}) for n, key in enumerate(functions)]
+        expression = WORST if len(functions) > 1 else None
+    else:
+        read = [(id_, None, metric, names) for id_, metric in row.metrics.items()]
+    if expression is None:
+        ((_, _, metric, names),) = read
         percentile = metric.statistic.startswith("p")
         return {
             "namespace": metric.namespace,
@@ -230,13 +244,12 @@ def _measured(row: Alarm, names: Mapping[str, pulumi.Input[str]]) -> dict[str, A
             "extended_statistic" if percentile else "statistic": metric.statistic,
         }
     queries = [
-        aws.cloudwatch.MetricAlarmMetricQueryArgs(
-            id="value", expression=row.expression, label=row.name, return_data=True
-        )
+        aws.cloudwatch.MetricAlarmMetricQueryArgs(id="value", expression=expression, label=row.name, return_data=True)
     ]
     queries += [
         aws.cloudwatch.MetricAlarmMetricQueryArgs(
             id=id_,
+            label=label,
             metric=aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
                 namespace=metric.namespace,
                 metric_name=metric.metric_name(names),
@@ -245,6 +258,6 @@ def _measured(row: Alarm, names: Mapping[str, pulumi.Input[str]]) -> dict[str, A
                 stat=metric.statistic,
             ),
         )
-        for id_, metric in row.metrics.items()
+        for id_, label, metric, names in read
     ]
     return {"metric_queries": queries}

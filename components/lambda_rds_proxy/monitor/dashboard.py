@@ -13,36 +13,32 @@ from . import metrics
 from .alarms import PROXY_ALARMS, RUNBOOK
 from .metrics import PERIOD_SECONDS, Metric
 
-# Each function is a line in every graph of functions. 150 keep a dashboard below 2,500 metrics; all have their alarms.
-MOST_FUNCTIONS = 150
+# Each function is a line in every graph of functions. 300 keep a dashboard below 2,500 metrics; alarms are over all.
+MOST_FUNCTIONS = 300
 MOST_ALARMS = 100
 _COLUMNS, _WIDTH, _HEIGHT = 24, 8, 6
 _THRESHOLDS = {alarm.name: alarm.threshold for alarm in PROXY_ALARMS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchedFunction:
-    """A function by its name, and the name of the metric that its log's filter counts timeouts in."""
-
-    name: str
-    log_metric: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Watched:
     """What a dashboard shows, by the names AWS has for it.
 
-    `functions` are by the label of their lines; `alarms` are ARNs, the most important first.
+    `endpoint` is what the handler's metrics call the proxy, `log_metric` the metric that the filters of the functions'
+    logs count timeouts in; `functions` are names by the label of their lines; `alarms` are ARNs, the most important
+    first.
     """
 
     title: str
     region: str
     profile: Profile
     proxy: str
+    endpoint: str
+    log_metric: str
     database: str
     kind: TargetKind
     max_connections: int | None
-    functions: Mapping[str, WatchedFunction]
+    functions: Mapping[str, str]
     alarms: Sequence[str]
 
 
@@ -58,9 +54,14 @@ class _Graph:
 
 def dashboard_body(watched: Watched) -> dict[str, Any]:
     """The body, to be written as JSON: a text, the alarms, and the graphs in rows of three."""
-    names = {"proxy": watched.proxy, "database": watched.database}
+    names = {
+        "proxy": watched.proxy,
+        "endpoint": watched.endpoint,
+        "log_metric": watched.log_metric,
+        "database": watched.database,
+    }
     functions = dict(sorted(watched.functions.items())[:MOST_FUNCTIONS])
-    graphs = [*_proxy(watched, names), *(_functions(functions) if functions else [])]
+    graphs = [*_proxy(watched, names), *(_functions(functions, names) if functions else [])]
     widgets = [
         {"type": "text", "x": 0, "y": 0, "width": _COLUMNS, "height": 2, "properties": {"markdown": _text(watched)}},
     ]
@@ -100,7 +101,7 @@ def _text(watched: Watched) -> str:
         f"**{watched.title}**: clients → proxy `{watched.proxy}` → database `{watched.database}`. Runbook: {RUNBOOK}."
     )
     left_out = len(watched.functions) - MOST_FUNCTIONS
-    return text if left_out <= 0 else f"{text} {left_out} more functions have alarms but no line here."
+    return text if left_out <= 0 else f"{text} {left_out} more functions are in the alarms but have no line here."
 
 
 def _proxy(watched: Watched, names: Mapping[str, str]) -> Iterable[_Graph]:
@@ -187,35 +188,41 @@ def _proxy(watched: Watched, names: Mapping[str, str]) -> Iterable[_Graph]:
     )
 
 
-def _functions(functions: Mapping[str, WatchedFunction]) -> Iterable[_Graph]:
-    def each(*shown: tuple[Metric, str]) -> list[list[Any]]:
-        return [
-            _line(metric, {"function": each.name, "log_metric": each.log_metric}, label=f"{label}{suffix}")
-            for label, each in functions.items()
-            for metric, suffix in shown
-        ]
+def _functions(functions: Mapping[str, str], names: Mapping[str, str]) -> Iterable[_Graph]:
+    def each(metric: Metric) -> list[list[Any]]:
+        return [_line(metric, {"function": name}, label=label) for label, name in functions.items()]
+
+    def all_of_them(*shown: tuple[Metric, str]) -> list[list[Any]]:
+        return [_line(metric, names, label=label) for metric, label in shown]
 
     return (
-        _Graph(title="Invocations", unit="per minute", lines=each((metrics.INVOCATIONS, ""))),
-        _Graph(title="Errors", unit="per minute", lines=each((metrics.ERRORS, ""))),
-        _Graph(title="Timeouts", unit="per minute", lines=each((metrics.TIMEOUTS, ""))),
-        _Graph(title="Duration, p90", unit="milliseconds", lines=each((metrics.DURATION, ""))),
-        _Graph(title="Concurrent executions", unit="environments", lines=each((metrics.CONCURRENCY, ""))),
-        _Graph(title="Throttles", unit="per minute", lines=each((metrics.THROTTLES, ""))),
+        _Graph(title="Invocations", unit="per minute", lines=each(metrics.INVOCATIONS)),
+        _Graph(title="Errors", unit="per minute", lines=each(metrics.ERRORS)),
+        _Graph(title="Throttles", unit="per minute", lines=each(metrics.THROTTLES)),
+        _Graph(title="Duration, p90", unit="milliseconds", lines=each(metrics.DURATION)),
+        _Graph(title="Duration, longest: of a timeout, the timeout", unit="milliseconds", lines=each(metrics.LONGEST)),
+        _Graph(title="Concurrent executions", unit="environments", lines=each(metrics.CONCURRENCY)),
         _Graph(
-            title="Handler: connections opened and reused",
+            title="Handler: failures of work with the database",
             unit="per minute",
-            lines=each((metrics.OPENED, " opened"), (metrics.REUSED, " reused")),
+            lines=each(metrics.FAILURES_OF_FUNCTION),
         ),
         _Graph(
-            title="Handler: retries and failures",
+            title="All functions: uses of the database, connections opened",
             unit="per minute",
-            lines=each((metrics.RETRIES, " retries"), (metrics.FAILURES, " failures")),
+            lines=all_of_them((metrics.USES, "uses"), (metrics.OPENED, "connections opened")),
         ),
         _Graph(
-            title="Handler: time to connect and to query, p90",
+            title="All functions: timeouts, retries, failures",
+            unit="per minute",
+            lines=all_of_them(
+                (metrics.TIMEOUTS, "timeouts"), (metrics.RETRIES, "retries"), (metrics.FAILURES, "failures")
+            ),
+        ),
+        _Graph(
+            title="All functions: time to connect and to query, p90",
             unit="milliseconds",
-            lines=each((metrics.CONNECT_TIME, " connect"), (metrics.QUERY_TIME, " query")),
+            lines=all_of_them((metrics.CONNECT_TIME, "connect"), (metrics.QUERY_TIME, "query")),
         ),
     )
 

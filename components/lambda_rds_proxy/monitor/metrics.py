@@ -9,8 +9,11 @@ Metrics and dimensions: RDS User Guide, "Monitoring RDS Proxy metrics with Amazo
 - Latencies are in microseconds. They and the counters are published only while there is something to count.
 - The QueryRequests metrics are not published for PostgreSQL's extended protocol, which every current driver speaks:
   they have no row.
-- No metric counts a function's timeouts: a filter of its log does, whose metrics cannot have a fixed dimension. So the
-  name of that metric is its function's own.
+- No metric counts timeouts: a filter of each function's log does. What a filter counts cannot have a fixed dimension,
+  so the metric's name is the stack's own; all its filters add to one.
+- A custom metric costs three times an alarm's: of the handler's, all but Failures are those of the proxy, over all that
+  use it. The handler names the proxy by the first label of its endpoint. Failures has a value for every use of the
+  database, so its sample count is how many there were.
 """
 
 from collections.abc import Mapping
@@ -41,7 +44,8 @@ WRITER = Subject(named=(("ProxyName", "proxy"),), fixed=(("TargetGroup", "defaul
 INSTANCE = Subject(named=(("DBInstanceIdentifier", "database"),))
 CLUSTER = Subject(named=(("DBClusterIdentifier", "database"),), fixed=(("Role", "WRITER"),))
 FUNCTION = Subject(named=(("FunctionName", "function"),))
-FUNCTION_LOG = Subject()
+HANDLERS = Subject(named=(("Proxy", "endpoint"),))
+LOGS = Subject()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +58,11 @@ class Metric:
     of: Subject
 
     def metric_name(self, names: Mapping[str, object]) -> str:
-        """The name, which a log's metric has from its function."""
-        return str(names["log_metric"]) if self.of is FUNCTION_LOG else self.name
+        """The name, which a log's metric has from its stack."""
+        return str(names["log_metric"]) if self.of is LOGS else self.name
 
     def dimensions(self, names: Mapping[str, Name]) -> dict[str, Name | str]:
-        """Dimension → value, of names by `proxy`, `database` and `function`."""
+        """Dimension → value, of names by `proxy`, `endpoint`, `database` and `function`."""
         return {**{key: names[known] for key, known in self.of.named}, **dict(self.of.fixed)}
 
 
@@ -70,8 +74,8 @@ def _lambda(name: str, statistic: str) -> Metric:
     return Metric(namespace="AWS/Lambda", name=name, statistic=statistic, of=FUNCTION)
 
 
-def _handler(name: str, statistic: str = "Sum") -> Metric:
-    return Metric(namespace=HANDLER_NAMESPACE, name=name, statistic=statistic, of=FUNCTION)
+def _handler(name: str, statistic: str = "Sum", of: Subject = HANDLERS) -> Metric:
+    return Metric(namespace=HANDLER_NAMESPACE, name=name, statistic=statistic, of=of)
 
 
 CLIENT_CONNECTIONS = _proxy("ClientConnections")
@@ -92,16 +96,29 @@ INVOCATIONS = _lambda("Invocations", "Sum")
 ERRORS = _lambda("Errors", "Sum")
 THROTTLES = _lambda("Throttles", "Sum")
 DURATION = _lambda("Duration", "p90")
+LONGEST = _lambda("Duration", "Maximum")
 CONCURRENCY = _lambda("ConcurrentExecutions", "Maximum")
-TIMEOUTS = Metric(namespace=HANDLER_NAMESPACE, name="Timeouts", statistic="Sum", of=FUNCTION_LOG)
+TIMEOUTS = Metric(namespace=HANDLER_NAMESPACE, name="Timeouts", statistic="Sum", of=LOGS)
 
 OPENED = _handler("ConnectionsOpened")
-REUSED = _handler("ConnectionsReused")
+USES = _handler("Failures", "SampleCount")
 RETRIES = _handler("Retries")
 FAILURES = _handler("Failures")
 CONNECT_TIME = _handler("ConnectTime", "p90")
 QUERY_TIME = _handler("QueryTime", "p90")
-OF_THE_HANDLER = (OPENED, REUSED, RETRIES, FAILURES, CONNECT_TIME, QUERY_TIME)
+FAILURES_OF_FUNCTION = _handler("Failures", of=FUNCTION)
+OF_THE_HANDLER = (OPENED, USES, RETRIES, FAILURES, CONNECT_TIME, QUERY_TIME, FAILURES_OF_FUNCTION)
+
+
+def metric_label(endpoint: str) -> str:
+    """What the handler's metrics call a proxy, by its endpoint."""
+    return endpoint.partition(".")[0].lower()
+
+
+def custom_metrics(functions: int) -> int:
+    """How many custom metrics a stack with so many functions publishes, while each uses the database and has it."""
+    of_the_stack = {each.name for each in OF_THE_HANDLER if each.of is HANDLERS} | {TIMEOUTS.name}
+    return len(of_the_stack) + functions if functions else 0
 
 
 def database_sessions(kind: TargetKind) -> Metric:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..engines import TargetKind
 from ..engines.instance_classes import SERVERLESS, vcpus
-from ..monitor.metrics import OF_THE_HANDLER
+from ..monitor.metrics import custom_metrics
 
 _PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
 _HOUR, _MONTH = _PRICES["perHour"], _PRICES["perMonth"]
@@ -81,7 +81,8 @@ def monthly_cost(
         secrets_endpoint: whether this stack makes an interface endpoint for Secrets Manager.
         zones: availability zones that endpoints stand in.
         metrics_of_alarms: metrics that alarms read, beside one composite alarm and one dashboard.
-        functions: functions with the handler's metrics, each paid for the hours in which it publishes them.
+        functions: functions with the handler's metrics, paid for the hours in which they publish them. What one
+            publishes only while it gets no connection is not in it.
     """
     lines: dict[str, float | None] = {}
     if new_database:
@@ -102,8 +103,7 @@ def monthly_cost(
     lines["alarms"] = round(_MONTH["alarmMetric"] * metrics_of_alarms + _MONTH["compositeAlarm"], 2)
     lines["dashboard"] = _MONTH["dashboard"]
     if functions:
-        # The handler's own, and the timeouts that a filter counts.
-        lines["customMetrics"] = round(_MONTH["customMetric"] * functions * (len(OF_THE_HANDLER) + 1), 2)
+        lines["customMetrics"] = round(_MONTH["customMetric"] * custom_metrics(functions), 2)
     return MonthlyCost(lines=MappingProxyType(lines))
 
 

@@ -227,3 +227,25 @@ def test_a_function_that_exists_keeps_its_name_and_its_log() -> None:
     declared = function()
     assert declared.one("function:Function").ignore_changes == ["name"]
     assert declared.one("logGroup:LogGroup").ignore_changes == ["name"]
+
+
+def test_functions_of_one_folder_have_it_packaged_once_in_a_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built: list[Path] = []
+
+    def build(source: Path, **_: object) -> Path:
+        built.append(source)
+        return tmp_path / source.name
+
+    def program() -> None:
+        for name, path in (("one", "handler"), ("two", "handler"), ("three", "other")):
+            DatabaseFunction(name, {"network": NETWORK, "proxy": PROXY, "settings": {"path": path}})
+
+    monkeypatch.setattr(lambda_function, "build_package", build)
+    declared = declare(program)
+    assert built == [Path("handler"), Path("other")]
+    made = [each.inputs["code"] for each in declared.all("function:Function")]
+    assert len(made) == 3
+    declare(program)  # what stands in the folders may have changed in between
+    assert built == [Path("handler"), Path("other")] * 2

@@ -10,14 +10,16 @@ from lambda_rds_proxy.monitor.alarms import (
     BOTTLENECK,
     FUNCTION_ALARMS,
     PROXY_ALARMS,
+    STACK_ALARMS,
     Alarm,
     Threshold,
     database_alarms,
 )
-from lambda_rds_proxy.monitor.metrics import FUNCTION_LOG, WRITER
+from lambda_rds_proxy.monitor.metrics import LOGS, WRITER
+from lambda_rds_proxy.references import ALARMS
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = [*PROXY_ALARMS, *database_alarms(TargetKind.INSTANCE), *FUNCTION_ALARMS]
+ALL = [*PROXY_ALARMS, *database_alarms(TargetKind.INSTANCE), *STACK_ALARMS, *FUNCTION_ALARMS]
 BY_NAME = {alarm.name: alarm for alarm in ALL}
 # RDS User Guide, "Monitoring RDS Proxy metrics": gauges that each node of the proxy publishes once a minute.
 GAUGES = re.compile(r"ClientConnections(NoTLS)?$|DatabaseConnections(Currently\w+)?$|MaxDatabaseConnectionsAllowed$")
@@ -74,7 +76,7 @@ def test_no_alarm_waits_for_what_the_extended_protocol_never_publishes_or_for_me
     assert not {name for name in names if name.startswith("QueryRequests")}
     assert "DatabaseConnectionsBorrowTimeout" not in names
     (timeouts,) = BY_NAME["timeouts"].metrics.values()
-    assert (timeouts.namespace, timeouts.of) == ("LambdaRdsProxy", FUNCTION_LOG)
+    assert (timeouts.namespace, timeouts.of) == ("LambdaRdsProxy", LOGS)
 
 
 def test_the_databases_connections_are_those_of_the_database_and_not_of_the_proxy() -> None:
@@ -95,6 +97,12 @@ def test_the_bottleneck_needs_a_used_up_pool_and_waiting_clients_and_no_slow_que
 def test_a_full_pool_is_one_whose_connections_are_in_use_and_an_idle_one_is_not_full() -> None:
     assert "borrowed" in BY_NAME["pool-full"].metrics
     assert "connections" not in BY_NAME["pool-full"].metrics
+
+
+def test_a_function_can_ask_for_every_alarm_that_is_of_one_function() -> None:
+    assert ALARMS.accepts([alarm.name for alarm in FUNCTION_ALARMS])
+    assert not ALARMS.accepts(["errors"])
+    assert all(alarm.name in ALARMS.allowed for alarm in FUNCTION_ALARMS)
 
 
 @given(limit=st.integers(1, 100_000), profile=st.sampled_from(Profile))

@@ -10,8 +10,9 @@ from lambda_rds_proxy import DatabaseFunction, Monitor
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.existing import existing_database, existing_proxy
 from lambda_rds_proxy.function import vpc_function as lambda_function
-from lambda_rds_proxy.monitor.alarms import FUNCTION_ALARMS, PROXY_ALARMS
+from lambda_rds_proxy.monitor.alarms import PROXY_ALARMS, STACK_ALARMS
 from lambda_rds_proxy.monitor.args import MonitorArgs
+from rds_connection.metrics import proxy_of
 from tests.components.declared import ACCOUNT, REGION, Declared, Registered, arguments, declare
 from tests.components.proxy.test_component import DATABASE as ORDERS
 from tests.components.proxy.test_verification import PROXY
@@ -25,8 +26,13 @@ FUNCTIONS: Any = {
         "log_group_name": "/aws/lambda/orders-reports",
         "timeout": 60,
         "reserved_concurrency": 20,
+        "alarms": ["slow", "concurrency-nearly-used-up"],
     },
 }
+
+
+def functions(count: int) -> Any:
+    return {f"f{n}": {"name": f"orders-f{n}", "log_group_name": f"/log/f{n}", "timeout": 15} for n in range(count)}
 
 
 def monitor(**args: Any) -> Declared:
@@ -52,11 +58,56 @@ def queries(inputs: dict[str, Any]) -> list[dict[str, Any]]:
     return [query["metric"] for query in inputs["metricQueries"] if "metric" in query]
 
 
-def test_every_row_of_the_table_is_an_alarm_and_every_function_has_those_of_functions() -> None:
+def test_every_row_of_the_table_is_an_alarm_and_a_function_has_those_that_it_asks_for() -> None:
     made = {each.name for each in monitor().all("metricAlarm:MetricAlarm")}
-    wanted = {f"orders-{row.name}" for row in PROXY_ALARMS} | {"orders-database-nearly-full"}
-    wanted |= {f"orders-{key}-{row.name}" for key in FUNCTIONS for row in FUNCTION_ALARMS}
-    assert made == wanted - {"orders-api-concurrency-nearly-used-up"}  # nothing is reserved for it
+    wanted = {f"orders-{row.name}" for row in (*PROXY_ALARMS, *STACK_ALARMS)} | {"orders-database-nearly-full"}
+    assert made == wanted | {"orders-reports-slow", "orders-reports-concurrency-nearly-used-up"}
+
+
+@pytest.mark.parametrize("row", [row for row in STACK_ALARMS if row.of_each_function], ids=lambda row: row.name)
+def test_an_alarm_over_functions_reads_ten_at_most_names_each_and_compares_the_worst(row: Any) -> None:
+    declared = monitor(functions=functions(21))
+    read: list[str] = []
+    for key, many in ((row.name, 10), (f"{row.name}-2", 10)):
+        inputs = alarm(declared, key)
+        (value,) = [query for query in inputs["metricQueries"] if query.get("returnData")]
+        assert value["expression"] == "MAX(METRICS())"
+        named = {
+            query["label"]: query["metric"]["dimensions"] for query in inputs["metricQueries"] if "metric" in query
+        }
+        assert named == {label: {"FunctionName": f"orders-{label}"} for label in named}
+        assert len(named) == many  # PutMetricAlarm takes no more
+        read += named
+    last = alarm(declared, f"{row.name}-3")
+    assert last["dimensions"] == {"FunctionName": "orders-f20"}  # MAX of one series would be a number, and no series
+    assert sorted([*read, "f20"]) == sorted(functions(21))
+
+
+def test_a_function_that_is_added_last_changes_one_alarm_of_each_row() -> None:
+    before, after = (
+        {each.name: each.inputs for each in monitor(functions=functions(count)).all("metricAlarm:MetricAlarm")}
+        for count in (24, 25)
+    )
+    assert {name for name in after if before.get(name) != after[name]} == {"orders-errors-3", "orders-throttles-3"}
+
+
+def test_each_further_function_adds_a_filter_two_metrics_to_alarms_and_nothing_else() -> None:
+    few, many = monitor(functions=functions(10)), monitor(functions=functions(20))
+    assert many.result["metrics"] - few.result["metrics"] == 10 * 2
+    assert len(many.resources) - len(few.resources) == 10 + 2
+
+
+def test_a_monitor_without_functions_has_no_alarms_of_functions() -> None:
+    made = {each.name for each in monitor(functions={}).all("metricAlarm:MetricAlarm")}
+    assert not made & {f"orders-{row.name}" for row in STACK_ALARMS}
+
+
+def test_the_work_with_the_database_is_watched_by_what_the_handler_calls_the_proxy() -> None:
+    proxy = {**PROXY, "endpoint": "Orders-ro.endpoint.proxy-abc.eu-west-1.rds.amazonaws.com"}
+    declared = monitor(proxy=proxy)
+    assert alarm(declared, "database-work-fails")["dimensions"] == {"Proxy": proxy_of(proxy["endpoint"])}
+    body = declared.one("dashboard:Dashboard").inputs["dashboardBody"]
+    assert '"ConnectTime", "Proxy", "orders-ro"' in body
 
 
 def test_every_alarm_looks_at_whole_minutes() -> None:
@@ -90,20 +141,17 @@ def test_a_database_of_unknown_size_has_no_alarm_of_its_own() -> None:
     assert not [each for each in declared.all("metricAlarm:MetricAlarm") if "database-nearly-full" in each.name]
 
 
-def test_timeouts_are_counted_in_each_functions_log_under_a_name_of_its_own() -> None:
+def test_timeouts_are_counted_in_each_functions_log_under_one_name() -> None:
     declared = monitor()
     filters = declared.all("logMetricFilter:LogMetricFilter")
     assert [each.inputs["logGroupName"] for each in filters] == ["/aws/lambda/orders-api", "/aws/lambda/orders-reports"]
     assert {each.inputs["pattern"] for each in filters} == {'"Task timed out"'}
-    counted = {each.inputs["metricTransformation"]["name"] for each in filters}
-    assert len(counted) == 2
-    for key, each in zip(FUNCTIONS, filters, strict=True):
+    read = alarm(declared, "timeouts")
+    assert not read.get("dimensions")  # what a filter counts has none
+    for each in filters:
         transformation = each.inputs["metricTransformation"]
-        read = alarm(declared, f"{key}-timeouts")
         assert (read["namespace"], read["metricName"]) == (transformation["namespace"], transformation["name"])
-        assert not read.get("dimensions")  # what a filter counts has none
         assert (transformation["value"], transformation["defaultValue"]) == ("1", "0")
-        assert declared.waits_for(declared.one("metricAlarm:MetricAlarm", f"orders-{key}-timeouts"), each)
 
 
 def test_another_stack_counts_its_timeouts_apart() -> None:
@@ -274,7 +322,7 @@ def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.
             {
                 "network": network,
                 "proxy": proxy,
-                "settings": {"path": "handler", "timeout": 20, "reserved_concurrency": 7},
+                "settings": {"path": "handler", "timeout": 20, "reserved_concurrency": 7, "alarms": ["slow"]},
             },
         )
         return pulumi.Output.from_input(made.reference)
@@ -284,6 +332,7 @@ def test_a_function_made_here_hands_on_what_a_monitor_needs(monkeypatch: pytest.
         "log_group_name": "/aws/lambda/lambda-rds-proxy-test-api",
         "timeout": 20,
         "reserved_concurrency": 7,
+        "alarms": ["slow"],
     }
 
 

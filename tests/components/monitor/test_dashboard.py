@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from lambda_rds_proxy.monitor.dashboard import (
     MOST_ALARMS,
     MOST_FUNCTIONS,
     Watched,
-    WatchedFunction,
     dashboard_body,
     dashboard_url,
 )
@@ -26,8 +26,8 @@ ARN = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:"
 _NAME = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", min_size=1, max_size=64)
 
 
-def functions(names: dict[str, str]) -> dict[str, WatchedFunction]:
-    return {f"{name} (label)": WatchedFunction(name=name, log_metric=log) for name, log in names.items()}
+def functions(names: Iterable[str]) -> dict[str, str]:
+    return {f"{name} (label)": name for name in names}
 
 
 def watched(**changes: Any) -> Watched:
@@ -39,7 +39,9 @@ def watched(**changes: Any) -> Watched:
         "database": "orders-1a2b3c4",
         "kind": TargetKind.INSTANCE,
         "max_connections": 79,
-        "functions": functions({"orders-api": "orders-api-timeouts"}),
+        "endpoint": "orders",
+        "log_metric": "orders-timeouts",
+        "functions": functions(["orders-api"]),
         "alarms": [f"{ARN}bottleneck"],
     }
     return Watched(**{**values, **changes})
@@ -59,7 +61,7 @@ def lines(body: dict[str, Any]) -> list[list[Any]]:
 
 
 @given(
-    names=st.dictionaries(_NAME, _NAME, max_size=200),
+    names=st.sets(_NAME, max_size=400),
     alarms=st.lists(_NAME, max_size=150),
     proxy=_NAME,
     database=_NAME,
@@ -68,7 +70,7 @@ def lines(body: dict[str, Any]) -> list[list[Any]]:
     max_connections=st.none() | st.integers(6, 100_000),
 )
 def test_any_stack_has_a_body_of_the_documented_structure_and_within_the_limits(
-    names: dict[str, str], alarms: list[str], **changes: Any
+    names: set[str], alarms: list[str], **changes: Any
 ) -> None:
     body = dashboard_body(watched(functions=functions(names), alarms=[f"{ARN}{name}" for name in alarms], **changes))
     jsonschema.validate(body, SCHEMA, cls=jsonschema.Draft202012Validator)
@@ -87,7 +89,7 @@ def test_any_stack_has_a_body_of_the_documented_structure_and_within_the_limits(
 
 @given(count=st.integers(0, 40))
 def test_widgets_lie_in_the_grid_without_overlapping(count: int) -> None:
-    body = dashboard_body(watched(functions=functions({f"f{number}": f"t{number}" for number in range(count)})))
+    body = dashboard_body(watched(functions=functions(f"f{number}" for number in range(count))))
     taken: set[tuple[int, int]] = set()
     for widget in body["widgets"]:
         cells = {
@@ -158,15 +160,29 @@ def test_the_databases_own_connections_stand_under_max_connections() -> None:
 
 def test_every_metric_of_the_table_is_on_the_dashboard() -> None:
     table = [each for each in vars(metrics).values() if isinstance(each, metrics.Metric)]
-    drawn = {(line[0], line[1]) for line in lines(dashboard_body(watched())) if isinstance(line[0], str)}
-    names = {"log_metric": "orders-api-timeouts"}
-    assert {(each.namespace, each.metric_name(names)) for each in table} == drawn
+    drawn = {
+        (line[0], line[1], line[-1]["stat"]) for line in lines(dashboard_body(watched())) if isinstance(line[0], str)
+    }
+    names = {"log_metric": "orders-timeouts"}
+    assert {(each.namespace, each.metric_name(names), each.statistic) for each in table} <= drawn
+
+
+def test_what_a_function_does_is_a_line_for_each_and_what_the_handler_measures_one_for_all() -> None:
+    body = dashboard_body(watched(functions=functions(["orders-api", "orders-reports"])))
+    assert [line[-1]["label"] for line in graph(body, "Errors")["metrics"]] == [
+        "orders-api (label)",
+        "orders-reports (label)",
+    ]
+    assert [line[1:4] for line in graph(body, "All functions: time to")["metrics"]] == [
+        ["ConnectTime", "Proxy", "orders"],
+        ["QueryTime", "Proxy", "orders"],
+    ]
 
 
 def test_what_does_not_fit_is_said_to_be_left_out() -> None:
-    many = {f"f{number:04}": f"t{number}" for number in range(MOST_FUNCTIONS + 7)}
+    many = [f"f{number:04}" for number in range(MOST_FUNCTIONS + 7)]
     body = dashboard_body(watched(functions=functions(many), alarms=[f"{ARN}{name}" for name in many]))
-    assert "7 more functions have alarms but no line here" in body["widgets"][0]["properties"]["markdown"]
+    assert "7 more functions are in the alarms but have no line here" in body["widgets"][0]["properties"]["markdown"]
     (alarms,) = [each["properties"] for each in body["widgets"] if each["type"] == "alarm"]
     assert len(alarms["alarms"]) == MOST_ALARMS
     assert alarms["title"] == f"Alarms, {MOST_ALARMS} of {len(many)}"

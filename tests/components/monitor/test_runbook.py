@@ -10,12 +10,20 @@ from botocore import xform_name
 from typer.main import get_command
 
 from lambda_rds_proxy.engines import TargetKind
-from lambda_rds_proxy.monitor.alarms import BOTTLENECK, FUNCTION_ALARMS, PROXY_ALARMS, Alarm, Threshold, database_alarms
+from lambda_rds_proxy.monitor.alarms import (
+    BOTTLENECK,
+    FUNCTION_ALARMS,
+    PROXY_ALARMS,
+    STACK_ALARMS,
+    Alarm,
+    Threshold,
+    database_alarms,
+)
 from ops.__main__ import app
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "runbook.md").read_text()
-ALARMS = [*PROXY_ALARMS, *database_alarms(TargetKind.INSTANCE), *FUNCTION_ALARMS]
+ALARMS = [*PROXY_ALARMS, *database_alarms(TargetKind.INSTANCE), *STACK_ALARMS, *FUNCTION_ALARMS]
 SECTIONS = {
     title.strip(): text
     for title, text in re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -33,6 +41,7 @@ def row(alarm: Alarm) -> str:
     """The alarm as its line of the document's table."""
     metric = next(iter(alarm.metrics.values()))
     read = f"`{alarm.expression}`" if alarm.expression else f"`{metric.name}`, {metric.statistic}"
+    read += " of the worst function" * alarm.of_each_function
     sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}[alarm.comparison]
     values = [f"{sign} {_shown(alarm.threshold, value)}" for value in (alarm.threshold.dev, alarm.threshold.prod)]
     cells = [f"[{alarm.name}](#{alarm.name})", read, *values, str(alarm.minutes), alarm.threshold.reason]

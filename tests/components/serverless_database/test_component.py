@@ -133,21 +133,22 @@ def test_everything_has_the_tags() -> None:
 
 def test_proxy_database_and_every_function_are_watched_and_the_topic_is_told() -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
-    declared = stack(alarm_topic_arn=topic, profile=Profile.PROD)
+    functions = {**FUNCTIONS, "app": {"path": "handler", "alarms": ["slow"]}}
+    declared = stack(alarm_topic_arn=topic, profile=Profile.PROD, functions=functions)
     made = {each.name for each in declared.all("metricAlarm:MetricAlarm")}
     assert {
         "database-pool-full",
         "database-database-nearly-full",
-        "database-app-errors",
-        "database-reports-slow",
+        "database-errors",
+        "database-app-slow",
     } <= made
     assert declared.one("eventSubscription:EventSubscription").inputs["snsTopic"] == topic
     assert declared.one("metricAlarm:MetricAlarm", "database-pool-nearly-full").inputs["threshold"] == 70
     body = json.loads(declared.one("dashboard:Dashboard").inputs["dashboardBody"])
     assert declared.one("rds/proxy:Proxy").inputs["name"] in body["widgets"][0]["properties"]["markdown"]
     assert declared.result["dashboard_url"].endswith("#dashboards/dashboard/lambda-rds-proxy-test-database")
-    # 13 metrics of proxy and database, 5 of each function, 1 more for the function with a reserved concurrency.
-    assert declared.result["cost"]["lines"]["alarms"] == round((13 + 2 * 5 + 1) * 0.1 + 0.5, 2)
+    # 13 metrics of proxy and database, 2 of the functions together, 2 of each, 1 more that one of them asks for.
+    assert declared.result["cost"]["lines"]["alarms"] == round((13 + 2 + 2 * 2 + 1) * 0.1 + 0.5, 2)
 
 
 def test_prod_keeps_what_holds_data() -> None:
@@ -283,6 +284,12 @@ def test_an_existing_database_is_used_by_reference_and_nothing_of_it_is_made() -
     assert declared.result["budget"]["ceiling"] == 344
     assert set(declared.result["cost"]["lines"]) == {"proxy", "alarms", "dashboard", "customMetrics"}
     assert any("GRANT CONNECT" in message for message in declared.messages)  # no admin secret: the SQL is printed
+
+
+def test_a_further_function_costs_sixty_cents_and_eight_resources_at_most() -> None:
+    few, many = (stack(functions={f"f{n}": {"path": "handler"} for n in range(count)}) for count in (10, 30))
+    assert (many.result["cost"]["total"] - few.result["cost"]["total"]) / 20 <= 0.60
+    assert (len(many.resources) - len(few.resources)) / 20 <= 8
 
 
 def test_an_existing_database_with_an_admin_secret_gets_its_user_made() -> None:

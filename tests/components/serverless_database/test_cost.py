@@ -65,7 +65,7 @@ def test_an_existing_database_is_paid_for_elsewhere() -> None:
 def test_alarms_cost_by_what_they_read_and_functions_by_the_metrics_of_their_handler() -> None:
     watched = cost(metrics_of_alarms=14, functions=2)
     assert watched.lines["alarms"] == round(14 * 0.1 + 0.5, 2)
-    assert watched.lines["customMetrics"] == round(2 * 7 * 0.3, 2)
+    assert watched.lines["customMetrics"] == round((6 + 2) * 0.3, 2)
     assert "customMetrics" not in cost().lines
 
 

@@ -5,10 +5,8 @@ from typing import Any
 from docs.pictures.function_lines import FunctionLines
 from docs.pictures.laptop_metrics import LaptopSample
 from lambda_rds_proxy.engines import Profile, TargetKind
-from lambda_rds_proxy.monitor.dashboard import Watched, WatchedFunction, dashboard_body
+from lambda_rds_proxy.monitor.dashboard import Watched, dashboard_body
 from ops.doctor.evidence import Evidence
-
-LOG_METRICS = {"api-timeouts": "orders-api"}
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -17,10 +15,12 @@ def body(**changes: Any) -> dict[str, Any]:
         "region": "eu-west-1",
         "profile": Profile.PROD,
         "proxy": "orders",
+        "endpoint": "orders",
+        "log_metric": "orders-timeouts",
         "database": "orders-db",
         "kind": TargetKind.INSTANCE,
         "max_connections": 79,
-        "functions": {"api": WatchedFunction(name="orders-api", log_metric="api-timeouts")},
+        "functions": {"api": "orders-api"},
         "alarms": ["arn:aws:cloudwatch:eu-west-1:000000000000:alarm:full"],
     }
     return dashboard_body(Watched(**{**values, **changes}))
@@ -46,7 +46,7 @@ def sample(at: float = 1.0, **seen: Any) -> LaptopSample:
         errors=2,
         timeouts=1,
         durations=[1, 2, 3, 4, 5, 6, 7, 8, 9, 100],
-        metrics={"ConnectionsOpened": [1, 0, 1], "ConnectTime": [25.0, 0.0, 30.0]},
+        metrics={"ConnectionsOpened": [1, 0, 1], "ConnectTime": [25.0, 0.0, 30.0], "Failures": [0, 1, 0]},
         running=1,
         concurrency=4,
     )

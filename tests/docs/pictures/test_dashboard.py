@@ -6,7 +6,7 @@ import pytest
 from docs.pictures.dashboard import figure
 from docs.pictures.laptop_metrics import LaptopSample
 from ops import plots
-from tests.docs.pictures.stage import LOG_METRICS, body, sample
+from tests.docs.pictures.stage import body, sample
 
 COMMITTED = Path(__file__).resolve().parents[3] / "docs" / "dashboard.svg"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,7 +23,7 @@ def texts(picture: str) -> list[str]:
 
 
 def test_every_widget_is_in_the_picture_and_what_has_no_number_says_so() -> None:
-    drawn = figure(body(), [sample(1), sample(2)], LOG_METRICS)
+    drawn = figure(body(), [sample(1), sample(2)])
     assert len(drawn.axes) == len(body()["widgets"])
     found = texts(plots.svg(drawn))
     assert set(found) >= TITLES
@@ -33,7 +33,7 @@ def test_every_widget_is_in_the_picture_and_what_has_no_number_says_so() -> None
 
 
 def test_a_line_and_its_limit_are_drawn_at_their_values() -> None:
-    drawn = figure(body(), [sample(1, database_sessions=10), sample(2, database_sessions=70)], LOG_METRICS)
+    drawn = figure(body(), [sample(1, database_sessions=10), sample(2, database_sessions=70)])
     (axes,) = [each for each in drawn.axes if each.get_title(loc="left").startswith("Connections of the database")]
     line, limit = axes.lines
     assert line.get_xydata().tolist() == [[1, 10], [2, 70]]  # type: ignore[union-attr]
@@ -42,7 +42,7 @@ def test_a_line_and_its_limit_are_drawn_at_their_values() -> None:
 
 @pytest.mark.parametrize("samples", [[], [sample(1, clients=None)]])
 def test_a_stack_without_functions_or_numbers_has_a_picture(samples: list[LaptopSample]) -> None:
-    drawn = figure(body(functions={}, alarms=[]), samples, {})
+    drawn = figure(body(functions={}, alarms=[]), samples)
     assert len(drawn.axes) == 10
 
 

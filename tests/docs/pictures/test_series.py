@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from docs.pictures.laptop_metrics import LAPTOP_METRICS, metric_of, p90
+from docs.pictures.laptop_metrics import LAPTOP_METRICS, LaptopSample, metric_of, p90
 from docs.pictures.series import Line, evaluate, lines
 from lambda_rds_proxy.engines import TargetKind
 from lambda_rds_proxy.monitor import metrics as cloudwatch
 from lambda_rds_proxy.monitor.metrics import Metric
-from tests.docs.pictures.stage import LOG_METRICS, body, sample
+from tests.docs.pictures.stage import body, sample
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "dashboard.md").read_text()
 
@@ -24,7 +24,7 @@ def graph(title: str, **changes: Any) -> list[list[Any]]:
 
 
 def drawn(title: str, **seen: Any) -> dict[str, Any]:
-    return {line.label: line.points for line in lines(graph(title), [sample(**seen)], LOG_METRICS)}
+    return {line.label: line.points for line in lines(graph(title), [sample(**seen)])}
 
 
 def test_an_expression_is_computed_of_lines_that_are_not_drawn() -> None:
@@ -42,18 +42,33 @@ def test_milliseconds_of_the_laptop_are_milliseconds_again_after_cloudwatchs_mic
 def test_the_proxys_connections_and_the_databases_own_are_told_apart() -> None:
     assert drawn("Client connections")["to the database"] == [(1.0, 34)]
     assert drawn("Connections of the database") == {"connections": [(1.0, 36)]}
-    cluster = lines(graph("Connections of the database", kind=TargetKind.CLUSTER), [sample()], LOG_METRICS)
+    cluster = lines(graph("Connections of the database", kind=TargetKind.CLUSTER), [sample()])
     assert cluster == [Line(label="connections", points=[(1.0, 36)])]
 
 
 def test_functions_have_the_numbers_of_their_own_log() -> None:
     assert drawn("Invocations") == {"api": [(1.0, 7)]}
     assert drawn("Errors") == {"api": [(1.0, 2)]}
-    assert drawn("Timeouts") == {"api": [(1.0, 1)]}
-    assert drawn("Duration") == {"api": [(1.0, 9)]}
+    assert drawn("Duration, p90") == {"api": [(1.0, 9)]}
+    assert drawn("Duration, longest") == {"api": [(1.0, 100)]}
     assert drawn("Concurrent") == {"api": [(1.0, 4)]}
-    assert drawn("Handler: connections") == {"api opened": [(1.0, 2)], "api reused": [(1.0, 0)]}
-    assert drawn("Handler: time") == {"api connect": [(1.0, 30)], "api query": []}
+    assert drawn("Handler: failures") == {"api": [(1.0, 1)]}
+
+
+def test_what_is_of_all_functions_adds_up_over_their_logs() -> None:
+    one = sample()
+    twice = [LaptopSample(at=1.0, evidence=one.evidence, functions={**one.functions, "x": one.functions["orders-api"]})]
+
+    def found(title: str) -> dict[str, Any]:
+        return {line.label: line.points for line in lines(graph(title), twice)}
+
+    assert found("All functions: uses") == {"uses": [(1.0, 6)], "connections opened": [(1.0, 4)]}
+    assert found("All functions: timeouts") == {
+        "timeouts": [(1.0, 2)],
+        "retries": [(1.0, 0)],
+        "failures": [(1.0, 2)],
+    }
+    assert found("All functions: time to") == {"connect": [(1.0, 30)], "query": []}
 
 
 def test_what_the_laptop_has_no_number_for_says_so_and_is_no_zero() -> None:
@@ -65,7 +80,7 @@ def test_what_the_laptop_has_no_number_for_says_so_and_is_no_zero() -> None:
 
 def test_a_sample_in_which_a_number_could_not_be_seen_is_left_out() -> None:
     seen = [sample(1.0), sample(2.0, database_sessions=None), sample(3.0, database_sessions=40)]
-    (line,) = lines(graph("Connections of the database"), seen, LOG_METRICS)
+    (line,) = lines(graph("Connections of the database"), seen)
     assert line.points == [(1.0, 36), (3.0, 40)]
 
 
@@ -78,8 +93,8 @@ def test_every_metric_of_the_dashboard_is_one_that_is_known() -> None:
     for widget in body()["widgets"]:
         for line in widget["properties"].get("metrics", []):
             if isinstance(line[0], str):
-                assert metric_of(line, LOG_METRICS)[0] is not None, line
-    assert metric_of(["AWS/RDS", "QueryRequests", "ProxyName", "orders", {}], {}) == (None, "")
+                assert metric_of(line)[0] is not None, line
+    assert metric_of(["AWS/RDS", "QueryRequests", "ProxyName", "orders", {"stat": "Sum"}]) == (None, "")
 
 
 def test_division_by_zero_and_values_that_are_not_there_make_no_value() -> None:

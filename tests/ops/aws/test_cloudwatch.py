@@ -76,6 +76,33 @@ def test_a_counter_without_values_is_zero_and_a_gauge_or_latency_is_unknown() ->
     assert seen.functions[0].connections is None
 
 
+@pytest.mark.parametrize(
+    ("uses", "failures", "unconnected", "connections"),
+    [
+        (100, 0, 0, 100),
+        (100, 30, 10, 90),
+        (100, 100, 100, 0),  # never had one
+        (100, 100, 0, None),  # every statement failed, or an older handler, which does not say
+        (0, 0, 0, None),
+    ],
+)
+def test_uses_with_a_connection_are_those_that_did_not_say_that_they_had_none(
+    uses: float, failures: float, unconnected: float, connections: int | None
+) -> None:
+    seen = read({"uses0": [uses], "failures0": [failures], "unconnected0": [unconnected]})
+    assert seen.functions[0].connections == connections
+
+
+def test_a_function_that_never_had_a_connection_is_told_from_one_whose_statements_fail() -> None:
+    works = {**SERIES[Cause.HEALTHY]}
+    failing = {"invocations1": [20.0], "errors1": [20.0], "duration1": [90.0], "uses1": [20.0], "failures1": [20.0]}
+    both = [APP, Function(name="orders-other", timeout=15.0)]
+    never = diagnose(read({**works, **failing, "unconnected1": [20.0]}, functions=both))
+    assert never.cause is Cause.NEVER_REACHED
+    assert "orders-other" in never.title
+    assert diagnose(read({**works, **failing}, functions=both)).cause is Cause.PROXY_WORKS
+
+
 @pytest.mark.parametrize(("longest", "timeouts"), [(14_499, 0), (14_500, 30), (15_000, 30)])
 def test_errors_are_timeouts_only_where_an_invocation_took_that_long(longest: float, timeouts: int) -> None:
     seen = read({"invocations0": [100], "errors0": [30], "duration0": [longest]})

@@ -128,15 +128,20 @@ def publish(cause: Cause) -> datetime:
         each["Id"]: each["MetricStat"]["Metric"]
         for each in queries("orders", target, [Function(name="orders-app", timeout=15)])
     }
-    for name, values in SERIES[cause].items():
+    series = dict(SERIES[cause])
+    uses = list(reversed(series.pop("uses0", [])))
+    for name, values in series.items():
         for age, value in enumerate(reversed(values)):
             metric = asked[name]
-            point = {
+            point: dict[str, Any] = {
                 "MetricName": metric["MetricName"],
                 "Dimensions": metric["Dimensions"],
-                "Value": value,
                 "Timestamp": now.replace(second=0) - timedelta(minutes=2 + age),
             }
+            if name == "failures0":  # one value for each use
+                point["StatisticValues"] = {"SampleCount": uses[age], "Sum": value, "Minimum": 0.0, "Maximum": 1.0}
+            else:
+                point["Value"] = value
             client.put_metric_data(Namespace=metric["Namespace"], MetricData=[point])
     return now
 

@@ -14,7 +14,7 @@ from rds_connection.metrics import metrics_line
 def line(outcome: str, *, opened: int = 0, reused: int = 0) -> str:
     invocation = Invocation(None)
     invocation.opened, invocation.reused = opened, reused
-    return metrics_line(invocation, outcome=outcome, function="app", milliseconds=1)
+    return metrics_line(invocation, outcome=outcome, function="app", proxy="orders", milliseconds=1)
 
 
 def test_lambdas_own_lines_are_counted() -> None:
