@@ -50,6 +50,8 @@ def test_every_environment_has_a_role_of_its_own_stack_and_of_what_its_workflow_
         "drift-prod": "pulumi-drift-prod",
         "dev": "pulumi-deploy-dev",
         "prod": "pulumi-deploy-prod",
+        "acceptance": "pulumi-deploy-acceptance",
+        "acceptance-destroy": "pulumi-destroy-acceptance",
     }
     assert set(roles) == _environments() - {"policies"}
     explained = set(re.findall(r"^\| `(pulumi-\w+)-…`", _REQUESTS, re.MULTILINE))

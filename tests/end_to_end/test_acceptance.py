@@ -1,0 +1,123 @@
+"""The commands of the acceptance workflow, read out of it, on the laptop as far as they go.
+
+From `configure` to `remove` on PostgreSQL, which really runs. What the laptop cannot show: `preflight` and the doctor
+of a stack by name ask AWS for what only AWS has, so they end with 2 (they could not look); MySQL and Aurora are
+configured, and refused at `up`; that a cancelled run is destroyed, and what GitHub says of a run's steps
+(tests/workflows/test_acceptance.py has its documented answer).
+"""
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from lambda_rds_proxy.serverless_database.config import project_values, read_config
+from tests.end_to_end.checkouts import Checkout
+from tests.workflows.workflow import script, workflow
+
+pytestmark = [pytest.mark.engine, pytest.mark.servers]
+
+_JOBS = workflow("acceptance")["jobs"]
+_STACK = "acceptance-10123456789"
+_GIVEN = {
+    "REGION": "eu-west-1",
+    "BOUNDARY": "arn:aws:iam::000000000000:policy/lambda-rds-proxy-acceptance-boundary",
+    "SECRETS_PROVIDER": "",
+    "ENVIRONMENTS": "5",
+}
+
+
+class Run:
+    """A run of the workflow: its steps by name, with what GitHub would put in their environment."""
+
+    def __init__(self, checkout: Checkout, stack: str, database: str) -> None:
+        self.checkout, self.stack = checkout, stack
+        self._given = {**_GIVEN, "STACK": stack, "DATABASE": database}
+        self._file = checkout.root / "output.txt"
+
+    def step(self, job: str, name: str) -> "subprocess.CompletedProcess[str]":
+        steps = _JOBS[job]["steps"]
+        wanted = next(each for each in steps if each.get("name") == name).get("env", {})
+        environment = {"STACK": self.stack, "GITHUB_OUTPUT": str(self._file)}
+        environment |= {variable: self._given[variable] for variable in wanted}
+        return self.checkout.run(
+            "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(steps, name), environment=environment
+        )
+
+    def works(self, job: str, name: str) -> str:
+        done = self.step(job, name)
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What steps wrote as their outputs."""
+        return dict(line.split("=", 1) for line in self._file.read_text().splitlines())
+
+
+def configured(checkout: Checkout, stack: str, database: str) -> Run:
+    """The template belongs to this account alone, as everything on the laptop."""
+    template = checkout.root / "Pulumi.acceptance.yaml"
+    content = yaml.safe_load(template.read_text())
+    content["config"]["aws:allowedAccountIds"] = ["000000000000"]
+    template.write_text(json.dumps(content))
+    run = Run(checkout, stack, database)
+    run.works("acceptance", "configure")
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(checkout: Checkout) -> Run:
+    """A run that has come as far as `up`."""
+    run = configured(checkout, _STACK, "postgresql")
+    run.works("acceptance", "up")
+    return run
+
+
+def test_up_invoke_storm_and_drift_are_well_on_the_laptop(whole: Run) -> None:
+    assert json.loads(whole.works("acceptance", "invoke"))["ok"] is True
+    storm = json.loads(whole.works("acceptance", "storm").rpartition("}")[0] + "}")
+    assert storm["phases"]["proxy"]["served"] > 0
+    whole.works("acceptance", "drift")
+
+
+def test_what_asks_aws_gets_as_far_as_asking(whole: Run) -> None:
+    done = whole.step("acceptance", "doctor")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "who answers is not AWS" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("database", "engine", "kind"),
+    [
+        ("mysql", "mysql", "instance"),
+        ("aurora-postgresql", "postgresql", "cluster"),
+        ("aurora-mysql", "mysql", "cluster"),
+    ],
+)
+def test_the_other_databases_are_configured_as_the_program_takes_them(
+    checkout: Checkout, database: str, engine: str, kind: str
+) -> None:
+    stack = f"acceptance-{database}"
+    configured(checkout, stack, database)
+    config = yaml.safe_load((checkout.root / f"Pulumi.{stack}.yaml").read_text())["config"]
+    assert (config["lambda-rds-proxy:engine"], config["lambda-rds-proxy:kind"]) == (engine, kind)
+    assert config["lambda-rds-proxy:tags"] == {"pulumi-stack": "lambda-rds-proxy/acceptance", "acceptance": stack}
+    assert config["lambda-rds-proxy:permissionsBoundaryArn"] == _GIVEN["BOUNDARY"]
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    read_config(project_values(texts, project="lambda-rds-proxy"), project=checkout.root)  # the program takes it
+
+
+def test_a_stack_is_found_unlocked_destroyed_and_removed_in_another_checkout(whole: Run) -> None:
+    """Where its configuration is not: the job that destroys has only the repository and the state."""
+    (whole.checkout.root / f"Pulumi.{_STACK}.yaml").unlink()
+    for name in ("find", "cost", "unlock", "destroy", "remove"):
+        whole.works("destroy", name)
+    assert whole.said["stack"] == _STACK
+    assert json.loads(whole.said["cost"])["total"] > 0
+    assert _STACK not in whole.checkout.pulumi("stack", "ls", "--json").stdout
+
+
+def test_a_stack_that_is_not_there_is_not_looked_for_any_longer(checkout: Checkout) -> None:
+    assert "nothing was made" in Run(checkout, "acceptance-0", "postgresql").works("destroy", "find")

@@ -1,0 +1,215 @@
+"""The acceptance workflow makes one stack of its own, and destroys it whatever happened; its summary says what it cost.
+
+Its commands are run in tests/end_to_end/test_acceptance.py.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.waiting import LIMIT_SECONDS
+from tests.workflows.workflow import ROOT, program, run, script, workflow
+
+_WORKFLOW = workflow("acceptance")
+_JOBS = _WORKFLOW["jobs"]
+_FOLDER = ROOT / ".github" / "acceptance"
+_COST = {"currency": "USD", "region": "us-east-1", "asOf": "2026-06", "total": 73.0, "lines": {"database": 73.0}}
+
+
+def _steps(job: str) -> list[str]:
+    return [step["name"] for step in _JOBS[job]["steps"] if "name" in step]
+
+
+def test_somebody_starts_it_by_hand_and_chooses_database_region_and_storm() -> None:
+    assert set(_WORKFLOW["on"]) == {"workflow_dispatch"}
+    inputs = _WORKFLOW["on"]["workflow_dispatch"]["inputs"]
+    assert inputs["database"]["options"] == ["postgresql", "mysql", "aurora-postgresql", "aurora-mysql"]
+    dev = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    defaults = {name: each["default"] for name, each in inputs.items()}
+    assert defaults == {"database": "postgresql", "region": dev["aws:region"], "environments": 50}
+
+
+def test_it_goes_from_preflight_to_drift_in_this_order() -> None:
+    assert _steps("acceptance") == ["configure", "preflight", "up", "invoke", "doctor", "storm", "drift"]
+
+
+def test_every_step_ends() -> None:
+    for name, job in _JOBS.items():
+        for step in job["steps"]:
+            assert step["timeout-minutes"] <= job["timeout-minutes"], name
+        assert sum(step["timeout-minutes"] for step in job["steps"]) <= job["timeout-minutes"] + 15, name
+
+
+def test_a_stack_is_destroyed_in_a_job_of_its_own_that_no_failure_and_no_cancelling_ends_and_no_reviewer_holds() -> (
+    None
+):
+    """A cancelled job ends in five minutes, `always()` or not: docs.github.com, "Workflow cancellation reference"."""
+    job = _JOBS["destroy"]
+    assert job["needs"] == "acceptance"
+    assert "always()" in job["if"]
+    assert job["environment"] == "acceptance-destroy" != _JOBS["acceptance"]["environment"]
+    assert _steps("destroy")[-4:-1] == ["unlock", "destroy", "remove"]
+    for step in job["steps"]:
+        if step.get("name") in ("destroy", "remove"):  # the stack is removed only when nothing is left
+            assert step["if"] == "steps.find.outputs.stack != ''"
+            assert "continue-on-error" not in step
+
+
+def test_no_command_names_another_stack_than_that_of_the_run() -> None:
+    assert re.search(r"acceptance-\$\{\{ github\.run_id \}\}$", _WORKFLOW["env"]["STACK"])
+    commands = [
+        line
+        for job in _JOBS.values()
+        for step in job["steps"]
+        for line in re.split(r"\n|; then ", step.get("run", "").replace("\\\n", " "))
+        if re.search(r"\b(pulumi|-m ops) [a-z]", line)
+    ]
+    assert len(commands) > 12
+    for line in commands:
+        assert re.search(r'(--stack|stack (init|select)) "\$STACK"', line), line
+        assert not re.search(r"--force|--remove", line)
+
+
+def test_the_template_is_the_smallest_stack_that_the_roles_of_acceptance_know() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.acceptance.yaml").read_text())["config"]
+    assert config["lambda-rds-proxy:tags"] == {"pulumi-stack": "lambda-rds-proxy/acceptance"}
+    dev = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    assert {key: value for key, value in config.items() if not key.endswith("tags")} == {
+        key: value for key, value in dev.items() if not key.endswith("tags")
+    }
+
+
+@pytest.mark.parametrize(
+    ("phase", "status"),
+    [
+        ({"served": 900, "failed": {}}, 0),
+        ({"served": 900, "failed": {"TooManyRequestsException": 400}}, 0),
+        ({"served": 0, "failed": {"TooManyRequestsException": 400}}, 1),
+        ({"served": 900, "failed": {"OperationalError": 1}}, 1),
+    ],
+)
+def test_a_storm_is_well_when_only_the_account_refused_something(
+    tmp_path: Path, phase: dict[str, Any], status: int
+) -> None:
+    program(tmp_path, "python", f"#!/bin/sh\necho '{json.dumps({'phases': {'proxy': phase}})}'\n")
+    text = script(_JOBS["acceptance"]["steps"], "storm")
+    done = run(text, tmp_path, "-o", "pipefail", STACK="acceptance-1", ENVIRONMENTS="50")
+    assert done.returncode == status, done.stderr
+
+
+def test_a_storm_that_did_not_run_ends_the_job(tmp_path: Path) -> None:
+    program(tmp_path, "python", "#!/bin/sh\nexit 1\n")
+    text = script(_JOBS["acceptance"]["steps"], "storm")
+    assert run(text, tmp_path, "-o", "pipefail", STACK="acceptance-1", ENVIRONMENTS="50").returncode == 1
+
+
+def test_the_shell_of_the_steps_has_the_engine_and_pipefail(tmp_path: Path) -> None:
+    assert _WORKFLOW["defaults"]["run"]["shell"] == "bash .github/acceptance/shell.sh {0}"
+    program(tmp_path, "python3", f"#!/bin/sh\necho {tmp_path}/engine\n")
+    program(tmp_path / "engine", "bin/pulumi", "")
+    (tmp_path / "step").write_text('printf "%s" "${PATH%%:/usr*}"\nfalse | true\necho unreached\n')
+    done = run(f"bash {_FOLDER}/shell.sh step", tmp_path)
+    assert (done.returncode, "unreached" in done.stdout) == (1, False)
+    assert done.stdout.startswith(f"{tmp_path}/engine:{tmp_path}/.venv/bin:")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "output"),
+    [
+        ("", 0, "stack=acceptance-1"),
+        ("error: no stack named 'acceptance-1' found", 0, ""),
+        ("error: AccessDenied", 1, ""),
+    ],
+)
+def test_what_was_never_made_is_not_destroyed(tmp_path: Path, said: str, status: int, output: str) -> None:
+    program(tmp_path, "pulumi", f'#!/bin/sh\necho "{said}" >&2\n[ -z "{said}" ]\n')
+    (tmp_path / "output").touch()
+    done = run(
+        script(_JOBS["destroy"]["steps"], "find"),
+        tmp_path,
+        STACK="acceptance-1",
+        GITHUB_OUTPUT=str(tmp_path / "output"),
+    )
+    assert (done.returncode, (tmp_path / "output").read_text().strip()) == (status, output)
+
+
+def test_what_is_left_is_said_loudly_with_the_commands() -> None:
+    step = next(each for each in _JOBS["destroy"]["steps"] if each.get("name", "").startswith("What to do"))
+    assert step["if"] == "${{ failure() || cancelled() }}"
+    done = _script("left.py", "acme/acceptance-1", "eu-west-1")
+    assert done.startswith("::error::acme/acceptance-1 may still be there, and costs money")
+    for command in ("pulumi cancel", "pulumi destroy", "pulumi stack rm"):
+        assert f"$ {command} --yes --stack acme/acceptance-1" in done
+    assert "--region eu-west-1 --tag-filters Key=acceptance,Values=acceptance-1 " in done
+
+
+def _script(name: str, *arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-I", str(_FOLDER / name), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT_SECONDS,
+    )
+    return done.stdout
+
+
+def _job(name: str, **steps: tuple[str, str, str]) -> dict[str, Any]:
+    """As GitHub answers `actions/runs/RUN/attempts/ATTEMPT/jobs` (docs.github.com/rest/actions/workflow-jobs)."""
+    listed = [
+        {
+            "name": name,
+            "conclusion": ended,
+            "started_at": began and f"2026-11-28T{began}Z",
+            "completed_at": over and f"2026-11-28T{over}Z",
+        }
+        for name, (ended, began, over) in steps.items()
+    ]
+    return {"name": name, "steps": listed}
+
+
+_WELL = [
+    _job("acceptance", up=("success", "10:00:00", "10:21:30"), storm=("success", "10:22:00", "10:22:50")),
+    _job("destroy", cost=("success", "10:29:00", "10:29:05"), destroy=("success", "10:30:00", "11:00:00")),
+    {"name": "summary", "steps": [{"name": "summary", "conclusion": None, "started_at": None, "completed_at": None}]},
+]
+
+
+def _summary(tmp_path: Path, jobs: list[dict[str, Any]], cost: str) -> str:
+    (tmp_path / "jobs.json").write_text(json.dumps({"total_count": len(jobs), "jobs": jobs}))
+    return _script("summary.py", str(tmp_path / "jobs.json"), COST=cost)
+
+
+def test_the_summary_has_every_step_with_its_time_and_the_share_of_the_monthly_cost(tmp_path: Path) -> None:
+    text = _summary(tmp_path, _WELL, json.dumps(_COST))
+    assert "| acceptance | up | success | 21 min 30 s |" in text
+    assert "| acceptance | storm | success | 50 s |" in text
+    # An hour of a month of 730.
+    assert "at most 60 minutes, which is about 0.10 USD of 73.00 USD a month" in text
+    assert "Left out: " in text
+
+
+@pytest.mark.parametrize(
+    ("jobs", "cost", "said"),
+    [
+        ([_job("acceptance", preflight=("failure", "10:00:00", "10:00:09"))], "", "It cost nothing"),
+        ([_job("acceptance", up=("skipped", "10:00:00", "10:00:00"))], "", "It cost nothing"),
+        (_WELL[:1], "", "It costs money still"),
+        ([_WELL[0], _job("destroy", destroy=("failure", "10:30:00", "11:00:00"))], "", "It costs money still"),
+        (_WELL, "", "is not known"),
+        (_WELL, json.dumps({**_COST, "total": None}), "is not known"),
+    ],
+)
+def test_the_summary_says_when_it_cost_nothing_or_costs_still_or_cannot_tell(
+    tmp_path: Path, jobs: list[dict[str, Any]], cost: str, said: str
+) -> None:
+    text = _summary(tmp_path, jobs, cost)
+    assert said in text
+    assert not re.search(r"about \d", text)
