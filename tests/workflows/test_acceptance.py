@@ -5,6 +5,7 @@ Its commands are run in tests/end_to_end/test_acceptance.py.
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from ops.__main__ import app
 from tests.waiting import LIMIT_SECONDS
 from tests.workflows.workflow import ROOT, program, run, script, workflow
 
@@ -74,6 +77,20 @@ def test_no_command_names_another_stack_than_that_of_the_run() -> None:
     for line in commands:
         assert re.search(r'(--stack|stack (init|select)) "\$STACK"', line), line
         assert not re.search(r"--force|--remove", line)
+
+
+def test_every_command_of_ops_has_these_options() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    found = [
+        shlex.split(line.replace("$ENVIRONMENTS", "50"))[3:]
+        for step in _JOBS["acceptance"]["steps"]
+        for line in re.findall(r"^python -m ops [^|]+", step.get("run", ""), re.MULTILINE)
+    ]
+    assert [name for name, *_ in found] == ["preflight", "invoke", "doctor", "storm"]
+    for name, *words in found:
+        assert name in commands or name == "preflight"
+        if name in commands:
+            commands[name].make_context(name, words)
 
 
 def test_the_template_is_the_smallest_stack_that_the_roles_of_acceptance_know() -> None:
