@@ -5,8 +5,9 @@ twenty of them of a kind that some rule reads, and starts two packs: ours, and i
 names, stages, levels and schemas and do nothing. They take turns, each in a process of its own per turn, as every
 operation of the engine starts one: one Analyze per resource, then one AnalyzeStack. The table shows the median ratio of
 the turns with the lowest and the highest, by the clock and by the processor seconds that the pack used (other load on
-the machine does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. A
-second table shows what Checkov finds (`bench.checkov`).
+the machine does not count in those), and what is ours: processor seconds more than the twin's per 1,000 resources. The
+stacks of `bench.shapes` follow, `--shapes SHARE` of their size each (default 1; 0 leaves them out). A last table shows
+what Checkov finds (`bench.checkov`).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import checkov
+from bench.shapes import SHAPES
 from tests.policies.pack_process import PACK, running
 
 SIZES, TURNS = (1_000, 10_000, 50_000), 5
@@ -73,6 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.policies")
     parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), help="resources in the stack")
     parser.add_argument("--turns", type=int, default=TURNS, help="of each pack; 50,000 resources take minutes a turn")
+    parser.add_argument("--shapes", type=float, default=1.0, help="share of the size of each shape; 0 for none")
+    parser.add_argument("--pack", type=Path, default=PACK, help="the pack to measure, another version for instance")
     given = parser.parse_args()
     console = Console(highlight=False)
     table = Table(
@@ -85,6 +89,7 @@ def main() -> None:
         "memory",
         "× empty, by the clock",
         "× empty, processor",
+        "× empty, memory",
         "ours per 1,000",
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -92,15 +97,22 @@ def main() -> None:
         (twin / "__main__.py").write_text(_TWIN)
         for size in given.sizes:
             console.print(f"{size:,} resources: {given.turns} turns of each pack …")
-            for row in measured(size, {"empty": twin, "ours": PACK}, given.turns):
+            for row in measured(f"{size:,}", *stack(size), {"empty": twin, "ours": given.pack}, given.turns):
+                table.add_row(*row)
+        for name, (make, size) in SHAPES.items() if given.shapes else ():
+            made = make(int(size * given.shapes))
+            console.print(f"{name}, {len(made.requests):,} resources: {given.turns} turns of each pack …")
+            of = f"{int(size * given.shapes):,} {name}"
+            for row in measured(of, made.requests, made.whole, {"empty": twin, "ours": given.pack}, given.turns):
                 table.add_row(*row)
     console.print(table)
     console.print(checkov.table())
 
 
-def measured(size: int, packs: dict[str, Path], count: int) -> list[list[str]]:
-    """Rows of the table for one size."""
-    requests, whole = stack(size)
+def measured(
+    of: str, requests: list[Any], whole: "analyzer_pb2.AnalyzeStackRequest", packs: dict[str, Path], count: int
+) -> list[list[str]]:
+    """Rows of the table for one stack."""
     turns: dict[str, list[Turn]] = {name: [] for name in packs}
     for index in range(count):
         names = list(packs) if index % 2 else list(reversed(packs))  # nobody is always the one on a warm cache
@@ -110,13 +122,14 @@ def measured(size: int, packs: dict[str, Path], count: int) -> list[list[str]]:
     rows = []
     for name, taken in turns.items():
         times = [_median(taken, field) for field in ("resources", "stack", "seconds", "processor")]
-        row = [f"{size:,}", name, *(f"{value:.2f} s" for value in times), f"{_median(taken, 'megabytes'):.0f} MB"]
+        row = [of, name, *(f"{value:.2f} s" for value in times), f"{_median(taken, 'megabytes'):.0f} MB"]
         if name == "ours":
             extra = statistics.median(ours.processor - empty.processor for ours, empty in pairs)
             row += [
                 _spread([ours.seconds / empty.seconds for ours, empty in pairs]),
                 _spread([ours.processor / empty.processor for ours, empty in pairs]),
-                f"{extra / size * 1000:.3f} s",
+                _spread([ours.megabytes / empty.megabytes for ours, empty in pairs]),
+                f"{extra / len(requests) * 1000:.3f} s",
             ]
         rows.append(row)
     return rows

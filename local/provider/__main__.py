@@ -13,6 +13,7 @@ from typing import NoReturn
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from .previews import VARIABLE, PreviewServicer
 from .servicer import AwsServicer
 
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
@@ -64,4 +65,4 @@ def main(servicer: AwsServicer) -> None:
 
 
 if __name__ == "__main__":
-    main(AwsServicer())
+    main(PreviewServicer() if os.environ.get(VARIABLE) == "1" else AwsServicer())

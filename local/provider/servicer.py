@@ -71,6 +71,10 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         self._region = DEFAULT_REGION
         self._default_tags: dict[str, str] = {}
 
+    def check_stack(self, config: Properties) -> None:
+        """Raises RefusedError for a stack that this provider is not for."""
+        check_stack(config)
+
     def Handshake(
         self, request: proto.ProviderHandshakeRequest, context: ServicerContext
     ) -> proto.ProviderHandshakeResponse:
@@ -89,7 +93,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         config = from_struct(request.news)
         try:
             if not holds_unknown(config.get("allowedAccountIds")):
-                check_stack(config)
+                self.check_stack(config)
         except RefusedError as refusal:
             return proto.CheckResponse(
                 inputs=request.news, failures=[proto.CheckFailure(property="", reason=str(refusal))]
@@ -105,7 +109,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: proto.ConfigureRequest, context: ServicerContext) -> proto.ConfigureResponse:
         config = from_struct(request.args)
         try:
-            check_stack(config)
+            self.check_stack(config)
         except RefusedError as refusal:
             context.abort(StatusCode.FAILED_PRECONDITION, str(refusal))
         self._region = str(config.get("region", DEFAULT_REGION))

@@ -1,9 +1,10 @@
 """A stack's resources as the rules see them: properties, parents, and which resource feeds which property."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from .reach import MOST, Reach, few
 from .resources import Kind, Path, Provider, kind_of, provider_of
 from .values import UNKNOWN, Json, dig, holds_unknown
 
@@ -59,12 +60,12 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Other:
-    """A resource of a type that no rule inspects: only where it stands in the graph."""
+    """A resource of whatever type: where it stands in the graph; `fed_by` says what all its properties depend on."""
 
     urn: str
     token: str
     parent: str | None = None
-    fed_by: frozenset[str] = frozenset()
+    fed_by: Callable[[], Iterable[str]] = lambda: ()
 
     @property
     def is_component(self) -> bool:
@@ -87,21 +88,20 @@ class Graph:
         return [node for kind in kinds for node in self._by_kind.get(kind, ())]
 
     def feeding(self, node: Node, *properties: str) -> list[Node]:
-        """The inspected resources that feed these properties; a component stands for everything below it."""
-        found: dict[str, Node] = {}
-        todo = [urn for name in properties for urn in node.fed_by(name)]
-        seen: set[str] = set()
-        while todo:
-            urn = todo.pop()
-            if urn in seen:
-                continue
-            seen.add(urn)
-            if urn in self.nodes:
-                found[urn] = self.nodes[urn]
-            elif (other := self.others.get(urn)) and other.is_component:
-                # A component package hands out the component's URN; its outputs come from what it contains.
-                todo.extend(self._below(urn))
-        return list(found.values())
+        """The inspected resources that feed these properties; a component stands for what is in it.
+
+        Of what is in components a few of each kind are enough.
+        """
+        urns = {urn for name in properties for urn in node.fed_by(name)}
+        direct = urns & self.nodes.keys()
+        # A component package hands out the component's URN; its outputs come from what it contains.
+        components = (
+            [urn for urn in urns - direct if urn in self.others and self.others[urn].is_component]
+            if len(direct) < len(urns)
+            else []
+        )
+        inside = self._inside.of_all(components) if components else frozenset()
+        return [self.nodes[urn] for urn in sorted(direct | inside)]
 
     def precisely(self, node: Node, *properties: str) -> list[Node]:
         """The inspected resources that feed these properties themselves, not as parts of a component."""
@@ -118,31 +118,40 @@ class Graph:
         return {other.urn: other for other in self._everything()}
 
     @cached_property
-    def users(self) -> dict[str, list[Other]]:
-        """URN → the resources that a property of theirs depends on it."""
-        found: dict[str, list[Other]] = {}
-        for other in self.others.values():
-            for urn in other.fed_by:
-                found.setdefault(urn, []).append(other)
-        return found
-
-    def _below(self, urn: str) -> list[str]:
-        below: dict[str, None] = {}
-        todo = list(self._children.get(urn, ()))
-        while todo:
-            child = todo.pop()
-            if child not in below:
-                below[child] = None
-                todo.extend(self._children.get(child, ()))
-        return list(below)
-
-    @cached_property
-    def _children(self) -> dict[str, list[str]]:
+    def children(self) -> dict[str, list[str]]:
+        """URN → the resources whose parent it is."""
         children: dict[str, list[str]] = {}
         for other in self.others.values():
             if other.parent:
                 children.setdefault(other.parent, []).append(other.urn)
         return children
+
+    def users(self, of: Collection[str]) -> dict[str, list[Other]]:
+        """Each of these URNs → the resources that a property of theirs depends on it."""
+        found: dict[str, list[Other]] = {urn: [] for urn in of}
+        for other in self.others.values():
+            for urn in set(other.fed_by()).intersection(found):
+                found[urn].append(other)
+        return found
+
+    @cached_property
+    def _inside(self) -> Reach[str, frozenset[str]]:
+        # Nothing here knows the graph itself: a circle of references would outlive the policy that made it.
+        nodes, children = self.nodes, self.children
+
+        def step(urn: str) -> tuple[frozenset[str], Iterable[str]]:
+            return frozenset([urn] if urn in nodes else ()), children.get(urn, ())
+
+        def merge(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+            together = frozenset().union(*sets)
+            if len(together) <= MOST:
+                return together
+            kinds: dict[Kind, list[str]] = {}
+            for urn in together:
+                kinds.setdefault(nodes[urn].kind, []).append(urn)
+            return frozenset(urn for urns in kinds.values() for urn in few([frozenset(urns)]))
+
+        return Reach(step, merge)
 
 
 @dataclass(frozen=True)

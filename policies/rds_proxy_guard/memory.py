@@ -8,10 +8,11 @@ names its stack, so nothing passes from one stack to another. A rule must also w
 import threading
 from collections.abc import Callable
 
+from .engines import Engines
 from .graph import Node
+from .hosts import Endpoint
 from .resources import Kind, kind_of
-from .topology import can_be_proxied
-from .values import Json, texts
+from .values import Json
 
 
 class Memory:
@@ -19,7 +20,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._inputs: dict[str, Json] = {}
-        self._unproxied: dict[str, frozenset[str]] = {}
+        self._engines = Engines()
         self._readers: dict[str, object] = {}
         self._lock = threading.Lock()
 
@@ -38,11 +39,7 @@ class Memory:
         with self._lock:
             self._inputs[urn] = inputs
             if kind_of(token) is Kind.DATABASE:
-                database = Node(urn=urn, token=token, show=lambda: inputs)
-                names = () if can_be_proxied(database) else texts(database.first(database.provider.database_names))
-                self._unproxied.pop(urn, None)
-                if names:
-                    self._unproxied[urn] = frozenset(names)
+                self._engines.add(Node(urn=urn, token=token, show=lambda: inputs))
         return inputs
 
     def recall(self, urn: str) -> Json:
@@ -50,7 +47,7 @@ class Memory:
         with self._lock:
             return self._inputs.get(urn)
 
-    def unproxied(self) -> frozenset[str]:
-        """The identifiers of the databases seen so far that RDS Proxy does not serve."""
+    def serves_host(self, endpoint: Endpoint, evidence: bool | None) -> bool | None:
+        """Whether RDS Proxy serves the database of an endpoint, by what was seen so far and the text around it."""
         with self._lock:
-            return frozenset().union(*self._unproxied.values())
+            return self._engines.serves_host(endpoint, evidence)

@@ -11,10 +11,12 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from . import mistakes
 from .assets import tolerate_incomplete_assets
 from .configuration import schema
 from .memory import Memory
-from .policies import resource_validation, stack_validation
+from .mistakes import Reader
+from .policies import configuration_validation, resource_validation, stack_validation
 from .rule import ResourceRule, StackRule
 from .rules import credentials, direct_connection, max_connections, network, pool_size, proxy_settings
 
@@ -34,7 +36,8 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
 def build() -> dict[str, Any]:
     """The arguments of `PolicyPack`; building one starts serving, so that is left to `__main__`."""
     tolerate_incomplete_assets()
-    memory = Memory()
+    memory, readers = Memory(), [Reader(rule.name, rule.options) for rule in RULES]
+    policies = [_policy(rule, memory, reader) for rule, reader in zip(RULES, readers, strict=True)]
     return {
         "name": "rds-proxy-guard",
         "display_name": "RDS Proxy guard",
@@ -42,11 +45,11 @@ def build() -> dict[str, Any]:
         "provider": "aws",
         "tags": ["aws", "lambda", "rds", "rds-proxy"],
         "enforcement_level": EnforcementLevel.MANDATORY,
-        "policies": [_policy(rule, memory) for rule in RULES],
+        "policies": [*policies, _configuration_policy(readers)],
     }
 
 
-def _policy(rule: ResourceRule | StackRule, memory: Memory) -> Policy:
+def _policy(rule: ResourceRule | StackRule, memory: Memory, reader: Reader) -> Policy:
     about: dict[str, Any] = {
         "name": rule.name,
         "display_name": rule.display_name,
@@ -59,5 +62,19 @@ def _policy(rule: ResourceRule | StackRule, memory: Memory) -> Policy:
         "config_schema": PolicyConfigSchema(properties=schema(rule.options)),
     }
     if isinstance(rule, StackRule):
-        return StackValidationPolicy(validate=stack_validation(rule, memory), **about)
-    return ResourceValidationPolicy(validate=resource_validation(rule, memory), **about)
+        return StackValidationPolicy(validate=stack_validation(rule, memory, reader), **about)
+    return ResourceValidationPolicy(validate=resource_validation(rule, memory, reader), **about)
+
+
+def _configuration_policy(readers: list[Reader]) -> Policy:
+    return StackValidationPolicy(
+        name=mistakes.NAME,
+        display_name="Configuration of the RDS Proxy guard",
+        description="The configuration of this pack's policies must be readable.",
+        severity=Severity.LOW,
+        remediation_steps="Correct the policy group's configuration as the finding says.",
+        tags=["configuration"],
+        url="https://www.pulumi.com/docs/discovery-governance/policy/policy-packs/",
+        enforcement_level=EnforcementLevel.ADVISORY,
+        validate=configuration_validation(readers),
+    )

@@ -1,18 +1,19 @@
 """Thin adapters between Pulumi's policy SDK and the rules: the only place that touches the SDK's objects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any
 
 from pulumi_policy import PolicyResource, ReportViolation, ResourceValidationArgs, StackValidationArgs
 
 from .advisory import at_advisory_level
-from .configuration import Configuration, Option, configuration
+from .configuration import Configuration
 from .graph import Finding, Graph, Node, Other
 from .memory import Memory
+from .mistakes import Reader, mistakes
 from .properties import properties
-from .resources import INSPECTED, provider_of, tokens_of
+from .resources import Kind, is_terraforms, kind_of, terraforms_name
 from .rule import ResourceRule, StackRule
 from .values import UNKNOWN, Json
 
@@ -26,73 +27,59 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-class _Configured:
-    """A policy's configuration, read once, and what is wrong with it, said once per operation."""
-
-    def __init__(self, options: tuple[Option, ...]) -> None:
-        self._options = options
-        self._given: Mapping[str, Any] | None = None
-        self._read = Configuration({})
-        self._said: set[str] = set()
-
-    def read(self, given: Mapping[str, Any]) -> Configuration:
-        """The configuration as of now."""
-        if given != self._given:
-            self._read, self._given = configuration(given, self._options), dict(given)
-        return self._read
-
-    def mistakes(self, config: Configuration) -> list[Finding]:
-        """What was not said yet."""
-        new = [problem for problem in config.problems if problem not in self._said]
-        self._said.update(new)
-        return [Finding("", f"The configuration of this policy is wrong: {problem}", decided=False) for problem in new]
-
-
 def resource_validation(
-    rule: ResourceRule, memory: Memory
+    rule: ResourceRule, memory: Memory, reader: Reader
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     """A resource policy's `validate`: other types are "not applicable", so that compliance figures are honest."""
-    tokens, configured = tokens_of(*rule.kinds), _Configured(rule.options)
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        token, urn = args.resource_type, args.urn
-        if token not in INSPECTED:
+        token, urn, config = args.resource_type, args.urn, reader.read(args.get_config())
+        kind = kind_of(token)
+        if kind is None:
             args.not_applicable("not a type this policy inspects")  # raises the SDK's own private error
 
         def judge() -> list[Finding]:
             # Any of the policies may be disabled, so each asks for the inputs of every type that some policy inspects.
-            inputs = memory.inputs(
-                urn, token, reader=configured, read=lambda: properties(args.props, provider_of(token).properties)
-            )
-            if token not in tokens:
+            inputs = memory.inputs(urn, token, reader=reader, read=lambda: properties(args.props, token))
+            if kind not in rule.kinds:
                 return []
-            config = configured.read(args.get_config())
             found = rule.judge(Node(urn=urn, token=token, show=dict, inputs=inputs), config, memory)
-            return [*exempted(found, [urn], config), *configured.mistakes(config)]
+            return exempted(found, [urn], config)
 
         say(guarded(judge), report)
-        if token not in tokens:
+        if kind not in rule.kinds:
             args.not_applicable("not a type this policy inspects")
 
     return validate
 
 
-def stack_validation(rule: StackRule, memory: Memory) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def stack_validation(
+    rule: StackRule, memory: Memory, reader: Reader
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
     """A stack policy's `validate`; a stack with nothing that is judged is "not applicable"."""
-    judged, configured = tokens_of(rule.judged), _Configured(rule.options)
-    tokens = judged | tokens_of(*rule.read)
+    kinds = frozenset({rule.judged, *rule.read})
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        if not any(resource.resource_type in judged for resource in args.resources):
+        config = reader.read(args.get_config())
+        if not any(kind_of(resource.resource_type) is rule.judged for resource in args.resources):
             args.not_applicable("nothing in this stack that this policy inspects")
 
         def judge() -> list[Finding]:
-            config = configured.read(args.get_config())
-            graph = _graph(args, tokens, memory)
-            found = rule.judge(graph, config)
-            return [*exempted(found, graph.nodes, config), *configured.mistakes(config)]
+            graph = _graph(args, kinds, memory)
+            return exempted(rule.judge(graph, config), graph.nodes, config)
 
         say(guarded(judge), report)
+
+    return validate
+
+
+def configuration_validation(readers: list[Reader]) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    """The `validate` of the policy that comes last: by then every other one has been told its configuration."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        urns = [resource.urn for resource in args.resources]
+        found = guarded(lambda: [Finding("", text, decided=False) for text in mistakes(readers, urns)])
+        say([replace(each, decided=False) for each in found], report)
 
     return validate
 
@@ -104,7 +91,7 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
     left = []
     now = today()
     for finding in found:
-        matching = [exemption for exemption in config.exemptions if exemption.matches(finding.urn)]
+        matching = config.exempting.of(finding.urn)
         if all(exemption.expired(now) for exemption in matching):
             notes = [f" Its exemption ({each.reason}) expired on {each.expires}." for each in matching]
             left.append(Finding(finding.urn, finding.text + "".join(notes), finding.decided))
@@ -113,8 +100,8 @@ def exempted(found: Iterable[Finding], urns: Iterable[str], config: Configuratio
         Finding(urn, f"Its exemption ({each.reason}) expired on {each.expires}: renew or remove it.", decided=False)
         for urn in urns
         if urn not in reported
-        for each in config.exemptions
-        if each.expired(now) and each.matches(urn)
+        for each in config.exempting.of(urn)
+        if each.expired(now)
     ]
     return left
 
@@ -149,14 +136,19 @@ def say(found: Iterable[Finding], report: ReportViolation) -> None:
 
 def _outputs(resource: PolicyResource) -> Json:
     # While a provider's own configuration is unknown, the engine hands out an empty map.
-    return properties(resource.props, provider_of(resource.resource_type).properties) or UNKNOWN
+    return properties(resource.props, resource.resource_type) or UNKNOWN
 
 
 def _fed_by(resource: PolicyResource, name: str) -> list[str]:
-    return [dependency.urn for dependency in resource.property_dependencies.get(name, ())]
+    stated = terraforms_name(name) if is_terraforms(resource.resource_type) else name
+    return [dependency.urn for dependency in resource.property_dependencies.get(stated, ())]
 
 
-def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) -> Graph:
+def _all_feeding(resource: PolicyResource) -> list[str]:
+    return [dependency.urn for each in resource.property_dependencies.values() for dependency in each]
+
+
+def _graph(args: StackValidationArgs, kinds: frozenset[Kind], memory: Memory) -> Graph:
     nodes = [
         Node(
             urn=resource.urn,
@@ -166,7 +158,7 @@ def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) ->
             fed_by=partial(_fed_by, resource),
         )
         for resource in args.resources
-        if resource.resource_type in tokens
+        if kind_of(resource.resource_type) in kinds
     ]
 
     def everything() -> Iterable[Other]:
@@ -175,11 +167,7 @@ def _graph(args: StackValidationArgs, tokens: frozenset[str], memory: Memory) ->
                 urn=resource.urn,
                 token=resource.resource_type,
                 parent=resource.parent.urn if resource.parent else None,
-                fed_by=frozenset(
-                    dependency.urn
-                    for dependencies in resource.property_dependencies.values()
-                    for dependency in dependencies
-                ),
+                fed_by=partial(_all_feeding, resource),
             )
             for resource in args.resources
         )

@@ -1,9 +1,10 @@
 """Property values as plain Python, read from the SDK's proxies without ever tripping over an unknown."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pulumi_policy.proxy import UnknownValueError
 
+from .resources import is_terraforms, provider_of, pulumis_name
 from .values import UNKNOWN, Json
 
 # What `pulumi policy analyze --file` puts in place of a secret it cannot decrypt; it may stand for a whole map.
@@ -23,9 +24,23 @@ def plain(value: Json) -> Json:
     return value
 
 
-def properties(given: Json, wanted: Collection[str]) -> dict[str, Json]:
-    """The wanted properties of a resource; the others are not touched."""
-    return {name: _read(given, name) for name in list(given) if name in wanted}
+def properties(given: Json, token: str) -> dict[str, Json]:
+    """The properties of a resource that some rule reads, under Pulumi's names; the others are not touched."""
+    wanted, renames = provider_of(token).properties, is_terraforms(token)
+    found = {}
+    for name in list(given):
+        own = pulumis_name(name) if renames else name
+        if own in wanted:
+            value = _read(given, name)
+            found[own] = _renamed(value) if renames else value
+    return found
+
+
+def _renamed(value: Json) -> Json:
+    # What stands in a map of variables is the program's own.
+    if isinstance(value, dict):
+        return {pulumis_name(key): item if key == "variables" else _renamed(item) for key, item in value.items()}
+    return [_renamed(item) for item in value] if isinstance(value, list) else value
 
 
 def _read(container: Json, key: Json) -> Json:

@@ -24,8 +24,13 @@ UNKNOWN = _Unknown()
 
 
 def dig(value: Json, *path: str) -> Json:
-    """The value at a path of keys: None when absent, UNKNOWN when it or something above it is unknown."""
+    """The value at a path of keys: None when absent, UNKNOWN when it or something above it is unknown.
+
+    A list of one stands for what is in it, as blocks of Terraform do.
+    """
     for key in path:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
         if value is UNKNOWN:
             return UNKNOWN
         if not isinstance(value, dict):
@@ -57,3 +62,8 @@ def number(value: Json) -> float | None:
 def texts(value: Json) -> list[str]:
     """The known texts of a text or a list of texts."""
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+
+
+def is_on(value: Json) -> bool:
+    """Whether a property is known to be on."""
+    return value is True or (isinstance(value, str) and value.lower() == "true")

@@ -95,11 +95,21 @@ def test_a_secret_that_the_engine_cannot_decrypt_is_unknown_and_no_crash(checkou
     assert findings(done) == {}
 
 
-def test_the_engine_refuses_a_configuration_that_its_schema_does_not_allow(checkout: Checkout, tmp_path: Path) -> None:
-    config = configured({"rds-proxy-max-connections": {"maxPercent": "ninety"}}, tmp_path)
+def test_a_wrong_value_of_the_configuration_fails_no_stack_and_is_one_advisory_finding_each(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    wrong: dict[str, Any] = {"rds-proxy-max-connections": {"maxPercent": "ninety", "exemptions": {}}}
+    config = configured({"all": "mandatory", **wrong, "rds-proxy-settings": {"requireIam": [1]}}, tmp_path)
     done = analyzed(checkout, exported([]), tmp_path, *config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("maxPercent must be a number", "exemptions must be a list", "requireIam must be true or false"):
+        assert (done.stdout + done.stderr).count(said) == 1
+
+
+def test_a_policy_that_does_not_exist_is_refused_by_the_engine_itself(checkout: Checkout, tmp_path: Path) -> None:
+    done = analyzed(checkout, exported([]), tmp_path, *configured({"rds-proxy-setings": {"maxPercent": 80}}, tmp_path))
     assert done.returncode != 0
-    assert "maxPercent" in done.stdout + done.stderr
+    assert 'invalid enforcement level ""' in done.stdout + done.stderr
 
 
 def test_a_higher_limit_and_a_lower_level_from_the_configuration_hold(checkout: Checkout, tmp_path: Path) -> None:

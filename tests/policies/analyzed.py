@@ -59,6 +59,7 @@ def analyze(
     *,
     config: Mapping[str, Mapping[str, Any]] | None = None,
     stages: str = "both",
+    level: str | None = None,
     servicer: Any = None,
 ) -> list[Verdict]:
     """What the pack reports for a stack; a fresh pack each time, as every operation starts a process of its own."""
@@ -70,7 +71,8 @@ def analyze(
             proto.ConfigureAnalyzerRequest(
                 policyConfig={
                     name: proto.PolicyConfig(
-                        enforcementLevel=proto.EnforcementLevel.Value(levels[name].name), properties=_struct(values)
+                        enforcementLevel=proto.EnforcementLevel.Value((level or levels[name].name).upper()),
+                        properties=_struct(values),
                     )
                     for name, values in config.items()
                 }

@@ -73,7 +73,7 @@ _TAILS = st.sampled_from(
         "eusc-de-east-1.rds.amazonaws.eu",
     ]
 )
-_KINDS = st.sampled_from(["", "cluster-", "cluster-ro-", "cluster-custom-", "shardgrp-"])
+_KINDS = st.sampled_from(["", "cluster-", "cluster-ro-", "cluster-custom-"])
 _CASES = st.sampled_from([str, str.upper, str.title])
 _NESTINGS: Any = st.sampled_from(
     [lambda text: text, lambda text: [text], lambda text: {"a": {"b": [text]}}, lambda text: {text: 1.0}]
@@ -331,3 +331,37 @@ def test_a_link_of_sst_to_a_database_alone_is_undecided() -> None:
     made = [db, through, group(through), target(through, db)]
     assert analyze([*made, function({"SST_RESOURCE_Db": SENTINEL}, [through, db])]) == []
     assert analyze([db, function({"SOMETHING_ELSE_NAME": SENTINEL}, [db])]) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [["PRIMARY_INSTANCE", "REPLICA_INSTANCE"], ["CONFIG"], ["TARGET_DB"], ["DB_MASTER_CREDS"], ["RDS_PRIMARY_CLUSTER"]],
+)
+def test_names_that_may_hold_an_identifier_or_settings_are_undecided(variables: list[str]) -> None:
+    """A function that fails over from one instance to the other connects to none."""
+    db = database()
+    (found,) = analyze([db, function(dict.fromkeys(variables, SENTINEL), [db])])
+    assert (found.policy, found.blocks) == ("lambda-uses-rds-proxy-graph", False)
+    assert blocking(analyze([db, function({**dict.fromkeys(variables, SENTINEL), "HOST": SENTINEL}, [db])]))
+    held = parameter(SENTINEL, [db], name=f"/orders/{variables[0]}")
+    assert [each.blocks for each in analyze([db, held, function({"SETTINGS": held.inputs["name"]})])] == [False]
+
+
+@pytest.mark.parametrize(("data_api", "blocks"), [(True, False), (False, True)])
+def test_a_parameter_called_database_may_hold_an_arn_for_the_data_api(data_api: bool, blocks: bool) -> None:
+    cluster = Resource("aws:rds/cluster:Cluster", "data", {"enableHttpEndpoint": data_api, "engine": "aurora-mysql"})
+    held = parameter(SENTINEL, [cluster], name="/orders/database")
+    found = analyze([cluster, held, function({"DB_PARAM": "/orders/database"})])
+    assert [each.blocks for each in found] == [blocks]
+
+
+@pytest.mark.parametrize("name", ["DB_WRITER", "RDS_PRIMARY", "ORDERS_DB_CONFIG", "SQL_SERVER", "READER_ENDPOINT"])
+def test_a_databases_name_that_ends_in_what_it_is_holds_its_host(name: str) -> None:
+    db = database()
+    assert blocking(analyze([db, function({name: SENTINEL}, [db])]))
+
+
+@pytest.mark.parametrize("name", ["SQL_SERVER_INSTANCE", "SQL_SERVER_DATABASE", "DATABASE"])
+def test_an_instances_or_databases_name_is_no_host_beside_one_that_is_known(name: str) -> None:
+    db = database(engine="sqlserver-se")
+    assert analyze([db, function({"DB_HOST": PROXIED, name: SENTINEL}, [db])]) == []

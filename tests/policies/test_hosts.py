@@ -29,6 +29,7 @@ PROXIES = [
     "orders.proxy-abc123def456.rds.cn-north-1.amazonaws.com.cn",
 ]
 OTHERS = [
+    "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-west-1/us-gov-west-1-bundle.pem",
     "rds.eu-west-1.amazonaws.com",
     "rds-data.eu-west-1.amazonaws.com",
     "rds.eu-west-1.api.aws",

@@ -205,6 +205,27 @@ def test_proxies_that_name_their_database_share_it_in_this_stack_or_another(in_s
     assert "a 60 % + b 60 % = 120 %" in found.message
 
 
+def test_what_belongs_to_a_cluster_under_the_clusters_name_does_not_hide_what_its_proxies_take_together() -> None:
+    a, b = proxy("a"), proxy("b")
+    cluster, writer, custom = (
+        Resource(f"aws:rds/{kind}:{kind[0].upper()}{kind[1:]}", kind, {"clusterIdentifier": "orders"})
+        for kind in ("cluster", "clusterInstance", "clusterEndpoint")
+    )
+    stack = [cluster, writer, custom, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    stack += [target(a, cluster, "ta"), named(b, "tb", dbClusterIdentifier="orders")]
+    assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
+
+
+def test_databases_of_one_name_in_two_regions_are_two() -> None:
+    a, b = proxy("a"), proxy("b")
+    stack = [a, b, group(a, 60, "ga"), group(b, 60, "gb")]
+    east, west = (named(of, "t" + of.name, dbInstanceIdentifier="orders") for of in (a, b))
+    assert [found.name for found in analyze([*stack, east, west], stages="stack")] == ["b"]
+    for link, region in ((east, "us-east-1"), (west, "us-west-2")):
+        link.inputs = {**link.inputs, "region": region}
+    assert analyze([*stack, east, west], stages="stack") == []
+
+
 def test_a_target_by_name_and_one_by_dependency_are_on_the_same_database() -> None:
     db, a, b = database(identifier="orders"), proxy("a"), proxy("b")
     stack = [db, a, b, group(a, 60, "ga"), group(b, 60, "gb")]
@@ -224,3 +245,61 @@ def test_a_target_that_takes_the_proxys_name_from_the_target_group_is_that_proxy
         )
         stack.append(through)
     assert [found.name for found in analyze(stack, stages="stack")] == ["b"]
+
+
+def elsewhere(token: str, feeds: Any = None, **inputs: Any) -> Resource:
+    """A target group that is no target group by its type."""
+    return Resource(token, "pool", inputs, dict.fromkeys(inputs, SENTINEL), feeds or {})
+
+
+_DESIRED = '{"DBProxyName": "proxy", "ConnectionPoolConfigurationInfo": {"MaxConnectionsPercent": 80}}'
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        elsewhere("aws:cloudcontrol/resource:Resource", typeName="AWS::RDS::DBProxyTargetGroup", desiredState=_DESIRED),
+        elsewhere(
+            "aws-native:index:ExtensionResource",
+            type="AWS::RDS::DBProxyTargetGroup",
+            properties={"DBProxyName": "proxy"},
+        ),
+        elsewhere("aws:cloudformation/stack:Stack", templateBody="DBProxyName: proxy"),
+        elsewhere("aws-native:cloudformation:Stack", parameters={"ProxyName": "proxy"}),
+        elsewhere("command:local:Command", create="aws rds modify-db-proxy-target-group --db-proxy-name proxy"),
+        elsewhere("pulumi-python:dynamic:Resource", dbProxyName="proxy"),
+    ],
+    ids=lambda pool: pool.token,
+)
+def test_a_target_group_of_no_type_of_its_own_is_no_missing_one(pool: Resource) -> None:
+    assert messages(TOTAL, analyze([proxy(), pool])) == []
+    assert len(messages(TOTAL, analyze([proxy("another"), pool]))) == 1
+    by_feeding = elsewhere(
+        pool.token, {next(iter(pool.inputs)): [proxy("fed")]}, **dict.fromkeys(pool.inputs, SENTINEL)
+    )
+    assert messages(TOTAL, analyze([proxy("fed"), by_feeding])) == []
+
+
+def native_group(name: Any, feeds: Any = None, percent: Any = 80) -> Resource:
+    inputs = {"dbProxyName": name, "connectionPoolConfigurationInfo": {"maxConnectionsPercent": percent}}
+    outputs = dict.fromkeys(inputs, SENTINEL)
+    return Resource("aws-native:rds:DbProxyTargetGroup", "pool", inputs, outputs, feeds or {})
+
+
+def test_a_classic_proxy_may_have_a_target_group_of_aws_native() -> None:
+    through = proxy()
+    assert messages(TOTAL, analyze([through, native_group(SENTINEL, {"dbProxyName": [through]})])) == []
+    assert messages(TOTAL, analyze([through, native_group("PROXY")])) == []
+    unnamed = proxy("p")
+    del unnamed.inputs["name"]  # type: ignore[attr-defined]
+    unnamed.outputs = {**unnamed.inputs, "name": SENTINEL}
+    assert messages(TOTAL, analyze([unnamed, native_group("orders-1a2b3c4")])) == []
+    assert len(messages(TOTAL, analyze([through, native_group(SENTINEL, {"dbProxyName": [through]}, percent=95)]))) == 0
+    assert policies(analyze([through, native_group(SENTINEL, {"dbProxyName": [through]}, percent=95)])) == {
+        "rds-proxy-max-connections"
+    }
+
+
+def test_of_many_proxies_the_first_are_named_and_the_rest_are_counted() -> None:
+    (message,) = messages(TOTAL, analyze(shared(*[20] * 12)))
+    assert "p0 20 % + p1 20 %" in message and "+ 4 more = 240 %" in message

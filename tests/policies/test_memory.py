@@ -1,5 +1,6 @@
 import pytest
 
+from rds_proxy_guard.hosts import endpoints
 from rds_proxy_guard.memory import Memory
 
 URN = "urn:pulumi:dev::shop::aws:rds/instance:Instance::db"
@@ -29,7 +30,11 @@ def test_what_cannot_be_read_is_not_what_was_there_before() -> None:
 
 def test_a_database_that_no_proxy_serves_is_known_by_its_identifier_until_it_is_another() -> None:
     memory, reader = Memory(), object()
+    (host,) = endpoints("orders.abc123def456.eu-west-1.rds.amazonaws.com")
+    assert memory.serves_host(host, None)
     memory.inputs(URN, TOKEN, reader=reader, read=lambda: {"engine": "oracle-ee", "identifier": "orders"})
-    assert memory.unproxied() == {"orders"}
+    assert memory.serves_host(host, None) is False
     memory.inputs(URN, TOKEN, reader=reader, read=lambda: {"engine": "postgres", "identifier": "orders"})
-    assert memory.unproxied() == set()
+    assert memory.serves_host(host, None)
+    memory.inputs(URN, TOKEN, reader=reader, read=lambda: {"engine": "oracle-ee", "identifier": "billing"})
+    assert memory.serves_host(host, None)

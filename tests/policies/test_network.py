@@ -62,6 +62,19 @@ def test_a_rule_for_the_proxys_group_in_the_other_direction_does_not_admit_it() 
     assert len(said(shop.stack(rule))) == 1
 
 
+@pytest.mark.parametrize("protocol", ["udp", "17", "icmp", "1", "icmpv6", 17])
+def test_a_rule_for_another_protocol_opens_no_database_and_admits_no_proxy(protocol: Any) -> None:
+    shop = Shop()
+    ports = {"ipProtocol": protocol, "fromPort": 0, "toPort": 65535}
+    around = [
+        ingress_rule(shop.db_group, cidr="0.0.0.0/0", **ports),
+        ingress_rule(shop.db_group, source=shop.client_group, **ports),
+    ]
+    assert said(shop.stack(ingress_rule(shop.db_group, source=shop.proxy_group), *around)) == []
+    (message,) = said(shop.stack(ingress_rule(shop.db_group, source=shop.proxy_group, **ports)))
+    assert "does not admit the group proxy-group" in message
+
+
 @pytest.mark.parametrize("protocol", ["-1", "all"])
 def test_a_rule_for_all_ports_admits_the_proxy(protocol: str) -> None:
     shop = Shop()

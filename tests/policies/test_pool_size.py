@@ -50,6 +50,8 @@ def test_a_large_pool_is_advised_against(name: str, value: Any) -> None:
         ("DB_POOL_MAX_IDLE", "1"),
         ("DB_POOL_MAX_LIFETIME", "300"),
         ("DB_POOL_TIMEOUT", "30"),
+        ("RDS_MAX_CONNECTIONS_THRESHOLD", "800"),
+        ("DB_MAX_CONNECTIONS_ALARM", "800"),
         ("DB_CONNECTION_TIMEOUT", "10"),
         ("SQLALCHEMY_MAX_OVERFLOW", "1"),
         ("DB_POOL_SIZE", SENTINEL),

@@ -1,6 +1,7 @@
 """What the SDK and the engine do to a policy that does not expect it: each trap, through the SDK's own servicer."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ NAMES = [
     "lambda-database-credentials",
     "lambda-connection-pool",
     "rds-proxy-network",
+    "rds-proxy-guard-configuration",
 ]
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 ASSET, ARCHIVE = "c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"
@@ -148,13 +150,18 @@ _VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-_PROPERTY = st.sampled_from(sorted(resources.CLASSIC.properties | resources.NATIVE.properties))
+_PROPERTY = st.sampled_from(sorted(resources.CLASSIC.properties | resources.NATIVE.properties | {"db_proxy_name"}))
+_TOKENS = [
+    *sorted(resources.INSPECTED),
+    *("m:tf:aws_lambda_function", "m:tf:aws_db_instance", "m:tf:aws_db_proxy", "aws:index/dbProxyTarget:DbProxyTarget"),
+    *("acme:index:Box", "random:index/randomPassword:RandomPassword", "aws:lb/loadBalancer:LoadBalancer"),
+]
 
 
 @settings(max_examples=150)
 @given(st.data())
 def test_whatever_the_types_properties_and_dependencies_are_no_policy_fails(data: st.DataObject) -> None:
-    tokens = data.draw(st.lists(st.sampled_from(sorted(resources.INSPECTED)), min_size=1, max_size=8))
+    tokens = data.draw(st.lists(st.sampled_from(_TOKENS), min_size=1, max_size=8))
     stack: list[Resource] = []
     for index, token in enumerate(tokens):
         inputs = data.draw(st.dictionaries(_PROPERTY, _VALUE, max_size=5))
@@ -351,7 +358,7 @@ def test_the_names_are_permanent() -> None:
 def test_every_policy_says_what_it_is_why_it_matters_and_how_to_mend_it() -> None:
     for policy in build()["policies"]:
         assert all([policy.description, policy.display_name, policy.severity, policy.remediation_steps, policy.tags])
-        assert policy.url.startswith("https://docs.aws.amazon.com/")
+        assert policy.url.startswith(("https://docs.aws.amazon.com/", "https://www.pulumi.com/docs/"))
 
 
 def test_the_description_stands_before_the_message_so_no_message_repeats_it() -> None:
@@ -394,6 +401,34 @@ def test_the_pack_alone_in_an_empty_folder_starts_with_its_port_as_the_first_lin
     finally:
         process.kill()
         process.communicate()
+
+
+def test_what_is_published_from_a_copied_folder_is_the_pack_and_its_licence(tmp_path: Path) -> None:
+    """`pulumi policy publish` packs what .gitignore lets it; a copy has none of the repository's."""
+    pack = tmp_path / "policies"
+    shutil.copytree(ROOT / "policies", pack, ignore=shutil.ignore_patterns("venv"))
+    (pack / "venv").mkdir()
+    (pack / "venv" / "pyvenv.cfg").touch()
+    git = ["git", "-C", str(pack)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    packed = subprocess.run(
+        [*git, "ls-files", "--others", "--exclude-standard"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not [name for name in packed if name.startswith("venv/") or "__pycache__" in name]
+    assert (pack / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize(("version", "said"), [((3, 10, 13), "needs Python 3.11 or later"), ((3, 11, 0), None)])
+def test_a_python_that_is_too_old_is_told_so(version: tuple[int, ...], said: str | None) -> None:
+    code = (
+        f"import runpy, sys; sys.version_info = {version}; runpy.run_path({str(ROOT / 'policies' / '__main__.py')!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "policies")}, capture_output=True, text=True, timeout=LIMIT_SECONDS,
+    )  # fmt: skip
+    assert (done.returncode, said is None) in ((0, True), (1, False))
+    assert said is None or said in done.stderr
 
 
 def test_importing_the_pack_loads_no_provider() -> None:

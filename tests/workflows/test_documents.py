@@ -102,7 +102,7 @@ def test_the_configurations_of_the_rollout_are_ones_that_the_pack_takes() -> Non
             assert level in ("advisory", "mandatory")
             if isinstance(value, dict):
                 given = {name: each for name, each in value.items() if name != "enforcementLevel"}
-                assert configuration(given, ()).problems == ()
+                assert configuration(given, ()).problems() == []
 
 
 _COMMANDS = sorted(

@@ -1,21 +1,34 @@
 """A Lambda function must not go round the proxy: decided from values where they are known, else from the graph."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import nsmallest
 
 from ..configuration import IGNORED_KEYS, Configuration, patterns_option
-from ..environment import is_database_like, is_host_like, is_link, is_reference_like
+from ..engines import Beside, shown_by
+from ..environment import (
+    is_database_alone,
+    is_database_like,
+    is_host_alone,
+    is_host_like,
+    is_link,
+    is_proxy_like,
+    is_reference_like,
+    is_vague,
+)
 from ..graph import Finding, Graph, Node, short_name
 from ..hosts import endpoints_in, strings
 from ..memory import Memory
+from ..origins import Origin, Origins, Sign, Verdict
+from ..reach import MOST
 from ..resources import HOLDERS, Kind
 from ..rule import ResourceRule, StackRule
-from ..topology import can_be_proxied
-from ..values import Json, dig, holds_unknown, texts
+from ..values import Json, dig, holds_unknown
 
 _WHY = "Every execution environment would open connections of its own, and a burst exhausts the database."
 _FIX = "Take the host from the RDS Proxy (or one of its endpoints) instead."
+_NAMED = 5
 _LATER = "(Decided from the dependency graph; the value itself is checked during up.)"
 
 
@@ -48,18 +61,26 @@ def by_value(function: Node, config: Configuration, memory: Memory) -> list[Find
     variables = dig(function.inputs, *function.provider.environment)
     if not isinstance(variables, dict):
         return []
-    keys = Keys(config)
-    unproxied = memory.unproxied()  # nothing better than their own endpoint can be asked for
+    keys, beside = Keys(config), Beside(variables)
     found = []
     for name in sorted(filter(keys.read, variables)):
-        kinds = {
-            each.kind for each in endpoints_in(variables[name]) if each.direct and each.identifier not in unproxied
-        }
+        direct = [each for each in endpoints_in(variables[name]) if each.direct]
+        kinds: dict[bool | None, set[str]] = {}
+        for each in direct:
+            shown = shown_by(each)
+            serves = memory.serves_host(each, beside.shown(name) if shown is None else shown)
+            kinds.setdefault(serves, set()).add(each.kind)
         if any(pattern.search(text) for pattern in keys.direct_hosts for text in strings(variables[name])):
-            kinds.add("own host name (directHostPatterns)")
-        if kinds:
-            text = f"Environment variable {name} holds a database's {' and '.join(sorted(kinds))}. {_WHY} {_FIX}"
+            kinds.setdefault(True, set()).add("own host name (directHostPatterns)")
+        if True in kinds:
+            text = f"Environment variable {name} holds a database's {' and '.join(sorted(kinds[True]))}. {_WHY} {_FIX}"
             found.append(Finding(function.urn, text))
+        elif None in kinds:
+            text = (
+                f"Undecided: environment variable {name} holds the endpoint of a database whose engine is not stated. "
+                f"Unless it is one without RDS Proxy, take the host from there. {_WHY}"
+            )
+            found.append(Finding(function.urn, text, decided=False))
     return found
 
 
@@ -68,15 +89,15 @@ def by_graph(graph: Graph, config: Configuration) -> list[Finding]:
     functions = graph.of(Kind.FUNCTION)
     if not functions:
         return []
-    sources, keys = _Sources(graph), Keys(config)
-    return [finding for function in functions if (finding := _of_function(graph, function, sources, keys))]
+    judged = _Judged(graph, Keys(config))
+    return [finding for function in functions if (finding := judged.finding(function))]
 
 
 _PAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html"
 BY_VALUE = ResourceRule(
     name="lambda-uses-rds-proxy",
     display_name="Lambda uses RDS Proxy",
-    description="Lambda functions connect to RDS through RDS Proxy, never straight to a database.",
+    description="Lambda functions must connect to RDS through RDS Proxy, never straight to a database.",
     severity="high",
     remediation_steps="Set the host variable to the endpoint of an RDS Proxy in front of that database.",
     tags=("lambda", "connections"),
@@ -91,7 +112,7 @@ BY_VALUE = ResourceRule(
 BY_GRAPH = StackRule(
     name="lambda-uses-rds-proxy-graph",
     display_name="Lambda uses RDS Proxy (by dependency)",
-    description="A host that is still unknown comes from an RDS Proxy, not from a database.",
+    description="A database's host must come from an RDS Proxy, wherever a function finds it.",
     severity="high",
     remediation_steps="Set the host variable, or the parameter or record it reads, to the proxy's endpoint.",
     tags=("lambda", "connections"),
@@ -101,158 +122,198 @@ BY_GRAPH = StackRule(
         IGNORED_KEYS,
     ),
     judged=Kind.FUNCTION,
-    read=(Kind.DATABASE, Kind.PROXY, Kind.PROXY_ENDPOINT, *HOLDERS),
+    read=(Kind.DATABASE, Kind.PROXY, Kind.PROXY_ENDPOINT, Kind.TARGET, Kind.DNS_ZONE, *HOLDERS),
     judge=by_graph,
 )
 
 
-def _of_function(graph: Graph, function: Node, sources: "_Sources", keys: Keys) -> Finding | None:
-    path = function.provider.environment
-    variables = function.read(*path)
-    if variables is None and not any(function.fed_by(path[0])):
-        return None  # no environment at all
-    names_known = isinstance(variables, dict)
-    known = {name: value for name, value in variables.items() if keys.read(name)} if names_known else {}
-    literals = [value for value in known.values() if not holds_unknown(value)]
-    shown = endpoints_in(literals)
-    feeding = graph.feeding(function, path[0])
-    named = sources.named_in(literals)
-    # A Secret hands out its ARN and name only; what it holds is in its versions.
-    fed = sources.of([node for node in feeding if node.kind is not Kind.SECRET])
-    # A proxy's host that is a value already says nothing about a host that is not.
-    proxies = sources.of([*feeding, *named]).proxies
-    proxied = bool(proxies)
-    unknown = [name for name, value in known.items() if holds_unknown(value)]
-    hosts = sorted(filter(keys.carries_host, unknown))
-    if hosts or not names_known:
+@dataclass(frozen=True)
+class _Environment:
+    """One function's variables, and what feeds them: `known` by name (None while the names are not known either)."""
+
+    function: Node
+    known: dict[str, Json] | None
+    fed: frozenset[str]
+    origin: Origin
+
+    @cached_property
+    def unknown(self) -> list[str]:
+        """The variables whose values are not known."""
+        return sorted(name for name, value in (self.known or {}).items() if holds_unknown(value))
+
+    @cached_property
+    def literals(self) -> dict[str, Json]:
+        """The others."""
+        return {name: value for name, value in (self.known or {}).items() if not holds_unknown(value)}
+
+    def has_host(self, keys: Keys) -> bool:
+        """Whether the database's host is known already."""
+        return any(keys.carries_database_host(name) and not is_database_alone(name) for name in self.literals)
+
+
+class _Judged:
+    """The functions of a stack, one by one, over one walk of its graph."""
+
+    def __init__(self, graph: Graph, keys: Keys) -> None:
+        self._graph, self._keys = graph, keys
+        self._origins = Origins(graph)
+        self._below = self._origins.below()
+        self._databases = frozenset(node.urn for node in graph.of(Kind.DATABASE, Kind.TARGET))
+        self._secrets = frozenset(node.urn for node in graph.of(Kind.SECRET))
+        # Each holder is judged once; a function only asks which of those that it is given are among these.
+        verdicts = {node.urn: self._origins.verdict(node.urn) for node in graph.of(*HOLDERS)}
+        self._holders = verdicts.keys()
+        self._direct = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.DIRECT)
+        self._perhaps = frozenset(urn for urn, verdict in verdicts.items() if verdict is Verdict.UNDECIDED)
+        self._proxied = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).proxies)
+        self._in_secrets = frozenset(urn for urn in verdicts if self._origins.of_holder(urn).has(Sign.IN_SECRET))
+
+    def finding(self, function: Node) -> Finding | None:
+        """What is wrong with one function: what is decided before what is not."""
+        path = function.provider.environment
+        variables, fed = function.read(*path), frozenset(function.fed_by(path[0]))
+        if variables is None and not fed:
+            return None  # no environment at all
+        known = (
+            {name: value for name, value in variables.items() if self._keys.read(name)}
+            if isinstance(variables, dict)
+            else None
+        )
+        environment = _Environment(function, known, fed, self._origins.of(fed))
+        found = [each for judge in (self._computed, self._linked, self._given) if (each := judge(environment))]
+        return min(found, key=lambda finding: not finding.decided, default=None)
+
+    def _computed(self, environment: _Environment) -> Finding | None:
+        """A host that is not known yet: by all that feeds the environment, since which feeds what is not known."""
+        origin, unknown = environment.origin, environment.unknown
+        beside = Beside(environment.known or {})
+        hosts = [name for name in unknown if self._keys.carries_host(name) and beside.shown(name) is not False]
+        over_api = not origin.has(Sign.CONNECTED) and any(map(is_reference_like, unknown))
+        if over_api or environment.has_host(self._keys):
+            hosts = [name for name in hosts if not is_database_alone(name)]  # RESOURCE_ARN, DATABASE
+        if not hosts and environment.known is not None:
+            return None
         what = ", ".join(hosts) or "the environment"
-        others = graph.feeds_others(function, path[0])
-        database_hosts = [name for name in hosts if keys.carries_database_host(name)]
-        if fed.databases and not proxied:
-            elsewhere = names_known and not database_hosts and others
-            by_arn = not any(node.kind is Kind.DATABASE for node in feeding) and any(map(is_reference_like, unknown))
-            if elsewhere or by_arn:
-                return _undecided(function, f"{what} may come from the database {_names(fed.databases)}")
-            text = (
-                f"{what} will be computed from the database {_names(fed.databases)}{_through(fed)}, and nothing "
-                f"in the environment comes from an RDS Proxy. {_WHY} {_FIX} {_LATER}"
-            )
-            return Finding(function.urn, text)
-        # A proxy or proxy endpoint for every host, and something else to take from the database: nothing is left over.
-        explained = len(database_hosts) <= len(proxies) and len(unknown) > len(hosts)
-        if fed.databases and len(database_hosts) > 1 and not explained:
+        database_hosts = list(filter(self._keys.carries_database_host, hosts))
+        databases = origin.databases | origin.unsure
+        if not databases:
+            if database_hosts and environment.fed <= self._secrets:
+                what = f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
+                return _undecided(environment.function, what)
+            return None
+        if origin.proxies:
+            database_hosts = [name for name in hosts if name in database_hosts or is_proxy_like(name)]
+            # A proxy or proxy endpoint for every host, and something else to take from the database: nothing is left.
+            enough = len(database_hosts) <= len(origin.proxies) or len(origin.proxies) >= MOST
+            if len(database_hosts) < 2 or (enough and len(unknown) > len(hosts)):
+                return None
             return _undecided(
-                function,
-                f"{what} come from an RDS Proxy and from the database {_names(fed.databases)}, and the graph does "
-                "not say which from which",
+                environment.function,
+                f"{what} come from an RDS Proxy and from the database {_names(databases)}, and the graph does not say "
+                "which from which",
             )
-        if database_hosts and not proxied and not others and all(node.kind is Kind.SECRET for node in feeding):
-            return _undecided(
-                function, f"{', '.join(database_hosts)} is not known yet and nothing in this stack feeds it"
-            )
-    links = sorted(filter(is_link, unknown))
-    if links and fed.databases and not proxied:
-        return _undecided(function, f"{', '.join(links)} may hold the host of the database {_names(fed.databases)}")
-    # A database's own host among the values is the other policy's finding.
-    return None if proxied or shown else _by_reference(function, [*feeding, *named], sources)
+        return self._by_database(environment, hosts, database_hosts)
 
+    def _by_database(self, environment: _Environment, hosts: list[str], database_hosts: list[str]) -> Finding | None:
+        """No proxy feeds the environment and a database does: its host, unless that may come from something else."""
+        origin, function = environment.origin, environment.function
+        databases = origin.databases | origin.unsure
+        what = ", ".join(hosts) or "the environment"
+        named_otherwise = not database_hosts and environment.known is not None
+        over_api = not origin.has(Sign.CONNECTED) and named_otherwise
+        references = list(filter(is_reference_like, environment.unknown))
+        accounted = environment.has_host(self._keys) or any(over_api or is_database_like(name) for name in references)
+        if named_otherwise and accounted and origin.has(Sign.ELSEWHERE):
+            return None  # another service's host, beside the database's ARN or secret, or a host that is known already
+        # A password can be part of a URL whose host is written in; it is none of a variable that is a host alone.
+        alone = bool(database_hosts) and all(map(is_host_alone, database_hosts))
+        in_url = origin.has(Sign.HOSTLESS) and not alone
+        by_reference = bool(references) and not self._fed_by_database(environment)
+        elsewhere = origin.has(Sign.ELSEWHERE) or (bool(hosts) and all(map(is_vague, hosts)))
+        if origin.unsure or elsewhere or in_url or by_reference or (over_api and references):
+            engine = ", whose engine is not stated" if origin.unsure else ""
+            return _undecided(function, f"{what} may come from the database {_names(databases)}{engine}")
+        text = (
+            f"{what} will be computed from the database {_names(databases)}{_through(origin)}, and nothing in the "
+            f"environment comes from an RDS Proxy. {_WHY} {_FIX} {_LATER}"
+        )
+        return Finding(function.urn, text)
 
-def _by_reference(function: Node, held: list[Node], sources: "_Sources") -> Finding | None:
-    """What the function will find in the parameters, records and secrets that it was given by name."""
-    for holder in held:
-        origin = sources.of([holder])
-        if holder.kind not in HOLDERS or origin.proxies or not origin.databases:
-            continue
-        where = f"the {holder.kind.value} {holder.name}, which holds what comes from a database"
-        if holder.kind in (Kind.SECRET, Kind.SECRET_VERSION):
-            # Secrets of proxies hold the direct host as well; whether a function reads it, only its code says.
-            return _undecided(function, f"it is given {where}, and no variable comes from an RDS Proxy")
-        if origin.certain or _speaks_of_a_host(holder):
-            text = f"It is given {where}, and no variable comes from an RDS Proxy. {_WHY} Put the proxy's host there."
+    def _fed_by_database(self, environment: _Environment) -> bool:
+        if not environment.fed.isdisjoint(self._databases):
+            return True
+        feeding = self._graph.feeding(environment.function, environment.function.provider.environment[0])
+        return any(node.urn in self._databases for node in feeding)
+
+    def _linked(self, environment: _Environment) -> Finding | None:
+        """A link of SST holds all properties of what it links to."""
+        origin = environment.origin
+        links = list(filter(is_link, environment.unknown))
+        if not links or origin.proxies or not origin.databases:
+            return None
+        what = f"{', '.join(links)} may hold the host of the database {_names(origin.databases)}"
+        return _undecided(environment.function, what)
+
+    def _given(self, environment: _Environment) -> Finding | None:
+        """What the function will find in the parameters, records and secrets that it was given, each by itself."""
+        function, shown = environment.function, endpoints_in(list(environment.literals.values()))
+        held, below, perhaps_below = self._named(environment)
+        given = held | (environment.fed & self._holders)
+        # What a value shows already is the other policy's finding.
+        hosts = {each.host for each in shown}
+        direct = (
+            {urn for urn in given & self._direct if not self._repeats(urn, hosts)} if hosts else given & self._direct
+        )
+        if direct or below:
+            where = self._described(direct | below)
+            text = f"It is given {where}, which holds what comes from a database. {_WHY} Put the proxy's host there."
             return Finding(function.urn, text)
-    return None
+        perhaps = given & self._perhaps
+        # A proxy's secret holds the direct host as well: with a host in sight the secret is for the login.
+        if shown or environment.origin.proxies or not given.isdisjoint(self._proxied):
+            perhaps -= self._in_secrets
+        if perhaps or perhaps_below:
+            where = self._described(perhaps | perhaps_below)
+            return _undecided(function, f"it is given {where}, which may hold a database's host")
+        return None
+
+    def _named(self, environment: _Environment) -> tuple[set[str], set[str], set[str]]:
+        """The holders that values name; of those below a path that one names, the first, and the same with doubt."""
+        held: set[str] = set()
+        below: set[str] = set()
+        perhaps: set[str] = set()
+        for name, value in environment.literals.items():
+            named, paths = self._origins.references.in_variable(name, value)
+            held |= named
+            for path in paths:
+                there, path_like = self._below.of(path), self._origins.references.is_path_like(name)
+                # Of two hosts below one path, which one is read is not known.
+                if path_like and not there.proxied:
+                    below |= there.direct
+                elif path_like or path:
+                    perhaps |= there.direct
+        return held, below, perhaps - below
+
+    def _repeats(self, urn: str, hosts: set[str]) -> bool:
+        node = self._graph.nodes[urn]
+        held = {each.host for path in node.provider.contents for each in endpoints_in(node.read(*path))}
+        return bool(held) and held <= hosts
+
+    def _described(self, urns: Collection[str]) -> str:
+        nodes = [self._graph.nodes[urn] for urn in nsmallest(_NAMED, urns)]
+        named = [f"{node.kind.value} {node.name}" for node in nodes]
+        more = [f"{len(urns) - _NAMED} more"] if len(urns) > _NAMED else []
+        return "the " + " and the ".join([*named, *more])
 
 
 def _undecided(function: Node, what: str) -> Finding:
     return Finding(function.urn, f"Undecided: {what}. Check that its host is an RDS Proxy's. {_WHY}", decided=False)
 
 
-def _speaks_of_a_host(holder: Node) -> bool:
-    own_names = [name.rsplit("/", 1)[-1] for name in texts(holder.read("name"))] or [holder.name]
-    return holder.kind is Kind.DNS_RECORD or any(is_host_like(name) for name in [*own_names, holder.name])
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Where a value comes from in the end; `certain` when a value shows it, not the graph alone."""
-
-    databases: frozenset[str]
-    proxies: frozenset[str]
-    holders: frozenset[str]
-    certain: bool
-
-
-class _Sources:
-    """Follows parameters, secrets and DNS records to the databases and proxies whose hosts they hold."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._versions: dict[str, list[Node]] = {}
-        self._by_name: dict[str, Node] = {}
-        holders = graph.of(*HOLDERS)
-        for holder in holders:
-            for path in holder.provider.holder_names:
-                # A name that could be any word says nothing; paths, ARNs and domain names do.
-                for name in texts(holder.read(*path)):
-                    if re.search(r"[/.:]", name):
-                        self._by_name.setdefault(name.rstrip("."), holder)
-        for version in (holder for holder in holders if holder.kind is Kind.SECRET_VERSION):
-            owners = [node.urn for node in graph.feeding(version, version.provider.secret[0])]
-            named = self._by_name.get(str(version.read(*version.provider.secret)))
-            for urn in {*owners, *([named.urn] if named else [])}:
-                self._versions.setdefault(urn, []).append(version)
-
-    def named_in(self, values: Iterable[Json]) -> list[Node]:
-        """The holders whose name, ARN or domain name stands in a value."""
-        if not self._by_name:
-            return []
-        found = (self._by_name.get(text.rstrip(".")) for value in values for text in strings(value))
-        return list({holder.urn: holder for holder in found if holder}.values())
-
-    def of(self, nodes: list[Node]) -> _Origin:
-        """The databases and proxies that these are, or whose hosts they hold."""
-        databases: set[str] = set()
-        proxies: set[str] = set()
-        holders: set[str] = set()
-        certain = False
-        todo, seen = list(nodes), set()
-        while todo:
-            node = todo.pop()
-            if node.urn in seen:
-                continue
-            seen.add(node.urn)
-            if node.kind is Kind.DATABASE and can_be_proxied(node):
-                databases.add(node.urn)
-            elif node.kind in (Kind.PROXY, Kind.PROXY_ENDPOINT):
-                proxies.add(node.urn)
-            elif node.kind in HOLDERS:
-                shown = [each for path in node.provider.contents for each in endpoints_in(node.read(*path))]
-                direct = [each for each in shown if each.direct]
-                if shown:
-                    # What it holds is known, and says more than what it was computed from.
-                    (databases if direct else proxies).add(node.urn)
-                    certain |= bool(direct)
-                elif any(holds_unknown(node.read(*path)) for path in node.provider.contents):
-                    todo.extend(self._graph.feeding(node, *(path[0] for path in node.provider.contents)))
-                todo.extend(self._versions.get(node.urn, ()))
-                if not {node.urn} & databases:
-                    holders.add(node.urn)
-        return _Origin(frozenset(databases), frozenset(proxies), frozenset(holders), certain)
-
-
 def _names(urns: Iterable[str]) -> str:
-    return ", ".join(sorted(map(short_name, urns)))
+    names = sorted(map(short_name, urns))
+    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
 
 
-def _through(origin: _Origin) -> str:
+def _through(origin: Origin) -> str:
     return f" through {_names(origin.holders)}" if origin.holders else ""

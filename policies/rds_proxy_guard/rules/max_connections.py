@@ -9,6 +9,7 @@ from ..topology import Topology
 from ..values import UNKNOWN, Json, dig, number
 
 MAX_PERCENT = 90.0
+_NAMED = 8
 # AWS's defaults: ConnectionPoolConfiguration in the RDS API reference.
 _DEFAULT_PERCENT, _SQLSERVER_DEFAULT_PERCENT = 100.0, 10.0
 
@@ -28,7 +29,7 @@ def by_graph(graph: Graph, config: Configuration) -> list[Finding]:
     topology = Topology(graph)
     for proxy in topology.proxies:
         own = topology.groups.get(proxy.urn, [])
-        percent, stated = _percent(proxy, own, unresolved="" in topology.groups)
+        percent, stated = _percent(proxy, own, unresolved=topology.may_have_another_group(proxy))
         if percent is None:
             continue
         shares[proxy.urn] = percent
@@ -50,7 +51,7 @@ _OPTIONS = (
 BY_VALUE = ResourceRule(
     name="rds-proxy-max-connections",
     display_name="RDS Proxy leaves connections over",
-    description="An RDS Proxy leaves connections of its database for everyone else.",
+    description="An RDS Proxy must leave connections of its database for everyone else.",
     severity="high",
     remediation_steps="Lower maxConnectionsPercent of the proxy's default target group.",
     tags=("rds-proxy", "connections"),
@@ -62,14 +63,14 @@ BY_VALUE = ResourceRule(
 BY_GRAPH = StackRule(
     name="rds-proxy-max-connections-total",
     display_name="RDS Proxies of a database leave connections over",
-    description="All RDS Proxies of a database together leave connections for everyone else.",
+    description="All RDS Proxies of a database together must leave connections for everyone else.",
     severity="high",
     remediation_steps="State maxConnectionsPercent of every proxy, and lower them until their sum fits.",
     tags=("rds-proxy", "connections"),
     url=_PAGE,
     options=_OPTIONS,
     judged=Kind.PROXY,
-    read=(Kind.TARGET_GROUP, Kind.TARGET, Kind.DATABASE),
+    read=(Kind.TARGET_GROUP, Kind.TARGET, Kind.DATABASE, Kind.ANYTHING),
     judge=by_graph,
 )
 
@@ -80,7 +81,8 @@ def _sums(topology: Topology, shares: dict[str, float], limit: float) -> list[Fi
         members = sorted(proxy.urn for proxy in proxies if proxy.urn in shares)
         total = sum(shares[urn] for urn in members)
         if len(members) > 1 and total > limit:
-            names = " + ".join(f"{short_name(urn)} {shares[urn]:g} %" for urn in members)
+            names = " + ".join(f"{short_name(urn)} {shares[urn]:g} %" for urn in members[:_NAMED])
+            names += f" + {len(members) - _NAMED} more" if len(members) > _NAMED else ""
             text = (
                 f"The proxies of one database take {names} = {total:g} % of its connections together (counted in this "
                 f"stack). {_why(limit)} Lower maxConnectionsPercent so that their sum is at most {limit:g}."

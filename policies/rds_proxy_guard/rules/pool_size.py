@@ -46,7 +46,7 @@ def by_value(function: Node, config: Configuration, _: Memory) -> list[Finding]:
 BY_VALUE = ResourceRule(
     name="lambda-connection-pool",
     display_name="Small pools in Lambda",
-    description="A Lambda function's own connection pool is small, because the proxy does the pooling.",
+    description="A Lambda function's own connection pool must be small, because the proxy does the pooling.",
     severity="medium",
     remediation_steps="Set the pool to at most 2 open and 1 idle connections per execution environment.",
     tags=("lambda", "connections"),

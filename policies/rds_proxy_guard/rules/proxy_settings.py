@@ -5,7 +5,7 @@ from ..graph import Finding, Node
 from ..memory import Memory
 from ..resources import Kind
 from ..rule import ResourceRule
-from ..values import UNKNOWN, Json, dig, number
+from ..values import UNKNOWN, Json, dig, is_on, number
 
 
 def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
@@ -14,7 +14,7 @@ def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
     if not properties:
         return []  # AWS requires some: what shows none is not known yet
     texts = []
-    if not _is_on(dig(properties, *provider.require_tls)):
+    if (stated := dig(properties, *provider.require_tls)) is not UNKNOWN and not is_on(stated):
         texts.append(
             "requireTls is not true, so that clients may log in over a connection that anyone on the way can read. "
             "Set requireTls to true."
@@ -35,7 +35,7 @@ def by_value(proxy: Node, config: Configuration, _: Memory) -> list[Finding]:
 BY_VALUE = ResourceRule(
     name="rds-proxy-settings",
     display_name="RDS Proxy settings",
-    description="An RDS Proxy requires TLS, closes idle clients in time and logs in with a secret or IAM.",
+    description="An RDS Proxy must require TLS, close idle clients in time and log in with a secret or IAM.",
     severity="high",
     remediation_steps="Set requireTls to true, idleClientTimeout to 900–1800 s, and a secret or IAM.",
     tags=("rds-proxy", "encryption", "credentials"),
@@ -82,10 +82,6 @@ def _authentication(auths: Json, scheme: Json, *, require_iam: bool) -> list[str
                 "REQUIRED."
             )
     return texts
-
-
-def _is_on(value: Json) -> bool:
-    return value is UNKNOWN or value is True or _says(value, "TRUE")
 
 
 def _says(value: Json, text: str) -> bool:
