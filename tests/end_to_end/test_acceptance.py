@@ -112,8 +112,9 @@ def test_the_other_databases_are_configured_as_the_program_takes_them(
 def test_a_stack_is_found_unlocked_destroyed_and_removed_in_another_checkout(whole: Run) -> None:
     """Where its configuration is not: the job that destroys has only the repository and the state."""
     (whole.checkout.root / f"Pulumi.{_STACK}.yaml").unlink()
-    for name in ("find", "cost", "unlock", "destroy", "remove"):
+    for name in ("find", "cost", "unlock", "pending", "destroy", "remove"):
         whole.works("destroy", name)
+    assert set(whole.said) == {"stack", "cost"}  # nothing is pending
     assert whole.said["stack"] == _STACK
     assert json.loads(whole.said["cost"])["total"] > 0
     assert _STACK not in whole.checkout.pulumi("stack", "ls", "--json").stdout

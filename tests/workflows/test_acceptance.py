@@ -57,7 +57,9 @@ def test_a_stack_is_destroyed_in_a_job_of_its_own_that_no_failure_and_no_cancell
     assert job["needs"] == "acceptance"
     assert "always()" in job["if"]
     assert job["environment"] == "acceptance-destroy" != _JOBS["acceptance"]["environment"]
-    assert _steps("destroy")[-4:-1] == ["unlock", "destroy", "remove"]
+    assert [name for name in _steps("destroy") if " " not in name] == [
+        *("find", "cost", "unlock", "pending", "destroy", "remove")
+    ]
     for step in job["steps"]:
         if step.get("name") in ("destroy", "remove"):  # the stack is removed only when nothing is left
             assert step["if"] == "steps.find.outputs.stack != ''"
@@ -114,10 +116,17 @@ def test_the_template_is_the_smallest_stack_that_the_roles_of_acceptance_know() 
 def test_a_storm_is_well_when_only_the_account_refused_something(
     tmp_path: Path, phase: dict[str, Any], status: int
 ) -> None:
-    program(tmp_path, "python", f"#!/bin/sh\necho '{json.dumps({'phases': {'proxy': phase}})}'\n")
+    _python(tmp_path, f"echo '{json.dumps({'phases': {'proxy': phase}})}'")
     text = script(_JOBS["acceptance"]["steps"], "storm")
     done = run(text, tmp_path, "-o", "pipefail", STACK="acceptance-1", ENVIRONMENTS="50")
     assert done.returncode == status, done.stderr
+    assert ("::error::the storm was served" in done.stderr) == bool(status)
+
+
+def _python(folder: Path, ops: str) -> None:
+    """A python whose `-m ops` does this, and which runs files as it does."""
+    (folder / ".github").symlink_to(ROOT / ".github")
+    program(folder, "python", f'#!/bin/sh\nif [ "$1" != -m ]; then exec "{sys.executable}" "$@"; fi\n{ops}\n')
 
 
 def test_a_storm_that_did_not_run_ends_the_job(tmp_path: Path) -> None:
@@ -154,6 +163,24 @@ def test_what_was_never_made_is_not_destroyed(tmp_path: Path, said: str, status:
         GITHUB_OUTPUT=str(tmp_path / "output"),
     )
     assert (done.returncode, (tmp_path / "output").read_text().strip()) == (status, output)
+
+
+def test_what_aws_was_making_when_up_was_killed_is_told_and_the_stack_is_kept(tmp_path: Path) -> None:
+    urn = "urn:pulumi:acceptance-1::lambda-rds-proxy::aws:rds/instance:Instance::database"
+    operations = [{"type": "creating", "resource": {"urn": urn}}, {"type": "deleting", "resource": {"urn": "other"}}]
+    state = json.dumps({"version": 3, "deployment": {"pending_operations": operations}})
+    program(tmp_path, "pulumi", f"#!/bin/sh\necho '{state}'\n")
+    _python(tmp_path, "exit 9")
+    (tmp_path / "output").touch()
+    steps = _JOBS["destroy"]["steps"]
+    done = run(
+        script(steps, "pending"), tmp_path, "-o", "pipefail", STACK="acceptance-1", GITHUB_OUTPUT=f"{tmp_path}/output"
+    )
+    assert (done.returncode, (tmp_path / "output").read_text()) == (0, f"pending={urn}\n")
+    told = run(script(steps, "AWS may have what nobody knows of"), tmp_path, PENDING=urn)
+    assert told.returncode == 1  # and so nothing is removed, and what to do is said
+    assert f"delete it: {urn}" in told.stdout
+    assert _steps("destroy").index("AWS may have what nobody knows of") == _steps("destroy").index("remove") - 1
 
 
 def test_what_is_left_is_said_loudly_with_the_commands() -> None:
