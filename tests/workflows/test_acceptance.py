@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from ops.__main__ import app
 from tests.waiting import LIMIT_SECONDS
-from tests.workflows.workflow import ROOT, program, run, script, workflow
+from tests.workflows.workflow import ROOT, loaded, program, run, script, workflow
 
 _WORKFLOW = workflow("acceptance")
 _JOBS = _WORKFLOW["jobs"]
@@ -64,6 +64,21 @@ def test_a_stack_is_destroyed_in_a_job_of_its_own_that_no_failure_and_no_cancell
         if step.get("name") in ("destroy", "remove"):  # the stack is removed only when nothing is left
             assert step["if"] == "steps.find.outputs.stack != ''"
             assert "continue-on-error" not in step
+
+
+def test_its_credentials_are_asked_for_as_those_of_other_stacks_and_last_for_two_hours() -> None:
+    def steps(action: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = loaded(ROOT / ".github" / "actions" / action / "action.yml")["runs"]["steps"]
+        return found
+
+    def of(action: str, used: str) -> dict[str, Any]:
+        return next(step for step in steps(action) if step.get("uses", "").startswith(used))
+
+    assert steps("shell")[0] == steps("stack")[0]  # a token on Pulumi Cloud is a team's
+    assert of("shell", "pulumi/auth-actions@") == of("stack", "pulumi/auth-actions@")
+    longer = of("shell", "aws-actions/")
+    assert longer["with"].pop("role-duration-seconds") == 7200
+    assert longer == of("stack", "aws-actions/")
 
 
 def test_no_command_names_another_stack_than_that_of_the_run() -> None:
