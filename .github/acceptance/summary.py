@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-# A bill begins when `up` makes the first resource, and ends when `destroy` has deleted the last one.
+# A bill begins when `up` makes the first resource, and ends when `destroy` (the step, in the job of that name) has
+# deleted the last one.
 _FIRST, _LAST = "up", "destroy"
 _MINUTES_OF_A_MONTH = 730 * 60
 _LEAST_MINUTES = (
@@ -44,8 +45,8 @@ def _money(steps: list[tuple[str, dict[str, Any]]], cost: dict[str, Any] | None)
     ]
     if not began:
         return "It cost nothing: `up` did not begin."
-    if not ended:
-        return "**It costs money still:** `destroy` did not succeed; its job says what to do."
+    if not ended or any(job == _LAST and step["conclusion"] == "failure" for job, step in steps):
+        return "**It may cost money still:** the job `destroy` did not succeed, and says what to do."
     minutes = (max(ended) - min(began)).total_seconds() / 60
     if not cost or cost.get("total") is None:
         return f"It stood for at most {minutes:.0f} minutes; what that cost is not known, since `up` left no outputs."

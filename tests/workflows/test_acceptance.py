@@ -260,8 +260,16 @@ def test_the_summary_has_every_step_with_its_time_and_the_share_of_the_monthly_c
     [
         ([_job("acceptance", preflight=("failure", "10:00:00", "10:00:09"))], "", "It cost nothing"),
         ([_job("acceptance", up=("skipped", "10:00:00", "10:00:00"))], "", "It cost nothing"),
-        (_WELL[:1], "", "It costs money still"),
-        ([_WELL[0], _job("destroy", destroy=("failure", "10:30:00", "11:00:00"))], "", "It costs money still"),
+        (_WELL[:1], "", "It may cost money still"),
+        ([_WELL[0], _job("destroy", destroy=("failure", "10:30:00", "11:00:00"))], "", "It may cost money still"),
+        (
+            [
+                _WELL[0],
+                _job("destroy", destroy=("success", "10:30:00", "11:00:00"), left=("failure", "11:00:01", "11:00:02")),
+            ],
+            "",
+            "It may cost money still",
+        ),
         (_WELL, "", "is not known"),
         (_WELL, json.dumps({**_COST, "total": None}), "is not known"),
     ],
