@@ -102,9 +102,9 @@ class Topology:
             value = link.read(*path)
             for name in texts(value) if value is not UNKNOWN else ():
                 named = self._databases_by_name.get((path[0].rstrip("s"), name), [])
-                region = "".join(texts(link.read(*link.provider.region)))
                 if len(named) < 2:
-                    found.add(named[0].urn if named else f"{path[0].rstrip('s')} {name} {region}")
+                    elsewhere = [path[0].rstrip("s"), name, *texts(link.read(*link.provider.region))]
+                    found.add(named[0].urn if named else " ".join(elsewhere))
         return found
 
     def _whole(self, database: Node) -> Node:
