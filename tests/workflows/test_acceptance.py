@@ -42,6 +42,32 @@ def test_it_goes_from_preflight_to_drift_in_this_order() -> None:
     assert _steps("acceptance") == ["configure", "preflight", "up", "invoke", "doctor", "storm", "drift"]
 
 
+@pytest.mark.parametrize(
+    ("database", "engine", "kind"),
+    [
+        ("postgresql", "postgresql", "instance"),
+        ("mysql", "mysql", "instance"),
+        ("aurora-postgresql", "postgresql", "cluster"),
+        ("aurora-mysql", "mysql", "cluster"),
+    ],
+)
+def test_each_choice_becomes_an_engine_and_a_kind(tmp_path: Path, database: str, engine: str, kind: str) -> None:
+    (tmp_path / "Pulumi.acceptance.yaml").write_text("config: {}\n")
+    program(tmp_path, "pulumi", '#!/bin/sh\necho "$*" >> asked\n')
+    given = {"STACK": "acme/acceptance-1", "REGION": "eu-west-3", "BOUNDARY": "", "SECRETS_PROVIDER": ""}
+    done = run(script(_JOBS["acceptance"]["steps"], "configure"), tmp_path, DATABASE=database, **given)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "Pulumi.acceptance-1.yaml").read_text() == "config: {}\n"
+    of = "config set --stack acme/acceptance-1"
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "stack init acme/acceptance-1 --no-select --secrets-provider default",
+        f"{of} aws:region eu-west-3",
+        f"{of} engine {engine}",
+        f"{of} kind {kind}",
+        f"{of} --path tags.acceptance acceptance-1",
+    ]
+
+
 def test_every_step_ends() -> None:
     for name, job in _JOBS.items():
         for step in job["steps"]:
