@@ -34,7 +34,7 @@ class Run:
     def __init__(self, checkout: Checkout, stack: str, database: str) -> None:
         self.checkout, self.stack = checkout, stack
         self._given = {**_GIVEN, "STACK": stack, "DATABASE": database}
-        self._file = checkout.root / "output.txt"
+        self._file = checkout.root / f"{stack}.outputs"
 
     def step(self, job: str, name: str) -> "subprocess.CompletedProcess[str]":
         steps = _JOBS[job]["steps"]
@@ -67,25 +67,26 @@ def configured(checkout: Checkout, stack: str, database: str) -> Run:
     return run
 
 
-@pytest.fixture(scope="module")
-def whole(checkout: Checkout) -> Run:
-    """A run that has come as far as `up`."""
+def test_a_run_goes_from_configure_to_drift_and_another_checkout_destroys_and_removes_it(checkout: Checkout) -> None:
     run = configured(checkout, _STACK, "postgresql")
     run.works("acceptance", "up")
-    return run
+    assert json.loads(run.works("acceptance", "invoke"))["ok"] is True
 
-
-def test_up_invoke_storm_and_drift_are_well_on_the_laptop(whole: Run) -> None:
-    assert json.loads(whole.works("acceptance", "invoke"))["ok"] is True
-    storm = json.loads(whole.works("acceptance", "storm").rpartition("}")[0] + "}")
-    assert storm["phases"]["proxy"]["served"] > 0
-    whole.works("acceptance", "drift")
-
-
-def test_what_asks_aws_gets_as_far_as_asking(whole: Run) -> None:
-    done = whole.step("acceptance", "doctor")
+    done = run.step("acceptance", "doctor")  # gets as far as asking AWS
     assert done.returncode == 2, done.stdout + done.stderr
     assert "who answers is not AWS" in " ".join(done.stderr.split())
+
+    storm = json.loads(run.works("acceptance", "storm").rpartition("}")[0] + "}")
+    assert storm["phases"]["proxy"]["served"] > 0
+    run.works("acceptance", "drift")
+
+    (checkout.root / f"Pulumi.{_STACK}.yaml").unlink()  # the other job has only the repository and the state
+    for name in ("find", "cost", "unlock", "pending", "destroy", "remove"):
+        run.works("destroy", name)
+    assert set(run.said) == {"stack", "cost"}  # nothing is pending
+    assert run.said["stack"] == _STACK
+    assert json.loads(run.said["cost"])["total"] > 0
+    assert _STACK not in checkout.pulumi("stack", "ls", "--json").stdout
 
 
 def test_another_database_is_configured_as_the_program_takes_it(checkout: Checkout) -> None:
@@ -98,17 +99,6 @@ def test_another_database_is_configured_as_the_program_takes_it(checkout: Checko
     assert config["lambda-rds-proxy:permissionsBoundaryArn"] == _GIVEN["BOUNDARY"]
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     read_config(project_values(texts, project="lambda-rds-proxy"), project=checkout.root)  # the program takes it
-
-
-def test_a_stack_is_found_unlocked_destroyed_and_removed_in_another_checkout(whole: Run) -> None:
-    """Where its configuration is not: the job that destroys has only the repository and the state."""
-    (whole.checkout.root / f"Pulumi.{_STACK}.yaml").unlink()
-    for name in ("find", "cost", "unlock", "pending", "destroy", "remove"):
-        whole.works("destroy", name)
-    assert set(whole.said) == {"stack", "cost"}  # nothing is pending
-    assert whole.said["stack"] == _STACK
-    assert json.loads(whole.said["cost"])["total"] > 0
-    assert _STACK not in whole.checkout.pulumi("stack", "ls", "--json").stdout
 
 
 def test_a_stack_that_is_not_there_is_not_looked_for_any_longer(checkout: Checkout) -> None:
