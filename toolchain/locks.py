@@ -14,6 +14,7 @@ _LISTS = (
     "toolchain/pip-audit.in",
     "requirements.in",
     "requirements-dev.in",
+    "ops/requirements.in",
     "bench/checkov.in",
     "bench/powertools.in",
     "policies/requirements.in",

@@ -30,6 +30,16 @@ WITH_APPLICATION_REPOSITORY = frozenset(
         *("us-west-1", "us-west-2"),
     }
 )
+# Whose AWS's rotation functions are there: Secrets Manager User Guide, "Rotation function templates".
+_ROTATION_APPLICATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "aws": "us-east-1:297356227824",
+        "aws-cn": "cn-north-1:193023089310",
+        "aws-us-gov": "us-gov-west-1:023102451235",
+    }
+)
+# RDS User Guide, "Supported Regions and DB engines for Amazon RDS Proxy": Asia Pacific (New Zealand) and (Taipei).
+WITHOUT_RDS_PROXY = frozenset({"ap-southeast-6", "ap-east-2"})
 # Whose authorities are in the admin function's certificates/rds.pem; a test compares. AWS signs with an authority of
 # each region: RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster".
 WITH_CERTIFICATES = frozenset(
@@ -42,3 +52,8 @@ WITH_CERTIFICATES = frozenset(
         "us-west-2",
     }
 )
+
+
+def rotation_application_arn(partition: str, application: str) -> str:
+    """The ARN of one of AWS's rotation functions in the Serverless Application Repository."""
+    return f"arn:{partition}:serverlessrepo:{_ROTATION_APPLICATIONS[partition]}:applications/{application}"

@@ -60,6 +60,12 @@ class _Aws(pulumi_mocks.Mocks):
                 "endpoint": f"console.proxy-abcdefghijkl.{REGION}.rds.amazonaws.com",
                 "vpcSecurityGroupIds": ["sg-0b0a"],
             },
+            "aws:ec2/getVpc:getVpc": {
+                "id": args.args.get("id"),
+                "enableDnsSupport": True,
+                "enableDnsHostnames": True,
+                "instanceTenancy": "default",
+            },
             "aws:ec2/getSubnet:getSubnet": {
                 "id": args.args.get("id"),
                 "vpcId": "vpc-1",

@@ -6,7 +6,6 @@ from pathlib import Path
 import botocore
 
 from lambda_rds_proxy import regions
-from lambda_rds_proxy.user.secret_rotation import _APPLICATIONS
 from tests.certificates import FOLDERS
 from tests.certificates import common_name as name
 from tests.handler.test_certificates import certificates
@@ -49,4 +48,4 @@ def test_every_region_with_the_application_repository_is_of_a_partition_whose_ap
         for partition in PARTITIONS
         if regions.WITH_APPLICATION_REPOSITORY & set(partition["regions"])
     }
-    assert known == _APPLICATIONS.keys()
+    assert known == regions._ROTATION_APPLICATIONS.keys()

@@ -18,7 +18,7 @@ from tests.contracts.test_roles import DEPLOY, FILL
 from tests.contracts.test_roles_state import Project, project
 
 __all__ = ["project"]  # the fixture
-ACCEPTANCE = [*DEPLOY, "doctor", "acceptance"]
+ACCEPTANCE = [*DEPLOY, "preflight", "doctor", "acceptance"]
 _STACK = "acceptance-10123456789"
 _BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/lambda-rds-proxy-acceptance-boundary"
 # Networks are made anew by each run, so no VPC can be named; the account has nothing else.

@@ -75,11 +75,8 @@ def test_readers_find_both_pages() -> None:
 @pytest.mark.parametrize("command", _commands("python -m ops"))
 def test_every_command_of_ops_has_these_options(command: str) -> None:
     name, *words = shlex.split(command)[3:]
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    if name in commands:
-        commands[name].make_context(name, words)
-    else:
-        assert name in ("--help", "preflight")
+    if name != "--help":
+        get_command(app).commands[name].make_context(name, words)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", _commands("aws"))

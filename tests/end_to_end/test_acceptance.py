@@ -69,6 +69,8 @@ def configured(checkout: Checkout, stack: str, database: str) -> Run:
 
 def test_a_run_goes_from_configure_to_drift_and_another_checkout_destroys_and_removes_it(checkout: Checkout) -> None:
     run = configured(checkout, _STACK, "postgresql")
+    done = run.step("acceptance", "preflight")  # gets as far as asking AWS
+    assert done.returncode == 2, done.stdout + done.stderr
     run.works("acceptance", "up")
     assert json.loads(run.works("acceptance", "invoke"))["ok"] is True
 

@@ -131,9 +131,7 @@ def test_every_command_of_ops_has_these_options() -> None:
     ]
     assert [name for name, *_ in found] == ["preflight", "invoke", "doctor", "storm"]
     for name, *words in found:
-        assert name in commands or name == "preflight"
-        if name in commands:
-            commands[name].make_context(name, words)
+        commands[name].make_context(name, words)
 
 
 def test_the_template_is_the_smallest_stack_that_the_roles_of_acceptance_know() -> None:

@@ -145,3 +145,30 @@ def test_zips_and_their_bills_are_put_on_the_release(tmp_path: Path, is_there: b
     asked = (tmp_path / "asked").read_text().splitlines()
     assert ("release create v1.2.0" in "\n".join(asked)) != is_there
     assert asked[-1] == "release upload v1.2.0 sbom/a.zip sbom/a.cdx.json --clobber"
+
+
+def preflight(folder: Path, ops: str, **variables: str) -> "tuple[int, str]":
+    program(folder / ".venv", "python", f"#!/bin/sh\n{ops}\n")
+    given = {"ENGINE": str(folder / "engine"), "STACK": "dev", "BACKEND": "", "ORGANIZATION": "", **variables}
+    done = run(script(_ACTION, "preflight"), folder, "-o", "pipefail", **given)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_preflight_ends_the_run_as_it_says_and_stands_in_the_summary_without_accounts(
+    tmp_path: Path, status: int
+) -> None:
+    found, said = preflight(tmp_path, f"echo 'arn:aws:iam::123456789012:role/x'; exit {status}")
+    assert (found, "role/x" in said) == (status, True)
+    summary = (tmp_path / "summary.md").read_text()
+    assert "### dev: preflight" in summary and "arn:aws:iam::************:role/x" in summary
+
+
+def test_preflight_asks_for_the_stack_before_anything_is_changed(tmp_path: Path) -> None:
+    _, said = preflight(tmp_path, 'printf "[%s]" "$@" "$PULUMI_BACKEND_URL"', ORGANIZATION="acme", BACKEND="s3://x")
+    assert "[-m][ops][preflight][--stack][acme/dev][s3://x]" in said
+    names = [step.get("name") or step.get("uses", "") for step in _ACTION]
+    assert names.index("preflight") == names.index("pulumi") - 1
+    for job in workflow("deploy")["jobs"].values():
+        (given,) = [step["with"] for step in job["steps"] if step.get("uses") == "./.github/actions/stack"]
+        assert given["preflight"] is True

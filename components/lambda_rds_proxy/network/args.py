@@ -34,8 +34,8 @@ class NetworkSettings(TypedDict):
     flow_logs: NotRequired[bool]
     """Whether the traffic of a new VPC is logged: who talked to whom, and what was refused; default false."""
     preflight: NotRequired[bool]
-    """Whether subnets of an existing VPC are checked first: their VPC, zones and free addresses (reads AWS at preview);
-    default false."""
+    """Whether an existing VPC is checked first: its DNS settings, its subnets' zones and free addresses (reads AWS at
+    preview; `python -m ops preflight` asks all else as well); default false."""
 
 
 class NetworkArgs(TypedDict):

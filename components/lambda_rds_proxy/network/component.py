@@ -10,6 +10,16 @@ import pulumi_aws as aws
 
 from ..iam_policies import secrets_endpoint_policy
 from ..names import SECURITY_GROUP
+from ..preflight.network import (
+    ZONES_WITHOUT_PROXY,
+    Subnet,
+    Vpc,
+    needed_addresses,
+    next_zone,
+    subnet_problems,
+    subnets_of,
+    vpc_problems,
+)
 from ..references import NetworkRef, enough_subnets
 from ..settings.reading import any_secret, hidden, read, with_defaults
 from ..settings.spelling import SPELLING
@@ -17,7 +27,6 @@ from ..stack.args import StackSettings, Tags
 from ..stack_names import own_name
 from .args import NetworkArgs, NetworkSettings
 from .flow_logs import log_flows
-from .preflight import ZONES_WITHOUT_PROXY, Subnet, needed_addresses, next_zone, subnet_problems, subnets_of
 from .problems import network_problems
 
 
@@ -53,7 +62,13 @@ class Network(pulumi.ComponentResource):
         call = SPELLING.get().of("network")
         vpc_id, subnet_ids = settings["vpc_id"], enough_subnets(settings["subnet_ids"], call("network.subnet_ids"))
         if settings["preflight"]:
-            vpc_id = self._preflight(name, vpc_id, subnet_ids, _addresses_of_proxy(args))
+            vpc_id = self._preflight(
+                name,
+                vpc_id,
+                subnet_ids,
+                _addresses_of_proxy(args),
+                private_dns=settings.get("secrets_endpoint", False),
+            )
         reference: NetworkRef = {"vpc_id": vpc_id, "subnet_ids": subnet_ids}
         if "secrets_endpoint_security_group_id" in settings:
             reference["secrets_endpoint_security_group_id"] = settings["secrets_endpoint_security_group_id"]
@@ -144,8 +159,10 @@ class Network(pulumi.ComponentResource):
         vpc_id: pulumi.Input[str],
         subnet_ids: pulumi.Input[list[pulumi.Input[str]]],
         addresses: int,
+        *,
+        private_dns: bool,
     ) -> pulumi.Output[str]:
-        """The VPC's id, once its subnets were found fit: whoever takes it from here waits for that."""
+        """The VPC's id, once it and its subnets were found fit: whoever takes it from here waits for that."""
         options = pulumi.InvokeOptions(parent=self)
 
         def check(known: list[Any]) -> str:
@@ -160,9 +177,21 @@ class Network(pulumi.ComponentResource):
                 )
                 for each in found
             ]
-            problems = subnet_problems(subnets, vpc_id=vpc, addresses=addresses)
+            place = aws.ec2.get_vpc(id=vpc, opts=options)
+            problems = [
+                *vpc_problems(
+                    Vpc(
+                        vpc_id=vpc,
+                        dns_support=place.enable_dns_support,
+                        dns_hostnames=place.enable_dns_hostnames,
+                        tenancy=place.instance_tenancy,
+                    ),
+                    private_dns=private_dns,
+                ),
+                *subnet_problems(subnets, vpc_id=vpc, addresses=addresses),
+            ]
             if problems:
-                told = "; ".join(problems)
+                told = "; ".join(map(str, problems))
                 if is_secret:
                     told = hidden(told, [vpc, *ids, *(each.vpc_id for each in subnets)])
                 raise pulumi.RunError(f'network "{name}" is not fit for a proxy: {told}')

@@ -3,10 +3,10 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 
+from ..preflight.network import usable_addresses
 from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import NetworkSettings
-from .preflight import usable_addresses
 
 
 def network_problems(given: NetworkSettings, call: Spelling, *, needed: Mapping[str, int]) -> Iterator[str]:

@@ -14,8 +14,8 @@ from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
 from ..function.problems import concurrency_problems, functions_problems
 from ..names import IDENTIFIER
 from ..network.args import NetworkSettings
-from ..network.preflight import needed_addresses
 from ..network.problems import network_problems
+from ..preflight.network import needed_addresses
 from ..proxy.args import ProxySettings
 from ..proxy.problems import proxy_problems
 from ..settings.reading import with_defaults
@@ -29,7 +29,7 @@ from .args import ServerlessDatabaseArgs
 def serverless_database_problems(given: ServerlessDatabaseArgs, call: Spelling, *, now: datetime) -> Iterator[str]:
     """Each contradiction as a sentence that names the settings and the fix."""
     network, proxy, user = given.get("network", {}), given.get("proxy", {}), given.get("user", {})
-    yield from network_problems(network, call, needed=_needed_addresses(given))
+    yield from network_problems(network, call, needed=addresses_by_taker(given))
     yield from _databases(given, call)
     engine, kind, readers = target_of(given)
     facts = ENGINES[engine]
@@ -81,20 +81,27 @@ def reads_secrets(given: ServerlessDatabaseArgs) -> bool:
     return (user["bootstrap"] and known) or Auth.SECRET in auths_of(given).values() or "rotation_days" in user
 
 
-def _needed_addresses(given: ServerlessDatabaseArgs) -> dict[str, int]:
-    """Addresses that a stack takes in a new VPC, by what takes them."""
+def addresses_by_taker(given: ServerlessDatabaseArgs) -> dict[str, int]:
+    """Addresses that a stack takes in its VPC, by what takes them."""
     network, new = with_defaults(NetworkSettings, given.get("network", {})), given.get("database", {})
     kind, user = target_of(given)[1], with_defaults(UserSettings, given.get("user", {}))
+    is_there = "existing_database" in given or "database" in given.get("adopted", {})
     standby = kind is TargetKind.INSTANCE and profile_of(given) is Profile.PROD
     secrets = sum(auth is not Auth.IAM_END_TO_END for auth in auths_of(given).values())
     # Functions of the same groups share an interface in each subnet: Lambda Developer Guide, "Hyperplane ENIs".
     groups = 1 + user["bootstrap"] + (secrets if "rotation_days" in user else 0)
     reader = with_defaults(ProxySettings, given.get("proxy", {}))["reader_endpoint"]
+    subnets = network.get("subnet_ids")
+    places = len(subnets) if isinstance(subnets, list) else network["zones"]
+    endpoint = network.get("secrets_endpoint", "vpc_id" not in network and reads_secrets(given))
+    largest = (
+        given["existing_database"].get("instance_class") if "existing_database" in given else instance_class_of(new)
+    )
     return {
-        "the proxy": needed_addresses(instance_class_of(new), extra_endpoints=int(reader)),
-        "the database": instances_of(new, profile_of(given)) + standby,
-        "functions": groups * network["zones"],
-        "the Secrets Manager endpoint": network["zones"] * network.get("secrets_endpoint", reads_secrets(given)),
+        "the proxy": needed_addresses(largest, extra_endpoints=int(reader)),
+        "the database": 0 if is_there else instances_of(new, profile_of(given)) + standby,
+        "functions": groups * places,
+        "the Secrets Manager endpoint": places * endpoint,
     }
 
 

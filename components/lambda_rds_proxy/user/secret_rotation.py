@@ -5,7 +5,6 @@ functions with auth secret read it again when a login fails. Nobody but that one
 rotation, and it may change no secret but those that name it: AWS's template says so.
 """
 
-from collections.abc import Mapping
 from functools import partial
 
 import pulumi
@@ -14,19 +13,13 @@ import pulumi_aws as aws
 from ..engines import ENGINES
 from ..names import SECURITY_GROUP
 from ..references import DatabaseRef, NetworkRef
-from ..regions import WITH_APPLICATION_REPOSITORY
+from ..regions import WITH_APPLICATION_REPOSITORY, rotation_application_arn
 from ..security_rules import allow as allow_port
 from ..security_rules import allow_secrets_manager
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings, log_retention_days
 from ..stack_names import KEPT_NAME, own_name, stated_name
 
-# Whose applications they are: Secrets Manager User Guide, "Rotation function templates".
-_APPLICATIONS: Mapping[str, str] = {
-    "aws": "us-east-1:297356227824",
-    "aws-cn": "cn-north-1:193023089310",
-    "aws-us-gov": "us-gov-west-1:023102451235",
-}
 # What would have to be quoted in a connection URL.
 _EXCLUDED_CHARACTERS = ":/@\"'\\"
 
@@ -98,7 +91,7 @@ def rotate(
         f"{name}-rotation",
         name=function_name,
         application_id=pulumi.Output.all(partition.partition, region).apply(
-            lambda known: f"arn:{known[0]}:serverlessrepo:{_APPLICATIONS[known[0]]}:applications/{application}"
+            lambda known: rotation_application_arn(known[0], application)
         ),
         capabilities=["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"],
         parameters=parameters,

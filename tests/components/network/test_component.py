@@ -199,6 +199,20 @@ def test_a_preflight_names_everything_that_keeps_a_proxy_out() -> None:
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("vpc", "words"),
+    [
+        ({"enableDnsSupport": False}, "vpc-1 has enableDnsSupport off"),
+        ({"enableDnsHostnames": False}, "vpc-1 has enableDnsHostnames off"),
+        ({"instanceTenancy": "dedicated"}, "vpc-1 has tenancy dedicated"),
+    ],
+)
+def test_a_preflight_asks_for_the_settings_of_the_vpc_too(vpc: dict[str, Any], words: str) -> None:
+    existing: Any = {**EXISTING, "preflight": True, "secrets_endpoint": True}
+    with pytest.raises(pulumi.RunError, match=words):
+        declare(lambda: network(existing), answers={"aws:ec2/getVpc:getVpc": lambda _: vpc})
+
+
 def test_a_subnet_stays_in_its_zone_when_the_list_of_available_zones_shifts() -> None:
     for subnet in declare(lambda: network({"zones": 3})).all("subnet:Subnet"):
         assert subnet.ignore_changes == ["availabilityZone"]

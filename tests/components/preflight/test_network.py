@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from lambda_rds_proxy.network.preflight import Subnet, needed_addresses, next_zone, subnet_problems
+from lambda_rds_proxy.preflight.network import Subnet, needed_addresses, next_zone, subnet_problems
 
 ONE = Subnet(subnet_id="subnet-1", vpc_id="vpc-1", zone_id="euw1-az1", free_addresses=250)
 OTHER = replace(ONE, subnet_id="subnet-2", zone_id="euw1-az2")
 
 
 def problems(*subnets: Subnet, addresses: int = 10) -> list[str]:
-    return subnet_problems(subnets, vpc_id="vpc-1", addresses=addresses)
+    return list(map(str, subnet_problems(subnets, vpc_id="vpc-1", addresses=addresses)))
 
 
 def test_two_zones_of_one_vpc_with_free_addresses_have_no_problem() -> None:

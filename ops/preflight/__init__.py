@@ -1,0 +1,1 @@
+"""`python -m ops preflight`: asks AWS what a stack needs, before anything is made; reads only."""
