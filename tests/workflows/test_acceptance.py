@@ -107,6 +107,14 @@ def test_its_credentials_are_asked_for_as_those_of_other_stacks_and_last_for_two
     assert longer == of("stack", "aws-actions/")
 
 
+def test_nothing_before_the_destroying_can_keep_it_from_beginning_but_that_there_is_no_stack() -> None:
+    steps = [step for step in _JOBS["destroy"]["steps"] if "name" in step]
+    at = [step["name"] for step in steps].index("destroy")
+    assert [step["name"] for step in steps[:at] if not step.get("continue-on-error")] == ["find"]
+    unknown = steps[at + 1]
+    assert unknown["if"] == "steps.pending.outputs.pending != '' || steps.pending.outcome == 'failure'"
+
+
 def test_no_command_names_another_stack_than_that_of_the_run() -> None:
     assert re.search(r"acceptance-\$\{\{ github\.run_id \}\}$", _WORKFLOW["env"]["STACK"])
     commands = [
