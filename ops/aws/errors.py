@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Iterator
 
 import botocore.exceptions
+from botocore.parsers import ResponseParserError
 
 from ops.doctor.source import CannotLookError
 
-AwsErrors = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError)
+AwsErrors = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ResponseParserError)
 _LOG_IN = "log in, such as with `aws sso login`, and name the profile in AWS_PROFILE"
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
@@ -25,6 +26,8 @@ def reason(error: Exception) -> str:
         return f"{str(error).rstrip('.')}; set AWS_PROFILE to one that `aws configure list-profiles` shows"
     if isinstance(error, botocore.exceptions.EndpointConnectionError):
         return f"{str(error).rstrip('.')}; look at AWS_REGION, AWS_ENDPOINT_URL and the network"
+    if isinstance(error, ResponseParserError):  # its words hold all of what was answered
+        return "who answers is not AWS; look at AWS_ENDPOINT_URL and the network"
     return f"{type(error).__name__}: {str(error).rstrip('.')}"
 
 

@@ -1,10 +1,11 @@
 """The examples of docs/ops.md that look at the laptop stack, executed on one."""
 
 import json
+import re
 
 import pytest
 
-from tests.end_to_end.checkouts import Checkout
+from tests.end_to_end.checkouts import ROOT, Checkout
 from tests.ops.test_document import EXAMPLES
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
@@ -25,6 +26,22 @@ def test_an_example_of_the_page_works_on_the_laptop_stack(up: Checkout, example:
     done = up.run("bash", "-c", example.replace("--proxy orders", f"--proxy {proxy}"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
+
+
+def _laptop_half() -> list[str]:
+    """What docs/first-deployment.md has a reader type once the stack is up, in the shell of `make env`."""
+    page = (ROOT / "docs" / "first-deployment.md").read_text().partition("## On AWS")[0]
+    typed = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
+    assert typed[1:4] == ["make setup", "make up", 'eval "$(make -s env)"']  # the copy's set-up, `up` and shell
+    return typed[4:]
+
+
+@pytest.mark.parametrize("command", _laptop_half())
+def test_a_command_of_the_first_deployments_laptop_half_works_as_it_says(up: Checkout, command: str) -> None:
+    shown = {"ops invoke": '"ok": true', "ops doctor": "✓ healthy", "make preview": "unchanged"}
+    done = up.run("bash", "-c", command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert next(words for name, words in shown.items() if name in command) in done.stdout, done.stdout
 
 
 def test_the_doctor_of_a_fresh_stack_sees_its_configuration_and_no_drift(up: Checkout) -> None:

@@ -18,6 +18,7 @@ from toolchain.shell import laptop_environment
 
 _REQUESTS = (ROOT / "docs" / "pull-requests.md").read_text()
 _ROLLOUT = (ROOT / "docs" / "rollout.md").read_text()
+_ACCOUNT = [(ROOT / "docs" / f"{page}.md").read_text() for page in ("first-deployment", "troubleshooting")]
 _ROLES_TABLE = _REQUESTS[_REQUESTS.index("| environment | branches") :].split("\n\n")[0].splitlines()[2:]
 
 
@@ -50,6 +51,8 @@ def test_every_environment_has_a_role_of_its_own_stack_and_of_what_its_workflow_
         "drift-prod": "pulumi-drift-prod",
         "dev": "pulumi-deploy-dev",
         "prod": "pulumi-deploy-prod",
+        "acceptance": "pulumi-deploy-acceptance",
+        "acceptance-destroy": "pulumi-destroy-acceptance",
     }
     assert set(roles) == _environments() - {"policies"}
     explained = set(re.findall(r"^\| `(pulumi-\w+)-…`", _REQUESTS, re.MULTILINE))
@@ -105,7 +108,7 @@ def test_the_configurations_of_the_rollout_are_ones_that_the_pack_takes() -> Non
 _COMMANDS = sorted(
     {
         line.strip().removeprefix("$ ")
-        for text in (_REQUESTS, _ROLLOUT)
+        for text in (_REQUESTS, _ROLLOUT, *_ACCOUNT)
         for line in re.sub(r"`(pulumi [^`]+)`", r"\n\1\n", text).splitlines()
         if re.match(r"\s*(\$ )?pulumi [a-z]", line)
     }

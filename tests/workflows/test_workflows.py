@@ -18,8 +18,9 @@ _DANGEROUS = {"pull_request_target", "workflow_run", "issue_comment", "pull_requ
 _JOBS = dict(jobs())
 
 
-def test_there_are_the_seven_workflows() -> None:
-    assert [path.stem for path in FILES] == ["audit", "ci", "deploy", "drift", "policies", "preview", "release"]
+def test_there_are_the_eight_workflows() -> None:
+    names = ["acceptance", "audit", "ci", "deploy", "drift", "policies", "preview", "release"]
+    assert [path.stem for path in FILES] == names
 
 
 def test_actionlint_finds_nothing() -> None:
@@ -143,7 +144,7 @@ def test_two_runs_do_not_meet_and_no_change_of_a_stack_is_cancelled(path: Path) 
     )
     for each in held:
         assert each["group"]
-        if path.stem in ("deploy", "drift", "policies", "release"):
+        if path.stem in ("acceptance", "deploy", "drift", "policies", "release"):
             assert each["cancel-in-progress"] is False
 
 
@@ -191,9 +192,19 @@ def test_the_engine_comes_from_the_toolchain_which_verifies_it_before_any_creden
     users = [
         path for path in FILES + ACTIONS if re.search(r"^ +(run: )?(venv/bin/)?pulumi ", path.read_text(), re.MULTILINE)
     ]
-    assert {path.parent.name + "/" + path.name for path in users} == {"workflows/policies.yml", "stack/action.yml"}
+    names = {path.parent.name + "/" + path.name for path in users}
+    assert names == {"workflows/acceptance.yml", "workflows/policies.yml", "stack/action.yml"}
     for path in users:
         text = path.read_text()
+        if path.stem == "acceptance":  # its engine and its credentials are the action's, in every job that has some
+            for job in loaded(path)["jobs"].values():
+                used = [step.get("uses", step.get("name")) for step in job["steps"]]
+                first = next((at for at, step in enumerate(job["steps"]) if "pulumi" in step.get("run", "")), len(used))
+                assert "./.github/actions/shell" in used[:first] or "id-token" not in job["permissions"]
+            text = (ROOT / ".github" / "actions" / "shell" / "action.yml").read_text()
+            assert text.index("toolchain engine") < text.index("configure-aws-credentials@")
+            assert text.index("toolchain engine") < text.index("auth-actions")
+            continue
         assert "pulumi/actions@" not in text
         for steps in [text] if path in ACTIONS else text.split("  publish:\n"):
             assert steps.index("python3 -m toolchain engine") < steps.index(" pulumi ")

@@ -2,6 +2,7 @@
 
 import botocore.exceptions
 import pytest
+from botocore.parsers import ResponseParserError
 
 from ops.aws.errors import AwsErrors, reason
 
@@ -18,6 +19,7 @@ def refused(code: str) -> botocore.exceptions.ClientError:
         (botocore.exceptions.ProfileNotFound(profile="gone"), "(gone) could not be found; set AWS_PROFILE"),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "look at AWS_REGION"),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://127.0.0.1:1"), "ReadTimeoutError: "),
+        (ResponseParserError("Unable to parse:\nsecret-of-the-request"), "look at AWS_ENDPOINT_URL"),
         (refused("ExpiredToken"), "ExpiredToken; log in"),
         (refused("AccessDeniedException"), "AccessDeniedException"),
     ],
