@@ -42,6 +42,17 @@ class Stack:
         """A function whose host is not known yet."""
         return self.add(_FUNCTION, name, {"environment": {"variables": {"DB_HOST": UNKNOWN}}}, {"environment": fed})
 
+    def proxied(self, index: int, *, behind: str, clients: str) -> None:
+        """A database of the group `behind`, its proxy, and a function that uses it, both of the group `clients`."""
+        inputs: dict[str, Any] = {"engine": "postgres", "vpcSecurityGroupIds": [UNKNOWN]}
+        database = self.add(_DATABASE, f"db{index}", inputs, {"vpcSecurityGroupIds": [behind]})
+        inputs = {"name": f"p{index}", "engineFamily": "POSTGRESQL", "requireTls": True, "auths": [{"secretArn": "a"}]}
+        proxy = self.add(_PROXY, f"p{index}", inputs, {"vpcSecurityGroupIds": [clients]})
+        inputs = {"dbProxyName": f"p{index}", "dbInstanceIdentifier": UNKNOWN}
+        self.add(_TARGET, f"t{index}", inputs, {"dbProxyName": [proxy], "dbInstanceIdentifier": [database]})
+        inputs = {"environment": {"variables": {"DB_HOST": UNKNOWN}}, "vpcConfig": {"securityGroupIds": [UNKNOWN]}}
+        self.add(_FUNCTION, f"fn{index}", inputs, {"environment": [proxy], "vpcConfig": [clients]})
+
 
 def urn_of(token: str, name: str) -> str:
     """A URN in the one stack that there is."""
@@ -90,14 +101,7 @@ def one_group(size: int) -> Stack:
     stack = Stack()
     group = stack.add(_GROUP, "all", {"description": "all"})
     for index in range(size):
-        inputs: dict[str, Any] = {"engine": "postgres", "vpcSecurityGroupIds": [UNKNOWN]}
-        database = stack.add(_DATABASE, f"db{index}", inputs, {"vpcSecurityGroupIds": [group]})
-        inputs = {"name": f"p{index}", "engineFamily": "POSTGRESQL", "requireTls": True, "auths": [{"secretArn": "a"}]}
-        proxy = stack.add(_PROXY, f"p{index}", inputs, {"vpcSecurityGroupIds": [group]})
-        inputs = {"dbProxyName": f"p{index}", "dbInstanceIdentifier": UNKNOWN}
-        stack.add(_TARGET, f"t{index}", inputs, {"dbProxyName": [proxy], "dbInstanceIdentifier": [database]})
-        inputs = {"environment": {"variables": {"DB_HOST": UNKNOWN}}, "vpcConfig": {"securityGroupIds": [UNKNOWN]}}
-        stack.add(_FUNCTION, f"fn{index}", inputs, {"environment": [proxy], "vpcConfig": [group]})
+        stack.proxied(index, behind=group, clients=group)
         inputs = {
             "ipProtocol": "tcp",
             "fromPort": 5432,
@@ -119,14 +123,7 @@ def inline_rules(size: int) -> Stack:
     ]
     inline = stack.add(_GROUP, "inline", {"ingress": entries}, {"ingress": groups})
     for index, group in enumerate(groups):
-        inputs: dict[str, Any] = {"engine": "postgres", "vpcSecurityGroupIds": [UNKNOWN]}
-        database = stack.add(_DATABASE, f"db{index}", inputs, {"vpcSecurityGroupIds": [inline]})
-        inputs = {"name": f"p{index}", "engineFamily": "POSTGRESQL", "requireTls": True, "auths": [{"secretArn": "a"}]}
-        proxy = stack.add(_PROXY, f"p{index}", inputs, {"vpcSecurityGroupIds": [group]})
-        inputs = {"dbProxyName": f"p{index}", "dbInstanceIdentifier": UNKNOWN}
-        stack.add(_TARGET, f"t{index}", inputs, {"dbProxyName": [proxy], "dbInstanceIdentifier": [database]})
-        inputs = {"environment": {"variables": {"DB_HOST": UNKNOWN}}, "vpcConfig": {"securityGroupIds": [UNKNOWN]}}
-        stack.add(_FUNCTION, f"fn{index}", inputs, {"environment": [proxy], "vpcConfig": [group]})
+        stack.proxied(index, behind=inline, clients=group)
     return stack
 
 

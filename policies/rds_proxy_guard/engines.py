@@ -11,7 +11,7 @@ from .environment import terms, words
 from .graph import Graph, Node
 from .hosts import Endpoint, endpoints_in
 from .resources import Kind
-from .values import Json, texts
+from .values import Json, number, texts
 
 # source: RDS User Guide and Aurora User Guide, "Supported Regions and DB engines for Amazon RDS Proxy" (MariaDB, MySQL,
 # PostgreSQL, SQL Server and the two of Aurora), "RDS Proxy limitations" (no RDS Custom, no Aurora Serverless v1), and
@@ -19,7 +19,16 @@ from .values import Json, texts
 # the RDS API's types too.
 _UNSERVED = ("oracle", "db2", "custom-", "docdb", "neptune")
 
-_PORTS_SERVED = frozenset({"1433", "3306", "5432"})
+# Default ports by the beginning of the engine's name: RDS API reference, CreateDBInstance, Port.
+_PORTS = {
+    "postgres": 5432,
+    "aurora-postgresql": 5432,
+    "mysql": 3306,
+    "mariadb": 3306,
+    "aurora": 3306,
+    "sqlserver": 1433,
+}
+_PORTS_SERVED = frozenset(map(str, _PORTS.values()))
 _PORTS_UNSERVED = frozenset({"1521", "2484", "50000", "50001"})
 _UNSERVED_SCHEME = re.compile(
     r"(?<![a-z0-9])(?:oracle|db2|ibm_db(?:_sa|2)?)(?:[+:][\w.-]*)*(?::?//|:?@)[^\s,;\"']*\Z", re.IGNORECASE | re.ASCII
@@ -78,6 +87,16 @@ def by_engine(database: Node) -> bool | None:
 
 _Name = tuple[str, str]
 """A kind of endpoint and an identifier."""
+
+
+def port_of(database: Node) -> float | None:
+    """Where a database listens: as it states, or by its engine; None where neither is known."""
+    stated = number(database.read(*database.provider.port))
+    if stated is not None:
+        return stated
+    engine = database.read(*database.provider.engine)
+    found = [port for begin, port in _PORTS.items() if isinstance(engine, str) and engine.lower().startswith(begin)]
+    return found[0] if found else None
 
 
 class Engines:
@@ -161,9 +180,8 @@ class Engines:
 
 def combined(verdicts: set[bool | None], evidence: bool | None) -> bool | None:
     """What the databases of one name and a connection text say together: the stack knows better than the text."""
-    known = verdicts - {None}
-    if len(known) == 1 and len(verdicts) == 1:
-        return known.pop()
+    if verdicts in ({True}, {False}):
+        return True in verdicts
     if evidence is not None:
         return evidence
     return None if verdicts else True

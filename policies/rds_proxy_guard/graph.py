@@ -1,12 +1,15 @@
 """A stack's resources as the rules see them: properties, parents, and which resource feeds which property."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from .reach import MOST, Reach, few
 from .resources import Kind, Path, Provider, kind_of, provider_of
 from .values import UNKNOWN, Json, dig, holds_unknown
+
+NAMED = 5
+"""So many things of one kind a message names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,3 +172,13 @@ class Finding:
 def short_name(urn: str) -> str:
     """The last part of a URN."""
     return urn.rsplit("::", 1)[-1]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence; of many the first few."""
+    return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
+
+
+def short_names(urns: Iterable[str]) -> str:
+    """The last parts of URNs in a sentence; of many the first few."""
+    return listed(sorted(map(short_name, urns)))

@@ -15,15 +15,6 @@ from .reach import few
 from .resources import CIDR_SOURCES, GROUP_SOURCES, LIST_SOURCES, Kind, kind_of
 from .values import UNKNOWN, Json, dig, holds_unknown, is_on, number, texts
 
-# Default ports by the beginning of the engine's name: RDS API reference, CreateDBInstance, Port.
-_PORTS = {
-    "postgres": 5432,
-    "aurora-postgresql": 5432,
-    "mysql": 3306,
-    "mariadb": 3306,
-    "aurora": 3306,
-    "sqlserver": 1433,
-}
 EVERY_PORT, _NO_PORT = (0.0, 65535.0), (1.0, 0.0)
 _ANYONE = frozenset([""])
 _NOBODY: frozenset[str] = frozenset()
@@ -248,15 +239,6 @@ def _ports(stated: Json) -> tuple[float, float] | None:
             return EVERY_PORT if named in ("-1", "all") else _NO_PORT
     low, high = number(dig(stated, "fromPort")), number(dig(stated, "toPort"))
     return None if low is None or high is None else (low, high)
-
-
-def port_of(database: Node) -> float | None:
-    stated = number(database.read(*database.provider.port))
-    if stated is not None:
-        return stated
-    engine = database.read(*database.provider.engine)
-    found = [port for begin, port in _PORTS.items() if isinstance(engine, str) and engine.lower().startswith(begin)]
-    return found[0] if found else None
 
 
 def _never_calls(user: Other) -> bool:

@@ -52,10 +52,7 @@ class Topology:
         found: dict[str, list[Node]] = {}
         for group in sorted(self._graph.of(Kind.TARGET_GROUP), key=_urn):
             proxy = self.proxy_of(group)
-            if proxy is not None:
-                found.setdefault(proxy.urn, []).append(group)
-            else:
-                found.setdefault("", []).append(group)
+            found.setdefault("" if proxy is None else proxy.urn, []).append(group)
         return found
 
     def may_have_another_group(self, proxy: Node) -> bool:

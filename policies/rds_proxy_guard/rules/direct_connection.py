@@ -1,6 +1,6 @@
 """A Lambda function must not go round the proxy: decided from values where they are known, else from the graph."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import nsmallest
@@ -17,7 +17,7 @@ from ..environment import (
     is_reference_like,
     is_vague,
 )
-from ..graph import Finding, Graph, Node, short_name
+from ..graph import NAMED, Finding, Graph, Node, short_names
 from ..hosts import endpoints_in, strings
 from ..memory import Memory
 from ..origins import Origin, Origins, Sign, Verdict
@@ -28,7 +28,6 @@ from ..values import Json, dig, holds_unknown
 
 _WHY = "Every execution environment would open connections of its own, and a burst exhausts the database."
 _FIX = "Take the host from the RDS Proxy (or one of its endpoints) instead."
-_NAMED = 5
 _LATER = "(Decided from the dependency graph; the value itself is checked during up.)"
 
 
@@ -209,8 +208,8 @@ class _Judged:
                 return None
             return _undecided(
                 environment.function,
-                f"{what} come from an RDS Proxy and from the database {_names(databases)}, and the graph does not say "
-                "which from which",
+                f"{what} come from an RDS Proxy and from the database {short_names(databases)}, and the graph does not "
+                "say which from which",
             )
         return self._by_database(environment, hosts, database_hosts)
 
@@ -232,9 +231,9 @@ class _Judged:
         elsewhere = origin.has(Sign.ELSEWHERE) or (bool(hosts) and all(map(is_vague, hosts)))
         if origin.unsure or elsewhere or in_url or by_reference or (over_api and references):
             engine = ", whose engine is not stated" if origin.unsure else ""
-            return _undecided(function, f"{what} may come from the database {_names(databases)}{engine}")
+            return _undecided(function, f"{what} may come from the database {short_names(databases)}{engine}")
         text = (
-            f"{what} will be computed from the database {_names(databases)}{_through(origin)}, and nothing in the "
+            f"{what} will be computed from the database {short_names(databases)}{_through(origin)}, and nothing in the "
             f"environment comes from an RDS Proxy. {_WHY} {_FIX} {_LATER}"
         )
         return Finding(function.urn, text)
@@ -251,7 +250,7 @@ class _Judged:
         links = list(filter(is_link, environment.unknown))
         if not links or origin.proxies or not origin.databases:
             return None
-        what = f"{', '.join(links)} may hold the host of the database {_names(origin.databases)}"
+        what = f"{', '.join(links)} may hold the host of the database {short_names(origin.databases)}"
         return _undecided(environment.function, what)
 
     def _given(self, environment: _Environment) -> Finding | None:
@@ -300,9 +299,9 @@ class _Judged:
         return bool(held) and held <= hosts
 
     def _described(self, urns: Collection[str]) -> str:
-        nodes = [self._graph.nodes[urn] for urn in nsmallest(_NAMED, urns)]
+        nodes = [self._graph.nodes[urn] for urn in nsmallest(NAMED, urns)]
         named = [f"{node.kind.value} {node.name}" for node in nodes]
-        more = [f"{len(urns) - _NAMED} more"] if len(urns) > _NAMED else []
+        more = [f"{len(urns) - NAMED} more"] if len(urns) > NAMED else []
         return "the " + " and the ".join([*named, *more])
 
 
@@ -310,10 +309,5 @@ def _undecided(function: Node, what: str) -> Finding:
     return Finding(function.urn, f"Undecided: {what}. Check that its host is an RDS Proxy's. {_WHY}", decided=False)
 
 
-def _names(urns: Iterable[str]) -> str:
-    names = sorted(map(short_name, urns))
-    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
-
-
 def _through(origin: Origin) -> str:
-    return f" through {_names(origin.holders)}" if origin.holders else ""
+    return f" through {short_names(origin.holders)}" if origin.holders else ""

@@ -8,13 +8,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from ..configuration import Configuration
-from ..graph import Finding, Graph, Node, short_name
+from ..engines import port_of
+from ..graph import NAMED, Finding, Graph, Node, listed, short_names
 from ..resources import Kind
 from ..rule import StackRule
-from ..security_groups import EVERY_PORT, Ingress, SecurityGroups, port_of
+from ..security_groups import EVERY_PORT, Ingress, SecurityGroups
 from ..topology import Topology
-
-_NAMED = 5
 
 
 def by_graph(graph: Graph, _: Configuration) -> list[Finding]:
@@ -60,8 +59,9 @@ def _not_admitted(network: SecurityGroups, database: Node, proxies: Iterable[Nod
             continue
         yield Finding(
             database.urn,
-            f"Its security group {_names(groups)} does not admit the group {_names(own)} of its proxy {proxy.name}, so "
-            "the proxy's target never becomes available. Add an ingress rule from that group on the database's port.",
+            f"Its security group {short_names(groups)} does not admit the group {short_names(own)} of its proxy "
+            f"{proxy.name}, so the proxy's target never becomes available. Add an ingress rule from that group on the "
+            "database's port.",
         )
 
 
@@ -87,7 +87,7 @@ def _let_in(network: SecurityGroups, databases: Iterable[Node]) -> Iterable[Find
             if clients:
                 yield Finding(
                     rule.where.urn,
-                    f"It admits the security group of the Lambda function {', '.join(sorted(clients)[:_NAMED])} to the "
+                    f"It admits the security group of the Lambda function {', '.join(sorted(clients)[:NAMED])} to the "
                     f"database {opened}, which opens a way round the proxy. Admit the proxy's group only, and let the "
                     "functions' group into the proxy's.",
                 )
@@ -99,21 +99,13 @@ class _Ports:
     def __init__(self, databases: list[Node]) -> None:
         known = sorted((port, node.name) for node in databases if (port := port_of(node)) is not None)
         self._ports, self._names = [port for port, _ in known], [name for _, name in known]
-        self._first = sorted(node.name for node in databases)[: _NAMED + 1]
+        self._first = sorted(node.name for node in databases)[: NAMED + 1]
 
     def opened_by(self, rule: Ingress) -> str:
         """The names of those that a rule opens for certain; "" if there is none."""
         if rule.ports == EVERY_PORT:
-            return _listed(self._first)
+            return listed(self._first)
         if rule.ports is None:
             return ""
         begin, end = bisect_left(self._ports, rule.ports[0]), bisect_right(self._ports, rule.ports[1])
-        return _listed(sorted(self._names[begin : min(end, begin + _NAMED + 1)]))
-
-
-def _names(urns: Iterable[str]) -> str:
-    return _listed(sorted(map(short_name, urns)))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
+        return listed(sorted(self._names[begin : min(end, begin + NAMED + 1)]))
