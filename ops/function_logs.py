@@ -7,7 +7,7 @@ handler's metrics. Source: awslambdaric 3.1, bootstrap.py, `log_error`; Lambda D
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,12 +55,14 @@ class Event:
     Attributes:
         text: as it was written, with the lines of its traceback.
         request_id: whose it is, where that can be told.
-        at: seconds since 1970, where its text says it.
+        at: when it came, in seconds since 1970, where that is known.
+        stream: the environment that wrote it, where that is known.
     """
 
     text: str
     request_id: str | None = None
     at: float | None = None
+    stream: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,36 +85,61 @@ class Failure:
 
 
 def events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events of a log's lines, as they are between two newlines.
+    """The events of a log's lines, as they are between two newlines."""
+    return whole(Event(text=line, at=_at(line)) for line in lines)
 
-    An error whose message has several lines is one event with them. Where an event does not name its request, it is of
-    the only one that is under way; environments that write into one file at once are not told apart by more than that.
+
+def whole(parts: Iterable[Event]) -> Iterator[Event]:
+    """Events out of lines or events, with their requests: an error whose message has several lines is one of them.
+
+    What does not name its request is of the only one that is under way in its stream; environments that write into one
+    file without telling their streams are not told apart by more than that.
     """
-    under_way: list[str] = []
-    waiting: list[str] = []  # of an error whose traceback is yet to come
-    for line in lines:
-        if waiting:
-            if not line.startswith(_OWN_WORDS) and len(waiting) < _MOST_LINES:
-                waiting.append(line)
-                if _TRACEBACK in line:
-                    yield _event("\n".join(waiting), under_way)
-                    waiting = []
-                continue
-            yield _event("\n".join(waiting), under_way)
-            waiting = []
-        if _ERROR.match(line) and _TRACEBACK not in line:
-            waiting = [line]
-            continue
-        if not line.strip():
-            continue
-        event = _event(line, under_way)
-        if line.startswith("START ") and event.request_id:
-            under_way.append(event.request_id)
-        elif line.startswith("REPORT ") and event.request_id in under_way:
-            under_way.remove(str(event.request_id))
-        yield event
-    if waiting:
-        yield _event("\n".join(waiting), under_way)
+    streams: dict[str, _Stream] = {}
+    for part in parts:
+        yield from streams.setdefault(part.stream, _Stream()).take(part)
+    for each in streams.values():
+        yield from each.rest()
+
+
+class _Stream:
+    """What one environment has written so far."""
+
+    def __init__(self) -> None:
+        self._under_way: list[str] = []
+        self._unfinished: list[Event] = []  # an error whose traceback is yet to come
+
+    def take(self, part: Event) -> Iterator[Event]:
+        """The events that are whole with one more part."""
+        text = part.text
+        if self._unfinished:
+            if not text.startswith(_OWN_WORDS) and len(self._unfinished) < _MOST_LINES:
+                self._unfinished.append(part)
+                if _TRACEBACK in text:
+                    yield from self.rest()
+                return
+            yield from self.rest()
+        if _ERROR.match(text) and _TRACEBACK not in text:
+            self._unfinished = [part]
+        elif text.strip():
+            event = self._with_request(part)
+            if text.startswith("START ") and event.request_id:
+                self._under_way.append(event.request_id)
+            elif text.startswith("REPORT ") and event.request_id in self._under_way:
+                self._under_way.remove(str(event.request_id))
+            yield event
+
+    def rest(self) -> Iterator[Event]:
+        """What is not whole and will not be."""
+        if self._unfinished:
+            text = "\n".join(each.text for each in self._unfinished)
+            first, self._unfinished = self._unfinished[0], []
+            yield self._with_request(replace(first, text=text))
+
+    def _with_request(self, event: Event) -> Event:
+        named = None if _ERROR.match(event.text) else _REQUEST.search(event.text)
+        alone = self._under_way[0] if len(self._under_way) == 1 else None
+        return replace(event, request_id=named[1] if named else alone)
 
 
 def failure(text: str) -> Failure | None:
@@ -151,12 +178,6 @@ def one_line(text: str) -> str:
     for pattern, instead in _SECRETS:
         masked = pattern.sub(instead, masked)
     return masked if len(masked) <= _LONGEST_MESSAGE else f"{masked[: _LONGEST_MESSAGE - 1]}…"
-
-
-def _event(text: str, under_way: list[str]) -> Event:
-    named = _REQUEST.search(text)
-    alone = under_way[0] if len(under_way) == 1 else None
-    return Event(text=text, request_id=named[1] if named and not _ERROR.match(text) else alone, at=_at(text))
 
 
 def _at(text: str) -> float | None:

@@ -21,6 +21,7 @@ from typing import Any
 from lambda_rds_proxy.engines import ENGINES
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
+from ops.doctor.logged import LoggedFailures
 
 PERIOD_SECONDS = 60
 # By the family of a proxy, which may be of an engine that is none of ours.
@@ -40,6 +41,7 @@ class Function:
 
     name: str
     timeout: float
+    log_group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,8 @@ def evidence(
     proxy_status: str | None = None,
     target_seconds: float | None = None,
     login_problem: LoginProblem | None = None,
+    failures: Mapping[str, LoggedFailures] | None = None,
+    not_seen: tuple[str, ...] = (),
 ) -> Evidence:
     """What the series of so many minutes say."""
     borrowed, in_transaction = _mean(series, "borrowed"), _mean(series, "inTransaction")
@@ -118,6 +122,8 @@ def evidence(
         idle = max(0.0, held - (answer or 0.0)) / 1000
     return Evidence(
         seconds=minutes * PERIOD_SECONDS,
+        log_seconds=minutes * PERIOD_SECONDS,
+        not_seen=not_seen,
         borrow_timeout=borrow_timeout,
         proxy_status=proxy_status,
         target_state=target.state,
@@ -145,25 +151,33 @@ def evidence(
         idle_in_transaction_seconds=idle,
         failed_logins=round(sum(series.get("failedLogins", ()))),
         login_problem=login_problem,
-        functions=tuple(_function(series, number, each) for number, each in enumerate(functions)),
+        functions=tuple(
+            _function(series, number, each, (failures or {}).get(each.name)) for number, each in enumerate(functions)
+        ),
     )
 
 
-def _function(series: Series, number: int, function: Function) -> FunctionEvidence:
+def failed(series: Series, number: int) -> tuple[int, int]:
+    """How many invocations of a function ended, and how many of them failed."""
+    return round(sum(series.get(f"invocations{number}", ()))), round(sum(series.get(f"errors{number}", ())))
+
+
+def _function(series: Series, number: int, function: Function, failures: LoggedFailures | None) -> FunctionEvidence:
     def of(id_: str) -> Sequence[float]:
         return series.get(f"{id_}{number}", ())
 
-    errors, durations = round(sum(of("errors"))), of("duration")
+    (invocations, errors), durations = failed(series, number), of("duration")
     margin = min(_MARGIN_SECONDS, function.timeout / 4)
     late = any(duration >= (function.timeout - margin) * 1000 for duration in durations)
     return FunctionEvidence(
         name=function.name,
         timeout=function.timeout,
-        invocations=round(sum(of("invocations"))),
+        invocations=invocations,
         errors=errors,
         timeouts=(errors if late else 0) if durations else None,
         throttles=round(sum(of("throttles"))),
         connections=_connections(sum(of("uses")), sum(of("failures")), sum(of("unconnected"))),
+        failures=failures,
     )
 
 

@@ -12,10 +12,12 @@ from lambda_rds_proxy.settings.spelling import CONFIG
 from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, LoginProblem
+from ops.doctor.logged import LoggedFailures, logged_failures
 from ops.stack_outputs import StackError, stack_outputs, stack_proxies
 
-from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
-from .errors import AwsErrors, refused_by
+from .cloudwatch import PERIOD_SECONDS, Function, Series, Target, evidence, failed, queries
+from .errors import AwsErrors, reason, refused_by
+from .function_events import failed_events
 from .surroundings import surroundings
 
 # CloudWatch shows a minute's value about a minute after its end.
@@ -23,7 +25,13 @@ _LATE = timedelta(minutes=1)
 _QUERIES_AT_ONCE = 500
 
 
-def sources(stack: str, *, proxy: str | None = None, seconds: float | None = None) -> "Iterator[CloudWatchSource]":
+def sources(
+    stack: str,
+    *,
+    proxy: str | None = None,
+    seconds: float | None = None,
+    past: float | None = None,  # noqa: ARG001 - what CloudWatch shows is past, metrics and logs alike
+) -> "Iterator[CloudWatchSource]":
     """A source for each proxy of a deployed stack, or for the one that is named, with the shell's credentials."""
     outputs = stack_outputs(stack)
     own = str(outputs.get("proxyEndpoint") or "")
@@ -79,6 +87,7 @@ class CloudWatchSource:
                 ):
                     for result in page["MetricDataResults"]:
                         series.setdefault(result["Id"], []).extend(result["Values"])
+        failures, not_seen = self._failures(series, functions, start, end)
         return evidence(
             series,
             minutes=self._minutes,
@@ -90,7 +99,31 @@ class CloudWatchSource:
             proxy_status=self._proxy.get("Status"),
             target_seconds=self._unchanged(end),
             login_problem=self._login_problem(start, end) if any(series.get("failedLogins", ())) else None,
+            failures=failures,
+            not_seen=not_seen,
         )
+
+    def _failures(
+        self, series: Series, functions: list[Function], start: datetime, end: datetime
+    ) -> tuple[dict[str, LoggedFailures], tuple[str, ...]]:
+        """What the logs of functions that failed say, and what of that was not seen."""
+        found, not_seen = {}, []
+        begin, until = start.timestamp(), (end + _LATE).timestamp()
+        for number, each in enumerate(functions):
+            invocations, errors = failed(series, number)
+            if not errors:
+                continue
+            try:
+                events, complete = failed_events(each.log_group, begin, until)
+            except AwsErrors as error:
+                not_seen.append(f"the log of {each.name} not seen: {reason(error)}")
+                continue
+            if not complete:
+                not_seen.append(f"the log of {each.name} tells of more failures than were read")
+            said = logged_failures(events, start=begin, end=until, invocations=invocations)
+            if said is not None:
+                found[each.name] = said
+        return found, tuple(not_seen)
 
     def budget(self) -> tuple[str, ...]:
         """What the stack's connection budget warns of."""
@@ -177,5 +210,6 @@ class CloudWatchSource:
                 shown = boto3.client("lambda").get_function_configuration(FunctionName=name)
             # Who names none of the proxies may have been meant for this one. Nothing else of the environment is read.
             if (shown.get("Environment") or {}).get("Variables", {}).get("DB_HOST") not in self._others:
-                found.append(Function(name=name, timeout=float(shown["Timeout"])))
+                group = (shown.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+                found.append(Function(name=name, timeout=float(shown["Timeout"]), log_group=group))
         return found

@@ -15,6 +15,7 @@ from ops.stack_outputs import StackError
 from .configured import configured
 from .drift import Settings, drift
 from .evidence import Evidence
+from .signs import looked
 from .source import LAPTOP_STACK, CannotLookError, Source, sources
 from .table import diagnose
 from .verdict import Verdict
@@ -63,14 +64,16 @@ def doctor(
     seconds: Annotated[
         float, typer.Option(min=1, max=300, help="How long to look at the laptop stack; not for --stack.")
     ] = 5,
-    minutes: Annotated[int, typer.Option(min=1, max=180, help="How far to look back in CloudWatch; for --stack.")] = 5,
+    minutes: Annotated[
+        int, typer.Option(min=1, max=180, help="How far back to read functions' logs and, with --stack, metrics.")
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON, and nothing else.")] = False,
 ) -> None:
     """One verdict on a running stack: what is the matter, the numbers that say so, what it is not, the next step.
 
     **Examples**
 
-    - `python -m ops doctor`: the laptop stack, looked at for 5 seconds
+    - `python -m ops doctor`: the laptop stack, looked at for 5 seconds, with the functions' logs of 5 minutes
     - `python -m ops doctor --seconds 10`: for longer, while `python -m ops storm` runs beside it
     - `python -m ops doctor --proxy orders`: one proxy of a stack that has several; else there is a verdict on each
     - `python -m ops doctor --json`: for a machine to read
@@ -84,7 +87,10 @@ def doctor(
     else:
         window, told = 60.0 * minutes, f"the last {minutes} min of {stack} in CloudWatch"
     with Console(stderr=True, highlight=False).status(f"looking at {told}"):
-        found = [diagnosis(stack or LAPTOP_STACK, each) for each in sources(stack, proxy=proxy, seconds=window)]
+        found = [
+            diagnosis(stack or LAPTOP_STACK, each)
+            for each in sources(stack, proxy=proxy, seconds=window, past=60.0 * minutes)
+        ]
     if as_json:
         print(json.dumps(as_document(found), indent=2, ensure_ascii=False))
     else:
@@ -104,7 +110,7 @@ def as_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
 def diagnosis(stack: str, source: Source) -> Diagnosis:
     """What one look at a source says."""
     seen, around = source.look(), source.surroundings()
-    wanted, running, not_seen = Settings(), Settings(), list(around.not_seen)
+    wanted, running, not_seen = Settings(), Settings(), [*seen.not_seen, *around.not_seen]
     try:
         running = source.settings()
     except CannotLookError as error:
@@ -141,6 +147,7 @@ def _tell(found: Diagnosis) -> None:
         ("budget", found.budget),
         ("drift", found.drift),
         ("not seen", found.not_seen),
+        ("looked at", looked(found.evidence)),
     )
     for label, sentences in parts:
         for number, sentence in enumerate(sentences):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .logged import LoggedFailures
+
 
 class LoginProblem(StrEnum):
     """Why logins were refused, as far as the refusals say it."""
@@ -27,6 +29,7 @@ class FunctionEvidence:
         throttles: calls that Lambda turned away before any code ran; no invocations.
         connections: that it opened or found open, on AWS uses of the database that had one; None when the function does
             not say.
+        failures: those that its log tells of, also from before the look; None where it tells of none.
     """
 
     name: str
@@ -36,6 +39,7 @@ class FunctionEvidence:
     timeouts: int | None = None
     throttles: int = 0
     connections: int | None = None
+    failures: LoggedFailures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,8 @@ class Evidence:
 
     Attributes:
         seconds: how long the look was.
+        log_seconds: how far back the functions' logs were read; None where they were not.
+        not_seen: what of this could not be seen, and why.
         borrow_timeout: the proxy's, in seconds.
         proxy_status: as DescribeDBProxies has it, such as available; or that its endpoint refuses connections.
         target_state: as DescribeDBProxyTargets has it: AVAILABLE, UNAVAILABLE, REGISTERING, UNUSED.
@@ -74,6 +80,8 @@ class Evidence:
     """
 
     seconds: float
+    log_seconds: float | None = None
+    not_seen: tuple[str, ...] = ()
     borrow_timeout: float | None = None
     proxy_status: str | None = None
     target_state: str | None = None
@@ -134,10 +142,13 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Everything that was seen, with the names of `--json`."""
-        own = {name: value for name, value in vars(self).items() if name != "functions"}
+        own = {name: value for name, value in vars(self).items() if name not in ("functions", "not_seen")}
         return {
             **_camel(own),
-            "functions": [_camel(vars(each)) for each in self.functions],
+            "functions": [
+                {**_camel(vars(each)), "failures": _camel(vars(each.failures)) if each.failures else None}
+                for each in self.functions
+            ],
         }
 
 

@@ -1,8 +1,46 @@
 """Rows of the decision table about functions: whether they reach the proxy, wait long enough and are let run. Pure."""
 
-from .evidence import Evidence
-from .signs import congested, fails_always, failure, failures, full, pool, proof
+from ops.function_logs import TIMED_OUT
+
+from .evidence import Evidence, FunctionEvidence
+from .logged import LoggedFailures
+from .signs import congested, fails_always, failure, failures, full, logged, pool, proof, quotes, slow_answer
 from .verdict import Cause, Verdict
+
+
+def function_fails(seen: Evidence) -> Verdict | None:
+    """Functions fail by their own fault, as their logs say."""
+    own = [(each, each.failures) for each in seen.functions if each.failures and _is_own(seen, each, each.failures)]
+    # While everyone waits for connections, a few failures of another sort are not what has to be explained first.
+    if congested(seen) and not any(2 * said.own >= said.invocations for _, said in own):
+        return None
+    if not own:
+        return None
+    late = all(said.error == TIMED_OUT for _, said in own)
+    first = max((said for _, said in own), key=lambda said: said.most)
+    where = f" at {first.place}" if first.place else ""
+    return Verdict(
+        cause=Cause.FUNCTION_FAILS,
+        title="Functions run out of time in their own code, not in the database."
+        if late
+        else f"Functions fail by their own fault: {first.error}{where}.",
+        numbers=(*(line for each, said in own for line in logged(each, said)), *(proof(seen) or pool(seen))),
+        is_not="the proxy or the database: "
+        + ("no statement was under way that took so long" if late else "the error is raised by the function itself"),
+        next_step=(
+            "look at what the function does besides the database (other services, computing, waiting): give each of "
+            "these a time-out of its own, below the function's"
+            if late
+            else f"mend it{where}; `python -m ops invoke --log` shows one invocation with its log"
+        ),
+    )
+
+
+def _is_own(seen: Evidence, each: FunctionEvidence, said: LoggedFailures) -> bool:
+    """Whether at least half of a function's failures are its own fault."""
+    # A time-out without any end of a use of the database: the database's if that worked for so long, or was not had.
+    in_code = each.connections and seen.answer is not None and not slow_answer(seen) and not congested(seen)
+    return 2 * (said.own + (said.unclear if in_code else 0)) >= said.count
 
 
 def never_reached(seen: Evidence) -> Verdict | None:
@@ -76,20 +114,32 @@ def throttled(seen: Evidence) -> Verdict | None:
 def functions_fail(seen: Evidence) -> Verdict | None:
     """Functions fail for a reason that no row before it names: their own, or one that the numbers do not show."""
     if not seen.errors and not seen.timeouts and not congested(seen):
-        return None
+        return _failed_before(seen)
     proven = proof(seen)
     if proven is not None and not congested(seen):
         return Verdict(
             cause=Cause.PROXY_WORKS,
             title="Functions fail, and the proxy works: the reason is in the functions.",
-            numbers=(*failures(seen), *proven),
+            numbers=(*failures(seen), *quotes(seen), *proven),
             is_not="the proxy or the number of connections",
             next_step="read the function's log: what does it do, and wait for, besides the database?",
         )
     return Verdict(
         cause=Cause.UNDETERMINED,
         title="Something is wrong, and the numbers do not say what.",
-        numbers=(*failures(seen), *pool(seen)) or ("nothing but the symptom",),
+        numbers=(*failures(seen), *quotes(seen), *pool(seen)) or ("nothing but the symptom",),
         is_not="proven to be the proxy, nor proven not to be",
         next_step="look for longer (--seconds, --minutes) while it happens, and read the functions' logs",
+    )
+
+
+def _failed_before(seen: Evidence) -> Verdict | None:
+    if not quotes(seen):
+        return None
+    return Verdict(
+        cause=Cause.FAILED_BEFORE,
+        title="Functions failed a short while ago, and do not now.",
+        numbers=(*quotes(seen), *(proof(seen) or pool(seen))),
+        is_not="going on: nothing failed while proxy and database were looked at",
+        next_step="run the doctor while it happens (`--seconds 60`); what the errors say is quoted above",
     )

@@ -6,6 +6,7 @@ Thresholds are this project's own (AWS recommends no alarm for a proxy) unless a
 import math
 
 from .evidence import Evidence, FunctionEvidence
+from .logged import LoggedFailures
 
 # Of the connections that it may open, from which on a proxy is full.
 _FULL = 0.9
@@ -123,3 +124,27 @@ def failure(each: FunctionEvidence) -> str:
     """How often one failed."""
     timeouts = f", {each.timeouts} of them for lack of time" if each.timeouts else ""
     return f"{each.name}: {each.errors} of {each.invocations} invocations failed{timeouts}"
+
+
+def quotes(seen: Evidence) -> tuple[str, ...]:
+    """What the functions' logs say of their failures."""
+    return tuple(line for each in seen.functions if each.failures for line in logged(each, each.failures))
+
+
+def logged(each: FunctionEvidence, said: LoggedFailures) -> tuple[str, ...]:
+    """What one function's log says of its failures: the most frequent one, its share, and since when."""
+    quoted = f"{said.error}: {said.message}" if said.message else said.error
+    since = f"since {said.since}" if said.since else "since the beginning of the look or before it"
+    return (
+        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({said.most / said.invocations:.0%}) with "
+        f"“{quoted}”{f' at {said.place}' if said.place else ''}",
+        f"{each.name}: {since}, the last one at {said.last}; {said.count:,} failures in its log, {said.own:,} by its "
+        "own fault" + (f", {said.unclear:,} that may be either's" if said.unclear else ""),
+    )
+
+
+def looked(seen: Evidence) -> tuple[str, ...]:
+    """How far the look goes."""
+    if seen.log_seconds is None:
+        return (f"{seen.seconds:g} s",)
+    return (f"{seen.seconds:g} s; the functions' logs of {seen.log_seconds / 60:g} min",)

@@ -48,17 +48,20 @@ class Source(Protocol):
         """What the stack's connection budget warns of, where it is of this proxy."""
 
 
-def sources(stack: str | None, *, proxy: str | None = None, seconds: float | None = None) -> Iterator[Source]:
+def sources(
+    stack: str | None, *, proxy: str | None = None, seconds: float | None = None, past: float | None = None
+) -> Iterator[Source]:
     """A source for each proxy of a stack on AWS, or of the laptop stack if none is named; the stack's own comes first.
 
     Args:
         proxy: only this one.
         seconds: how long or how far back to look; as short as the place allows if left out.
+        past: how far back to read the functions' logs, in seconds; not at all if left out.
 
     Raises:
         CannotLookError: there is no such proxy, or the place shows none.
         StackError: the stack cannot be read.
     """
     place = importlib.import_module(SOURCES["laptop" if stack is None else "aws"])
-    found: Iterator[Source] = place.sources(stack or LAPTOP_STACK, proxy=proxy, seconds=seconds)
+    found: Iterator[Source] = place.sources(stack or LAPTOP_STACK, proxy=proxy, seconds=seconds, past=past)
     return found

@@ -40,6 +40,7 @@ _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
     database_rows.database_full,
     database_rows.target,
     proxy_rows.logins,
+    function_rows.function_fails,
     function_rows.never_reached,
     proxy_rows.pinned,
     database_rows.idle_in_transaction,

@@ -18,6 +18,7 @@ class Cause(StrEnum):
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - no password
     IAM_THROTTLED = "iam-throttled"
     LOGIN_REFUSED = "login-refused"
+    FUNCTION_FAILS = "function-fails"
     NEVER_REACHED = "never-reached"
     PINNED = "pinned"
     IDLE_IN_TRANSACTION = "idle-in-transaction"
@@ -27,6 +28,7 @@ class Cause(StrEnum):
     TRANSACTIONS_TOO_LONG = "transactions-too-long"
     POOL_TOO_SMALL = "pool-too-small"
     THROTTLED = "throttled"
+    FAILED_BEFORE = "failed-before"
     PROXY_WORKS = "proxy-works"
     UNDETERMINED = "undetermined"
     IDLE = "idle"

@@ -19,10 +19,12 @@ from local.supervisor.postgres import Postgres, PostgresSettings
 from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
+from ops.doctor.logged import logged_failures
 from ops.doctor.source import LAPTOP_STACK, CannotLookError
 from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import checkout_root, laptop_state
 
+from .function_events import events_since
 from .function_log import login_problem, read_log
 from .sampler import LaptopSampler, ProxyDownError
 
@@ -32,7 +34,12 @@ _Resources = list[dict[str, Any]]
 
 
 def sources(
-    stack: str = LAPTOP_STACK, *, proxy: str | None = None, seconds: float | None = None, root: Path | None = None
+    stack: str = LAPTOP_STACK,
+    *,
+    proxy: str | None = None,
+    seconds: float | None = None,
+    past: float | None = None,
+    root: Path | None = None,
 ) -> "Iterator[LaptopSource]":
     """A source for each proxy of a checkout's laptop stack, or for the one that is named."""
     root = root or checkout_root()
@@ -47,7 +54,7 @@ def sources(
     if proxy is not None and proxy not in names:
         raise CannotLookError(f'the {stack} stack has no proxy "{proxy}"; it has {", ".join(names)}')
     for name in names if proxy is None else [proxy]:
-        yield LaptopSource(client, laptop_state(root), resources, name, seconds or 1.0)
+        yield LaptopSource(client, laptop_state(root), resources, name, seconds or 1.0, past or 0.0)
 
 
 @contextlib.contextmanager
@@ -59,12 +66,20 @@ def _supervisor_errors() -> Iterator[None]:
 
 
 class LaptopSource:
-    """One proxy of the laptop stack, looked at for so many seconds."""
+    """One proxy of the laptop stack, looked at for so many seconds, with its functions' logs from before."""
 
     pause = 0.0
 
-    def __init__(self, client: SupervisorClient, state: Path, resources: _Resources, name: str, seconds: float) -> None:
-        self.name = name
+    def __init__(
+        self,
+        client: SupervisorClient,
+        state: Path,
+        resources: _Resources,
+        name: str,
+        seconds: float,
+        past: float = 0.0,
+    ) -> None:
+        self.name, self._past = name, past
         self._client, self._state, self._seconds = client, state, seconds
         self._proxy = next(each for each in _of_kind(resources, "proxy") if each["identifier"] == name)
         self._spec, self._facts = self._proxy["spec"], self._proxy["facts"]
@@ -117,7 +132,8 @@ class LaptopSource:
     @_supervisor_errors()
     def look(self) -> Evidence:
         """What is seen from now on. Of a proxy that does not serve, that and what functions say of it is evidence."""
-        logs = [_Tail(self._state / "functions" / each["identifier"] / "function.log") for each in self._functions]
+        files = [self._state / "functions" / each["identifier"] / "function.log" for each in self._functions]
+        logs, logs_since = [_Tail(each) for each in files], time.time() - self._past
         pooler_log = _Tail(self._folder / "pgbouncer.log")
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
@@ -138,12 +154,19 @@ class LaptopSource:
                 # A supervisor that was started meanwhile counts from zero.
                 throttles=max(0, _throttles(resources).get(name, 0) - throttles.get(name, 0)),
                 connections=said.connections,
+                failures=logged_failures(events_since(file, logs_since), start=logs_since, end=time.time()),
             )
-            for each, said in zip(self._functions, logged, strict=True)
+            for each, file, said in zip(self._functions, files, logged, strict=True)
             for name in [each["identifier"]]
         )
+        log_seconds = round(time.time() - logs_since, 1)
         if samples is None:
-            return Evidence(seconds=round(time.monotonic() - began, 1), proxy_status=_REFUSES, functions=functions)
+            return Evidence(
+                seconds=round(time.monotonic() - began, 1),
+                log_seconds=log_seconds,
+                proxy_status=_REFUSES,
+                functions=functions,
+            )
         refused = pooler_log.read()
         problems = [each.login_problem for each in logged] + [login_problem(refused)]
         # As the supervisor tells it, which logs in to the database for the answer.
@@ -152,6 +175,7 @@ class LaptopSource:
         bearable = (os.cpu_count() or 1) * SESSIONS_PER_VCPU  # of this machine, which is no instance class
         return Evidence(
             seconds=round(samples.seconds, 1),
+            log_seconds=log_seconds,
             borrow_timeout=settings.borrow_timeout,
             proxy_status="available",
             target_state=state,

@@ -449,6 +449,9 @@ def test_who_asks_the_doctor_looks_at_the_stacks_own_functions_and_proxy(shape: 
     has, made = policies("doctor"), declared(shape)
     functions = [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{each.inputs['name']}" for each in made.all(":Function")]
     assert [each for each in functions if not allowed(has, "lambda:GetFunctionConfiguration", each)] == []
+    logs = [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{each.rpartition(':')[2]}" for each in functions]
+    assert [each for each in logs if not allowed(has, "logs:FilterLogEvents", each)] == []
+    assert not allowed(has, "logs:FilterLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/billing")
     assert allowed(has, "iam:SimulatePrincipalPolicy", f"arn:aws:iam::{ACCOUNT}:role/database-1a2b3c4")
     other = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:billing"
     assert not allowed(has, "lambda:GetFunctionConfiguration", other)

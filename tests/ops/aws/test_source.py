@@ -304,6 +304,77 @@ def test_iams_own_limit_is_told_by_the_proxys_log(cloud: dict[str, str], message
         logs.delete_log_group(logGroupName=group)
 
 
+def logged(now: datetime, *messages: str) -> None:
+    """Put events into the log of the function, one each second, a few minutes before."""
+    logs, group = boto3.client("logs"), "/aws/lambda/orders-app"
+    with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName=group)
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="a")
+    begin = round((now.timestamp() - 200) * 1000)
+    events = [{"timestamp": begin + 1000 * at, "message": each} for at, each in enumerate(messages)]
+    logs.put_log_events(logGroupName=group, logStreamName="a", logEvents=events)
+
+
+RAISED = (
+    '[ERROR] ValueError: token=hunter2\nTraceback (most recent call last):\n  File "/var/task/app.py", line 7, in x'
+)
+REQUEST = "11111111-2222-4333-8444-555555555555"
+
+
+def test_what_functions_fail_with_is_read_out_of_their_logs(cloud: dict[str, str]) -> None:
+    now = publish(Cause.PROXY_WORKS)
+    logged(now, RAISED, "[ERROR] OperationalError: refused", RAISED, "hello")
+    verdict = diagnose(CloudWatchSource(OUTPUTS, minutes=5).look(now))
+    assert verdict.cause is Cause.FUNCTION_FAILS, verdict
+    assert "“ValueError: token=***” at app.py:7" in verdict.numbers[0]
+
+
+@pytest.mark.parametrize(("outcome", "cause"), [("ok", Cause.FUNCTION_FAILS), ("unavailable", Cause.PROXY_WORKS)])
+def test_a_time_out_is_told_by_how_its_use_of_the_database_had_ended(
+    cloud: dict[str, str], outcome: str, cause: Cause
+) -> None:
+    now = publish(Cause.PROXY_WORKS)
+    used = f'{{"_aws":{{"Timestamp":1,"CloudWatchMetrics":[]}},"RequestId":"{REQUEST}","Outcome":"{outcome}"}}'
+    logged(now, used, f"2026-11-28T12:00:00.000Z {REQUEST} Task timed out after 15.00 seconds")
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
+    assert diagnose(seen).cause is cause, seen
+
+
+def test_a_log_that_is_too_long_is_read_in_ten_pages_and_said_so(
+    cloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = publish(Cause.PROXY_WORKS)
+    real, asked = boto3.client, list[dict[str, Any]]()
+
+    def client(name: str) -> Any:
+        made = real(name)
+        if name == "logs":
+            event = {"timestamp": 1000, "message": RAISED, "logStreamName": "a"}
+
+            def pages(**request: Any) -> dict[str, Any]:
+                asked.append(request)
+                return {"events": [event], "nextToken": "more"}
+
+            made.filter_log_events = pages
+        return made
+
+    monkeypatch.setattr(boto3, "client", client)
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
+    assert len(asked) == 10 and asked[1]["nextToken"] == "more"
+    assert seen.not_seen == ("the log of orders-app tells of more failures than were read",)
+
+
+def test_a_log_that_may_not_be_read_leaves_the_verdict(cloud: dict[str, str]) -> None:
+    now = publish(Cause.PROXY_WORKS)
+    logs = boto3.client("logs")
+    with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName="/aws/lambda/orders-app")
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
+    assert diagnose(seen).cause is Cause.PROXY_WORKS
+    assert seen.not_seen[0].startswith("the log of orders-app not seen: ResourceNotFound")
+
+
 def test_how_long_nothing_was_changed_is_known_by_proxy_and_target_group(cloud: dict[str, str]) -> None:
     looked_at = CloudWatchSource(OUTPUTS)
     end = NOW.replace(second=0) - timedelta(minutes=1)

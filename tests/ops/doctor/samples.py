@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
+from ops.doctor.logged import LoggedFailures
 from ops.doctor.verdict import Cause
 
 APP = FunctionEvidence(name="app", timeout=15.0, invocations=1000, errors=0, timeouts=0, connections=1000)
@@ -36,6 +37,19 @@ WELL = Evidence(
 )
 _FAILING = (replace(APP, errors=120),)
 _LATE = (replace(APP, errors=120, timeouts=120),)
+RAISED = LoggedFailures(
+    count=882,
+    own=882,
+    unclear=0,
+    invocations=882,
+    error="ValueError",
+    message="no such order",
+    place="app.py:7",
+    most=882,
+    since="2026-11-28T12:00:00Z",
+    last="2026-11-28T12:04:00Z",
+)
+_REFUSED = replace(RAISED, own=0, error="NoConnectionError", message="no connection within 5 s", place=None)
 _FULL: dict[str, Any] = {"connections": 59, "borrowed": 58.0, "borrow_latency": 900.0, "waiting": 200}
 
 CASES: dict[Cause, Evidence] = {
@@ -50,6 +64,10 @@ CASES: dict[Cause, Evidence] = {
     Cause.WRONG_PASSWORD: replace(WELL, failed_logins=9, login_problem=LoginProblem.WRONG_PASSWORD, functions=_FAILING),
     Cause.IAM_THROTTLED: replace(WELL, failed_logins=9, login_problem=LoginProblem.THROTTLED, functions=_FAILING),
     Cause.LOGIN_REFUSED: replace(WELL, failed_logins=9, functions=_FAILING),
+    Cause.FUNCTION_FAILS: replace(
+        WELL, functions=(replace(APP, invocations=882, errors=882, connections=0, failures=RAISED),)
+    ),
+    Cause.FAILED_BEFORE: replace(WELL, log_seconds=300.0, functions=(replace(APP, failures=_REFUSED),)),
     Cause.NEVER_REACHED: replace(
         WELL, clients=0, clients_received=0, connections=0, functions=(replace(APP, errors=1000, connections=0),)
     ),

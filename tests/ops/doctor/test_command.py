@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,7 +150,11 @@ def test_what_is_missing_around_a_proxy_is_shown_and_what_was_not_seen(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("options", "asked"), [(["--seconds", "2"], (None, 2.0)), (["--stack", "dev", "--minutes", "60"], ("dev", 3600.0))]
+    ("options", "asked"),
+    [
+        (["--seconds", "2", "--minutes", "3"], (None, 2.0, 180.0)),
+        (["--stack", "dev", "--minutes", "60"], ("dev", 3600.0, 3600.0)),
+    ],
 )
 @pytest.mark.parametrize(
     "error",
@@ -159,10 +164,10 @@ def test_what_is_missing_around_a_proxy_is_shown_and_what_was_not_seen(monkeypat
     ],
 )
 def test_who_cannot_look_says_why_with_status_2(
-    monkeypatch: pytest.MonkeyPatch, options: list[str], asked: tuple[str | None, float], error: Exception
+    monkeypatch: pytest.MonkeyPatch, options: list[str], asked: tuple[str | None, float, float], error: Exception
 ) -> None:
-    def refusing(stack: str | None, *, proxy: str | None, seconds: float) -> Iterator[Source]:
-        assert (stack, seconds) == asked
+    def refusing(stack: str | None, *, proxy: str | None, seconds: float, past: float) -> Iterator[Source]:
+        assert (stack, seconds, past) == asked
         raise error
         yield
 
@@ -184,3 +189,11 @@ def test_a_budget_that_warns_is_a_finding_of_a_healthy_stack(monkeypatch: pytest
     done = run()
     assert done.exit_code == 1
     assert "budget     1000 sessions can be at work at once" in done.output
+
+
+def test_it_says_how_far_the_look_goes_and_what_of_the_logs_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    place(monkeypatch, Seen(replace(CASES[Cause.FAILED_BEFORE], not_seen=("the log of app not seen: AccessDenied",))))
+    done = run()
+    assert done.exit_code == 1
+    assert "looked at  60 s; the functions' logs of 5 min" in done.output
+    assert "the log of app not seen: AccessDenied" in done.output

@@ -41,4 +41,4 @@ def test_what_judges_loads_no_place(module: str, unwanted: tuple[str, ...]) -> N
 @pytest.mark.parametrize("place", SOURCES)
 def test_every_place_has_sources_with_the_same_arguments(place: str) -> None:
     own = inspect.signature(importlib.import_module(SOURCES[place]).sources).parameters
-    assert list(own)[:3] == list(inspect.signature(sources).parameters)
+    assert list(own)[:4] == list(inspect.signature(sources).parameters)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from tests.ops.doctor.samples import APP, CASES, WELL
+from tests.ops.doctor.samples import APP, CASES, RAISED, WELL
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -19,6 +19,49 @@ def test_each_cause_is_named_by_its_evidence(cause: Cause) -> None:
     assert verdict.cause is cause, verdict
     assert verdict.numbers and verdict.is_not and verdict.next_step
     assert verdict.title.endswith((".", "app"))
+
+
+def test_functions_that_fail_by_their_own_fault_are_quoted_with_place_share_and_since_when() -> None:
+    verdict = diagnose(CASES[Cause.FUNCTION_FAILS])
+    assert verdict.title == "Functions fail by their own fault: ValueError at app.py:7."
+    assert "app: 882 of 882 invocations (100%) with “ValueError: no such order” at app.py:7" in verdict.numbers
+    assert any("since 2026-11-28T12:00:00Z" in each for each in verdict.numbers)
+    before = replace(WELL, functions=(replace(APP, errors=9, failures=replace(RAISED, since=None)),))
+    assert any("since the beginning of the look or before it" in each for each in diagnose(before).numbers)
+
+
+_LATE = replace(RAISED, own=0, unclear=882, error="Task timed out", message="after 3.00 seconds", place=None)
+
+
+@pytest.mark.parametrize(
+    ("said", "change", "cause"),
+    [
+        # Given back before Lambda ended it: the time went by in the function, whatever else the numbers are.
+        (replace(_LATE, own=882, unclear=0), {"answer": 14_000.0, "held": 14_100.0}, Cause.FUNCTION_FAILS),
+        # Neither given back nor at work in the database: the function kept it and did something else.
+        (_LATE, {}, Cause.FUNCTION_FAILS),
+        (_LATE, {"answer": 14_000.0, "held": 14_100.0}, Cause.SLOW_QUERIES),
+        (_LATE, {"answer": None}, Cause.PROXY_WORKS),
+        # Less than half by its own fault.
+        (replace(RAISED, own=440), {}, Cause.PROXY_WORKS),
+        (replace(RAISED, own=441), {}, Cause.FUNCTION_FAILS),
+        # Everyone waits for connections, and a few fail for another reason.
+        (
+            replace(RAISED, invocations=2000),
+            {"connections": 60, "borrow_latency": 200.0, "held": 40.0},
+            Cause.POOL_TOO_SMALL,
+        ),
+        (RAISED, {"connections": 60, "borrow_latency": 200.0, "held": 40.0}, Cause.FUNCTION_FAILS),
+    ],
+)
+def test_a_failure_is_the_functions_own_where_something_says_so(
+    said: Any, change: dict[str, Any], cause: Cause
+) -> None:
+    late = (replace(APP, errors=882, timeouts=882, failures=said),)
+    verdict = diagnose(replace(WELL, functions=late, **change))
+    assert verdict.cause is cause, verdict
+    if cause is Cause.FUNCTION_FAILS and said.error == "Task timed out":
+        assert verdict.title == "Functions run out of time in their own code, not in the database."
 
 
 def test_only_health_and_silence_are_no_findings() -> None:
@@ -167,4 +210,4 @@ def test_json_has_every_number_under_its_name() -> None:
     document = WELL.as_json()
     assert document["databaseSessions"] == 25
     assert document["functions"][0]["invocations"] == 1000
-    assert len(document) == len(fields(Evidence))
+    assert len(document) == len(fields(Evidence)) - 1  # what was not seen is the diagnosis's

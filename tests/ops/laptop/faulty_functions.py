@@ -65,3 +65,15 @@ def compute(event: dict[str, Any], context: Any) -> int:
     """Asks the database at once, and fails for a reason of its own."""
     query(event, context)
     raise ValueError("not the database's business")
+
+
+def wait(event: dict[str, Any], context: Any) -> int:
+    """Has its answer at once, and then waits for something else until Lambda ends it."""
+    query({"seconds": 0}, context)
+    time.sleep(60)
+    return 1
+
+
+def raise_at_once(event: dict[str, Any], context: Any) -> int:
+    """Fails before it asks the database."""
+    raise ValueError("no order with password=of-the-secret\nin two lines")

@@ -287,11 +287,36 @@ def test_a_proxy_without_any_secret_is_seen_behind_its_gate(root: Path) -> None:
     assert (settings.auth, settings.require_tls) == ("iam-end-to-end", True)
 
 
-def test_failures_without_proof_that_the_proxy_shares_are_not_explained(root: Path) -> None:
+def test_a_function_that_fails_by_its_own_fault_is_quoted(root: Path) -> None:
     pool(root)
-    with Load(root, "compute", 1, 0.0):
+    with Load(root, "raise_at_once", 1, 0.0):
         cause, why = told(root)
-    assert cause is Cause.UNDETERMINED, why
+    assert cause is Cause.FUNCTION_FAILS, why
+    assert "“ValueError: no order with password=*** in two lines” at app.py:" in why
+    assert "since the beginning of the look" in why and _PASSWORD not in why
+
+
+def test_a_function_that_runs_out_of_time_in_its_own_code_is_told_from_a_slow_database(root: Path) -> None:
+    pool(root)
+    with Load(root, "wait", 2, 0.0, timeout=1):
+        seen = look(root, 4)
+    verdict = diagnose(seen)
+    assert verdict.cause is Cause.FUNCTION_FAILS, f"{verdict}\n{seen}"
+    assert verdict.title == "Functions run out of time in their own code, not in the database."
+
+
+def test_a_burst_of_failures_just_before_is_seen_by_who_looks_back(root: Path) -> None:
+    pool(root)
+    with Load(root, "compute", 2, 0.0) as load:
+        load.end()
+        (source,) = sources(root=root, seconds=0.5, past=60)
+        cause, why = told(root, 0.5)
+        seen = source.look()
+    assert cause is Cause.HEALTHY or cause is Cause.IDLE, why
+    verdict = diagnose(seen)
+    assert verdict.cause is Cause.FUNCTION_FAILS, f"{verdict}\n{seen}"
+    assert (seen.errors, seen.log_seconds is not None and seen.log_seconds > 60) == (0, True)
+    assert "not the database's business" in verdict.numbers[0]
 
 
 def test_a_wrong_password(root: Path) -> None:
@@ -313,7 +338,8 @@ def test_a_function_that_fails_by_itself_behind_a_proxy_that_works(root: Path) -
     pool(root, percent=4)
     with Load(root, "compute", 4, 0.0):
         cause, why = told(root)
-    assert cause is Cause.PROXY_WORKS, why
+    assert cause is Cause.FUNCTION_FAILS, why
+    assert "4 clients share them" in why
 
 
 def test_a_database_that_direct_clients_have_filled(root: Path) -> None:
