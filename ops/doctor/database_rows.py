@@ -6,6 +6,8 @@ from .verdict import Cause, Verdict
 
 # A proxy scales, and takes a target in, within minutes. This project's own number: AWS promises none.
 _LONGEST_SCALING_SECONDS = 30 * 60
+# Of the connections that a database has for applications, from which on it was full if it refused the proxy as well.
+_NEARLY = 0.8
 
 
 def database_full(seen: Evidence) -> Verdict | None:
@@ -15,8 +17,10 @@ def database_full(seen: Evidence) -> Verdict | None:
         return None
     usable = most - seen.reserved_connections
     others = sessions - own
+    # Connections that come and go fill it between two samples: then nobody new gets in, as the proxy's target says.
+    refused = seen.target_state == "UNAVAILABLE" and seen.target_reason != "AUTH_FAILURE"
     # The proxy alone cannot do it: others hold what its percent leaves to them, or a part of its own share.
-    if sessions < usable or others <= usable - allowed:
+    if sessions < (_NEARLY if refused else 1) * usable or others <= usable - allowed:
         return None
     return Verdict(
         cause=Cause.DATABASE_FULL,

@@ -10,6 +10,8 @@ from .logged import LoggedFailures
 
 # Of the connections that it may open, from which on a proxy is full.
 _FULL = 0.9
+# Clients that wait for each connection of a full pool, from which on it is too small however soon each has its turn.
+_QUEUE = 3.0
 # A client that waits longer than this for a connection waits for others, not for a handshake.
 _SLOW_BORROW_MS = 100.0
 # Share of pinned connections from which on little is left of multiplexing.
@@ -35,6 +37,8 @@ def fails_always(each: FunctionEvidence) -> bool:
 
 def congested(seen: Evidence) -> bool:
     """Whether clients wait for database connections."""
+    if full(seen) and (seen.waiting or 0) > _QUEUE * (seen.allowed or 0):
+        return True
     if seen.borrow_latency is not None:
         return seen.borrow_latency > _SLOW_BORROW_MS
     # Where nobody gets a connection, nobody measures how long that takes.

@@ -14,6 +14,7 @@ from ops.doctor.evidence import Evidence
 from ops.doctor.source import LAPTOP_STACK, Source, sources
 from ops.doctor.table import diagnose
 
+from .steady import Steady
 from .view import Picture, as_line
 
 _console = Console(highlight=False)
@@ -29,7 +30,9 @@ def watch(
         bool, typer.Option("--json", help="Print a line of JSON for each look; so it is where there is no terminal.")
     ] = False,
 ) -> None:
-    """The live picture: clients, database connections under max_connections, who waits, and invocations.
+    """The live picture: clients, the proxy's connections, the database's sessions, who waits, and invocations.
+
+    A verdict other than the one that is shown has to be seen in two looks in a row.
 
     **Examples**
 
@@ -40,15 +43,15 @@ def watch(
     Exit status: 0 it is over (Ctrl-C, or --seconds), 2 it could not look.
     """
     try:
-        looks = _looks(next(sources(stack, proxy=proxy)), seconds)
+        looks, steady = _looks(next(sources(stack, proxy=proxy)), seconds), Steady()
         if as_json or not _console.is_terminal:
             for seen in looks:
-                print(as_line(seen, diagnose(seen), datetime.now(UTC)), flush=True)
+                print(as_line(seen, steady.after(diagnose(seen)), datetime.now(UTC)), flush=True)
             return
         picture = Picture(" ".join(filter(None, (stack or LAPTOP_STACK, proxy))))
         with Live(console=_console, refresh_per_second=4) as live:
             for seen in looks:
-                live.update(picture.update(seen, diagnose(seen)))
+                live.update(picture.update(seen, steady.after(diagnose(seen))))
     except KeyboardInterrupt:
         return  # that is how it ends
 

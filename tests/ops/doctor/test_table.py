@@ -76,6 +76,27 @@ def test_only_health_and_silence_are_no_findings() -> None:
         ({"database_sessions": 70, "connections": 59}, Cause.DATABASE_FULL),
         # One refused login after a rotation, with nobody failing for it.
         ({"failed_logins": 1, "login_problem": LoginProblem.WRONG_PASSWORD}, Cause.HEALTHY),
+        # A storm round the proxy: full between two samples, and nobody new gets in.
+        (
+            {
+                "connections": 0,
+                "database_sessions": 66,
+                "target_state": "UNAVAILABLE",
+                "target_reason": "CONNECTION_FAILED",
+            },
+            Cause.DATABASE_FULL,
+        ),
+        (
+            {
+                "connections": 0,
+                "database_sessions": 12,
+                "target_state": "UNAVAILABLE",
+                "target_reason": "CONNECTION_FAILED",
+            },
+            Cause.DATABASE_DOWN,
+        ),
+        # So many wait for each connection that it is too small, however soon each has its turn.
+        ({"connections": 60, "borrowed": 60.0, "waiting": 419, "borrow_latency": 80.0}, Cause.POOL_TOO_SMALL),
         # Full, but nobody waits: that is what a pool is for.
         ({"connections": 60, "borrowed": 50.0}, Cause.HEALTHY),
         ({"borrow_latency": 100.0, "connections": 60}, Cause.HEALTHY),

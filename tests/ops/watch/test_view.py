@@ -30,7 +30,14 @@ def drawn(seen: Evidence) -> str:
 
 def test_the_picture_has_connections_under_max_connections_and_who_waits() -> None:
     text = drawn(CASES[Cause.POOL_TOO_SMALL])
-    for words in ("59 of 60 allowed, max_connections 79", "200", "900.0 ms", "pool-too-small", "120 failed"):
+    for words in (
+        "59 of 60 the proxy may open",
+        "25 of 79 max_connections",
+        "200",
+        "900.0 ms",
+        "pool-too-small",
+        "120 failed",
+    ):
         assert words in text
 
 
@@ -41,6 +48,8 @@ def test_every_look_can_be_drawn_and_written(cause: Cause) -> None:
 
 
 def test_a_number_that_was_not_seen_is_a_dash_and_null() -> None:
+    round_the_proxy = drawn(replace(WELL, connections=0, clients=0, database_sessions=73))
+    assert "0 of 60 the proxy may open" in round_the_proxy and "73 of 79 max_connections" in round_the_proxy
     blind = Evidence(seconds=60)
     assert "–" in drawn(blind)
     line = json.loads(as_line(blind, diagnose(blind), NOW))
@@ -51,6 +60,7 @@ def test_a_line_names_its_moment_and_its_numbers() -> None:
     seen = replace(WELL, borrow_latency=0.41239)
     line = json.loads(as_line(seen, diagnose(seen), NOW))
     assert line["at"] == "2026-11-25T12:00:00.000+00:00"
+    assert line["databaseSessions"] == 25
     assert (line["connections"], line["maxConnections"], line["borrowLatencyMs"]) == (20, 79, 0.412)
 
 
