@@ -172,11 +172,16 @@ def place(traceback: str) -> str | None:
     return ":".join((own or frames)[-1]) if frames else None
 
 
+def without_secrets(text: str) -> str:
+    """A text in which what looks like a secret is masked."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
 def one_line(text: str) -> str:
     """A text in one line that is not too long, without what looks like a secret."""
-    masked = " ".join(text.split())
-    for pattern, instead in _SECRETS:
-        masked = pattern.sub(instead, masked)
+    masked = without_secrets(" ".join(text.split()))
     return masked if len(masked) <= _LONGEST_MESSAGE else f"{masked[: _LONGEST_MESSAGE - 1]}…"
 
 

@@ -9,6 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 Points = Sequence[tuple[float, float]]
+# What is black or white in a picture follows who reads it in the dark; matplotlib writes styles into each element.
+_DARK = """<style>@media (prefers-color-scheme: dark) {
+text { fill: #e6edf3 !important }
+[style*="fill: #ffffff"] { fill: #0d1117 !important }
+[style*="stroke: #000000"] { stroke: #8b949e !important }
+[style*="stroke: #b0b0b0"] { stroke: #6e7681 !important }
+}</style>
+"""
 _STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -48,7 +56,8 @@ def draw(
 
 
 def svg(figure: Figure) -> str:
-    """The picture as a document of its own, without a date."""
+    """The picture as a document of its own, without a date, for light and for dark pages."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
+    beginning, end, rest = text.getvalue().partition("<defs>")
+    return f"{beginning}{_DARK}{end}{rest}"

@@ -19,6 +19,8 @@ from .private_file import write_private
 from .processes import Server, free_of_others, give_to_servers, keep_from_servers, run
 
 _SUPERUSER = "rdsadmin"
+# What sessions are called with which the laptop itself looks at the database, and which are no load.
+SUPERVISOR = "supervisor"
 # Roles that every RDS for PostgreSQL has: User Guide, "Understanding the rds_superuser role".
 _RDS_ROLES = ("rds_superuser", "rds_iam", "rds_password", "rdsproxyadmin")
 # Of RDS's parameters only those with a meaning outside RDS reach PostgreSQL; TLS is always forced here.
@@ -132,6 +134,7 @@ class Postgres:
             sslmode="verify-full",
             sslrootcert=str(self._authority.bundle),
             connect_timeout=seconds,
+            application_name=SUPERVISOR,
             autocommit=True,
         )
 

@@ -1,8 +1,11 @@
 """`python -m ops storm`."""
 
 import json
+import os
+import platform
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +20,7 @@ from ops.stack_outputs import StackError
 from .deployed import DeployedStack
 from .report import render
 from .results import Progress, StormResult, StormSettings
-from .view import Picture, efficiency, table
+from .view import Picture, efficiency, proven, table
 
 # The database and a laptop survive this; more is no storm but a denial of service against oneself.
 _CLIENT_LIMIT = 5_000
@@ -62,7 +65,13 @@ def storm(
             f"{environments} environments × {connections} connections are {settings.clients} clients; a laptop takes "
             f"{_CLIENT_LIMIT} at most"
         )
-    result = StormResult(settings=settings, max_connections=None, ceiling=None)
+    result = StormResult(
+        settings=settings,
+        max_connections=None,
+        ceiling=None,
+        at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        machine=f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}",
+    )
     try:
         run = partial(_on_the_laptop, result, function) if stack is None else _deployed(result, stack, function, yes)
         if as_json:
@@ -128,6 +137,7 @@ def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
         raise OpsError(f"--report {report} cannot be written: {error.strerror}; name another file") from None
     if as_json:
         return
+    _console.print(proven(result), style="bold")
     _console.print(table(result))
     compared = efficiency(result)
     if compared:

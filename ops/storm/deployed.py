@@ -5,6 +5,7 @@ There is a proxy phase only: deployed functions know no way around their proxy, 
 
 import contextlib
 import json
+import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -183,6 +184,7 @@ class _Crowd:
             phase.latencies += each.latencies
             phase.errors.update(each.errors)
             phase.never_served += not each.latencies
+            phase.medians += [statistics.median(each.latencies)] if each.latencies else []
 
     def recovery(self) -> float | None:
         """Seconds after the storm until an invocation succeeds; None if none does within a minute."""

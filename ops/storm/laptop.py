@@ -2,6 +2,10 @@
 
 import json
 import os
+import platform
+import re
+import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +100,18 @@ class LaptopStack:
     def certificates(self) -> Path:
         """What verifies every server of the stack."""
         return self.state / "authority" / "ca.pem"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what takes part."""
+        number = re.compile(r"\d+(?:\.\d+)+")
+        binary = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        command = [binary or "true", "--version"]
+        pooler = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a list
+        with self.superuser() as connection:
+            server = connection.info.parameter_status("server_version") or ""
+        found = {"PostgreSQL": number.search(server), "PgBouncer": number.search(pooler)}
+        return {name: version[0] for name, version in found.items() if version} | {"Python": platform.python_version()}
 
     @property
     def routes(self) -> dict[str, Route]:

@@ -12,6 +12,7 @@ import json
 import logging
 import mmap
 import os
+import statistics
 import sys
 import threading
 import time
@@ -124,7 +125,7 @@ def describe(error: BaseException) -> str:
         if words in text:
             return words
     # The end of the sentence is the reason; its beginning names hosts.
-    return f"{type(error).__name__}: {text.rsplit(': ', 1)[-1][:60]}"
+    return f"{type(error).__name__}: {text.rsplit(': ', 1)[-1]}"
 
 
 class Signals:
@@ -156,6 +157,7 @@ class Client:
         self.served_at: list[float] = []
         self.latencies: list[float] = []
         self.errors: dict[str, int] = {}
+        self.texts: dict[str, str] = {}
 
     def run(self) -> None:
         """The cold start with everyone else, then invoke until the end."""
@@ -175,6 +177,7 @@ class Client:
         except Exception as error:  # every way to fail is what a storm counts
             label = describe(error)
             self.errors[label] = self.errors.get(label, 0) + 1
+            self.texts.setdefault(label, f"{type(error).__name__}: {error}")
             self._board.failed[self._number] += 1
         else:
             ended = time.monotonic()
@@ -209,6 +212,8 @@ def run_process(order: dict[str, Any], numbers: range, board: Board) -> tuple[li
         "servedAt": [at for client in clients for at in client.served_at],
         "latencies": [latency for client in clients for latency in client.latencies],
         "errors": errors,
+        "texts": {label: text for client in clients for label, text in client.texts.items()},
+        "medians": [statistics.median(client.latencies) for client in clients if client.latencies],
         "neverServed": sum(not client.latencies for client in clients),
     }
 

@@ -1,46 +1,85 @@
-"""The storm as one self-contained HTML page: the table, and three plots; no script, nothing loaded from elsewhere."""
+"""The storm as one HTML page: what it showed, the table, the plots; no script, and nothing loaded from elsewhere."""
 
 import base64
-import io
 from collections import Counter
+from html import escape
 
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from ops import plots
+from ops.function_logs import without_secrets
 
 from .results import Phase, StormResult
-from .view import efficiency, table
+from .view import efficiency, proven, rows
 
 _COLOURS = {"direct": "tab:red", "proxy": "tab:green"}
 _STAND_IN = "PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins."
-# Rich's own form of a page: {stylesheet} and {code} are its places.
+_CONNECTIONS = (
+    "Database connections are sessions of the application's user at the database, counted there ten times a second "
+    "from the first request until all environments stand still, those left behind included; sessions of others, "
+    "and the laptop's own tries whether the user can log in, are not. Of a deployed stack they are CloudWatch's "
+    "DatabaseConnections, with the few of the platform."
+)
+_TIMES = (
+    "Times are of requests that were served. Who never is has no time, so few clients on an overfull database look "
+    "fast: compare what the client in the middle waits, for which every client counts once on both ways."
+)
+# Between a phone and a printed page: one column, the table scrolls for itself, colours follow the reader's.
 _PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Connection storm</title>
-<style>{stylesheet} body {{ font-family: system-ui, sans-serif; max-width: 60rem; margin: 2rem auto }}</style>
-<h1>Connection storm</h1>
-<p>The real handler, all environments cold at once and then sustained, by each path in turn.</p>
-<pre>{code}</pre>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Connection storm</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1f2328; --paper: #fff; --line: #d0d7de }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6edf3; --paper: #0d1117; --line: #3d444d }} }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
+  margin: 0 auto; padding: 1rem; overflow-wrap: anywhere }}
+h1 {{ font-size: 1.4rem; line-height: 1.3 }}
+table {{ border-collapse: collapse; width: 100%; font-size: .9rem; overflow-wrap: break-word }}
+th, td {{ border-bottom: 1px solid var(--line); padding: .25rem .4rem; text-align: right; vertical-align: top }}
+th:first-child, td:first-child {{ text-align: left; white-space: pre-wrap }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; border-left: 3px solid var(--line);
+  padding-left: .6rem }}
+img {{ display: block; max-width: 100%; margin: 1rem auto }}
+@media print {{ :root {{ --ink: #000; --paper: #fff; --line: #999; color-scheme: light }}
+  body {{ max-width: none; font-size: 10pt }} tr, pre, img {{ break-inside: avoid }} img {{ max-height: 22cm }} }}
+</style>
 """
 
 
 def render(result: StormResult) -> str:
     """The page."""
-    console = Console(record=True, file=io.StringIO(), width=120, highlight=False)
-    console.print(table(result))
-    for note in (efficiency(result), _STAND_IN if "direct" in result.phases else None):
-        if note:
-            console.print(note, markup=False)
+    settings, phases = result.settings, result.phases
+    limits = (("max_connections", result.max_connections), ("the proxy's ceiling", result.ceiling))
+    asked = [f"{settings.environments:,} environments × {settings.connections} connections"]
+    asked += [f"{name} {value:,}" for name, value in limits if value is not None]
+    made = [result.at, result.machine, *(f"{name} {version}" for name, version in result.versions.items())]
+    head = "".join(f"<th>{escape(name)}<br><small>{escape(each.path)}</small></th>" for name, each in phases.items())
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows(result))
+    texts = {label: text for each in phases.values() for label, text in each.texts.items()}
+    notes = [_TIMES, _CONNECTIONS, efficiency(result), _STAND_IN if "direct" in phases else None]
     picture = base64.b64encode(plots.svg(figure(result)).encode()).decode()
-    page = console.export_html(code_format=_PAGE)
-    return f'{page}<img alt="the storm over time" src="data:image/svg+xml;base64,{picture}">\n</html>\n'
+    return "\n".join(
+        [
+            _PAGE.format(),
+            f"<h1>{escape(proven(result))}</h1>",
+            f"<p><small>{escape(' · '.join(filter(None, made)))}</small></p>",
+            f"<p>{escape(', '.join(asked))}: the real handler, all environments cold at once and then sustained for "
+            f"{settings.seconds:g} s, by each way in turn.</p>",
+            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table>",
+            *(f"<p>{escape(note)}</p>" for note in notes if note),
+            *(["<h2>What the errors say</h2>"] if texts else []),
+            *(f"<pre>{escape(without_secrets(text))}</pre>" for text in texts.values()),
+            f'<img alt="{escape(proven(result))}" src="data:image/svg+xml;base64,{picture}">',
+            "</html>\n",
+        ]
+    )
 
 
 def figure(result: StormResult) -> Figure:
-    """Connections to the database and requests served, by seconds, and how long an invocation took."""
-    drawn = plots.new_figure(9, 9)
-    drawn.subplots_adjust(left=0.06, right=0.98, top=0.97, bottom=0.04, hspace=0.25)
-    connections, served, latencies = drawn.subplots(3)
+    """Connections to the database and requests served, by seconds, and how long clients are used to wait."""
+    drawn = plots.new_figure(5.5, 9)
+    drawn.subplots_adjust(left=0.11, right=0.97, top=0.97, bottom=0.04, hspace=0.25)
+    connections, served, waits = drawn.subplots(3)
     phases = result.phases.items()
     seen = {name: [(each.seconds, each.connections) for each in phase.samples] for name, phase in phases}
     limits = {"max_connections": result.max_connections, "the proxy's ceiling": result.ceiling}
@@ -58,13 +97,14 @@ def figure(result: StormResult) -> Figure:
         colours=_COLOURS,
     )
     plots.draw(
-        latencies,
-        {name: _slower_than(phase.latencies) for name, phase in phases if phase.latencies},
-        title="Invocations that took longer, in %, by milliseconds",
+        waits,
+        {name: _used_to(phase) for name, phase in phases if phase.medians},
+        title="Clients that are used to wait longer, in % of all, by milliseconds",
         colours=_COLOURS,
     )
-    latencies.set_xscale("log")
-    latencies.xaxis.set_major_formatter("{x:g}")
+    waits.set_ylim(0, 105)
+    waits.set_xscale("log")
+    waits.xaxis.set_major_formatter("{x:g}")
     return drawn
 
 
@@ -74,7 +114,7 @@ def _per_second(phase: Phase) -> plots.Points:
     return [(second + 0.5, counts[second]) for second in range(max(max(counts), 1))]
 
 
-def _slower_than(latencies: list[float]) -> plots.Points:
-    """For each of a hundred shares of the invocations, the time that so many were slower than."""
-    ordered = sorted(latencies)
-    return [(ordered[len(ordered) * share // 100], 100 - share) for share in range(100)]
+def _used_to(phase: Phase) -> plots.Points:
+    """For each client that was served: its median wait, and the share of all that wait longer or are never served."""
+    clients = len(phase.medians) + phase.never_served
+    return [(wait, 100 * (clients - at - 1) / clients) for at, wait in enumerate(sorted(phase.medians))]

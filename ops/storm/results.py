@@ -35,8 +35,11 @@ class Phase:
         path: what clients reached, such as "IAM gate → PgBouncer".
         cold_seconds: until every client had its first answer, good or bad; the sustained part begins there.
         served_at: of each request served, when it ended, in seconds since the start; `latencies` in milliseconds.
+        medians: of each client that was served, its median latency: what it is used to.
+        texts: a whole text for each label of `errors`.
         never_served: clients that got no answer but errors.
-        peak_connections: most connections to the database at once; None where nobody can tell.
+        peak_connections: most connections to the database at once, those left behind included; None where nobody can
+            tell.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Phase:
     served_at: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
+    texts: dict[str, str] = field(default_factory=dict)
+    medians: list[float] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     never_served: int = 0
     peak_connections: int | None = None
@@ -60,6 +65,18 @@ class Phase:
             return None
         ordered = sorted(self.latencies)
         return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))], 2)
+
+    def saw(self, connections: int) -> int:
+        """Count how many connections to the database there are now, into the peak."""
+        self.peak_connections = max(self.peak_connections or 0, connections)
+        return connections
+
+    @property
+    def median_client(self) -> float | None:
+        """What the client in the middle is used to wait, all clients counted; None: that one was never served."""
+        ordered, clients = sorted(self.medians), len(self.medians) + self.never_served
+        middle = clients // 2
+        return round(ordered[middle], 2) if middle < len(ordered) else None
 
     @property
     def requests_per_second(self) -> float:
@@ -76,6 +93,7 @@ class Phase:
             "p50Ms": self.percentile(50),
             "p95Ms": self.percentile(95),
             "p99Ms": self.percentile(99),
+            "medianClientMs": self.median_client,
             "peakDatabaseConnections": self.peak_connections,
             "idleLeftBehind": self.idle_left_behind,
             "secondsToRecover": self.seconds_to_recover,
@@ -86,7 +104,8 @@ class Phase:
 class StormResult:
     """The phases so far, and what pgbench does with the same query and clients on the same path.
 
-    `max_connections` and `ceiling` are None where the stack does not say.
+    `max_connections` and `ceiling` are None where the stack does not say; `at` is when it began, `machine` where the
+    load ran, `versions` of what took part.
     """
 
     settings: StormSettings
@@ -94,10 +113,16 @@ class StormResult:
     ceiling: int | None
     phases: dict[str, Phase] = field(default_factory=dict)
     pgbench_requests_per_second: float | None = None
+    at: str = ""
+    machine: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The result with the names of `--json`."""
         return {
+            "at": self.at,
+            "machine": self.machine,
+            "versions": self.versions,
             "maxConnections": self.max_connections,
             "environments": self.settings.environments,
             "connectionsPerEnvironment": self.settings.connections,

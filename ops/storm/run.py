@@ -20,6 +20,7 @@ import psycopg
 
 from local.supervisor.client import SupervisorClient
 from local.supervisor.errors import LaptopError
+from local.supervisor.postgres import SUPERVISOR
 
 from . import pgbench
 from .laptop import LaptopStack, Route
@@ -62,6 +63,7 @@ def run_phases(stack: LaptopStack, result: StormResult, say: Say) -> None:
     Raises:
         LaptopError: the load failed.
     """
+    result.versions = stack.versions
     for name, route in stack.routes.items():
         result.phases[name] = _run_phase(stack, result.settings, name, route, say)
 
@@ -79,7 +81,7 @@ def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, route: Ro
         with _load(stack, settings, route) as load:
             _watch(load, watcher, stack.user, settings, phase, say)
             time.sleep(0.5)  # environments are idle now, and frozen on Lambda
-            phase.idle_left_behind = _connections(watcher, stack.user)
+            phase.idle_left_behind = phase.saw(_connections(watcher, stack.user))
         phase.seconds_to_recover = _recovery(stack)
         _end_clients(watcher, stack.user)
     return phase
@@ -197,6 +199,8 @@ def _watch(
             phase.latencies += line["latencies"]
             phase.errors.update(line["errors"])
             phase.never_served += line["neverServed"]
+            phase.medians += line["medians"]
+            phase.texts = {**line["texts"], **phase.texts}
         elif "coldSeconds" in line:
             phase.cold_seconds = line["coldSeconds"]
         elif time.monotonic() >= next_look:
@@ -208,7 +212,7 @@ def _watch(
             connections = _connections(watcher, user)
             if started:
                 phase.samples.append(Sample(seconds=line["seconds"], connections=connections))
-                phase.peak_connections = max(phase.peak_connections or 0, connections)
+                phase.saw(connections)
             if line["stage"] == "sustained" and not phase.query:
                 phase.query = _query(watcher, user)
             if len(phase.samples) % _MEMORY_EVERY == 1:
@@ -217,8 +221,10 @@ def _watch(
 
 
 def _connections(watcher: "psycopg.Connection[Any]", user: str) -> int:
-    """Connections of the application's user to the database."""
-    row = watcher.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [user]).fetchone()
+    """Sessions of the application's user at the database, but those with which the supervisor tries its login."""
+    row = watcher.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name <> %s", [user, SUPERVISOR]
+    ).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -79,12 +79,32 @@ def rows(result: StormResult) -> list[tuple[str, ...]]:
     found.append(("clients never served", *(f"{each.never_served:,} of {settings.clients:,}" for each in phases)))
     found.append(("every client had an answer after", *(_shown(phase.cold_seconds, " s") for phase in phases)))
     found.append(("requests per second, sustained", *(_shown(phase.requests_per_second) for phase in phases)))
+    found.append(
+        (
+            "what the client in the middle waits",
+            *("never served" if each.median_client is None else f"{each.median_client:,} ms" for each in phases),
+        )
+    )
+    served = [f"{settings.clients - each.never_served:,} clients" for each in phases]
+    found.append(("the times below are of", *served))
     for percent in (50, 95, 99):
-        found.append((f"p{percent}", *(_shown(phase.percentile(percent), " ms") for phase in phases)))
-    found.append(("peak database connections", *(_shown(phase.peak_connections) for phase in phases)))
-    found.append(("idle ones left behind", *(_shown(phase.idle_left_behind) for phase in phases)))
+        found.append((f"  p{percent}", *(_shown(phase.percentile(percent), " ms") for phase in phases)))
+    found.append(("database connections, peak", *(_shown(phase.peak_connections) for phase in phases)))
+    found.append(("  left behind, idle", *(_shown(phase.idle_left_behind) for phase in phases)))
     found.append(("time to recover", *(_shown(phase.seconds_to_recover, " s") for phase in phases)))
     return found
+
+
+def proven(result: StormResult) -> str:
+    """One sentence: what the storm has shown."""
+    clients, told = result.settings.clients, []
+    for name, phase in result.phases.items():
+        served = clients - phase.never_served
+        way = "straight at the database" if name == "direct" else "through the proxy"
+        share = "all were served" if served == clients else f"{served:,} were served and {phase.never_served:,} never"
+        over = f", over {phase.peak_connections:,} connections to the database" if phase.peak_connections else ""
+        told.append(f"{way} {share}{over}")
+    return f"{clients:,} clients: {'; '.join(told)}."
 
 
 def efficiency(result: StormResult) -> str | None:

@@ -14,6 +14,8 @@ def phase(name: str, latencies: list[float], **errors: int) -> Phase:
         cold_seconds=1.0,
         served_at=[second + 1.0 for second in range(len(latencies))],
         latencies=latencies,
+        medians=latencies,
+        never_served=0 if latencies else 925,
         errors=Counter(errors),
         samples=[Sample(seconds=0.1, connections=3), Sample(seconds=0.2, connections=67)],
         peak_connections=67,

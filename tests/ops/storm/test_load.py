@@ -25,6 +25,7 @@ def test_failures_at_a_limit_are_counted_under_their_own_words() -> None:
     assert describe(RuntimeError("FATAL:  sorry, too many clients already")) == "too many clients already"
     assert describe(RuntimeError("127.0.0.1 did not answer within 4.9 s")) == "did not answer within"
     assert describe(ValueError("no connection to host: because")) == "ValueError: because"
+    assert describe(ValueError(f"x: {'because ' * 20}")) == f"ValueError: {'because ' * 20}".strip()
 
 
 def test_the_board_tells_who_has_had_an_answer_and_nobody_writes_where_another_does() -> None:

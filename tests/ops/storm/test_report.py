@@ -37,12 +37,44 @@ def test_a_storm_on_deployed_functions_has_no_connections_to_draw() -> None:
     assert len(served.lines) == 1
 
 
-def test_how_long_invocations_took_falls_from_all_to_none() -> None:
+def test_how_long_clients_wait_falls_to_those_that_are_never_served() -> None:
     storm = result()
-    storm.phases["proxy"].latencies = [float(number) for number in range(200, 0, -1)]
+    storm.phases["proxy"].medians, storm.phases["proxy"].never_served = [3.0, 1.0, 2.0], 1
     line = figure(storm).axes[2].lines[0]
     points = list(zip(line.get_xdata(), line.get_ydata(), strict=True))  # type: ignore[arg-type]
-    assert points[0] == (1.0, 100) and points[50] == (101.0, 50) and points[99] == (199.0, 1)
+    assert points == [(1.0, 75), (2.0, 50), (3.0, 25)]
+
+
+def test_the_headline_says_what_was_proven_and_the_page_when_where_and_with_what() -> None:
+    storm = result()
+    storm.at, storm.machine, storm.versions = "2026-11-28 12:00 UTC", "2 cores (x86_64), Linux", {"PostgreSQL": "15.18"}
+    page = render(storm)
+    assert (
+        "<h1>1,000 clients: straight at the database 75 were served and 925 never, over 67 connections to the "
+        "database; through the proxy all were served, over 67 connections to the database.</h1>"
+    ) in page
+    assert "2026-11-28 12:00 UTC · 2 cores (x86_64), Linux · PostgreSQL 15.18" in page
+
+
+def test_error_texts_are_whole_and_without_secrets() -> None:
+    storm = result()
+    text = "NoConnectionError: " + "it is long " * 40 + "password=hunter2"
+    storm.phases["direct"].texts["refused"] = text
+    page = render(storm)
+    assert "it is long " * 40 + "password=***" in page and "hunter2" not in page
+
+
+def test_the_page_says_what_counts_as_a_connection_and_whose_times_they_are() -> None:
+    page = " ".join(render(result()).split())
+    assert "Database connections are sessions of the application&#x27;s user" in page
+    assert "what the client in the middle waits" in page
+
+
+def test_the_page_fits_a_phone_a_dark_room_and_paper() -> None:
+    page = render(result())
+    for words in ('name="viewport"', "prefers-color-scheme: dark", "@media print", "max-width: 100%"):
+        assert words in page
+    assert "prefers-color-scheme: dark" in plots.svg(figure(result()))
 
 
 def test_the_same_picture_is_the_same_bytes() -> None:

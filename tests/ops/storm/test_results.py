@@ -11,6 +11,7 @@ from tests.ops.storm.samples import phase, result
 def test_the_json_has_the_names_of_the_contract() -> None:
     found = json.loads(json.dumps(result().as_json()))
     assert set(found) == {
+        "at", "machine", "versions",
         "maxConnections", "environments", "connectionsPerEnvironment", "phases", "pgbenchRequestsPerSecond",
     }  # fmt: skip
     assert found["phases"]["proxy"] == {
@@ -20,6 +21,7 @@ def test_the_json_has_the_names_of_the_contract() -> None:
         "p50Ms": 3.0,
         "p95Ms": 4.0,
         "p99Ms": 4.0,
+        "medianClientMs": 3.0,
         "peakDatabaseConnections": 67,
         "idleLeftBehind": 67,
         "secondsToRecover": 0.01,
@@ -51,3 +53,18 @@ def test_what_nobody_could_measure_is_null() -> None:
 @pytest.mark.parametrize(("environments", "connections", "clients"), [(500, 2, 1000), (1000, 5, 5000), (1, 1, 1)])
 def test_every_connection_of_every_environment_is_a_client(environments: int, connections: int, clients: int) -> None:
     assert StormSettings(environments=environments, connections=connections).clients == clients
+
+
+def test_the_client_in_the_middle_is_one_of_all_clients_and_not_of_those_that_were_served() -> None:
+    few = Phase(name="direct", path="", seconds=1.0, medians=[1.0, 2.0, 3.0], never_served=4)
+    assert few.median_client is None
+    few.never_served = 2
+    assert few.median_client == 3.0
+    assert Phase(name="direct", path="", seconds=1.0).median_client is None
+
+
+@given(st.lists(st.integers(0, 100), min_size=1))
+def test_the_peak_is_never_below_what_was_seen_last(looks: list[int]) -> None:
+    seen = Phase(name="direct", path="", seconds=1.0)
+    assert [seen.saw(each) for each in looks] == looks
+    assert seen.peak_connections == max(looks)

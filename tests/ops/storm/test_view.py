@@ -17,12 +17,13 @@ def text_of(renderable: object) -> str:
 
 def test_the_table_counts_each_kind_of_failure_and_who_was_never_served() -> None:
     storm = result()
-    storm.phases["direct"].never_served = 925
     found = {label: values for label, *values in rows(storm)}
     assert found["failed"] == ["7", "0"]
     assert found["  refused"] == ["7", "0"]
     assert found["clients never served"] == ["925 of 1,000", "0 of 1,000"]
-    assert found["p50"] == ["–", "3.0 ms"]
+    assert found["  p50"] == ["–", "3.0 ms"]
+    assert found["what the client in the middle waits"] == ["never served", "3.0 ms"]
+    assert found["the times below are of"] == ["75 clients", "1,000 clients"]
     assert "IAM gate → PgBouncer" in text_of(table(storm))
 
 
