@@ -88,6 +88,12 @@ LAPTOP_METRICS: Mapping[Metric, Number] = {
     },
     cloudwatch.INVOCATIONS: _logged("`REPORT` in the function's log", lambda lines: lines.invocations),
     cloudwatch.ERRORS: _logged("errors in the function's log", lambda lines: lines.errors),
+    cloudwatch.THROTTLES: Number(
+        "the Lambda API's own count of calls answered 429",
+        lambda sample, function: sum(
+            each.throttles for each in sample.evidence.functions if function in ("", each.name)
+        ),
+    ),
     cloudwatch.TIMEOUTS: Number(
         "`Task timed out` in the functions' logs",
         lambda sample, _: sum(each.timeouts for each in sample.functions.values()),

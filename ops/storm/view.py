@@ -113,7 +113,7 @@ def efficiency(result: StormResult) -> str | None:
     if proxy is None or not pgbench:
         return None
     return (
-        f"through the proxy ({proxy.path}) {proxy.requests_per_second:,.0f} requests/s; pgbench with the same query, "
+        f"Through the proxy ({proxy.path}) {proxy.requests_per_second:,.0f} requests/s; pgbench with the same query, "
         f"clients, login and path {pgbench:,.0f}/s: {proxy.requests_per_second / pgbench:.2f} of it"
     )
 
