@@ -23,6 +23,7 @@ from pathlib import Path
 from toolchain.checkout import LAPTOP_MARK
 
 from .function_log import EnvironmentLog
+from .log_events import stream_name
 from .processes import kill_group, plain_environment, start
 from .runtime_api import Invocation, RuntimeApi
 from .secrets_manager import ACCOUNT
@@ -81,7 +82,7 @@ class Runtime:
         interpreter = os.path.realpath(sys.executable)
         return [interpreter, "-S", "-s", "-m", "awslambdaric", handler]
 
-    def environment(self, spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
+    def environment(self, spec: FunctionSpec, runtime_api: str, log_stream: str) -> dict[str, str]:
         """Its variables: Lambda's, the function's own, and the laptop's way to AWS."""
         kept = {key: value for key, value in plain_environment().items() if key in ("PATH", "LANG", LAPTOP_MARK)}
         return {
@@ -98,7 +99,7 @@ class Runtime:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             # Each function's own, as a role's are: the IAM gate looks up what its role may do.
@@ -129,15 +130,16 @@ class Environment:
         self._peak_megabytes: int | None = None
         self._region = runtime.region
         self._api = RuntimeApi(runtime.address, self._next_invocation, self._answered)
+        stream = stream_name(time.strftime("%Y%m%d", time.gmtime()), secrets.token_hex(16))
         self._process = start(
             runtime.command(spec.handler),
-            environment=runtime.environment(spec, self._api.endpoint),
+            environment=runtime.environment(spec, self._api.endpoint, stream),
             folder=spec.code,
             output=subprocess.PIPE,
             as_server=False,
         )
         assert self._process.stdout is not None  # noqa: S101 - asked for
-        self._log = EnvironmentLog(log, self._process.stdout)
+        self._log = EnvironmentLog(log, stream, self._process.stdout)
 
     @property
     def pid(self) -> int:

@@ -6,16 +6,19 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from .log_events import append
+
 # What Lambda sends back of an invocation's log with LogType=Tail.
 _TAIL_BYTES = 4096
 _CHUNK = 65_536
 
 
 class EnvironmentLog:
-    """The output of one environment on its way to the function's file, line by line."""
+    """The output of one environment on its way to the function's files, line by line, as events of its log stream."""
 
-    def __init__(self, file: Path, output: IO[bytes]) -> None:
+    def __init__(self, file: Path, stream: str, output: IO[bytes]) -> None:
         self._file = file
+        self._stream = stream
         self._output = output
         self._lock = threading.Lock()
         self._unfinished = b""
@@ -77,5 +80,4 @@ class EnvironmentLog:
         if data:
             self._tail += data
             del self._tail[:-_TAIL_BYTES]
-            with self._file.open("ab") as log:
-                log.write(data)
+            append(self._file, self._stream, data)
