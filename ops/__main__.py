@@ -14,6 +14,7 @@ _MODULES = {
     "capacity": "ops.capacity.command",
     "doctor": "ops.doctor.command",
     "invoke": "ops.invoke",
+    "logs": "ops.logs.command",
     "preflight": "ops.preflight.command",
     "sbom": "ops.sbom",
     "storm": "ops.storm.command",

@@ -11,18 +11,10 @@ import typer
 
 from .aws.errors import AwsErrors, reason
 from .errors import OpsError
-from .stack_outputs import StackError, stack_outputs
+from .stack_outputs import StackError, complete_function, stack_functions
 
 # Lambda's longest timeout is 900 s.
 _ANSWER_SECONDS = 910
-
-
-def complete_function(incomplete: str) -> list[str]:
-    """Names of functions of the laptop stack, for the shell's completion."""
-    try:
-        return [name for name in stack_outputs("local").get("functions") or {} if name.startswith(incomplete)]
-    except StackError:
-        return []
 
 
 def invoke(
@@ -47,9 +39,12 @@ def invoke(
 
     Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
     """
-    answer = _invoke(_name(stack, function), _event(payload))
+    name = next(iter(stack_functions(stack, function).values()))
+    answer = _invoke(name, _event(payload))
     if log:
-        print(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"), end="", file=sys.stderr)
+        # Lambda's client parts an error's lines by carriage returns, and a terminal would write them over each other.
+        told = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines()
+        print(*(line.rstrip() for line in told if line.strip()), sep="\n", file=sys.stderr)
     text = answer["Payload"].read().decode()
     try:
         print(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
@@ -57,15 +52,6 @@ def invoke(
         print(text)
     if "FunctionError" in answer:
         raise typer.Exit(1)
-
-
-def _name(stack: str, function: str | None) -> str:
-    names: dict[str, str] = stack_outputs(stack).get("functions") or {}
-    if not names:
-        raise StackError(f'the stack "{stack}" has no functions; run `pulumi up --stack {stack}`')
-    if function is not None and function not in names:
-        raise StackError(f'the stack "{stack}" has no function "{function}"; it has {", ".join(names)}')
-    return names[function] if function is not None else next(iter(names.values()))
 
 
 def _event(payload: str) -> bytes:

@@ -1,5 +1,6 @@
 """What `pulumi` says of a stack: its outputs, its proxies, its configuration. A StackError says why it says nothing."""
 
+import difflib
 import json
 import subprocess
 from typing import Any
@@ -18,6 +19,32 @@ class StackError(OpsError):
 def stack_outputs(stack: str) -> dict[str, Any]:
     """The outputs by name, without secrets."""
     return _pulumi(stack, "stack", "output", "--json")
+
+
+def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:
+    """The stack's functions, or the one that is asked for: name in the stack → name on AWS.
+
+    Raises:
+        StackError: there is none, or none of that name.
+    """
+    names: dict[str, str] = stack_outputs(stack).get("functions") or {}
+    if not names:
+        raise StackError(f'the stack "{stack}" has no functions; run `pulumi up --stack {stack}`')
+    if function is None:
+        return names
+    if function not in names:
+        near = difflib.get_close_matches(function, names, 1)
+        fix = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(names)}"
+        raise StackError(f'the stack "{stack}" has no function "{function}"; {fix}')
+    return {function: names[function]}
+
+
+def complete_function(incomplete: str) -> list[str]:
+    """Names of functions of the laptop stack, for the shell's completion."""
+    try:
+        return [name for name in stack_functions("local") if name.startswith(incomplete)]
+    except StackError:
+        return []
 
 
 def stack_proxies(stack: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .account import Account
 from .certificates import Authority
+from .cloudwatch_logs import CloudWatchLogs
 from .credentials import Credentials
 from .errors import LaptopError
 from .kinds.function import Functions
@@ -26,7 +27,7 @@ from .state import Resource, State
 class Cloud:
     """Everything one checkout's supervisor runs. All changes go through `put` and `delete`, one at a time.
 
-    `functions`, `secrets` and `rotation` are services that answer without our lock.
+    `functions`, `logs`, `secrets` and `rotation` are services that answer without our lock.
     """
 
     def __init__(
@@ -56,6 +57,9 @@ class Cloud:
         self._instances = Instances(account, self.secrets, logins)
         proxies = Proxies(account, logins, credentials)
         self.functions = Functions(account, credentials, gateway=gateway, libraries=libraries)
+        self.logs = CloudWatchLogs(
+            folder / "functions", self.functions.names, lambda resource: account.arn("logs", resource)
+        )
         # In the order in which they can be brought back, and are told of changes.
         kinds: tuple[Kind, ...] = (
             ParameterGroups(),

@@ -1,4 +1,4 @@
-"""The laptop's AWS endpoint: Lambda's Invoke API, Secrets Manager, and the supervisor's control API."""
+"""The laptop's AWS endpoint: Lambda's Invoke API, Secrets Manager, logs, who asks, and the supervisor's control API."""
 
 # ruff: noqa: N802 - the library's names
 import base64
@@ -18,10 +18,14 @@ from .errors import LaptopError, RefusedError
 from .http_handler import Handler
 from .iam_statements import is_allowed
 from .request_signatures import SignedRequest, access_key
+from .secrets_manager import ACCOUNT
 
 CONTROL = "/_laptop/"
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
 _LIST = "/2015-03-31/functions"
+_TARGETS = {"secretsmanager": "secretsmanager", "Logs_20140328": "logs"}
+# The one call of STS, which `pulumi logs` begins with.
+_WHO = b"Action=GetCallerIdentity&"
 # Of what else they say, nothing names a secret that they use.
 _ABOUT_NONE = ("CreateSecret", "GetRandomPassword", "ListSecrets")
 _CONFIGURATION = re.compile(_LIST + r"/(?P<name>[^/]+)/configuration")
@@ -63,7 +67,7 @@ class _Handler(Handler):
         try:
             self._aws(body)
         except RefusedError as refused:
-            self._aws_error(403, refused.kind, str(refused))
+            self._aws_error(refused.status, refused.kind, str(refused))
 
     def _aws(self, body: bytes) -> None:
         """Answer a call of AWS's API that somebody known here signed.
@@ -73,8 +77,8 @@ class _Handler(Handler):
         """
         path, target = self.path.split("?")[0].rstrip("/"), self.headers.get("X-Amz-Target", "")
         cloud = self.server.cloud
-        service = "secretsmanager" if target.startswith("secretsmanager.") else None
-        service = "lambda" if path.startswith(_LIST) else service
+        service = "lambda" if path.startswith(_LIST) else _TARGETS.get(target.partition(".")[0])
+        service = "sts" if body.startswith(_WHO) else service
         request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
         principals = cloud.principals()
         signer = access_key(request, lambda key: principals.get(key, {}).get("secret"), service=service)
@@ -90,12 +94,24 @@ class _Handler(Handler):
             self._invoke(name, body)
         elif service == "secretsmanager" and self.command == "POST":
             self._secrets_manager(check, target, body)
+        elif service == "logs" and self.command == "POST":
+            self._logs(check, target, body)
+        elif service == "sts" and self.command == "POST":
+            self.send(200, {"Content-Type": "text/xml"}, _caller(signer))
         elif self.command == "POST":
-            answered = "the laptop answers Lambda's Invoke and Secrets Manager, nothing else"
+            answered = "the laptop answers Lambda's Invoke, Secrets Manager, reading logs and who asks, nothing else"
             self._aws_error(404, "UnknownOperationException", answered)
         else:
             answered = f"the laptop does not answer {self.command} {self.path}"
             self._aws_error(404, "ResourceNotFoundException", answered)
+
+    def _logs(self, check: Callable[[str, str], None], target: str, body: bytes) -> None:
+        logs, action, asked = self.server.cloud.logs, target.partition(".")[2], _object(body)
+        if asked is None:
+            self._aws_error(400, "SerializationException", "the call is not JSON with an object")
+            return
+        check(f"logs:{action}", logs.resource(asked))
+        self._json(200, logs.request(action, asked))
 
     def _secrets_manager(self, check: Callable[[str, str], None], target: str, body: bytes) -> None:
         cloud, action, asked = self.server.cloud, target.partition(".")[2], _object(body)
@@ -190,6 +206,17 @@ class _Handler(Handler):
 
     def _json(self, status: int, value: object) -> None:
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _caller(access_key: str) -> bytes:
+    """What STS answers to GetCallerIdentity."""
+    said = (
+        f"<Arn>arn:aws:iam::{ACCOUNT}:user/{access_key}</Arn><UserId>{access_key}</UserId><Account>{ACCOUNT}</Account>"
+    )
+    return (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+        f"{said}</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    ).encode()
 
 
 def _check_use(access_key: str, statements: list[dict[str, Any]], action: str, resource: str) -> None:

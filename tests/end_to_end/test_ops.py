@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _LOOKS = [
     example
     for example in EXAMPLES
-    if any(f" ops {name}" in example for name in ("doctor", "invoke", "outputs", "watch --seconds"))
+    if any(f" ops {name}" in example for name in ("doctor", "invoke", "logs", "outputs", "watch --seconds"))
     and "--stack" not in example
+    and "--errors" not in example  # a stack that has none is told so, with nothing to read
 ]
 
 
@@ -42,6 +43,13 @@ def test_a_command_of_the_first_deployments_laptop_half_works_as_it_says(up: Che
     done = up.run("bash", "-c", command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert next(words for name, words in shown.items() if name in command) in done.stdout, done.stdout
+
+
+def test_pulumi_itself_shows_the_logs_of_the_laptop_stack(up: Checkout) -> None:
+    up.must_answer()
+    done = up.pulumi("logs", "-s", "local")
+    assert done.returncode == 0, done.stderr
+    assert "[/aws/lambda/" in done.stdout and "START RequestId: " in done.stdout, done.stdout
 
 
 def test_the_doctor_of_a_fresh_stack_sees_its_configuration_and_no_drift(up: Checkout) -> None:

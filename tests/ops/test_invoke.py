@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from local.supervisor.client import SupervisorClient
-from ops import invoke
+from ops import stack_outputs
 from ops.__main__ import app
 from tests.local.supervisor.conftest import checkout
 from toolchain.checkout import gateway_url
@@ -48,7 +48,7 @@ def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", shell_secret(root))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     names = {"app": "orders-app", "bad": "orders-bad", "gone": "orders-gone"}
-    monkeypatch.setattr(invoke, "stack_outputs", lambda name: {"functions": names if name == "local" else {}})
+    monkeypatch.setattr(stack_outputs, "stack_outputs", lambda name: {"functions": names if name == "local" else {}})
 
 
 def run(*options: str, given: str | None = None) -> Any:
@@ -74,6 +74,16 @@ def test_the_log_is_printed_beside_the_answer_when_asked_for() -> None:
     assert "REPORT" not in run("app").output
 
 
+def test_a_traceback_in_the_log_is_whole_on_a_terminal() -> None:
+    told = run("bad", "--log").stderr
+    assert "\r" not in told  # what follows one hides what stood before it
+    assert [line for line in told.splitlines() if line.startswith(("[ERROR]", "Traceback"))] == [
+        "[ERROR] ValueError: no",
+        "Traceback (most recent call last):",
+    ]
+    assert 'raise ValueError("no")' in told
+
+
 def test_a_function_that_fails_shows_its_error_with_status_1() -> None:
     done = run("bad")
     assert done.exit_code == 1
@@ -84,6 +94,7 @@ def test_a_function_that_fails_shows_its_error_with_status_1() -> None:
     ("options", "words"),
     [
         (["other"], 'no function "other"; it has app, bad, gone'),
+        (["apo"], 'no function "apo"; did you mean "app"?'),
         (["gone"], "does not invoke orders-gone: ResourceNotFoundException"),
         (["app", "--payload", "{id: 7}"], "the event is no JSON"),
         (["--stack", "dev"], "run `pulumi up --stack dev`"),
@@ -96,4 +107,4 @@ def test_what_cannot_be_invoked_is_told_with_status_2(options: list[str], words:
 
 
 def test_names_of_functions_are_completed() -> None:
-    assert invoke.complete_function("b") == ["bad"]
+    assert stack_outputs.complete_function("b") == ["bad"]

@@ -1,0 +1,1 @@
+"""`python -m ops logs`: what the functions of a stack wrote."""
