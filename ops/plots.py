@@ -21,6 +21,7 @@ _STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "axes.titlesize": 8,
     "font.size": 8,
     "grid.alpha": 0.3,
     "svg.fonttype": "none",  # words stay words

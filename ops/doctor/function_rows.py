@@ -31,7 +31,7 @@ def function_fails(seen: Evidence) -> Verdict | None:
             "look at what the function does besides the database (other services, computing, waiting): give each of "
             "these a time-out of its own, below the function's"
             if late
-            else f"mend it{where}; `python -m ops invoke --log` shows one invocation with its log"
+            else f"mend it{where}; `python -m ops logs --errors` shows what the functions say"
         ),
     )
 

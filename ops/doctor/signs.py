@@ -138,9 +138,10 @@ def quotes(seen: Evidence) -> tuple[str, ...]:
 def logged(each: FunctionEvidence, said: LoggedFailures) -> tuple[str, ...]:
     """What one function's log says of its failures: the most frequent one, its share, and since when."""
     quoted = f"{said.error}: {said.message}" if said.message else said.error
+    share = said.most / said.invocations
     since = f"since {said.since}" if said.since else "since the beginning of the look or before it"
     return (
-        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({said.most / said.invocations:.0%}) with "
+        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({'below 1%' if share < 0.01 else f'{share:.0%}'}) with "
         f"“{quoted}”{f' at {said.place}' if said.place else ''}",
         f"{each.name}: {since}, the last one at {said.last}; {said.count:,} failures in its log, {said.own:,} by its "
         "own fault" + (f", {said.unclear:,} that may be either's" if said.unclear else ""),
@@ -151,4 +152,4 @@ def looked(seen: Evidence) -> tuple[str, ...]:
     """How far the look goes."""
     if seen.log_seconds is None:
         return (f"{seen.seconds:g} s",)
-    return (f"{seen.seconds:g} s; the functions' logs of {seen.log_seconds / 60:g} min",)
+    return (f"{seen.seconds:g} s; the functions' logs of {seen.log_seconds / 60:.1f} min",)

@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ops.doctor.evidence import LoginProblem
+from ops.function_logs import TIMED_OUT, failure
 
 _OUT_OF_TIME, _LOGIN = "out-of-time", "authentication"
-# Of Lambda's Python runtime: `[ERROR] Type: message`. What a handler logs itself has a tab after the level.
-_ERROR = re.compile(r"\[ERROR\] \S")
-_TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
-_DIED = re.compile(r"Error: Runtime exited")
 # The words of RDS Proxy, PostgreSQL and PgBouncer; an expired token is a matter of the words of the laptop's gate.
 _EXPIRED = re.compile(r"token is expired", re.IGNORECASE)
 _THROTTLED = re.compile(r"too many competing requests", re.IGNORECASE)
@@ -44,18 +41,17 @@ def read_log(text: str) -> LoggedInvocations:
             found = replace(found, invocations=found.invocations + 1)
         elif line.startswith("INIT_REPORT ") and "Status: " in line:
             found = replace(found, invocations=found.invocations + 1, errors=found.errors + 1)
-        elif _TIMED_OUT.search(line):
-            found = replace(found, errors=found.errors + 1, timeouts=found.timeouts + 1)
-        elif _ERROR.match(line) or _DIED.search(line):
+        elif line.startswith('{"_aws"'):
+            found = _with_metrics(found, line)
+        elif (told := failure(line)) is not None:
             problem = login_problem(line)
             found = replace(
                 found,
                 errors=found.errors + 1,
+                timeouts=found.timeouts + (told.kind == TIMED_OUT),
                 login_errors=found.login_errors + (problem is not None),
                 login_problem=problem or found.login_problem,
             )
-        elif line.startswith('{"_aws"'):
-            found = _with_metrics(found, line)
     return found
 
 

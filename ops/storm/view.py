@@ -103,7 +103,9 @@ def proven(result: StormResult) -> str:
         way = "straight at the database" if name == "direct" else "through the proxy"
         share = "all were served" if served == clients else f"{served:,} were served and {phase.never_served:,} never"
         over = f", over {phase.peak_connections:,} connections to the database" if phase.peak_connections else ""
-        told.append(f"{way} {share}{over}")
+        failed = sum(phase.errors.values())
+        asked = f" ({failed:,} of {failed + len(phase.latencies):,} requests failed)" if failed else ""
+        told.append(f"{way} {share}{over}{asked}")
     return f"{clients:,} clients: {'; '.join(told)}."
 
 

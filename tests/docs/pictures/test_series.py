@@ -8,6 +8,7 @@ from docs.pictures.series import Line, evaluate, lines
 from lambda_rds_proxy.engines import TargetKind
 from lambda_rds_proxy.monitor import metrics as cloudwatch
 from lambda_rds_proxy.monitor.metrics import Metric
+from ops.doctor.evidence import FunctionEvidence
 from tests.docs.pictures.stage import body, sample
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "dashboard.md").read_text()
@@ -52,6 +53,8 @@ def test_functions_have_the_numbers_of_their_own_log() -> None:
     assert drawn("Duration, p90") == {"api": [(1.0, 9)]}
     assert drawn("Duration, longest") == {"api": [(1.0, 100)]}
     assert drawn("Concurrent") == {"api": [(1.0, 4)]}
+    turned_away = FunctionEvidence(name="orders-api", timeout=3, throttles=9)
+    assert drawn("Throttles", functions=(turned_away,)) == {"api": [(1.0, 9)]}
     assert drawn("Handler: failures") == {"api": [(1.0, 1)]}
 
 
@@ -74,7 +77,6 @@ def test_what_is_of_all_functions_adds_up_over_their_logs() -> None:
 def test_what_the_laptop_has_no_number_for_says_so_and_is_no_zero() -> None:
     assert drawn("Pinned share") == {"pinned": None}
     assert drawn("Clients without TLS") == {"clients in plain text": None}
-    assert drawn("Throttles") == {"api": None}
     assert drawn("Set-ups")["clients set up"] is None
 
 

@@ -195,5 +195,5 @@ def test_it_says_how_far_the_look_goes_and_what_of_the_logs_was_not_seen(monkeyp
     place(monkeypatch, Seen(replace(CASES[Cause.FAILED_BEFORE], not_seen=("the log of app not seen: AccessDenied",))))
     done = run()
     assert done.exit_code == 1
-    assert "looked at  60 s; the functions' logs of 5 min" in done.output
+    assert "looked at  60 s; the functions' logs of 5.0 min" in done.output
     assert "the log of app not seen: AccessDenied" in done.output

@@ -51,7 +51,8 @@ def test_the_headline_says_what_was_proven_and_the_page_when_where_and_with_what
     page = render(storm)
     assert (
         "<h1>1,000 clients: straight at the database 75 were served and 925 never, over 67 connections to the "
-        "database; through the proxy all were served, over 67 connections to the database.</h1>"
+        "database (7 of 7 requests failed); through the proxy all were served, over 67 connections to the "
+        "database.</h1>"
     ) in page
     assert "2026-11-28 12:00 UTC · 2 cores (x86_64), Linux · PostgreSQL 15.18" in page
 
