@@ -138,10 +138,11 @@ def quotes(seen: Evidence) -> tuple[str, ...]:
 def logged(each: FunctionEvidence, said: LoggedFailures) -> tuple[str, ...]:
     """What one function's log says of its failures: the most frequent one, its share, and since when."""
     quoted = f"{said.error}: {said.message}" if said.message else said.error
-    share = said.most / said.invocations
+    part = said.most / said.invocations
+    share = "below 1%" if part < 0.01 else f"{part:.0%}"
     since = f"since {said.since}" if said.since else "since the beginning of the look or before it"
     return (
-        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({'below 1%' if share < 0.01 else f'{share:.0%}'}) with "
+        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({share}) with "
         f"“{quoted}”{f' at {said.place}' if said.place else ''}",
         f"{each.name}: {since}, the last one at {said.last}; {said.count:,} failures in its log, {said.own:,} by its "
         "own fault" + (f", {said.unclear:,} that may be either's" if said.unclear else ""),
