@@ -4,6 +4,7 @@ Everything that a package reads at run time is data beside its code, so the file
 byte for byte, and nothing else. Standard library only: a release runs it where nothing else is installed.
 """
 
+import re
 import sys
 import tomllib
 import zipfile
@@ -14,8 +15,8 @@ from pathlib import Path
 from subprocess import run
 
 ROOT = Path(__file__).resolve().parents[2]
-# From what a list is locked is of no use where the list is.
-_LEFT_OUT = (".in",)
+# From what a list is locked is of no use where the list is; the rest describes a package, or needs a checkout.
+_LEFT_OUT = r"\.in$|^ops/(survey/.*|requirements\.txt|pyproject\.toml|README\.md|LICENSE)$"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Package:
 PACKAGES = (
     Package("lambda-rds-proxy", "components", "lambda_rds_proxy"),
     Package("rds-connection", "handler", "rds_connection"),
+    Package("lambda-rds-proxy-ops", "ops", "ops"),
 )
 
 
@@ -47,9 +49,11 @@ def version() -> str:
 def expected(package: Package) -> dict[str, bytes]:
     """Name in the wheel → content, of what git knows of a package's folder."""
     folder = ROOT / package.folder
+    if package.folder == package.imported:  # the folder is the package, beside what describes it
+        folder = ROOT
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", package.imported]
     listed = run(listing, cwd=folder, capture_output=True, text=True, check=True).stdout
-    names = [name for name in listed.split("\0") if name and not name.endswith(_LEFT_OUT)]
+    names = [name for name in listed.split("\0") if name and not re.search(_LEFT_OUT, name)]
     return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
 
 

@@ -123,6 +123,8 @@ def test_the_readme_begins_a_program_of_ones_own_with_the_lines_that_install_it(
 def test_it_installs_from_the_repository_and_imports_in_an_empty_folder(
     package: Package, repository: Path, install: Install, tmp_path: Path
 ) -> None:
+    if "lambda-rds-proxy" in [each.name for each in requirements(package)]:
+        install(tmp_path / "venv", f"git+file://{repository}#subdirectory={PACKAGES[0].folder}")
     interpreter = install(tmp_path / "venv", f"git+file://{repository}#subdirectory={package.folder}")
     code = f"import {package.imported}, sys; print({package.imported}.__file__); print(*sys.path, sep='\\n')"
     file, *path = python(interpreter, code, tmp_path).splitlines()
@@ -164,3 +166,40 @@ found = Settings.from_environment({"DB_HOST": "h", "DB_NAME": "n", "DB_USER": "u
 print(found)
 """
     assert "postgresql" in python(interpreter, code, tmp_path)
+
+
+def test_the_tools_run_where_there_is_no_checkout(wheels: Path, install: Install, tmp_path: Path) -> None:
+    for package in (PACKAGES[0], PACKAGES[2]):
+        interpreter = install(tmp_path / "venv", str(wheels / package.wheel))
+    code = """
+import ops
+from importlib import import_module
+from pkgutil import walk_packages
+for each in walk_packages(ops.__path__, "ops."):
+    print(import_module(each.name).__name__)
+"""
+    assert {"ops.aws.source", "ops.doctor.command", "ops.storm.deployed"} <= set(
+        python(interpreter, code, tmp_path).split()
+    )
+    program = str(interpreter.with_name("lambda-rds-proxy-ops"))
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [program, *words], cwd=tmp_path, env={**CLEAN, "PATH": str(tmp_path), "COLUMNS": "100"},
+            capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS,
+        )  # fmt: skip
+
+    told = run("--help")
+    assert told.returncode == 0, told.stderr
+    assert "Usage: lambda-rds-proxy-ops" in told.stdout
+    for command in ("capacity", "doctor", "invoke", "preflight", "sbom", "storm", "watch"):
+        assert f" {command} " in told.stdout
+    assert "survey" not in told.stdout  # runs the pack of a checkout
+    for command in ("doctor", "watch", "storm"):
+        done = run(command)
+        assert done.returncode == 2
+        assert "there is no laptop stack here" in done.stderr, done.stderr
+    done = run("doctor", "--stack", "prod")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "there is no `pulumi` on PATH" in done.stderr
+    assert run("capacity", "--max-connections", "405").returncode in (0, 1)
