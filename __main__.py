@@ -15,13 +15,7 @@ PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT / "components"))  # the components are a package of their own, published alone
 
 from lambda_rds_proxy import ServerlessDatabase  # noqa: E402
-from lambda_rds_proxy.function.package import this_machine  # noqa: E402
-from lambda_rds_proxy.serverless_database.config import (  # noqa: E402
-    ConfigError,
-    is_laptop,
-    project_values,
-    read_config,
-)
+from lambda_rds_proxy.serverless_database.config import ConfigError, project_values, read_config  # noqa: E402
 from lambda_rds_proxy.settings.spelling import SPELLING  # noqa: E402
 
 
@@ -36,9 +30,6 @@ async def main() -> None:
     except ConfigError as error:
         pulumi.log.error(str(error))
         sys.exit(ALREADY_SHOWN)
-    if is_laptop(everything):
-        here = this_machine()
-        args["stack"] = {"python": here.python, "architecture": here.architecture, **args.get("stack", {})}
     SPELLING.set(spelling)
 
     stack = ServerlessDatabase("database", args)

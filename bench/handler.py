@@ -49,7 +49,7 @@ def main() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ops.storm.laptop import LaptopStack
+    from local.storm.laptop import LaptopStack
 
     stack = LaptopStack.find()
     route = stack.routes["proxy"]

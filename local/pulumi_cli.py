@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from toolchain.checkout import checkout_cache
+from toolchain.checkout import LAPTOP_STACK, checkout_cache
 from toolchain.exclusion import only_ours
 from toolchain.progress import full_disk
 from toolchain.shell import laptop_environment, prepare
@@ -22,7 +22,7 @@ from toolchain.shell import laptop_environment, prepare
 from .supervisor.errors import LaptopError
 from .supervisor.processes import lives
 
-STACK = "local"
+STACK = LAPTOP_STACK
 console = Console(highlight=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"

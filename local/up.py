@@ -12,6 +12,8 @@ from .pulumi_cli import console
 from .supervisor.client import SupervisorClient
 from .supervisor.errors import LaptopError
 
+# Programs of other projects have a stack of that name, too.
+_PROJECT = "lambda-rds-proxy"
 # kind, what it is called, which fact is its host name
 _TOPOLOGY = (
     ("function", "Lambda", ""),
@@ -70,7 +72,7 @@ def _remove_what_a_killed_run_left(root: Path) -> None:
     exported = pulumi_cli.output(root, "stack", "export")
     for each in client.resources():
         if (
-            str(each["spec"].get("urn")).startswith(f"urn:pulumi:{pulumi_cli.STACK}::")
+            str(each["spec"].get("urn")).startswith(f"urn:pulumi:{pulumi_cli.STACK}::{_PROJECT}::")
             and f'"{each["identifier"]}"' not in exported
         ):
             console.print(f"· removing the {each['kind']} {each['identifier']} of a run that was killed")

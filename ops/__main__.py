@@ -4,11 +4,13 @@ import importlib
 import os
 import sys
 from collections import UserDict
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from .errors import Commands
+from .places import place_here
 
 _MODULES = {
     "capacity": "ops.capacity.command",
@@ -18,7 +20,6 @@ _MODULES = {
     "preflight": "ops.preflight.command",
     "sbom": "ops.sbom",
     "storm": "ops.storm.command",
-    "survey": "ops.survey.command",
     "watch": "ops.watch.command",
 }
 
@@ -35,7 +36,8 @@ class _Modules(UserDict[str, Any]):
 class _Program(Commands):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(**settings)
-        self.commands = _Modules(_MODULES)
+        place = place_here()
+        self.commands = _Modules(dict(sorted({**_MODULES, **(place.COMMANDS if place else {})}.items())))
 
 
 app = typer.Typer(
@@ -47,8 +49,15 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # what makes it a group
 
+_INSTALLED = "lambda-rds-proxy-ops"
 # A shell completes a program, and `python` is not ours to complete for: `ops` is, which `make -s env` puts on PATH.
 _OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ else "python -m ops"
 
+
+def main() -> None:
+    """The program, by the name under which it was called."""
+    app(prog_name=_INSTALLED if Path(sys.argv[0]).name == _INSTALLED else _OPS)
+
+
 if __name__ == "__main__":
-    app(prog_name=_OPS)
+    main()

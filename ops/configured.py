@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain.checkout import checkout_root
-
+from .places import project
 from .stack_outputs import StackError, stack_configuration
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def read(document: Mapping[str, Any]) -> Configuration:
 
     values = {key: entry["value"] for key, entry in document.items() if "value" in entry}
     try:
-        settings, _ = read_config(project_values(values, project=PROJECT), project=checkout_root())
+        settings, _ = read_config(project_values(values, project=PROJECT), project=project())
     except ConfigError as error:
         raise StackError("; ".join(error.problems)) from None
     encrypted = (key.removeprefix(f"{PROJECT}:") for key, entry in document.items() if "value" not in entry)

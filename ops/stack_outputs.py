@@ -5,9 +5,8 @@ import json
 import subprocess
 from typing import Any
 
-from toolchain.checkout import checkout_root
-
 from .errors import OpsError
+from .places import project
 
 _PROXY = "aws:rds/proxy:Proxy"
 
@@ -68,7 +67,7 @@ def _pulumi(stack: str, *command: str) -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603 - a list of words, no shell
             ["pulumi", *command, "--stack", stack, "--non-interactive"],  # noqa: S607 - the engine of this shell
-            cwd=checkout_root(),
+            cwd=project(),
             capture_output=True,
             text=True,
             check=False,

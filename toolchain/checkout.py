@@ -7,6 +7,10 @@ from pathlib import Path
 
 LAPTOP_PASSPHRASE = "lambda-rds-proxy-laptop"  # noqa: S105 - published: the local stack's configuration has no secret
 LAPTOP_REGION = "eu-west-1"
+LAPTOP_ACCOUNT = "000000000000"
+LAPTOP_STACK = "local"
+# Says to programs and to the stand-in provider which account a stack is of that allows none itself.
+ACCOUNT_VARIABLE = "LAMBDA_RDS_PROXY_ACCOUNT"
 GATEWAY_PORT = 4566
 # In the environment of everything that a supervisor starts: the folder of its state.
 LAPTOP_MARK = "LAMBDA_RDS_PROXY_LAPTOP"

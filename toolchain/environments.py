@@ -38,6 +38,11 @@ def make_environments(root: Path) -> None:
     # `python -m local` and `python -m ops` import the checkout, the components' package and the pack's pure modules.
     site = next((root / ".venv" / "lib").glob("python3*/site-packages"))
     (site / "lambda-rds-proxy.pth").write_text(f"{root}\n{root / 'components'}\n{root / 'policies'}\n")
+    # The laptop joins the tools as anybody's place does (ops/places.py).
+    joined = site / "lambda_rds_proxy_laptop-0.dist-info"
+    joined.mkdir(exist_ok=True)
+    (joined / "METADATA").write_text("Metadata-Version: 2.1\nName: lambda-rds-proxy-laptop\nVersion: 0\n")
+    (joined / "entry_points.txt").write_text("[lambda_rds_proxy_ops.places]\nlaptop = local.tools\n")
     make_environment(root / "policies" / "venv", root / "policies" / "requirements.txt", "the policy pack's packages")
 
 

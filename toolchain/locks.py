@@ -11,6 +11,7 @@ from .progress import CommandError, run
 _EXCLUDE_NEWER = "2026-11-14"
 _LISTS = (
     "toolchain/uv.in",
+    "toolchain/build.in",
     "toolchain/pip-audit.in",
     "requirements.in",
     "requirements-dev.in",

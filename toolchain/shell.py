@@ -4,7 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
-from .checkout import LAPTOP_PASSPHRASE, LAPTOP_REGION, checkout_cache, gateway_url
+from .checkout import ACCOUNT_VARIABLE, LAPTOP_ACCOUNT, LAPTOP_PASSPHRASE, LAPTOP_REGION, checkout_cache, gateway_url
 from .engine import engine_folder, needs_language_host
 from .environments import are_made
 from .laptop_key import SHELL_ACCESS_KEY, shell_secret
@@ -31,6 +31,7 @@ def laptop_environment(root: Path) -> dict[str, str]:
         "PULUMI_HOME": str(own / "pulumi-home"),
         "PULUMI_CONFIG_PASSPHRASE": LAPTOP_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "1",
+        ACCOUNT_VARIABLE: LAPTOP_ACCOUNT,
         "AWS_ENDPOINT_URL": gateway_url(root),
         "AWS_REGION": LAPTOP_REGION,
         "AWS_DEFAULT_REGION": LAPTOP_REGION,

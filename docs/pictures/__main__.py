@@ -12,16 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from local.storm.laptop import LaptopStack
+from local.storm.run import run_phases
 from local.supervisor.errors import LaptopError
+from local.tools.source import sources
 from ops import plots
 from ops.errors import OpsError
-from ops.laptop.source import sources
 from ops.stack_outputs import StackError, stack_export, stack_outputs
 from ops.storm import report
 from ops.storm.deployed import DeployedStack
-from ops.storm.laptop import LaptopStack
 from ops.storm.results import StormResult, StormSettings
-from ops.storm.run import run_phases
 from toolchain.checkout import checkout_root, laptop_state
 
 from .dashboard import figure

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.laptop.function_log import read_log
+from local.tools.function_log import read_log
 
 _DURATION = re.compile(r"^REPORT RequestId: .*?\tDuration: ([\d.]+) ms")
 _METRICS = '{"_aws"'

@@ -24,7 +24,7 @@ class PreviewServicer(AwsServicer):
     def __init__(self) -> None:
         super().__init__(row=_shown)
 
-    def check_stack(self, config: Properties) -> None:
+    def check_stack(self, config: Properties, urn: str) -> None:
         """Take any account and any backend."""
 
     def Delete(self, request: proto.DeleteRequest, context: ServicerContext) -> empty_pb2.Empty:  # noqa: ARG002, N802

@@ -12,7 +12,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.rpc import UNKNOWN
 
-from toolchain.checkout import checkout_cache, checkout_root
+from toolchain.checkout import LAPTOP_STACK, checkout_cache, checkout_root
 
 from ..supervisor.errors import LaptopError
 from . import ACCOUNT, DEFAULT_REGION, VERSION, functions
@@ -30,8 +30,10 @@ class RefusedError(ValueError):
     """This provider is not for that stack."""
 
 
-def check_stack(config: Mapping[str, Any]) -> None:
+def check_stack(config: Mapping[str, Any], urn: str = "") -> None:
     """Refuse any account but the laptop's and any backend but the checkout's own.
+
+    A stack `local` that states no account is of the place where it is: of the laptop, in the checkout's backend.
 
     Raises:
         RefusedError: with what to do.
@@ -39,11 +41,13 @@ def check_stack(config: Mapping[str, Any]) -> None:
     accounts = config.get("allowedAccountIds")
     if isinstance(accounts, str):
         accounts = json.loads(accounts)
+    if accounts is None and urn.startswith(f"urn:pulumi:{LAPTOP_STACK}::"):
+        accounts = [ACCOUNT]
     if accounts != [ACCOUNT]:
         raise RefusedError(
             "this is the laptop's stand-in for the aws provider, and this stack is not the laptop's: its "
             f'aws:allowedAccountIds is {json.dumps(accounts)}, not ["{ACCOUNT}"]; for AWS use a shell without '
-            "`make env`"
+            f"`make env`, for the laptop call the stack {LAPTOP_STACK} or set that account"
         )
     own = os.environ.get("LAMBDA_RDS_PROXY_BACKEND") or f"file://{checkout_cache(checkout_root()) / 'backend'}"
     backend = os.environ.get("PULUMI_BACKEND_URL", "")
@@ -71,9 +75,9 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         self._region = DEFAULT_REGION
         self._default_tags: dict[str, str] = {}
 
-    def check_stack(self, config: Properties) -> None:
+    def check_stack(self, config: Properties, urn: str) -> None:
         """Raises RefusedError for a stack that this provider is not for."""
-        check_stack(config)
+        check_stack(config, urn)
 
     def Handshake(
         self, request: proto.ProviderHandshakeRequest, context: ServicerContext
@@ -93,7 +97,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
         config = from_struct(request.news)
         try:
             if not holds_unknown(config.get("allowedAccountIds")):
-                self.check_stack(config)
+                self.check_stack(config, request.urn)
         except RefusedError as refusal:
             return proto.CheckResponse(
                 inputs=request.news, failures=[proto.CheckFailure(property="", reason=str(refusal))]
@@ -109,7 +113,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: proto.ConfigureRequest, context: ServicerContext) -> proto.ConfigureResponse:
         config = from_struct(request.args)
         try:
-            self.check_stack(config)
+            self.check_stack(config, request.urn)
         except RefusedError as refusal:
             context.abort(StatusCode.FAILED_PRECONDITION, str(refusal))
         self._region = str(config.get("region", DEFAULT_REGION))

@@ -1,16 +1,17 @@
-"""Where a stack is looked at: each place is a module of its own, loaded when it is asked for."""
+"""Where a stack is looked at: AWS, or a place that is here; each is loaded when it is asked for."""
 
 import importlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from ops.errors import OpsError
+from ops.places import must_be_here
 
 from .drift import Settings, Surroundings
 from .evidence import Evidence
 
-# Each has a function `sources` with the arguments of the one below.
-SOURCES = {"laptop": "ops.laptop.source", "aws": "ops.aws.source"}
+# It has a function `sources` with the arguments of the one below, as a place of `ops.places` has.
+AWS = "ops.aws.source"
 LAPTOP_STACK = "local"
 
 
@@ -62,6 +63,6 @@ def sources(
         CannotLookError: there is no such proxy, or the place shows none.
         StackError: the stack cannot be read.
     """
-    place = importlib.import_module(SOURCES["laptop" if stack is None else "aws"])
+    place: Any = must_be_here() if stack is None else importlib.import_module(AWS)
     found: Iterator[Source] = place.sources(stack or LAPTOP_STACK, proxy=proxy, seconds=seconds, past=past)
     return found

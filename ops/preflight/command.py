@@ -90,8 +90,8 @@ def needs_of_stack(stack: str, said: Configuration) -> Needs:
         StackError: it has no region, or is not one of AWS.
     """
     # Loads the SDK, which the command line does not need.
-    from lambda_rds_proxy.serverless_database.config import is_laptop
     from lambda_rds_proxy.serverless_database.needs import needs_of, provider_settings
+    from lambda_rds_proxy.stack.place import is_laptop
 
     if is_laptop(said.values):
         raise StackError(f'the stack "{stack}" is the laptop\'s: there is no account to ask')

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ops.errors import OpsError
+from ops.places import must_be_here
 from ops.stack_outputs import StackError
 
 from .deployed import DeployedStack
@@ -73,7 +74,8 @@ def storm(
         machine=f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}",
     )
     try:
-        run = partial(_on_the_laptop, result, function) if stack is None else _deployed(result, stack, function, yes)
+        place = must_be_here() if stack is None else None
+        run = partial(place.storm, result, function) if place else _deployed(result, str(stack), function, yes)
         if as_json:
             run(lambda _: None)
         else:
@@ -86,21 +88,6 @@ def storm(
         raise OpsError("interrupted; the load is ended", exit_code=130) from None
     finally:  # what was measured until then is not lost
         _tell(result, report, as_json=as_json)
-
-
-def _on_the_laptop(result: StormResult, function: str | None, say: Say) -> None:
-    # Whoever looks at AWS only has no laptop stack.
-    from local.supervisor.errors import LaptopError
-
-    from .laptop import LaptopStack
-    from .run import run_storm
-
-    try:
-        found = LaptopStack.find(function)
-        result.max_connections, result.ceiling = found.max_connections, found.ceiling
-        run_storm(found, result, say)
-    except LaptopError as error:
-        raise OpsError(str(error), exit_code=1) from None
 
 
 def _deployed(result: StormResult, stack: str, function: str | None, yes: bool) -> Callable[[Say], None]:

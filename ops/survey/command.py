@@ -15,9 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ops.errors import OpsError
-from toolchain.checkout import checkout_root
-from toolchain.progress import CommandError
-from toolchain.shell import laptop_environment, prepare
+from ops.places import must_be_here
 
 from .analysis import CREDENTIALS_POLICY, DIRECT_POLICIES, Survey, analysis_environment, survey_file
 from .exports import UnreadableError
@@ -57,16 +55,15 @@ def survey(
     # Before the work, which may be long.
     if sarif_to is not None and sarif_to != "-" and not Path(sarif_to).absolute().parent.is_dir():
         raise OpsError(f"--sarif is {sarif_to}, in a folder that does not exist; make it, or name another file")
-    root = checkout_root()
-    try:
-        environment = analysis_environment(laptop_environment(root))
-    except (CommandError, ValueError) as error:
-        raise OpsError(str(error)) from None
-    prepare(root)
+    place = must_be_here()
+    environment, pack = analysis_environment(place.environment()), place.project() / "policies"
     surveys, errors = _survey_all(
         list(dict.fromkeys(files)),
         lambda path: survey_file(
-            path, pack=root / "policies", config=config.resolve() if config else None, environment=environment
+            path,
+            pack=pack,
+            config=config.resolve() if config else None,
+            environment=environment,
         ),
     )
     if sarif_to is not None:

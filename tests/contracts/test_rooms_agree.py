@@ -15,8 +15,8 @@ from lambda_rds_proxy.function.component import connection_environment
 from lambda_rds_proxy.function.package import cache_folder
 from lambda_rds_proxy.monitor.metrics import HANDLER_NAMESPACE, OF_THE_HANDLER, custom_metrics, metric_label
 from lambda_rds_proxy.proxy.ceiling import MAX_PERCENT_TOTAL
-from lambda_rds_proxy.serverless_database.config import LAPTOP_ACCOUNT
 from lambda_rds_proxy.stack.args import LAMBDA_PYTHON
+from lambda_rds_proxy.stack.place import ACCOUNT_VARIABLE, LAPTOP_ACCOUNT
 from lambda_rds_proxy.user.admin_function.database_admin import app, server
 from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
@@ -27,6 +27,7 @@ from rds_connection.metrics import metrics_line, proxy_of
 from rds_proxy_guard.rules import max_connections
 from tests.components.proxy.test_verification import PROXY
 from tests.handler.test_tls import TEXTS
+from toolchain import checkout
 from toolchain.checkout import cache_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,8 @@ def test_the_handler_and_the_admin_function_know_a_host_name_alike() -> None:
 
 
 def test_the_laptops_account_is_the_same_everywhere() -> None:
-    assert LAPTOP_ACCOUNT == ACCOUNT == secrets_manager.ACCOUNT
+    assert LAPTOP_ACCOUNT == ACCOUNT == secrets_manager.ACCOUNT == checkout.LAPTOP_ACCOUNT
+    assert ACCOUNT_VARIABLE == checkout.ACCOUNT_VARIABLE
 
 
 def test_one_cache_is_used_by_all() -> None:

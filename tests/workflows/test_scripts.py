@@ -128,23 +128,24 @@ def _release_script(name: str) -> str:
 )
 def test_a_release_is_of_its_own_version(tmp_path: Path, tag: str, heading: str, said: str) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.0"\ntarget-version = "py311"\n')
-    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n\nWhat is new.\n\n## 1.1.0\n\nOld.\n")
     text = _release_script("The tag is the version in pyproject.toml, and the changelog tells of it")
     done = run(text, tmp_path, TAG=tag)
     assert done.returncode == bool(said)
     assert said in done.stdout
+    assert said or (tmp_path / "notes.md").read_text() == "\nWhat is new.\n\n"
 
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_zips_and_their_bills_are_put_on_the_release(tmp_path: Path, is_there: bool) -> None:
     program(tmp_path, "gh", f'#!/bin/sh\necho "$*" >> asked\n[ "$2" != view ] || exit {0 if is_there else 1}\n')
-    (tmp_path / "sbom").mkdir()
-    for name in ("a.zip", "a.cdx.json"):
-        (tmp_path / "sbom" / name).touch()
+    for name in ("sbom/a.zip", "sbom/a.cdx.json", "dist/a.whl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     assert run(_release_script("Put them on the release"), tmp_path, TAG="v1.2.0").returncode == 0
     asked = (tmp_path / "asked").read_text().splitlines()
     assert ("release create v1.2.0" in "\n".join(asked)) != is_there
-    assert asked[-1] == "release upload v1.2.0 sbom/a.zip sbom/a.cdx.json --clobber"
+    assert asked[-1] == "release upload v1.2.0 dist/a.whl sbom/a.zip sbom/a.cdx.json --clobber"
 
 
 def preflight(folder: Path, ops: str, **variables: str) -> "tuple[int, str]":

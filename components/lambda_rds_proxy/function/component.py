@@ -16,9 +16,8 @@ from ..settings.spelling import Spelling
 from ..stack.args import StackSettings
 from ..stack_names import own_name
 from .args import DatabaseFunctionArgs, FunctionSettings
-from .package import Platform
 from .problems import concurrency_problems, function_problems, proxy_problems
-from .vpc_function import VpcFunction, packaged
+from .vpc_function import VpcFunction, packaged, target_of
 
 
 class DatabaseFunction(pulumi.ComponentResource):
@@ -51,7 +50,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        target = Platform(python=stack["python"], architecture=settings.get("architecture", stack["architecture"]))
+        target = target_of(args.get("stack", {}), settings.get("architecture"))
         archive = packaged(Path(settings["path"]), target=target, engine=proxy["engine"], component=self)
         resource = function.create(
             description="uses the database through RDS Proxy",

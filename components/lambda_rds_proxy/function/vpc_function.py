@@ -12,9 +12,11 @@ from ..engines import Engine
 from ..iam_policies import allow, assume_role_policy, deny, place_of, policy
 from ..names import ROLE, ROLE_POLICY
 from ..references import NetworkRef
+from ..settings.reading import with_defaults
 from ..stack.args import StackSettings, log_retention_days
+from ..stack.place import is_laptop
 from ..stack_names import KEPT_NAME, own_name, stated_name
-from .package import PackageError, Platform, build_package
+from .package import PackageError, Platform, build_package, this_machine
 
 # What Lambda itself needs to attach a function to a VPC. What describes takes no narrower resource; for the others
 # Lambda's check takes "all resource IDs" of an account and a region, which names no other account's.
@@ -34,6 +36,15 @@ _LOG_GROUPS = "/aws/lambda/"
 _PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine], str]] = WeakKeyDictionary()
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+
+def target_of(stack: StackSettings, architecture: str | None = None) -> Platform:
+    """What a function runs on: what is given, on the laptop else this machine, on AWS the defaults."""
+    if is_laptop({"aws:allowedAccountIds": pulumi.Config("aws").get("allowedAccountIds") or ""}):
+        here = this_machine()
+        stack = {"python": here.python, "architecture": here.architecture, **stack}
+    known = with_defaults(StackSettings, stack)
+    return Platform(python=known["python"], architecture=architecture or known["architecture"])
 
 
 def packaged(

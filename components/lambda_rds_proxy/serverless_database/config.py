@@ -1,6 +1,5 @@
 """A stack's configuration as the arguments of a ServerlessDatabase: every key, all problems at once."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,6 @@ from ..settings.spelling import CONFIG, Spelling
 from .args import ServerlessDatabaseArgs
 from .problems import serverless_database_problems
 
-LAPTOP_ACCOUNT = "000000000000"
 KEYS = keys(ServerlessDatabaseArgs)
 # Names that keys had in 0.1 → the names they have.
 OLDER_KEYS = {"target": "kind", "borrowTimeout": "connectionBorrowTimeout"}
@@ -97,15 +95,6 @@ def project_values(config: Mapping[str, str], *, project: str) -> dict[str, str]
     """The keys of one project out of the whole configuration of a run (`lambda-rds-proxy:auth` → `auth`)."""
     prefix = f"{project}:"
     return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-
-
-def is_laptop(config: Mapping[str, str]) -> bool:
-    """Whether this stack is meant for the laptop's provider: it allows account 000000000000 and no other."""
-    try:
-        accounts = json.loads(config.get("aws:allowedAccountIds", "[]"))
-    except ValueError:
-        return False
-    return bool(accounts == [LAPTOP_ACCOUNT])
 
 
 def _complete_existing(values: dict[str, Any]) -> None:

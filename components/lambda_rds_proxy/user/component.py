@@ -16,8 +16,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ..engines import ENGINES, Auth, Profile
-from ..function.package import Platform
-from ..function.vpc_function import VpcFunction, packaged
+from ..function.vpc_function import VpcFunction, packaged, target_of
 from ..iam_policies import policy, use_secret
 from ..names import ROLE_POLICY, SECRET, SECURITY_GROUP
 from ..references import DatabaseRef, DatabaseUserRef
@@ -172,7 +171,7 @@ class DatabaseUser(pulumi.ComponentResource):
             opts=child,
         )
         secrets_policy = self._secrets_policy(name, args, admin.role.name, admin_secret_arn, secret)
-        target = Platform(python=self._stack["python"], architecture=self._stack["architecture"])
+        target = target_of(args.get("stack", {}))
         build = partial(packaged, _ADMIN_FUNCTION, target=target, engine=database["engine"], component=self)
         certificates = self._certificates(args)
         build(instead=certificates)  # what is wrong with it is told at preview, when the database may be unknown

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lambda_rds_proxy.engines import Auth, Engine, Profile, TargetKind
 from lambda_rds_proxy.proxy.args import ProxySettings
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
-from lambda_rds_proxy.serverless_database.config import KEYS, ConfigError, is_laptop, project_values, read_config
+from lambda_rds_proxy.serverless_database.config import KEYS, ConfigError, project_values, read_config
 from lambda_rds_proxy.settings.config import kept_secret
 from lambda_rds_proxy.settings.reading import with_defaults
 
@@ -208,13 +208,6 @@ def test_a_cluster_with_readers_may_have_a_reader_endpoint(project: Path) -> Non
     config = parse(project, target="cluster", instances=2, readerEndpoint=True)
     assert config["proxy"] == {"reader_endpoint": True}
     assert config["database"] == {"kind": TargetKind.CLUSTER, "instances": 2}
-
-
-def test_only_account_zero_alone_is_the_laptop() -> None:
-    assert is_laptop({"aws:allowedAccountIds": '["000000000000"]'})
-    assert not is_laptop({"aws:allowedAccountIds": '["000000000000", "123456789012"]'})
-    assert not is_laptop({"aws:allowedAccountIds": "not json"})
-    assert not is_laptop({})
 
 
 def test_only_the_keys_of_this_project_are_taken() -> None:

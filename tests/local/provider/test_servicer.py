@@ -68,6 +68,16 @@ def test_any_account_but_the_laptops_is_refused(accounts: Any, monkeypatch: pyte
         check_stack({"allowedAccountIds": accounts})
 
 
+def test_a_stack_local_that_states_no_account_is_the_laptops_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{checkout_cache(checkout_root()) / 'backend'}")
+    check_stack({}, "urn:pulumi:local::orders::pulumi:providers:aws::default")
+    for stack, accounts in (("dev", None), ("local", []), ("local", ["123456789012"])):
+        with pytest.raises(RefusedError, match="call the stack local"):
+            check_stack({"allowedAccountIds": accounts}, f"urn:pulumi:{stack}::orders::pulumi:providers:aws::default")
+
+
 @pytest.mark.parametrize("backend", ["", "https://api.pulumi.com", "file:///elsewhere"])
 def test_any_backend_but_the_checkouts_own_is_refused(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", backend)

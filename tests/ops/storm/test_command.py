@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from local.storm import run as run_module
+from local.storm.laptop import LaptopStack
 from local.supervisor.errors import LaptopError
 from ops.__main__ import app
-from ops.storm import run as run_module
 from ops.storm.deployed import DeployedFunction, DeployedStack
-from ops.storm.laptop import LaptopStack
 from ops.storm.results import StormResult
 from tests.ops.storm.samples import phase
 

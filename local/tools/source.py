@@ -11,11 +11,6 @@ from typing import Any
 from lambda_rds_proxy.engines.instance_classes import SESSIONS_PER_VCPU
 from lambda_rds_proxy.proxy.ceiling import highest_percent
 from lambda_rds_proxy.settings.spelling import CONFIG
-from local.supervisor.certificates import Authority
-from local.supervisor.client import SupervisorClient
-from local.supervisor.errors import LaptopError
-from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
-from local.supervisor.postgres import Postgres, PostgresSettings
 from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
@@ -24,6 +19,11 @@ from ops.doctor.source import LAPTOP_STACK, CannotLookError
 from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import checkout_root, laptop_state
 
+from ..supervisor.certificates import Authority
+from ..supervisor.client import SupervisorClient
+from ..supervisor.errors import LaptopError
+from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from ..supervisor.postgres import Postgres, PostgresSettings
 from .function_events import events_since
 from .function_log import login_problem, read_log
 from .sampler import LaptopSampler, ProxyDownError

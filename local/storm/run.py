@@ -18,14 +18,14 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from local.supervisor.client import SupervisorClient
-from local.supervisor.errors import LaptopError
-from local.supervisor.postgres import SUPERVISOR
+from ops.storm.results import Phase, Progress, Sample, StormResult, StormSettings
 
+from ..supervisor.client import SupervisorClient
+from ..supervisor.errors import LaptopError
+from ..supervisor.postgres import SUPERVISOR
 from . import pgbench
 from .laptop import LaptopStack, Route
 from .load import starts_after
-from .results import Phase, Progress, Sample, StormResult, StormSettings
 
 # More threads in one process wait for each other; fewer cost memory and are no faster.
 _CLIENTS_PER_PROCESS = 50

@@ -3,9 +3,8 @@
 import os
 import subprocess
 
-from local.supervisor.errors import LaptopError
-from local.supervisor.postgres import binaries
-
+from ..supervisor.errors import LaptopError
+from ..supervisor.postgres import binaries
 from .laptop import LaptopStack, Route
 
 _SECONDS = 5

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from local.supervisor.pgbouncer import PgBouncer
 from local.supervisor.postgres import Postgres
-from ops.laptop.sampler import LaptopSampler, ProxyDownError, Sample, Samples
+from local.tools.sampler import LaptopSampler, ProxyDownError, Sample, Samples
 
 _CONSOLE_ROW = {"database": "pgbouncer", "user": "admin", "addr": "127.0.0.1", "port": 1, "connect_time": "then"}
 

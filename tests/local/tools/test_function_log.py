@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.tools.function_log import LoggedInvocations, read_log
 from ops.doctor.evidence import LoginProblem
-from ops.laptop.function_log import LoggedInvocations, read_log
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 

@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from ops.storm.load import Board, describe, starts_after
+from local.storm.load import Board, describe, starts_after
+from local.storm.run import groups
 from ops.storm.results import StormSettings
-from ops.storm.run import groups
 
 
 @pytest.mark.parametrize(("environments", "connections"), [(500, 2), (1000, 5), (1, 1), (51, 1), (7, 3)])

@@ -13,11 +13,12 @@ from typing import Any
 import botocore.session
 import psycopg
 
-from local.supervisor.client import SupervisorClient
-from local.supervisor.credentials import Credentials
-from local.supervisor.errors import LaptopError
 from toolchain.checkout import LAPTOP_REGION, checkout_root, laptop_state
 from toolchain.laptop_key import shell_secret
+
+from ..supervisor.client import SupervisorClient
+from ..supervisor.credentials import Credentials
+from ..supervisor.errors import LaptopError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,9 @@
 import bisect
 from pathlib import Path
 
-from local.supervisor.log_events import LogEvents
 from ops.function_logs import Event
+
+from ..supervisor.log_events import LogEvents
 
 # An error can be told only of the last so many events: a load that went on for hours is not read whole.
 _MOST = 200_000

@@ -9,9 +9,10 @@ from typing import Any
 import psutil
 import psycopg
 
-from local.supervisor.pgbouncer import PgBouncer
-from local.supervisor.postgres import Postgres
 from ops.doctor.source import CannotLookError
+
+from ..supervisor.pgbouncer import PgBouncer
+from ..supervisor.postgres import Postgres
 
 _SAMPLE_SECONDS = 0.1
 _CONSOLE = "pgbouncer"

@@ -18,12 +18,12 @@ import psycopg
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.tools.source import sources
 from ops.doctor.drift import Settings, drift
 from ops.doctor.evidence import Evidence
 from ops.doctor.source import CannotLookError
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from ops.laptop.source import sources
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, invoke, log_in, until
 from tests.processes import kill
 from toolchain.checkout import laptop_state, subnet
@@ -389,7 +389,7 @@ def test_more_tokens_at_once_than_iam_checks(root: Path) -> None:
 def test_more_sessions_at_work_than_the_processor_bears(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pool(root)
     busy = 2 * (os.cpu_count() or 1)
-    monkeypatch.setattr("ops.laptop.source.SESSIONS_PER_VCPU", 1)
+    monkeypatch.setattr("local.tools.source.SESSIONS_PER_VCPU", 1)
     with Load(root, "work", busy, 0.3):
         cause, why = told(root)
     assert cause is Cause.CPU_BOUND, why

@@ -1,1 +1,0 @@
-"""The running laptop stack as a source of evidence: pooler, database, functions' logs, supervisor."""

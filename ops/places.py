@@ -1,0 +1,64 @@
+"""A place of stacks beside AWS: whoever has one names a module for it as an entry point of this group.
+
+So the tools know of none, and run where there is none.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from .errors import OpsError
+
+GROUP = "lambda_rds_proxy_ops.places"
+
+
+class Place(Protocol):
+    """What the tools ask of it.
+
+    Attributes:
+        COMMANDS: more commands, by their names: the module that has a function of that name.
+    """
+
+    COMMANDS: Mapping[str, str]
+
+    def project(self) -> Path:
+        """The folder in which `pulumi` finds the program of its stack."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell in which `pulumi` works for it."""
+
+    def sources(self, stack: str, *, proxy: str | None, seconds: float | None, past: float | None) -> Iterator[Any]:
+        """A `Source` of the doctor for each proxy of its stack, or for the one that is named."""
+
+    def storm(self, result: Any, function: str | None, say: Callable[[Any], None]) -> None:  # noqa: ANN401 - layers above
+        """Fill a `StormResult` with a storm on its stack."""
+
+
+def place_here() -> Place | None:
+    """The place that this environment has."""
+    for each in entry_points(group=GROUP):
+        try:
+            found: Place = each.load()
+        except ModuleNotFoundError:  # the checkout that named it is not on this path
+            continue
+        return found
+    return None
+
+
+def must_be_here() -> Place:
+    """That place.
+
+    Raises:
+        OpsError: there is none.
+    """
+    found = place_here()
+    if found is None:
+        raise OpsError("there is no laptop stack here, which a checkout has after `make setup`; name one: --stack dev")
+    return found
+
+
+def project() -> Path:
+    """The folder in which `pulumi` is run: the place's program's, else the one that we are in."""
+    found = place_here()
+    return Path.cwd() if found is None else found.project()

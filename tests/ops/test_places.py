@@ -1,0 +1,55 @@
+"""A place joins the tools by an entry point, and they know none."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops import places
+from ops.doctor.source import sources
+from ops.errors import OpsError
+from toolchain.checkout import checkout_root
+
+
+def register(folder: Path, module: str) -> None:
+    about = folder / "some_place-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-place\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{places.GROUP}]\nhere = {module}\n")
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder on the path, and no environment behind it."""
+    kept = [each for each in sys.path if "site-packages" not in each]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *kept])
+    return tmp_path
+
+
+def test_the_checkouts_environment_has_the_laptop() -> None:
+    found = places.must_be_here()
+    assert found.project() == places.project() == checkout_root()
+    assert "survey" in found.COMMANDS
+
+
+def test_a_place_that_is_named_is_the_one_that_is_asked(nothing_installed: Path) -> None:
+    (nothing_installed / "somewhere.py").write_text(
+        "from pathlib import Path\nCOMMANDS = {}\ndef project(): return Path('/a/program')\n"
+        "def sources(stack, *, proxy, seconds): return iter([(stack, proxy, seconds)])\n"
+    )
+    register(nothing_installed, "somewhere")
+    assert places.project() == Path("/a/program")
+    assert list(sources(None, proxy="orders", seconds=2.0)) == [("local", "orders", 2.0)]  # type: ignore[comparison-overlap]
+
+
+@pytest.mark.parametrize("module", [None, "gone_with_its_checkout"])
+def test_without_a_place_pulumi_runs_where_we_are_and_a_stack_must_be_named(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch, module: str | None
+) -> None:
+    if module:
+        register(nothing_installed, module)
+    monkeypatch.chdir(nothing_installed)
+    assert places.place_here() is None
+    assert places.project() == nothing_installed
+    with pytest.raises(OpsError, match="there is no laptop stack here"):
+        sources(None)
