@@ -8,6 +8,10 @@ from .errors import OpsError
 from .places import project
 
 _PROXY = "aws:rds/proxy:Proxy"
+# Type → which of its outputs is its host.
+_DATABASES = {"aws:rds/cluster:Cluster": "endpoint", "aws:rds/instance:Instance": "address"}
+# In the type of what the component DatabaseFunction made; that of an admin function has DatabaseUser.
+_FUNCTION = "DatabaseFunction$aws:lambda/function:Function"
 
 
 class StackError(OpsError):
@@ -21,9 +25,26 @@ def stack_outputs(stack: str) -> dict[str, Any]:
 
 def stack_proxies(stack: str) -> dict[str, str]:
     """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
-    resources = (stack_export(stack).get("deployment") or {}).get("resources") or []
-    found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
+    found = [each.get("outputs") or {} for each in _resources(stack) if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
+
+
+def outputs_so_far(stack: str) -> dict[str, Any]:
+    """Outputs as the program's own, out of what a stack has: of an `up` that failed, or of a program without them."""
+    found: dict[str, Any] = {"functions": {}}
+    for each in _resources(stack):
+        outputs, kind, urn = each.get("outputs") or {}, str(each.get("type")), str(each.get("urn"))
+        if kind == _PROXY and "endpoint" in outputs:
+            found.setdefault("proxyEndpoint", outputs["endpoint"])
+        elif kind in _DATABASES and _DATABASES[kind] in outputs:
+            found.setdefault("databaseEndpoint", outputs[_DATABASES[kind]])
+        elif _FUNCTION in urn and "name" in outputs:
+            found["functions"][urn.rsplit("::", 1)[-1]] = outputs["name"]
+    return found
+
+
+def _resources(stack: str) -> list[dict[str, Any]]:
+    return (stack_export(stack).get("deployment") or {}).get("resources") or []
 
 
 def stack_export(stack: str) -> dict[str, Any]:

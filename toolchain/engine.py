@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 import urllib.request
 from pathlib import Path, PurePosixPath
@@ -95,14 +96,16 @@ def _elsewhere(name: str) -> Path | None:
 
 def _version(pulumi: Path) -> tuple[int, int] | None:
     try:
-        done = subprocess.run(  # noqa: S603 - a list of words, no shell
-            [str(pulumi), "version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "1"},
-        )
+        # Each run leaves a log in its home: not in the user's own.
+        with tempfile.TemporaryDirectory() as home:
+            done = subprocess.run(  # noqa: S603 - a list of words, no shell
+                [str(pulumi), "version"],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+                env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "1", "PULUMI_HOME": home},
+            )
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.match(r"v?(\d+)\.(\d+)\.", done.stdout)

@@ -7,12 +7,13 @@ from typing import Any
 
 import boto3
 
+from lambda_rds_proxy.engines import ENGINES
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget
 from lambda_rds_proxy.settings.spelling import CONFIG
 from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, LoginProblem
-from ops.stack_outputs import StackError, stack_outputs, stack_proxies
+from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies
 
 from .cloudwatch import PERIOD_SECONDS, Function, Target, evidence, queries
 from .errors import AwsErrors, refused_by
@@ -26,9 +27,11 @@ _QUERIES_AT_ONCE = 500
 def sources(stack: str, *, proxy: str | None = None, seconds: float | None = None) -> "Iterator[CloudWatchSource]":
     """A source for each proxy of a deployed stack, or for the one that is named, with the shell's credentials."""
     outputs = stack_outputs(stack)
+    if not outputs.get("proxyEndpoint"):
+        outputs = outputs_so_far(stack)
     own = str(outputs.get("proxyEndpoint") or "")
     if not own:
-        raise StackError(f'the stack "{stack}" has no output "proxyEndpoint"; run `pulumi up --stack {stack}`')
+        raise StackError(f'the stack "{stack}" has no proxy; run `pulumi up --stack {stack}`')
     endpoints = {own.split(".")[0]: own, **stack_proxies(stack)}
     for name in endpoints if proxy is None else [proxy]:
         others = {endpoint for each, endpoint in endpoints.items() if each != name}
@@ -120,8 +123,9 @@ class CloudWatchSource:
 
     def surroundings(self) -> Surroundings:
         """What the proxy needs around it, and what of that could not be seen."""
-        port = int(self._outputs.get("proxyPort") or 5432)
-        return surroundings(self._proxy, self.target(), proxy_port=port)
+        family = self._proxy.get("EngineFamily")
+        port = next((facts.port for facts in ENGINES.values() if facts.proxy_family == family), 5432)
+        return surroundings(self._proxy, self.target(), proxy_port=int(self._outputs.get("proxyPort") or port))
 
     def target(self) -> Target:
         """The writer, or the first target whose state is not AVAILABLE, as nothing works while that one is down."""

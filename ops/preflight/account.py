@@ -161,21 +161,21 @@ def _offers(calls: Calls, database: NewDatabase) -> list[Any]:
     versions = calls.pages(
         *("rds", "describe_db_engine_versions", "DBEngineVersions"),
         most=2,
-        Engine=database.engine,
+        Engine=database.rds_engine,
         DBParameterGroupFamily=database.family,
     )
     seen = shapes.versions(versions, database)
     if seen.chosen is None:
-        return [seen, NotSeen(why=f"not asked: {database.engine} {database.version} cannot be made")]
+        return [seen, NotSeen(why=f"not asked: {database.rds_engine} {database.version} cannot be made")]
     if not database.version_in_full:
-        asked = {"Engine": database.engine, "EngineVersion": database.version, "DefaultOnly": True}
+        asked = {"Engine": database.rds_engine, "EngineVersion": database.version, "DefaultOnly": True}
         seen = shapes.versions(versions, database, calls("rds", "describe_db_engine_versions", **asked))
 
     def orderable() -> tuple[facts.Offer, ...]:
         found = calls.pages(
             *("rds", "describe_orderable_db_instance_options", "OrderableDBInstanceOptions"),
             most=2,
-            Engine=database.engine,
+            Engine=database.rds_engine,
             EngineVersion=seen.chosen,
             DBInstanceClass=database.instance_class,
             Vpc=True,

@@ -488,6 +488,7 @@ def test_every_policy_belongs_to_a_role_and_has_no_placeholder_that_is_not_expla
         "trust",
         "doctor",
         "preflight",
+        "acceptance",
     }
     page = (ROLES.parent / "pull-requests.md").read_text()
     table = page[page.index("| placeholder |") :].split("\n\n")[0]

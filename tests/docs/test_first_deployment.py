@@ -1,6 +1,7 @@
 """docs/first-deployment.md and docs/troubleshooting.md: their links, commands, prices and sources are there."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -16,10 +17,12 @@ from typer.main import get_command
 from lambda_rds_proxy import ServerlessDatabase
 from lambda_rds_proxy.engines import Engine, Profile, TargetKind
 from lambda_rds_proxy.function import vpc_function
+from lambda_rds_proxy.preflight.questions import judge
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from ops.__main__ import app
 from ops.storm.cost import at_most
 from tests.components.declared import arguments, declare
+from tests.components.preflight.samples import good, needs
 from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,18 +145,40 @@ def test_every_time_of_aws_has_a_source_or_is_called_an_estimate() -> None:
 
 def test_the_policies_of_acceptance_are_filled_in_and_those_that_the_loop_names_are_all(tmp_path: Path) -> None:
     (fill,) = re.findall(r"^\$ (fill\(\) .*)$", _FIRST, re.MULTILINE)
-    loops = re.findall(r"for each in ([\w ]+); do", _FIRST)
-    names = loops[0].split()
-    assert loops == [" ".join(names)] * 2
+    (listed,) = re.findall(r'^\$ export POLICIES="([\w ]+)"$', _FIRST, re.MULTILINE)
+    names = listed.split()
+    assert set(re.findall(r"for (?:each|name) in (\S+); do (?:fill|aws)", _FIRST)) == {"$POLICIES"}
     text = "; ".join([fill, *(f"fill {name}" for name in [*names, "boundary"]), "fill trust acceptance-destroy"])
-    script = f'cd "{tmp_path}" && mkdir docs && ln -s "{ROOT}/docs/roles" docs/roles && {text}'
-    subprocess.run(["bash", "-ec", script], check=True, timeout=LIMIT_SECONDS)
+    given = {
+        **os.environ,
+        "ACCOUNT": "123456789012",
+        "AWS_REGION": "eu-central-1",
+        "STATES": "acme-states",
+        "STATE_KEY": "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "OWNER": "acme",
+        "REPOSITORY": "lambda-rds-proxy",
+        "FILLED": str(tmp_path),
+    }
+    subprocess.run(["bash", "-ec", text], check=True, cwd=ROOT, env=given, timeout=LIMIT_SECONDS)
     for name in [*names, "boundary", "trust"]:
         filled = (tmp_path / f"{name}.json").read_text()
         assert json.loads(filled)["Version"] == "2012-10-17"
         assert re.findall(r"\b(?!DATA_KEY)[A-Z_]{3,}\b", filled) == [], name
     assert "environment:acceptance-destroy" in (tmp_path / "trust.json").read_text()
     assert "lambda-rds-proxy/acceptance-*" in (tmp_path / "acceptance.json").read_text()
+
+
+def test_every_variable_of_a_command_was_set_by_it_or_by_an_earlier_one() -> None:
+    known = {"PATH", "PWD"}
+    for command in (line.strip()[2:] for line in _FIRST.splitlines() if line.strip().startswith("$ ")):
+        known |= set(re.findall(r"(?:^|\s)([A-Za-z_]+)=", command)) | set(re.findall(r"\bfor (\w+) in ", command))
+        assert set(re.findall(r"\$([A-Za-z_]+)", command)) <= known, command
+
+
+def test_what_a_good_account_is_shown_to_say_is_what_preflight_says() -> None:
+    (rows,) = re.findall(r"\| question \| verdict \| what was found \|\n\|[-|]+\n((?:\|.*\n)+)", _FIRST)
+    said = [f"| {each.question} | {each.verdict} | {each.found} |" for each in judge(needs("dev"), good("dev"))]
+    assert set(rows.splitlines()) <= set(said)
 
 
 def test_every_known_answer_is_told_with_cause_fix_prevention_and_where_it_is_known_from() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.stack_outputs import StackError, stack_outputs, stack_proxies
+from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies
 
 Pulumi = Callable[..., Path]
 
@@ -65,6 +65,29 @@ def test_proxies_are_those_among_the_stacks_resources(pulumi: Pulumi) -> None:
 def test_a_stack_without_resources_has_no_proxies(pulumi: Pulumi, answer: Any) -> None:
     pulumi(answer)
     assert stack_proxies("dev") == {}
+    assert outputs_so_far("dev") == {"functions": {}}
+
+
+def test_what_an_up_that_failed_has_made_stands_for_the_outputs_that_it_did_not_get_to(pulumi: Pulumi) -> None:
+    def made(parts: str, logical_name: str, **outputs: str) -> dict[str, Any]:
+        kind = f"lambda-rds-proxy:index:ServerlessDatabase${parts}"
+        return {"urn": f"urn:pulumi:dev::p::{kind}::{logical_name}", "type": parts.split("$")[-1], "outputs": outputs}
+
+    of = "lambda-rds-proxy:index:"
+    resources = [
+        {"type": "pulumi:pulumi:Stack"},
+        made(f"{of}Database$aws:rds/instance:Instance", "database", address="orders.abc.rds", endpoint="x:5432"),
+        made(f"{of}DatabaseUser$aws:lambda/function:Function", "database-admin", name="admin"),
+        made(f"{of}DatabaseProxy$aws:rds/proxy:Proxy", "database", name="orders", endpoint="orders.proxy-abc"),
+        made(f"{of}DatabaseFunction$aws:lambda/function:Function", "app", name="orders-app"),
+        made(f"{of}DatabaseFunction$aws:lambda/function:Function", "failed"),
+    ]
+    pulumi({"deployment": {"resources": resources}})
+    assert outputs_so_far("dev") == {
+        "proxyEndpoint": "orders.proxy-abc",
+        "databaseEndpoint": "orders.abc.rds",
+        "functions": {"app": "orders-app"},
+    }
 
 
 @pytest.mark.parametrize("read", [stack_outputs, stack_proxies])

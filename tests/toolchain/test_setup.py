@@ -40,6 +40,13 @@ def test_a_pulumi_on_path_that_is_new_enough_is_used(empty_machine: Path) -> Non
     assert engine.get_engine() == empty_machine / "bin"
 
 
+def test_asking_an_engine_for_its_version_writes_nothing_into_the_users_own_home(empty_machine: Path) -> None:
+    executable(empty_machine / "bin" / "pulumi", f'echo "$PULUMI_HOME" > {empty_machine}/home; echo v3.249.0')
+    engine.get_engine()
+    home = Path((empty_machine / "home").read_text().strip())
+    assert home.is_absolute() and ".pulumi" not in home.parts and not home.exists()
+
+
 def test_a_pulumi_on_path_that_is_too_old_is_not(empty_machine: Path) -> None:
     executable(empty_machine / "bin" / "pulumi", "echo v3.248.9")
     assert engine.engine_folder() is None

@@ -192,6 +192,13 @@ def test_the_shell_of_the_steps_has_the_engine_and_pipefail(tmp_path: Path) -> N
     assert done.stdout.startswith(f"{tmp_path}/engine:{tmp_path}/.venv/bin:")
 
 
+def test_without_an_engine_a_step_does_not_begin(tmp_path: Path) -> None:
+    program(tmp_path, "python3", "#!/bin/sh\nexit 1\n")
+    (tmp_path / "step").write_text("echo begun\n")
+    done = run(f"bash {_FOLDER}/shell.sh step", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 @pytest.mark.parametrize(
     ("said", "status", "output"),
     [

@@ -79,7 +79,7 @@ class Parameter:
 class Snapshot:
     """A snapshot to restore from."""
 
-    engine: str
+    rds_engine: str
     status: str
     encrypted: bool
     key: str | None = None

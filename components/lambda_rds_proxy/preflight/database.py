@@ -30,19 +30,19 @@ def version(needs: Needs, account: Account) -> list[Row]:
                 else (f"it makes none of {database.family}")
             )
             yield Problem(
-                found=f"{needs.region} makes no {database.engine} {database.version}; {offered}",
+                found=f"{needs.region} makes no {database.rds_engine} {database.version}; {offered}",
                 fix=f"set engineVersion to {seen.offered[-1]}" if seen.offered else "set engineVersion to another one",
             )
         elif seen.chosen in seen.deprecated:
             yield Problem(
-                found=f"{database.engine} {seen.chosen} is deprecated: AWS is about to upgrade it by itself",
+                found=f"{database.rds_engine} {seen.chosen} is deprecated: AWS is about to upgrade it by itself",
                 fix=f"set engineVersion to {seen.offered[-1]}",
             )
 
     def fine(seen: Versions) -> str:
         newer = "" if seen.chosen == seen.offered[-1] else f"; the newest of {database.family} is {seen.offered[-1]}"
         asked = "" if database.version == seen.chosen else f" is what AWS makes of {database.version} today"
-        return f"{database.engine} {seen.chosen}{asked or ' can be made'}{newer}"
+        return f"{database.rds_engine} {seen.chosen}{asked or ' can be made'}{newer}"
 
     return rows("engine version", account.versions, problems, fine)
 
@@ -55,7 +55,7 @@ def instance_class(needs: Needs, account: Account) -> list[Row]:
     usable = _usable_zones(needs, account)
 
     def problems(offers: Sequence[Offer]) -> Iterator[Problem]:
-        what = f"{database.instance_class} for {database.engine} {database.version}"
+        what = f"{database.instance_class} for {database.rds_engine} {database.version}"
         if not offers:
             yield Problem(found=f"{needs.region} has no {what}", fix="set instanceClass to another one")
             return
@@ -184,9 +184,9 @@ def snapshot(needs: Needs, account: Account) -> list[Row]:
             return
         if seen.status != "available":
             yield Problem(found=f"snapshot {name} is {seen.status}", fix="wait until it is available")
-        if seen.engine != database.engine:
+        if seen.rds_engine != database.rds_engine:
             yield Problem(
-                found=f"snapshot {name} is of {seen.engine}, and the stack makes {database.engine}",
+                found=f"snapshot {name} is of {seen.rds_engine}, and the stack makes {database.rds_engine}",
                 fix="set engine and kind to those of the snapshot, or name another one",
             )
         if not seen.encrypted:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 class NewDatabase:
     """A database that is made.
 
-    `engine` and `family` are RDS's names, `zones` in how many its class must be there, `parameters` the values that the
-    stack states (None: not known here), `snapshot` what it is restored from.
+    `rds_engine` and `family` are RDS's names, `zones` in how many its class must be there, `parameters` the values that
+    the stack states (None: not known here), `snapshot` what it is restored from.
     """
 
-    engine: str
+    rds_engine: str
     family: str
     version: str
     version_in_full: bool

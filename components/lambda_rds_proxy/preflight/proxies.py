@@ -23,8 +23,8 @@ def proxies(needs: Needs, account: Account) -> list[Row]:
             yield Problem(
                 found=f"the proxies of {database} may take {needs.percent} (this stack's) + {taken} ({named}) = "
                 f"{taken + needs.percent} % of its connections",
-                fix=f"lower maxConnectionsPercent here or there, so that the sum is at most {needs.most_percent}; for "
-                "RDS Proxy it must be below 100",
+                fix=f"lower maxConnectionsPercent here or there, so that the sum is at most {needs.most_percent}: "
+                "who administers the database needs connections, too",
             )
         if taken != needs.other_proxies_percent and (taken > needs.other_proxies_percent or not seen.not_seen):
             yield Problem(

@@ -85,7 +85,7 @@ def parameters(described: Sequence[Shape]) -> dict[str, Parameter]:
 def snapshot(described: Shape) -> Snapshot:
     """DBSnapshot or DBClusterSnapshot, which have a name for encryption each."""
     return Snapshot(
-        engine=described["Engine"],
+        rds_engine=described["Engine"],
         status=described["Status"],
         encrypted=bool(described.get("Encrypted") or described.get("StorageEncrypted")),
         key=described.get("KmsKeyId"),

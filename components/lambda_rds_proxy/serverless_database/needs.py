@@ -122,7 +122,7 @@ def _new_database(given: ServerlessDatabaseArgs, name: str) -> NewDatabase | Non
     choices = choose(name, settings, profile_of(given))
     cluster = choices.kind is TargetKind.CLUSTER
     return NewDatabase(
-        engine=choices.target.engine,
+        rds_engine=choices.target.engine,
         family=choices.target.family(choices.version),
         version=choices.version,
         version_in_full=choices.target.is_in_full(choices.version),

@@ -117,7 +117,7 @@ def good(name: str, of: Needs | None = None) -> Account:
         ),
         zones=(f"{REGION}a", f"{REGION}b", f"{REGION}c"),
         parameters={each: Parameter(is_modifiable=True) for each in (database.parameters if database else ())},
-        snapshot=Snapshot(engine="postgres", status="available", encrypted=True, key=DATA_KEY, storage_gib=20),
+        snapshot=Snapshot(rds_engine="postgres", status="available", encrypted=True, key=DATA_KEY, storage_gib=20),
         rotation=True,
         vpc=Vpc(vpc_id="vpc-1", dns_support=True, dns_hostnames=True),
         subnets=tuple(

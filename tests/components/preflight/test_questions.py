@@ -186,22 +186,27 @@ FAULTS: Mapping[str, tuple[str, str, dict[str, Any], dict[str, Any], str, str]] 
         "describe-db-snapshots",
     ),
     "plain snapshot": (
-        *("snapshot", "restored", {}, {"snapshot": Snapshot(engine="postgres", status="available", encrypted=False)}),
+        *(
+            "snapshot",
+            "restored",
+            {},
+            {"snapshot": Snapshot(rds_engine="postgres", status="available", encrypted=False)},
+        ),
         *("snapshot before is not encrypted", "aws rds copy-db-snapshot with --kms-key-id"),
     ),
     "snapshot with another key": (
         *("snapshot", "restored", {}),
-        {"snapshot": Snapshot(engine="postgres", status="available", encrypted=True, key=LOG_KEY)},
+        {"snapshot": Snapshot(rds_engine="postgres", status="available", encrypted=True, key=LOG_KEY)},
         *(f"encrypted with {LOG_KEY}, and kmsKeyArn is {DATA_KEY}", "copy-db-snapshot"),
     ),
     "snapshot of another engine": (
         *("snapshot", "restored", {}),
-        {"snapshot": Snapshot(engine="mysql", status="available", encrypted=True, key=DATA_KEY)},
+        {"snapshot": Snapshot(rds_engine="mysql", status="available", encrypted=True, key=DATA_KEY)},
         *("of mysql, and the stack makes postgres", "set engine and kind"),
     ),
     "larger snapshot": (
         *("snapshot", "restored", {}),
-        {"snapshot": Snapshot(engine="postgres", status="available", encrypted=True, key=DATA_KEY, storage_gib=80)},
+        {"snapshot": Snapshot(rds_engine="postgres", status="available", encrypted=True, key=DATA_KEY, storage_gib=80)},
         *("has 80 GiB, and storageGib is 20", "set storageGib to 80"),
     ),
     "no VPC": ("VPC", "prod", {}, {"vpc": None}, "has no vpc-1", "set vpcId"),

@@ -25,6 +25,7 @@ from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.source import CannotLookError
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
+from ops.stack_outputs import StackError
 from tests.contracts.iam import listed, statements
 from tests.ops.aws.series import SERIES, answer
 
@@ -357,6 +358,28 @@ def test_what_has_to_be_seen_and_is_not_is_said_in_a_sentence(
 ) -> None:
     with pytest.raises(CannotLookError, match=words):
         CloudWatchSource({**OUTPUTS, **change}).look(NOW)
+
+
+def test_a_stack_whose_up_failed_before_it_had_outputs_is_looked_at_by_what_it_has(
+    cloud: dict[str, str], role_may: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role_may("allowed")
+    monkeypatch.setattr(source, "stack_outputs", lambda _: {})
+    monkeypatch.setattr(source, "stack_proxies", lambda _: {"orders": ENDPOINT})
+    so_far = {key: OUTPUTS[key] for key in ("proxyEndpoint", "databaseEndpoint", "functions")}
+    monkeypatch.setattr(source, "outputs_so_far", lambda _: so_far)
+    (looked_at,) = sources("dev")
+    assert (looked_at.name, looked_at.is_configured, looked_at.budget()) == ("orders", True, ())
+    seen, around = looked_at.look(NOW), looked_at.surroundings()
+    assert [each.name for each in seen.functions] == ["orders-app"]
+    assert around.clients_reach_proxy
+
+
+def test_a_stack_that_has_no_proxy_yet_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for read in ("stack_outputs", "outputs_so_far"):
+        monkeypatch.setattr(source, read, lambda _: {"functions": {}})
+    with pytest.raises(StackError, match=r'the stack "dev" has no proxy; run `pulumi up --stack dev`'):
+        next(sources("dev"))
 
 
 def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(

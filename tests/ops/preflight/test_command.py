@@ -95,7 +95,7 @@ def test_findings_are_told_in_a_table_with_their_fixes_and_the_status_is_one(acc
     row = next(each for each in done.output.split("├") if "concurrency" in each)
     said = "".join(re.sub(r"[│\s]", "", line.split("│")[3]) for line in row.splitlines() if line.count("│") > 3)
     assert (
-        said.startswith("functionsreserve200of10concurrentexecutions") and "→leavefunctions'reservedConcurrency" in said
+        said.startswith("functionsreserve100of10concurrentexecutions") and "→leavefunctions'reservedConcurrency" in said
     )
 
 
