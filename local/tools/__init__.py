@@ -4,59 +4,40 @@ The checkout's environment names this module to them (`toolchain/environments.py
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from toolchain.checkout import checkout_root
 from toolchain.progress import CommandError
 from toolchain.shell import laptop_environment, prepare
 
-if TYPE_CHECKING:
-    from ops.storm.results import Progress, StormResult
-
-    from .source import LaptopSource
-
 # Commands of a checkout alone: this one runs its policy pack.
 COMMANDS = {"survey": "ops.survey.command"}
-
-
-def project() -> Path:
-    """The folder of the program whose stacks are meant, wherever the tools are called."""
-    return checkout_root()
+project = checkout_root
 
 
 def environment() -> dict[str, str]:
-    """The variables of a shell in which `pulumi` works for the checkout.
-
-    Raises:
-        OpsError: the checkout is not set up.
-    """
+    """See `Place`; an OpsError where the checkout is not set up."""
     from ops.errors import OpsError
 
-    root = checkout_root()
     try:
-        variables = laptop_environment(root)
+        variables = laptop_environment(checkout_root())
     except (CommandError, ValueError) as error:
         raise OpsError(str(error)) from None
-    prepare(root)
+    prepare(checkout_root())
     return variables
 
 
 def sources(
     stack: str, *, proxy: str | None = None, seconds: float | None = None, past: float | None = None
-) -> "Iterator[LaptopSource]":
-    """A source for each proxy of the laptop stack, or for the one that is named."""
+) -> Iterator[Any]:
+    """See `Place`."""
     from .source import sources as found
 
     return found(stack, proxy=proxy, seconds=seconds, past=past)
 
 
-def storm(result: "StormResult", function: str | None, say: "Callable[[Progress], None]") -> None:
-    """Fill `result` with the storm on the laptop stack.
-
-    Raises:
-        OpsError: it cannot be run, with status 1.
-    """
+def storm(result: Any, function: str | None, say: Callable[[Any], None]) -> None:  # noqa: ANN401 - as in `Place`
+    """See `Place`; an OpsError with status 1 where it cannot be run."""
     from ops.errors import OpsError
 
     from ..storm.laptop import LaptopStack

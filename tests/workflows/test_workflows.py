@@ -236,3 +236,15 @@ def test_only_deploy_changes_a_stack() -> None:
 def test_drift_is_looked_for_in_aws_itself_on_a_schedule() -> None:
     assert workflow("drift")["on"]["schedule"]
     assert _stack_step(_JOBS["drift.drift"])["command"] == "preview --refresh --expect-no-changes"
+
+
+def test_what_publishes_the_packages_runs_none_of_their_code() -> None:
+    job = _JOBS["release.pypi"]
+    assert job["permissions"] == {"id-token": "write"} and job["environment"] == "pypi"
+    assert [step["uses"].split("@")[0] for step in job["steps"]] == [
+        "actions/download-artifact",
+        "pypa/gh-action-pypi-publish",
+    ]
+    assert not any("run" in step for step in job["steps"])
+    build = "\n".join(step.get("run", "") for step in _JOBS["release.build"]["steps"])
+    assert build.index("python -m build --no-isolation") < build.index("python -m tests.packages.content dist")
