@@ -16,6 +16,7 @@ _MODULES = {
     "invoke": "ops.invoke",
     "logs": "ops.logs.command",
     "preflight": "ops.preflight.command",
+    "psql": "ops.psql.command",
     "sbom": "ops.sbom",
     "storm": "ops.storm.command",
     "survey": "ops.survey.command",

@@ -244,7 +244,7 @@ def test_no_endless_body_is_waited_for(root: Path, secret: str, length: str) -> 
 
 
 def test_what_the_laptop_does_not_answer_it_says_to_who_signed(root: Path, secret: str) -> None:
-    with pytest.raises(ClientError, match="answers Lambda's Invoke, Secrets Manager, .*, nothing else"):
+    with pytest.raises(ClientError, match=r"answers Lambda's Invoke, Secrets Manager, .*, nothing else"):
         client_of(root, "dynamodb").list_tables()
 
 
