@@ -23,7 +23,7 @@ from .supervisor.errors import LaptopError
 from .supervisor.processes import lives
 
 STACK = "local"
-console = Console(highlight=False, soft_wrap=True)
+console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
 _HOLDER = re.compile(r"\(pid (\d+)\)")

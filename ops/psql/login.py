@@ -8,14 +8,14 @@ from typing import Any
 
 import boto3
 
-import lambda_rds_proxy
+from lambda_rds_proxy import engines
 from ops.aws.errors import refused_by
 from ops.stack_outputs import StackError
 
 _PROXY = "aws:rds/proxy:Proxy"
 _DATABASES = ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster")
 _RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-_CERTIFICATES = Path(lambda_rds_proxy.__file__).parent / "user" / "admin_function" / "certificates"
+_CERTIFICATES = Path(engines.__file__).parents[1] / "user" / "admin_function" / "certificates"
 
 
 @dataclass(frozen=True, kw_only=True)

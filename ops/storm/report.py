@@ -26,7 +26,7 @@ _PAGE = """<!doctype html>
 
 def render(result: StormResult) -> str:
     """The page."""
-    console = Console(record=True, file=io.StringIO(), width=120, highlight=False)
+    console = Console(emoji=False, record=True, file=io.StringIO(), width=120, highlight=False)
     console.print(table(result))
     for note in (efficiency(result), _STAND_IN if "direct" in result.phases else None):
         if note:

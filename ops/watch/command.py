@@ -16,7 +16,7 @@ from ops.doctor.table import diagnose
 
 from .view import Picture, as_line
 
-_console = Console(highlight=False)
+_console = Console(emoji=False, highlight=False)
 
 
 def watch(
