@@ -101,7 +101,9 @@ def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, 
 
 _NEXT = """
 next:
-  eval "$(make -s env)"                       pulumi, python and boto3 of this stack in your shell
-  python -m local status                      what runs
-  pulumi up -s local --policy-pack policies   after a change
-  make down                                   ends everything"""
+  eval "$(make -s env)"                # pulumi, python and boto3 of this stack in your shell
+  python -m local status               # what runs
+  python -m ops logs                   # what the functions wrote
+  python -m ops psql                   # a session at the database
+  pulumi up --policy-pack policies     # after a change
+  make down                            # ends everything"""
