@@ -5,7 +5,7 @@ PYTHON = .venv/bin/python
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*##/make \1\t#/' | expand -t 18
 
 setup:          ## Everything this project needs on this machine (servers, Python packages, the Pulumi engine)
 	@python3 -m toolchain setup

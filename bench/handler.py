@@ -55,7 +55,7 @@ def main() -> None:
     route = stack.routes["proxy"]
     # What the others log in with; ours signs a token of its own where the stack says so.
     environment = {**stack.environment(route), "DB_PASSWORD": stack.login(route)}
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     console.print(f"warm, through {route.path}: {ROUNDS} rounds of {PER_ROUND} invocations each, in turns …")
     inside = {**environment, "PYTHONPATH": f"{ROOT}:{ROOT / 'handler'}"}
     done = subprocess.run(

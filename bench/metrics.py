@@ -72,7 +72,7 @@ def main() -> None:
             f"{min(firsts):.2f} – {max(firsts):.2f} ms",
             f"{further:.1f} µs",
         )
-    Console(highlight=False).print(table)
+    Console(emoji=False, highlight=False).print(table)
 
 
 if __name__ == "__main__":

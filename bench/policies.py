@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--shapes", type=float, default=1.0, help="share of the size of each shape; 0 for none")
     parser.add_argument("--pack", type=Path, default=PACK, help="the pack to measure, another version for instance")
     given = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     table = Table(
         "resources",
         "policies",

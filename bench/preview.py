@@ -194,7 +194,7 @@ def main() -> None:
 
     if shutil.which("pulumi") is None:
         sys.exit('no pulumi on PATH; run this in the shell of eval "$(make -s env)"')
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     with project(_EMPTY, functions=0) as empty, project(_FULL, functions=1) as dev:
         first = dev.preview()
         empty.preview()

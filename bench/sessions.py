@@ -54,7 +54,7 @@ def main() -> None:
         table.add_row(
             f"{each}", f"{each * processors:,}", f"{rate:,.0f}", f"{rate / best:.0%}", f"{milliseconds:,.1f} ms"
         )
-    Console(highlight=False).print(table)
+    Console(emoji=False, highlight=False).print(table)
 
 
 def _measure(settings: PostgresSettings, sessions: int) -> tuple[float, float]:

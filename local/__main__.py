@@ -1,27 +1,32 @@
-"""`python -m local up|down|status`: the laptop stack."""
+"""`python -m local up|down|status [--json]`: the laptop stack."""
 
 import json
 import sys
-
-from rich.table import Table
 
 from toolchain.checkout import checkout_root
 from toolchain.progress import CommandError, fail, os_reason
 
 from .down import down
-from .pulumi_cli import PulumiError, console
+from .pulumi_cli import PulumiError
 from .supervisor.client import SupervisorClient
 from .supervisor.errors import LaptopError
+from .topology import show_topology
 from .up import up
 
 
 def main(arguments: list[str]) -> int:
     """Run one command: its exit status."""
-    commands = {"up": lambda: up(checkout_root()), "down": lambda: down(checkout_root()), "status": _status}
-    if len(arguments) != 1 or arguments[0] not in commands:
+    commands = {
+        "up": lambda: up(checkout_root()),
+        "down": lambda: down(checkout_root()),
+        "status": lambda: _status(as_json=False),
+    }
+    commands["status --json"] = lambda: _status(as_json=True)
+    command = commands.get(" ".join(arguments))
+    if command is None:
         return fail(f"use one of: python -m local {'|'.join(commands)}")
     try:
-        commands[arguments[0]]()
+        command()
     except (CommandError, LaptopError, PulumiError, ValueError) as error:
         return fail(str(error))
     except OSError as error:
@@ -31,14 +36,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _status() -> None:
+def _status(*, as_json: bool) -> None:
     client = SupervisorClient.running()
     if client is None:
         raise LaptopError("the local stack is not up; run `make up`")
-    table = Table("kind", "name", "state", "facts")
-    for each in client.resources():
-        table.add_row(each["kind"], each["identifier"], each["status"], json.dumps(each["facts"]))
-    console.print(table)
+    resources = client.resources()
+    if as_json:
+        print(json.dumps({"endpoint": client.url, "problems": client.problems(), "resources": resources}, indent=2))
+    else:
+        show_topology(client.url, resources)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,26 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
 
 from toolchain.checkout import LAPTOP_STACK, checkout_cache
 from toolchain.exclusion import only_ours
-from toolchain.progress import full_disk
+from toolchain.progress import LINE_SECONDS, full_disk
 from toolchain.shell import laptop_environment, prepare
 
+from .engine_output import step, summary
 from .supervisor.errors import LaptopError
 from .supervisor.processes import lives
 
 STACK = LAPTOP_STACK
-console = Console(highlight=False, soft_wrap=True)
+console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
 # What the engine prints when an earlier run was killed, and when another one is at work: the same.
 _LOCKED = "the stack is currently locked"
 _HOLDER = re.compile(r"\(pid (\d+)\)")
@@ -69,7 +70,13 @@ def stack_exists(root: Path) -> bool:
         PulumiError: the backend cannot be read.
     """
     _remove_half_written(root)
-    return f'"{STACK}"' in _checked(_captured(root, ["stack", "ls", "--json"]))
+    return STACK in (each["name"].split("/")[-1] for each in _stacks(root))
+
+
+def _stacks(root: Path) -> list[dict[str, Any]]:
+    """What the backend knows: names, and which of them is selected."""
+    found: list[dict[str, Any]] = json.loads(_checked(_captured(root, ["stack", "ls", "--json"])) or "[]")
+    return found
 
 
 def ensure_stack(root: Path) -> None:
@@ -78,15 +85,21 @@ def ensure_stack(root: Path) -> None:
     Raises:
         PulumiError: it cannot be made, or somebody's own `pulumi` is at work on it.
     """
-    if stack_exists(root):
+    _remove_half_written(root)
+    stacks = _stacks(root)
+    if any(each["name"].split("/")[-1] == STACK for each in stacks):
+        # Plain `pulumi stack output` is about this stack, unless its user selected another one.
+        if not any(each.get("current") for each in stacks):
+            _checked(_captured(root, ["stack", "select", STACK]))
         return
-    done = _captured(root, ["stack", "init", STACK, "--no-select"])
+    keep = ["--no-select"] if any(each.get("current") for each in stacks) else []
+    done = _captured(root, ["stack", "init", STACK, *keep])
     if done.returncode and _LOCKED in done.stdout + done.stderr:
         # `pulumi cancel` wants a stack that is there.
         _check_nobody_is_at_work(done.stdout + done.stderr)
         for lock in _backend(root).glob(f"locks/*/*/{STACK}/*"):
             lock.unlink(missing_ok=True)
-        done = _captured(root, ["stack", "init", STACK, "--no-select"])
+        done = _captured(root, ["stack", "init", STACK, *keep])
     _checked(done)
 
 
@@ -116,7 +129,11 @@ def run(root: Path, *arguments: str) -> None:
         _shown(root, ["refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK])
         status, text = _shown(root, [*arguments, "--stack", STACK])
     if status:
-        why = f": {full_disk(text)}" if full_disk(text) else "; what it said is above"
+        why = (
+            f": {full_disk(text)}"
+            if full_disk(text)
+            else f"; what it said is above, and whole in {_log(root, arguments[0])}"
+        )
         raise PulumiError(f"pulumi {arguments[0]} failed{why}")
 
 
@@ -199,9 +216,13 @@ def _captured(root: Path, arguments: list[str]) -> "subprocess.CompletedProcess[
 
 
 def _shown(root: Path, arguments: list[str]) -> tuple[int, str]:
-    """Run on the screen and keep what it said. Ctrl-C reaches Pulumi too, which ends in its own orderly way."""
+    """Run with its progress on the screen and all that it says in a file.
+
+    Ctrl-C reaches Pulumi too, which ends in its own orderly way.
+    """
+    log = _log(root, arguments[0])
     process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
-        ["pulumi", *arguments, "--non-interactive", "--color", "always" if sys.stdout.isatty() else "never"],  # noqa: S607 - the engine of this shell
+        ["pulumi", *arguments, "--non-interactive", "--color", "never"],  # noqa: S607 - the engine of this shell
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -209,13 +230,36 @@ def _shown(root: Path, arguments: list[str]) -> tuple[int, str]:
         text=True,
     )
     assert process.stdout is not None  # noqa: S101 - asked for above
-    lines = []
-    while True:
-        try:
-            for line in process.stdout:
-                lines.append(line)
-                if "using pulumi-" not in line:  # that our own provider and host are on PATH is the point
-                    print(line, end="", flush=True)
-            return process.wait(), "".join(lines)
-        except KeyboardInterrupt:
-            console.print("· interrupted: waiting for pulumi to stop in good order")
+    lines: list[str] = []
+    done = 0
+    began = told = time.monotonic()
+    what = f"pulumi {arguments[0]}"
+    with open(log, "w", opener=only_ours) as file, console.status(what) as progress:
+        while True:
+            try:
+                for line in process.stdout:
+                    lines.append(line.rstrip("\n"))
+                    file.write(line)
+                    done += step(line) is not None
+                    now = time.monotonic()
+                    counted = f"{what}: {done} resources, {now - began:.0f} s"
+                    progress.update(counted)
+                    if not console.is_terminal and now - told >= LINE_SECONDS:
+                        told = now
+                        console.print(f"· {counted}")
+                break
+            except KeyboardInterrupt:
+                console.print("· interrupted: waiting for pulumi to stop in good order")
+        status = process.wait()
+    for line in summary(lines):
+        style = "red" if "error:" in line or "❌" in line else "yellow" if "warning:" in line else None
+        console.print(line, style=style)
+    console.print(f"· all that pulumi {arguments[0]} said: {log}")
+    return status, "\n".join(lines)
+
+
+def _log(root: Path, command: str) -> Path:
+    """The file of the last run of a command."""
+    file = checkout_cache(root) / f"pulumi-{command}.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file

@@ -11,15 +11,10 @@ from . import pulumi_cli
 from .pulumi_cli import console
 from .supervisor.client import SupervisorClient
 from .supervisor.errors import LaptopError
+from .topology import show_topology
 
 # Programs of other projects have a stack of that name, too.
 _PROJECT = "lambda-rds-proxy"
-# kind, what it is called, which fact is its host name
-_TOPOLOGY = (
-    ("function", "Lambda", ""),
-    ("proxy", "→ RDS Proxy (PgBouncer)", "endpoint"),
-    ("instance", "→ RDS (PostgreSQL)", "address"),
-)
 
 
 def up(root: Path) -> None:
@@ -96,18 +91,7 @@ def _invoke(function: str) -> tuple[dict[str, Any], float]:
 
 def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, tuple[dict[str, Any], float]]) -> None:
     budget = outputs["connectionBudget"]
-    rows = []
-    for kind, label, name in _TOPOLOGY:
-        for each in client.resources():
-            if each["kind"] == kind:
-                facts = each["facts"]
-                where = f"{facts['ip']}:{facts['port']}" if "ip" in facts else client.url
-                rows.append((label, facts[name] if name else each["identifier"], where, each["status"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    console.print("\nLambda → RDS Proxy → RDS, on this machine", style="bold")
-    for row in rows:
-        # Names are to be copied: a table would cut them to the terminal's width.
-        console.print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]))
+    show_topology(client.url, client.resources())
     console.print(
         f"max_connections {budget['maxConnections']}, the proxy may take {budget['percent']} % = {budget['ceiling']}; "
         f"{budget['clients']} clients at most ({budget['verdict']})"
@@ -120,7 +104,9 @@ def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, 
 
 _NEXT = """
 next:
-  eval "$(make -s env)"                       pulumi, python and boto3 of this stack in your shell
-  python -m local status                      what runs
-  pulumi up -s local --policy-pack policies   after a change
-  make down                                   ends everything"""
+  eval "$(make -s env)"                # pulumi, python and boto3 of this stack in your shell
+  python -m local status               # what runs
+  python -m ops logs                   # what the functions wrote
+  python -m ops psql                   # a session at the database
+  pulumi up --policy-pack policies     # after a change
+  make down                            # ends everything"""

@@ -18,6 +18,7 @@ _MODULES = {
     "invoke": "ops.invoke",
     "logs": "ops.logs.command",
     "preflight": "ops.preflight.command",
+    "psql": "ops.psql.command",
     "sbom": "ops.sbom",
     "storm": "ops.storm.command",
     "watch": "ops.watch.command",

@@ -31,6 +31,9 @@ class Place(Protocol):
     def sources(self, stack: str, *, proxy: str | None, seconds: float | None, past: float | None) -> Iterator[Any]:
         """A `Source` of the doctor for each proxy of its stack, or for the one that is named."""
 
+    def address(self, host: str) -> tuple[str, str] | None:
+        """Where a host of its stack is, and the authority of its certificate; None when it is none of its own."""
+
     def storm(self, result: Any, function: str | None, say: Callable[[Any], None]) -> None:  # noqa: ANN401 - layers above
         """Fill a `StormResult` with a storm on its stack."""
 

@@ -7,14 +7,32 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
-from toolchain.checkout import ACCOUNT_VARIABLE
-
 # How long an example takes says how busy the machine is. Speed is measured in bench/.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-# A test is of no place that the shell is of; those of the laptop make a shell of their own.
-os.environ.pop(ACCOUNT_VARIABLE, None)
+# Whatever the developer's shell exports for programs of its own: profiles, regions, logins, stacks, colours.
+_EXPORTED = (
+    "AWS_",
+    "PULUMI_",
+    "PG",
+    "MYSQL",
+    "DB_",
+    "LAMBDA_RDS_PROXY_",
+    "LAPTOP_",
+    "XDG_CONFIG_",
+    "XDG_DATA_",
+    "CLICOLOR",
+)
+_NAMES = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONPATH", "PYTHONWARNINGS"}
+for _name in [name for name in os.environ if name.startswith(_EXPORTED) or name in _NAMES]:
+    del os.environ[_name]
+# Nor are its files anybody's here.
+os.environ |= {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 # In the background of a script it is ignored, and programs inherit that: those that a test interrupts would go on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -4,7 +4,15 @@ import os
 import shlex
 from pathlib import Path
 
-from .checkout import ACCOUNT_VARIABLE, LAPTOP_ACCOUNT, LAPTOP_PASSPHRASE, LAPTOP_REGION, checkout_cache, gateway_url
+from .checkout import (
+    ACCOUNT_VARIABLE,
+    LAPTOP_ACCOUNT,
+    LAPTOP_PASSPHRASE,
+    LAPTOP_REGION,
+    SUBNET_VARIABLE,
+    checkout_cache,
+    gateway_url,
+)
 from .engine import engine_folder, needs_language_host
 from .environments import are_made
 from .laptop_key import SHELL_ACCESS_KEY, shell_secret
@@ -25,7 +33,10 @@ def laptop_environment(root: Path) -> dict[str, str]:
     if needs_language_host(engine):
         folders.insert(1, root / "toolchain" / "bin")
     inherited = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in folders]
+    # What was chosen for one command holds for the shell too; what follows from the folder is not to leave it.
+    chosen = {name: value for name, value in os.environ.items() if name == SUBNET_VARIABLE and value}
     return {
+        **chosen,
         "PATH": os.pathsep.join([*map(str, folders), *inherited]),
         "PULUMI_BACKEND_URL": f"file://{own / 'backend'}",
         "PULUMI_HOME": str(own / "pulumi-home"),

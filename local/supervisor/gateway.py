@@ -78,7 +78,7 @@ class _Handler(Handler):
         path, target = self.path.split("?")[0].rstrip("/"), self.headers.get("X-Amz-Target", "")
         cloud = self.server.cloud
         service = "lambda" if path.startswith(_LIST) else _TARGETS.get(target.partition(".")[0])
-        service = "sts" if body.startswith(_WHO) else service
+        service = "sts" if not path and not target and body.startswith(_WHO) else service
         request = SignedRequest(method=self.command, target=self.path, headers=self.headers, body=body)
         principals = cloud.principals()
         signer = access_key(request, lambda key: principals.get(key, {}).get("secret"), service=service)

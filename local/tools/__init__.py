@@ -36,6 +36,13 @@ def sources(
     return found(stack, proxy=proxy, seconds=seconds, past=past)
 
 
+def address(host: str) -> tuple[str, str] | None:
+    """See `Place`."""
+    from .addresses import address as found
+
+    return found(host)
+
+
 def storm(result: Any, function: str | None, say: Callable[[Any], None]) -> None:  # noqa: ANN401 - as in `Place`
     """See `Place`; an OpsError with status 1 where it cannot be run."""
     from ops.errors import OpsError

@@ -20,7 +20,7 @@ from ops.stack_outputs import StackError, stack_outputs
 from .what_if import DUTY_CYCLES, choices, reserved_concurrency
 
 _LOCAL, _PERCENT, _BAR = "local", 85, 20
-_console = Console(highlight=False)
+_console = Console(emoji=False, highlight=False)
 
 
 def capacity(

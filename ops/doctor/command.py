@@ -86,7 +86,7 @@ def doctor(
         window, told = seconds, f"{LAPTOP_STACK} for {seconds:g} s"
     else:
         window, told = 60.0 * minutes, f"the last {minutes} min of {stack} in CloudWatch"
-    with Console(stderr=True, highlight=False).status(f"looking at {told}"):
+    with Console(stderr=True, emoji=False, highlight=False).status(f"looking at {told}"):
         found = [
             diagnosis(stack or LAPTOP_STACK, each)
             for each in sources(stack, proxy=proxy, seconds=window, past=60.0 * minutes)
@@ -96,7 +96,7 @@ def doctor(
     else:
         for each in found:
             if len(found) > 1:
-                Console(highlight=False).print(f"proxy {each.proxy}", markup=False, style="bold")
+                Console(emoji=False, highlight=False).print(f"proxy {each.proxy}", markup=False, style="bold")
             _tell(each)
     if any(each.finding for each in found):
         raise typer.Exit(1)
@@ -133,7 +133,7 @@ def diagnosis(stack: str, source: Source) -> Diagnosis:
 
 
 def _tell(found: Diagnosis) -> None:
-    verdict, console = found.verdict, Console(highlight=False)
+    verdict, console = found.verdict, Console(emoji=False, highlight=False)
     colour = "red" if verdict.finding else "green"
     mark = "✗" if verdict.finding else "✓"
     console.print(f"[bold {colour}]{mark} {verdict.cause}[/]  {escape(verdict.title)}")

@@ -24,7 +24,7 @@ _PAUSE_SECONDS = 1.0
 _LATE_MILLISECONDS = 15_000
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {Kind.ERROR: "red", Kind.PLATFORM: "dim", Kind.OTHER: "none"}
-_console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+_console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
 
 
 def logs(

@@ -117,7 +117,9 @@ def needs_of_stack(stack: str, said: Configuration) -> Needs:
 def _look(calls: Calls, needs: Needs) -> Any:  # noqa: ANN401 - an account
     caller = caller_of(calls)
     columns = (TextColumn("asking AWS"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(
+        *columns, console=Console(stderr=True, emoji=False), transient=True, disable=not sys.stderr.isatty()
+    ) as progress:
         task = progress.add_task("", total=None)
         return look(
             calls,
@@ -136,7 +138,7 @@ def _show(found: Sequence[Row], calls: int) -> None:
     for each in found:
         style, fix = _STYLES[each.verdict], f"\n→ {each.fix}" if each.fix else ""
         table.add_row(each.question, f"[{style}]{each.verdict.value}[/]", escape(f"{each.found}{fix}"))
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     console.print(table)
     counts = {verdict: sum(each.verdict is verdict for each in found) for verdict in Verdict}
     console.print(

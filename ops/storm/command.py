@@ -27,7 +27,7 @@ from .view import Picture, efficiency, proven, table
 _CLIENT_LIMIT = 5_000
 # Lambda's concurrency per account and region, unless raised.
 _ENVIRONMENT_LIMIT = 1_000
-_console = Console(highlight=False)
+_console = Console(emoji=False, highlight=False)
 Say = Callable[[Progress], None]
 
 
@@ -130,4 +130,6 @@ def _tell(result: StormResult, report: Path, *, as_json: bool) -> None:
     if compared:
         _console.print(compared)
     memory = max(phase.peak_memory_mb for phase in result.phases.values())
-    _console.print((f"memory of the load at most {memory:,.0f} MB; " if memory else "") + f"report: {report}")
+    _console.print(
+        (f"memory of the load at most {memory:,.0f} MB; " if memory else "") + f"report: {report}", markup=False
+    )

@@ -80,7 +80,7 @@ def survey(
     elif sarif_to != "-":
         _show(surveys)
     for path, why in errors.items():
-        Console(stderr=True, highlight=False).print(f"error: {path}: {why}", soft_wrap=True, markup=False)
+        Console(stderr=True, emoji=False, highlight=False).print(f"error: {path}: {why}", soft_wrap=True, markup=False)
     raise typer.Exit(exit_status(surveys, errors))
 
 
@@ -138,7 +138,9 @@ def _survey_all(files: list[Path], judge: Callable[[Path], Survey]) -> tuple[lis
     errors: dict[Path, str] = {}
     columns = (TextColumn("surveying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress,
+        Progress(
+            *columns, console=Console(stderr=True, emoji=False), transient=True, disable=not sys.stderr.isatty()
+        ) as progress,
         ThreadPoolExecutor(max_workers=cpu_count() or 1) as threads,
     ):
         task = progress.add_task("", total=len(files))
@@ -159,7 +161,7 @@ def _survey_all(files: list[Path], judge: Callable[[Path], Survey]) -> tuple[lis
 
 
 def _show(surveys: Sequence[Survey]) -> None:
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     table = Table(title=f"stacks: {len(surveys)}", title_justify="left")
     table.add_column("stack", overflow="fold")
     for column in ("functions", "direct"):

@@ -17,7 +17,7 @@ from ops.doctor.table import diagnose
 from .steady import Steady
 from .view import Picture, as_line
 
-_console = Console(highlight=False)
+_console = Console(emoji=False, highlight=False)
 
 
 def watch(

@@ -22,7 +22,7 @@ from tests.chaos.trial import run_matrix
 from tests.chaos.verdict import Verdict
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
-_errors = Console(stderr=True, highlight=False)
+_errors = Console(stderr=True, emoji=False, highlight=False)
 
 
 @app.command()
@@ -64,7 +64,7 @@ def chaos(
     elif markdown:
         print(as_markdown(verdicts))
     else:
-        Console(highlight=False).print(as_table(verdicts, environments=environments))
+        Console(emoji=False, highlight=False).print(as_table(verdicts, environments=environments))
     wrong = {cell: verdict for cell, verdict in verdicts.items() if not verdict.passed}
     for cell, verdict in wrong.items():
         problems = escape("; ".join(verdict.problems))

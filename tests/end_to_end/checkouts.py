@@ -123,8 +123,11 @@ def copied(root: Path) -> Iterator[Checkout]:
     for environment in (".venv", "policies/venv"):
         (root / environment).symlink_to(ROOT / environment)
     prepare(root)
+    (paths,) = (ROOT / ".venv" / "lib").glob("python3*/site-packages/lambda-rds-proxy.pth")
+    kept = paths.read_text()
     try:
         yield Checkout(root)
     finally:
+        paths.write_text(kept)  # `make setup` in the copy writes its own folder there
         remove_remains(root)
         shutil.rmtree(checkout_cache(root), ignore_errors=True)

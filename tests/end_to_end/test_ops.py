@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _LOOKS = [
     example
     for example in EXAMPLES
-    if any(f" ops {name}" in example for name in ("doctor", "invoke", "logs", "outputs", "watch --seconds"))
+    if any(f" ops {name}" in example for name in ("doctor", "invoke", "logs", "outputs", "psql --", "watch --seconds"))
     and "--stack" not in example
     and "--errors" not in example  # a stack that has none is told so, with nothing to read
 ]
@@ -43,6 +43,12 @@ def test_a_command_of_the_first_deployments_laptop_half_works_as_it_says(up: Che
     done = up.run("bash", "-c", command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert next(words for name, words in shown.items() if name in command) in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(("option", "user"), [("", "app"), ("--direct", "db_admin")])
+def test_the_lines_for_other_clients_log_in_in_a_shell_of_their_own(up: Checkout, option: str, user: str) -> None:
+    asked = f"""eval "$(python -m ops psql {option} --print | grep ^export)" && psql -Atc 'select current_user'"""
+    assert up.run("bash", "-c", asked).stdout.strip() == user
 
 
 def test_pulumi_itself_shows_the_logs_of_the_laptop_stack(up: Checkout) -> None:

@@ -1,5 +1,6 @@
 """What stands in the way of Pulumi, and how it is told; `pulumi` is a script of the test's."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import pulumi_cli
+from local.engine_output import summary
 from local.pulumi_cli import PulumiError
 from tests.processes import tree, wait_for_the_end
 from toolchain.checkout import checkout_cache
@@ -110,6 +112,78 @@ def test_a_full_disk_is_told_with_the_way_out(pulumi: Path) -> None:
 
 def test_any_other_failure_points_at_what_pulumi_said(pulumi: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (pulumi / "said").write_text("error: something else\n")
-    with pytest.raises(PulumiError, match="pulumi up failed; what it said is above"):
+    with pytest.raises(PulumiError, match=r"pulumi up failed; what it said is above, and whole in .*/pulumi-up\.log"):
         pulumi_cli.run(pulumi, "up")
     assert "error: something else" in capfd.readouterr().out
+
+
+CREATED = """\
+Updating (local):
+warning: using pulumi-language-python from $PATH at /here
+ +  pulumi:pulumi:Stack orders creating (0s) 1 message
+ +  aws:iam:Role a creating (0s)
+ +  aws:iam:Role a created (0.1s)
+ ~  aws:rds:Proxy b updated (0.1s) [diff: ~tags]
+ +  pulumi:pulumi:Stack orders created (1s) 2 warnings; 1 message
+Policies:
+    ✅ the-pack@v1
+
+Diagnostics:
+  pulumi:pulumi:Stack (orders):
+    warning: using pulumi-resource-aws from $PATH at /here
+    warning: the engine's own
+
+  aws:rds:Proxy (b):
+    warning: using pulumi-resource-aws from $PATH at /here
+
+Outputs:
+    name: "value"
+
+Resources:
+    + 1 created
+    ~ 1 updated
+
+Duration: 1s
+"""
+
+
+def test_a_run_is_told_on_one_screen_with_its_warnings_and_whole_in_a_file(
+    pulumi: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (pulumi / "bin" / "pulumi").write_text(f"#!/bin/sh\ncat {pulumi}/said\n")
+    (pulumi / "said").write_text(CREATED)
+    pulumi_cli.run(pulumi, "up")
+    *told, log = capfd.readouterr().out.splitlines()
+    assert told == [
+        " + aws:iam:Role a", " ~ aws:rds:Proxy b", "Policies:", "    ✅ the-pack@v1",
+        "  pulumi:pulumi:Stack (orders):", "    warning: the engine's own",
+        "Resources:", "    + 1 created", "    ~ 1 updated", "Duration: 1s",
+    ]  # fmt: skip
+    file = Path(log.removeprefix("· all that pulumi up said: "))
+    assert file.read_text() == CREATED and file.stat().st_mode & 0o077 == 0
+
+
+def test_many_resources_are_counted_by_their_service() -> None:
+    lines = [f" +  aws:{each}:Thing number-{number} created (1s)" for number in range(20) for each in ("ec2", "iam")]
+    assert summary([*lines, "Resources:"])[0] == " + ec2 20, iam 20"
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [
+        ([], ["stack init local"]),
+        ([{"name": "organization/lambda-rds-proxy/dev", "current": True}], ["stack init local --no-select"]),
+        ([{"name": "local", "current": False}], ["stack select local"]),
+        ([{"name": "local", "current": True}], []),
+        ([{"name": "local", "current": False}, {"name": "dev", "current": True}], []),
+    ],
+)
+def test_the_stack_is_selected_unless_its_user_selected_another(pulumi: Path, listed: object, asked: list[str]) -> None:
+    (pulumi / "listed").write_text(json.dumps(listed))
+    (pulumi / "bin" / "pulumi").write_text(
+        f'#!/bin/sh\n[ "$2" != ls ] || exec cat {pulumi}/listed\necho "$@" >> {pulumi}/asked\n'
+    )
+    (pulumi / "asked").touch()
+    pulumi_cli.ensure_stack(pulumi)
+    said = (pulumi / "asked").read_text().replace(" --non-interactive", "").splitlines()
+    assert said == asked

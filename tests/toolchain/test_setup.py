@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -339,6 +340,24 @@ def test_the_lines_of_make_env_survive_any_path() -> None:
     text = shell.export_lines({"A": "with space", "B": "quote's $HOME `x`"})
     done = subprocess.run(["sh", "-c", text + 'printf "%s|%s" "$A" "$B"'], capture_output=True, text=True, check=True)
     assert done.stdout == "with space|quote's $HOME `x`"
+
+
+def test_the_shell_of_a_chosen_subnet_keeps_it_and_no_other_shell_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "engine_folder", lambda: Path("/engine"))
+    monkeypatch.setattr(shell, "are_made", lambda _: True)
+    monkeypatch.delenv("LAMBDA_RDS_PROXY_SUBNET", raising=False)
+    assert "LAMBDA_RDS_PROXY_SUBNET" not in shell.laptop_environment(ROOT)
+    monkeypatch.setenv("LAMBDA_RDS_PROXY_SUBNET", "127.99.1")
+    assert shell.laptop_environment(ROOT)["LAMBDA_RDS_PROXY_SUBNET"] == "127.99.1"
+
+
+def test_what_make_prints_can_be_pasted() -> None:
+    lines = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) > 10
+    for line in lines:
+        typed, mark, told = line.partition("#")
+        assert mark and told.strip() and re.fullmatch(r"make [a-z-]+ +", typed), line
+        assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
 
 
 def test_an_unknown_command_says_which_there_are() -> None:

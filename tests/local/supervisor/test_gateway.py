@@ -244,7 +244,7 @@ def test_no_endless_body_is_waited_for(root: Path, secret: str, length: str) -> 
 
 
 def test_what_the_laptop_does_not_answer_it_says_to_who_signed(root: Path, secret: str) -> None:
-    with pytest.raises(ClientError, match="answers Lambda's Invoke, Secrets Manager, .*, nothing else"):
+    with pytest.raises(ClientError, match=r"answers Lambda's Invoke, Secrets Manager, .*, nothing else"):
         client_of(root, "dynamodb").list_tables()
 
 
@@ -348,6 +348,26 @@ def test_a_function_invokes_those_that_the_policies_of_its_role_name_and_no_othe
     assert not (tmp_path / "ran").exists()
     invoke(client, other, str(tmp_path / "ran"))
     assert (tmp_path / "ran").exists()
+
+
+def test_a_function_reads_the_logs_that_the_policies_of_its_role_name_and_no_others(
+    root: Path, secret: str, deploy: Callable[..., str], supervisor: SupervisorClient
+) -> None:
+    other, third = deploy(LEAVES_A_FILE, name="other"), deploy(LEAVES_A_FILE, name="third")
+    key, word = key_of_a_reader(root, secret, deploy, supervisor, ["secretsmanager:GetSecretValue"])
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": word, "region_name": "eu-west-1"}
+    client = boto3.client("logs", endpoint_url=gateway_url(root), **keys)
+    group = f"arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/{other}"
+    for named in ({"logGroupName": f"/aws/lambda/{other}"}, {"logGroupIdentifier": group}):
+        with pytest.raises(ClientError, match=rf"perform: logs:FilterLogEvents on resource: {group}:\*"):
+            client.filter_log_events(**named)
+    with pytest.raises(ClientError, match="not authorized to perform: logs:DescribeLogGroups"):
+        client.describe_log_groups()
+    statement = {"Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": f"{group}:*"}
+    supervisor.put("role-policy", "reader:reads", {"role": "reader", "policy": json.dumps({"Statement": [statement]})})
+    assert client.filter_log_events(logGroupIdentifier=group)["events"] == []
+    with pytest.raises(ClientError, match="not authorized"):
+        client.filter_log_events(logGroupName=f"/aws/lambda/{third}")
 
 
 def key_of_a_reader(

@@ -1,0 +1,65 @@
+"""What the engine says of a run, on one screen. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+# That our own provider and language host are on PATH is the point. The engine has no way to leave the warning out.
+# source: pulumi/pulumi, sdk/go/common/workspace/plugins.go: a plugin on PATH that is not the engine's own is warned of.
+_OURS = re.compile(r"warning: using pulumi-\S+ from \$PATH at ")
+_STEP = re.compile(
+    r"^ *(?P<sign>[-+~]+|>>?|<=?) +(?P<type>\S+) (?P<name>\S+) (?:created|updated|deleted|replaced|imported)"
+)
+_HEADING = re.compile(r"^(Policies|Diagnostics|Outputs|Resources|Duration):")
+_STACK = "pulumi:pulumi:Stack"
+_LISTED = 12
+
+
+def is_ours(line: str) -> bool:
+    """Whether a line warns of what is meant to be."""
+    return _OURS.search(line) is not None
+
+
+def step(line: str) -> tuple[str, str, str] | None:
+    """What was done with a resource: sign, type and name."""
+    found = _STEP.match(line)
+    return None if found is None or found["type"] == _STACK else (found["sign"], found["type"], found["name"])
+
+
+def summary(lines: Sequence[str]) -> list[str]:
+    """What was done, what the pack says, warnings and errors, how many resources; all where there is no such end.
+
+    Few resources are listed by name, many counted by their service. Outputs are what the caller shows.
+    """
+    if not any(_HEADING.match(line) for line in lines):
+        return [line for line in lines if not is_ours(line)]
+    return [*_done([found for found in map(step, lines) if found]), *_told(lines)]
+
+
+def _done(found: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    if len(found) <= _LISTED:
+        yield from (f" {sign} {kind} {name}" for sign, kind, name in found)
+        return
+    for sign in sorted({sign for sign, _, _ in found}):
+        services = Counter(":".join(kind.split(":")[:2]) for each, kind, _ in found if each == sign)
+        told = (f"{name.removeprefix('aws:')} {count}" for name, count in services.most_common())
+        yield f" {sign} {', '.join(told)}"
+
+
+def _told(lines: Sequence[str]) -> Iterator[str]:
+    heading, waiting = "", ""
+    for line in lines:
+        found = _HEADING.match(line)
+        heading = found[1] if found else heading
+        waiting = "" if found else waiting
+        advice = heading == "Duration" and not found and not line.startswith("error:")
+        if heading in ("", "Outputs") or not line.strip() or is_ours(line) or advice:
+            continue
+        # Of a heading under which nothing is left, nothing is told.
+        if heading == "Diagnostics" and (found or re.match(r"^  \S.*:$", line)):
+            waiting = line
+            continue
+        if waiting:
+            yield waiting
+            waiting = ""
+        yield line

@@ -1,0 +1,1 @@
+"""`python -m ops psql`: a session at a stack's database."""

@@ -1,0 +1,110 @@
+"""Where a session goes and who logs in, from a stack's outputs and state. Passwords are read when they are needed."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from lambda_rds_proxy import engines
+from ops.aws.errors import refused_by
+from ops.stack_outputs import StackError
+
+_PROXY = "aws:rds/proxy:Proxy"
+_DATABASES = ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster")
+_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_CERTIFICATES = Path(engines.__file__).parents[1] / "user" / "admin_function" / "certificates"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """One session: `host` is the name that certificates and tokens are of; the password is a token without a secret."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    mysql: bool
+    authority: Path
+    secret_arn: str | None
+    subnets: tuple[str, ...]
+    admitted: tuple[str, ...]
+    """The security groups whose members the host lets in."""
+
+    def password(self) -> str:
+        """The secret's, or a token that is good for 15 minutes."""
+        if self.secret_arn is not None:
+            return str(_secret(self.secret_arn)["password"])
+        with refused_by("no token can be signed"):
+            token: str = boto3.client("rds").generate_db_auth_token(self.host, self.port, self.user)
+        return token
+
+
+def login(
+    outputs: Mapping[str, Any], state: Mapping[str, Any], *, reader: bool, direct: bool, user: str | None
+) -> Login:
+    """The session that is asked for: through the proxy or its reader endpoint, or straight to the database.
+
+    Raises:
+        StackError: the stack has no such endpoint, or does not know how the user logs in.
+    """
+    key = "readerEndpoint" if reader else "databaseEndpoint" if direct else "proxyEndpoint"
+    host = str(outputs.get(key) or "")
+    if not host:
+        raise StackError(f'the stack has no output "{key}"' + ("; set readerEndpoint for one" if reader else ""))
+    proxy = next((each for each in _of(state, _PROXY) if each.get("endpoint") == outputs.get("proxyEndpoint")), {})
+    own = (outputs.get("databaseEndpoint"),)
+    database = next((each for each in _of(state, *_DATABASES) if each.get("address", each.get("endpoint")) in own), {})
+    place = database if direct else proxy
+    name, secret = (
+        _administrator(database) if direct and user is None else (user or str(outputs.get("databaseUser")), "")
+    )
+    groups = place.get("vpcSecurityGroupIds") or []
+    rules = [each for each in _of(state, _RULE) if each.get("securityGroupId") in groups]
+    return Login(
+        host=host,
+        port=int((database.get("port") if direct else None) or outputs.get("proxyPort") or 5432),
+        database=str(outputs.get("databaseName") or ""),
+        user=name,
+        mysql="mysql" in str(proxy.get("engineFamily") or database.get("engine")).lower(),
+        authority=_CERTIFICATES / ("rds.pem" if direct else "amazon-trust-services.pem"),
+        secret_arn=secret or _secret_of(name, proxy, direct=direct),
+        subnets=tuple(proxy.get("vpcSubnetIds") or ()),
+        admitted=tuple(filter(None, (each.get("referencedSecurityGroupId") for each in rules))),
+    )
+
+
+def _administrator(database: Mapping[str, Any]) -> tuple[str, str]:
+    secrets = database.get("masterUserSecrets") or database.get("masterUserSecret")
+    if not isinstance(secrets, list) or not secrets:
+        raise StackError("the stack does not know the secret of its database's administrator; name a user with --user")
+    return str(database.get("username") or database.get("masterUsername")), str(secrets[0]["secretArn"])
+
+
+def _secret_of(user: str, proxy: Mapping[str, Any], *, direct: bool) -> str | None:
+    """The secret of a user of the proxy; None where the proxy takes a token."""
+    auths = proxy.get("auths") or []
+    with_token = all(each.get("iamAuth") == "REQUIRED" for each in auths)
+    if not direct and with_token and (auths or proxy.get("defaultAuthScheme") == "IAM_AUTH"):
+        return None
+    for each in auths:
+        if each.get("secretArn") and _secret(each["secretArn"]).get("username") == user:
+            return None if each.get("iamAuth") == "REQUIRED" and not direct else str(each["secretArn"])
+    raise StackError(f'no secret of the stack\'s proxy is of a user "{user}"')
+
+
+def _secret(arn: str) -> dict[str, Any]:
+    with refused_by(f"Secrets Manager does not show {arn}"):
+        text = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise StackError(f"the secret {arn} is no JSON with username and password") from None
+    return found
+
+
+def _of(state: Mapping[str, Any], *types: str) -> Iterator[dict[str, Any]]:
+    resources = (state.get("deployment") or {}).get("resources") or []
+    return (each.get("outputs") or {} for each in resources if each.get("type") in types)
