@@ -5,7 +5,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -197,6 +197,20 @@ def test_the_role_that_deploys_brings_its_stack_up_and_down_and_up_again(project
     for each in [each for each in has if each["Sid"] in ("NamesOfStates", "State", "SecretsOfTheState", "WriteState")]:
         for resource in listed(each["Resource"]):  # none is there for nothing
             assert any(allowed([{**each, "Resource": resource}], *request) for request in asked), resource
+
+
+def test_an_empty_bucket_is_opened_once_by_an_administrator(project: Project) -> None:
+    session = boto3.Session(aws_access_key_id="fake", aws_secret_access_key="fake", region_name=REGION)
+    s3 = session.client("s3", endpoint_url=project.environment["AWS_ENDPOINT_URL"])
+    project.account.has = None
+    s3.create_bucket(Bucket="acme-empty", CreateBucketConfiguration={"LocationConstraint": REGION})
+    backend = {"PULUMI_BACKEND_URL": f"s3://acme-empty?region={REGION}"}
+    empty = replace(project, environment={**project.environment, **backend})
+    has = statements(*DEPLOY, fill={**FILL, "STATES": "acme-empty"})
+    assert empty.run("stack", "ls", has=has).returncode != 0
+    assert set(project.account.refused) == {"s3:PutObject on arn:aws:s3:::acme-empty/.pulumi/meta.yaml"}
+    empty.works("stack", "ls", has=None)
+    assert empty.run("stack", "ls", has=has).returncode == 0
 
 
 @pytest.mark.parametrize("names", [PREVIEW, DRIFT, DEPLOY], ids=["preview", "drift", "deploy"])

@@ -71,13 +71,16 @@ def test_the_trust_policy_is_of_one_environment_by_its_exact_name() -> None:
 
 
 def test_the_command_that_fills_in_a_policy_leaves_a_policy_of_that_stack(tmp_path: Path) -> None:
-    (fill,) = re.findall(r"^\$ (fill\(\) .*)$", _REQUESTS, re.MULTILINE)
-    script = f'cd "{tmp_path}" && mkdir docs && ln -s "{ROOT}/docs/roles" docs/roles && {fill}; fill drift'
-    subprocess.run(["bash", "-ec", script], check=True, timeout=LIMIT_SECONDS)
-    text = (tmp_path / "drift.json").read_text()
-    assert "arn:aws:lambda:eu-west-1:123456789012:function:lambda-rds-proxy-dev-*" in text
-    assert not re.search(r"ACCOUNT|REGION|STACK", text)
-    assert json.loads(text)["Version"] == "2012-10-17"
+    typed = re.findall(r"^\$ ((?:export ACCOUNT=|export OWNER=|fill\(\)).*)$", _REQUESTS, re.MULTILINE)
+    script = "; ".join([*typed, f'FILLED="{tmp_path}"', "fill drift", "fill network", "fill trust drift-dev"])
+    subprocess.run(["bash", "-ec", script], check=True, cwd=ROOT, timeout=LIMIT_SECONDS)
+    texts = {path.stem: path.read_text() for path in tmp_path.glob("*.json")}
+    assert "arn:aws:lambda:eu-west-1:123456789012:function:lambda-rds-proxy-dev-*" in texts["drift"]
+    assert "vpc/vpc-0123456789abcdef0" in texts["network"]
+    assert "repo:acme/shop:environment:drift-dev" in texts["trust"]
+    for text in texts.values():
+        assert not re.findall(r"\b(?!DATA_KEY)[A-Z_]{3,}\b", text)
+        assert json.loads(text)["Version"] == "2012-10-17"
 
 
 def test_every_variable_that_a_workflow_reads_is_explained() -> None:
