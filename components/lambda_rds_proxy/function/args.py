@@ -15,7 +15,9 @@ class FunctionSettings(TypedDict):
     """One function; its `DB_*` environment comes from the proxy."""
 
     path: str
-    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL)."""
+    """Folder with its source and, if any, a hash-locked requirements.txt (requirements-mysql.txt for MySQL), which
+    `python -m ops lock` writes from its .in file. If a .py file names rds_connection and the folder has none, the
+    package gets that of the program's environment."""
     user: NotRequired[str]
     """Which user it connects as; the application's without it."""
     handler: NotRequired[str]

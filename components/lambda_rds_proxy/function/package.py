@@ -2,12 +2,14 @@
 
 Entries are stored, not deflated (zlib builds differ), with a fixed time, mode and order. Wheels come from the source's
 hash-locked list, for the function's Python and architecture whatever machine builds it. So a laptop and
-CI hand Pulumi the same archive, and a warm preview touches no network.
+CI hand Pulumi the same archive, and a warm preview touches no network. Functions that name `rds_connection` get it from
+this program's environment, so that none needs a copy.
 """
 
 import errno
 import functools
 import hashlib
+import importlib.util
 import os
 import platform as machine
 import re
@@ -34,6 +36,9 @@ _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements[^/]*\.(in|txt))(/|$)")
 _PIP_TIMEOUT_SECONDS = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_CONNECTION = "rds_connection"
+# A line of a list that names a package, with what follows the name: neither an option nor a URL.
+_NAMED = re.compile(r"^([A-Za-z0-9][\w.-]*)[ \t]*(?:$|[\[;<>=!~@(#\\])(.*)", re.MULTILINE)
 
 
 class PackageError(RuntimeError):
@@ -76,7 +81,8 @@ def build_package(
     """The zip of `source` and its locked requirements for `target`; built only if this content never was.
 
     Args:
-        source: folder whose files stand at the zip's root; a list in it names the wheels, with hashes.
+        source: folder whose files stand at the zip's root; a list in it names the wheels, with hashes. If they name
+            `rds_connection` and it is neither among them nor in a wheel, it is put beside them.
         target: Python and architecture the wheels are for.
         engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
             one, else `requirements.txt`.
@@ -85,7 +91,8 @@ def build_package(
         say: told before something slow starts.
 
     Raises:
-        PackageError: the folder is missing, the list is not locked, a wheel cannot be had, or the disk is full.
+        PackageError: the folder is missing, the list is not locked or lacks what its `.in` file names, a wheel cannot
+            be had, or the disk is full.
     """
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
@@ -108,6 +115,15 @@ def _built(
     files = _of_wheels(wheels) if wheels is not None else {}
     # The source wins over a wheel, as an earlier sys.path entry would.
     entries: dict[str, Path | bytes] = {**dict(_source_entries(source)), **instead}
+    if not any(re.match(rf"{_CONNECTION}[./]", name) for name in (*files, *entries)) and _names_connection(entries):
+        connection = _connection()
+        if connection is None:
+            say(
+                f"{source} names {_CONNECTION}, which neither it nor this program's environment has; install "
+                "rds-connection there, unless a layer has it"
+            )
+        else:
+            entries |= {f"{_CONNECTION}/{name}": path for name, path in _source_entries(connection)}
     files = {**files, **{name: _File.of(content) for name, content in entries.items()}}
     archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
@@ -131,7 +147,47 @@ def _full_disk(cache: Path) -> str:
 
 def _requirements(source: Path, engine: Engine) -> Path:
     own = source / ENGINES[engine].requirements
-    return own if own.is_file() else source / "requirements.txt"
+    chosen = own if own.is_file() or own.with_suffix(".in").is_file() else source / "requirements.txt"
+    _check_complete(chosen)
+    return chosen
+
+
+def _check_complete(requirements: Path) -> None:
+    """That a list has what its `.in` file names: else a function would be deployed without its packages.
+
+    By names, for a checkout has no times to tell by which is newer. What has a marker may be left out with reason.
+    """
+    wanted = requirements.with_suffix(".in")
+    if not wanted.is_file():
+        return
+    fix = f"run: python -m ops lock {requirements.parent}"
+    text = wanted.read_text()
+    if not requirements.is_file():
+        if re.search(r"^\s*[^#\s]", text, re.MULTILINE):
+            raise PackageError(f"{wanted} has no {requirements.name}, so its packages would not be deployed; {fix}")
+        return
+    listed = {_normal(found[1]) for found in _NAMED.finditer(requirements.read_text())}
+    unmarked = [found[1] for found in _NAMED.finditer(text) if ";" not in found[0].partition(" #")[0]]
+    if lacking := [name for name in unmarked if _normal(name) not in listed]:
+        raise PackageError(f"{requirements} lacks {', '.join(lacking)}, which {wanted.name} names; {fix}")
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _names_connection(entries: Mapping[str, Path | bytes]) -> bool:
+    word = re.compile(rb"\b%s\b" % _CONNECTION.encode())
+    return any(name.endswith(".py") and word.search(_bytes(content)) for name, content in entries.items())
+
+
+def _connection() -> Path | None:
+    """The folder of the package that this environment has, else of the checkout that this module is in."""
+    found = importlib.util.find_spec(_CONNECTION)
+    if found is not None and found.origin is not None:
+        return Path(found.origin).parent
+    beside = Path(__file__).resolve().parents[3] / "handler" / _CONNECTION
+    return beside if beside.is_dir() else None
 
 
 def _source_entries(source: Path) -> Iterator[tuple[str, Path]]:
@@ -201,8 +257,8 @@ def _wheels(requirements: Path, target: Platform, cache: Path, say: Callable[[st
         return folder
     if b"--hash=sha256:" not in text:
         raise PackageError(
-            f"{requirements} is not locked: every requirement needs a --hash; write it with "
-            "`pip-compile --generate-hashes` or `uv pip compile --generate-hashes --universal`"
+            f"{requirements} is not locked: every requirement needs a --hash; name them in "
+            f"{requirements.with_suffix('.in').name} and run: python -m ops lock {requirements.parent}"
         )
     say(f"downloading the wheels of {requirements.parent.name} for {target.runtime} on {target.architecture}")
     folder.parent.mkdir(parents=True, exist_ok=True)

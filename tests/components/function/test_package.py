@@ -1,5 +1,8 @@
 import errno
+import hashlib
+import importlib.util
 import os
+import shutil
 import stat
 import subprocess
 import zipfile
@@ -15,6 +18,7 @@ from lambda_rds_proxy.function import package
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.function.package import PackageError, Platform, build_package, this_machine
 
+HANDLER = Path(__file__).resolve().parents[3] / "handler"
 ARM = Platform(python="3.13", architecture="arm64")
 
 
@@ -105,7 +109,7 @@ def test_functions_that_share_wheels_have_them_read_once(
     read: list[Path] = []
     monkeypatch.setattr(Path, "read_bytes", _noted(read))
     assert build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache") == first
-    assert [path.name for path in read] == ["app.py", "__init__.py"]
+    assert {path.name for path in read} == {"app.py", "__init__.py"}
     (source / "app.py").write_text("def handler(event, context): return 2\n")
     changed = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
     assert changed != first
@@ -136,7 +140,7 @@ def _noted(read: list[Path]) -> Callable[[Path], bytes]:
 
 def test_a_list_without_hashes_is_refused_with_the_command_that_locks_it(source: Path, tmp_path: Path) -> None:
     (source / "requirements.txt").write_text("psycopg==3.3.9\n")
-    with pytest.raises(PackageError, match=r"is not locked.*--generate-hashes"):
+    with pytest.raises(PackageError, match=r"is not locked.*python -m ops lock"):
         build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
 
 
@@ -168,6 +172,65 @@ def test_the_list_of_the_engine_takes_the_place_of_the_general_one(
         archive = build_package(source, target=ARM, engine=engine, cache=tmp_path / "cache")
         assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
     assert asked == ["requirements-mysql.txt", "requirements.txt"]
+
+
+def locked(folder: Path, name: str, *packages: str) -> None:
+    entries = [f"{package}==1 --hash=sha256:{'0' * 64}\n" for package in packages]
+    (folder / f"{name}.txt").write_text("".join(entries))
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [(Engine.POSTGRESQL, "requirements"), (Engine.MYSQL, "requirements"), (Engine.MYSQL, "requirements-mysql")],
+)
+def test_a_folder_with_requirements_that_nobody_locked_is_refused_with_the_fix(
+    source: Path, tmp_path: Path, engine: Engine, name: str
+) -> None:
+    (source / f"{name}.in").write_text("# what it needs\nrequests\n")
+    if name != "requirements":  # the engine's own goes before it
+        locked(source, "requirements", "requests")
+    with pytest.raises(PackageError) as refused:
+        build_package(source, target=ARM, engine=engine, cache=tmp_path / "cache")
+    assert str(refused.value) == (
+        f"{source}/{name}.in has no {name}.txt, so its packages would not be deployed; run: python -m ops lock {source}"
+    )
+
+
+@pytest.mark.parametrize("wanted", ["requests", "requests[socks]>=2", "Typing.Extensions # types", "six @ https://h/x"])
+def test_a_list_that_lacks_what_is_asked_for_is_refused_with_its_name_and_the_fix(
+    source: Path, tmp_path: Path, wanted: str
+) -> None:
+    locked(source, "requirements", "psycopg")
+    (source / "requirements.in").write_text(f"psycopg\n{wanted}\n")
+    with pytest.raises(PackageError) as refused:
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    name = wanted.split("[")[0].split(" ")[0]
+    assert str(refused.value) == (
+        f"{source}/requirements.txt lacks {name}, which requirements.in names; run: python -m ops lock {source}"
+    )
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "psycopg[binary]==1\nTyping_Extensions\n",
+        "psycopg; sys_platform == 'linux'\ncolorama ; sys_platform == 'win32'\n",
+        "-c constraints.txt\n# requests\n  # six\npsycopg\n",
+        "https://example.invalid/thing-1-py3-none-any.whl\n",
+    ],
+)
+def test_a_list_that_has_all_that_is_asked_for_is_taken_however_it_is_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setattr(package, "_download", lambda *into: into[-1].mkdir())
+    locked(source, "requirements", "psycopg", "typing-extensions")
+    (source / "requirements.in").write_text(wanted)
+    build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+
+
+def test_requirements_of_nothing_need_no_list(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.in").write_text("# nothing yet\n\n")
+    build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
 
 
 def test_a_write_that_is_interrupted_leaves_no_package(
@@ -216,8 +279,68 @@ def test_a_download_that_fills_the_disk_says_so_and_leaves_nothing_half_made(
     assert not list((tmp_path / "cache" / "wheels").iterdir())
 
 
-def test_a_component_says_it_as_pulumi_shows_sentences(source: Path, tmp_path: Path) -> None:
+def test_a_function_that_names_rds_connection_gets_the_one_of_the_environment(source: Path, tmp_path: Path) -> None:
+    before = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    assert "rds_connection/__init__.py" not in zipfile.ZipFile(before).namelist()
+    (source / "lib" / "queries.py").write_text("from rds_connection import connection\n")
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    # The very bytes that a copy of the folder makes.
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HANDLER / "rds_connection", source / "rds_connection", ignore=ignored)
+    assert archive == build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    names = zipfile.ZipFile(archive).namelist()
+    assert {"rds_connection/__init__.py", "rds_connection/certificates/rds.pem", "app.py"} <= set(names)
+    assert not [name for name in names if "__pycache__" in name]
+
+
+@pytest.mark.parametrize("own", ["rds_connection/__init__.py", "rds_connection.py", "of a wheel"])
+def test_a_function_that_has_its_own_rds_connection_keeps_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    (source / "app.py").write_text("import rds_connection\n")
+    folder = source
+    if own == "of a wheel":
+        folder, own = tmp_path / "unpacked", "rds_connection/__init__.py"
+        locked(source, "requirements", "rds-connection")
+        monkeypatch.setattr(package, "_wheels", lambda *_: folder)
+    (folder / own).parent.mkdir(parents=True, exist_ok=True)
+    (folder / own).write_text("connection = None\n")
+    archive = zipfile.ZipFile(build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache"))
+    assert sorted(archive.namelist()) == sorted(["app.py", "lib/__init__.py", own])
+    assert archive.read(own) == b"connection = None\n"
+
+
+def test_an_rds_connection_that_is_nowhere_is_told(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "app.py").write_text("import rds_connection\n")
+    monkeypatch.setattr(package, "_connection", lambda: None)
+    said: list[str] = []
+    build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache", say=said.append)
+    assert said[0] == (
+        f"{source} names rds_connection, which neither it nor this program's environment has; install rds-connection "
+        "there, unless a layer has it"
+    )
+
+
+def test_a_checkouts_program_finds_the_checkouts_rds_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert package._connection() == HANDLER / "rds_connection"
+
+
+def test_the_handlers_package_is_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that have their own `rds_connection` are not deployed anew: the names and their order are as before."""
+    monkeypatch.setattr(package, "_download", lambda *into: into[-1].mkdir())
+    archive = build_package(HANDLER, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    whole = hashlib.sha256(b"package format 1\0")
+    for name, path in sorted(package._source_entries(HANDLER)):
+        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    assert archive.stem == whole.hexdigest()[:32]
+
+
+def test_a_component_says_it_as_pulumi_shows_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     component: Any = None
+    monkeypatch.setattr(pulumi.runtime.settings, "get_monitor", lambda: pulumi)  # whatever ran before
     with pytest.raises(pulumi.RunError, match="nowhere does not exist"):
         lambda_function.packaged(tmp_path / "nowhere", target=ARM, engine=Engine.POSTGRESQL, component=component)
 
