@@ -113,10 +113,9 @@ def test_the_backend_that_builds_it_is_locked(package: Package) -> None:
 def test_the_readme_begins_a_program_of_ones_own_with_the_lines_that_install_it() -> None:
     readme = (ROOT / "README.md").read_text()
     section = readme[readme.index("In a program of your own") :]
-    first, second = re.findall(r"^\$ (pip install .*?)(?: +#.*)?$", section.partition("```python")[0], re.M)
-    assert first == 'pip install "git+URL#subdirectory=components"'
-    assert second == 'pip install --no-deps --target api "git+URL#subdirectory=handler"'
-    assert second.replace("api", "FOLDER") in (ROOT / "handler" / "README.md").read_text()
+    lines = re.findall(r"^\$ (pip install .*?)(?: +#.*)?$", section.partition("```python")[0], re.M)
+    assert lines == [f'pip install "git+URL#subdirectory={package.folder}"' for package in PACKAGES]
+    assert lines[1] in (ROOT / "handler" / "README.md").read_text()
 
 
 @EVERY

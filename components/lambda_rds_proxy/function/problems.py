@@ -59,16 +59,21 @@ def proxy_problems(proxy: ProxyRef, call: Spelling) -> Iterator[str]:
         yield f"{call('proxy')} has auth secret and no secret; clients read the password there, give secret_arn"
 
 
-def functions_problems(
-    name: str, given: FunctionSettings, call: Spelling, *, borrow_timeout: int, users: Collection[str]
-) -> Iterator[str]:
-    """Each problem of a function among the other parts of a stack."""
-    yield from function_problems(name, given, call)
+def name_problems(name: str, call: Spelling) -> Iterator[str]:
+    """Whether a function can have this name."""
     if not _NAME.fullmatch(name):
         yield (
             f'{call("functions")} has the name "{name}"; it must be a name of at most 40 letters, digits, hyphens and '
             "underscores, starting with a letter"
         )
+
+
+def functions_problems(
+    name: str, given: FunctionSettings, call: Spelling, *, borrow_timeout: int, users: Collection[str]
+) -> Iterator[str]:
+    """Each problem of a function among the other parts of a stack."""
+    yield from function_problems(name, given, call)
+    yield from name_problems(name, call)
     timeout = with_defaults(FunctionSettings, given)["timeout"]
     if borrow_timeout >= timeout:
         yield (
