@@ -24,6 +24,8 @@ _LISTS = (
     "components/requirements.in",
     "components/lambda_rds_proxy/user/admin_function/requirements.in",
     "components/lambda_rds_proxy/user/admin_function/requirements-mysql.in",
+    "examples/own-program/api/requirements.in",
+    "examples/several-functions/shop/requirements.in",
     "local/rotation_function/requirements.in",
     "local/runtime-requirements.in",
 )

@@ -1,14 +1,70 @@
 """The examples, run as their README says."""
 
+import os
+import re
+import shlex
+import zipfile
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
-from tests.end_to_end.checkouts import Checkout
+from lambda_rds_proxy.engines import Engine
+from lambda_rds_proxy.function.package import build_package, this_machine
+from ops.__main__ import app
+from tests.end_to_end.checkouts import ROOT, Checkout
 
-pytestmark = pytest.mark.engine
+EXAMPLES = ROOT / "examples"
+PREVIEWED = {
+    "own-program": ["api"],
+    "yaml-program": ["api"],
+    "existing-network": ["api"],
+    "several-functions": ["api", "migrate", "reports", "worker"],
+}
 
 
+@pytest.mark.engine
 def test_a_team_tests_the_pack_against_its_own_programs(checkout: Checkout) -> None:
     done = checkout.run("pytest", "-q", "-p", "no:cacheprovider", "examples/test-the-pack")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
     assert not list(checkout.root.glob("examples/**/Pulumi.test.yaml"))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", PREVIEWED)
+def test_an_example_is_previewed_as_its_readme_says(name: str, checkout: Checkout, yaml_language_host: Path) -> None:
+    project = checkout.root / "examples" / name
+    environment = {"PATH": os.pathsep.join([str(yaml_language_host), checkout.environment["PATH"]])}
+    if name == "yaml-program":
+        (checkout.root / "components" / "venv").symlink_to("../.venv")  # its README's `ln`
+    typed = re.findall(r"^\$ (.*)$", (project / "README.md").read_text(), re.MULTILINE)
+    assert typed[0] == f'eval "$(make -s env)" && cd examples/{name}'
+    made = ""
+    for line in typed[1:]:
+        words = shlex.split(line)
+        if words[:2] == ["pulumi", "up"] or "dev" in words:  # the rest needs what `up` makes, or an account
+            break
+        if words[0] == "pulumi":
+            done = checkout.pulumi(*words[1:], project=project, environment=environment)
+            assert done.returncode == 0, f"{line}\n{done.stdout[-4000:]}{done.stderr}"
+            made = done.stdout
+    assert "violation" not in made.lower()
+    functions = re.findall(r"^ *\+ +aws:lambda:Function +(\S+)", made, re.MULTILINE)
+    assert sorted(each for each in functions if "admin" not in each) == PREVIEWED[name], made
+
+
+def test_the_own_programs_function_is_what_ops_new_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["new", "function", "api"]).exit_code == 0
+    written = {path.name: path.read_text() for path in (tmp_path / "api").iterdir()}
+    there = EXAMPLES / "own-program" / "api"
+    assert {name: (there / name).read_text() for name in written} == written
+
+
+def test_every_function_of_the_shop_is_in_its_package() -> None:
+    handlers = re.findall(r'"handler": "(\w+)\.handler"', (EXAMPLES / "several-functions" / "__main__.py").read_text())
+    archive = build_package(EXAMPLES / "several-functions" / "shop", target=this_machine(), engine=Engine.POSTGRESQL)
+    names = zipfile.ZipFile(archive).namelist()
+    assert len(handlers) == 4
+    assert {*(f"{name}.py" for name in handlers), "rds_connection/__init__.py", "psycopg/__init__.py"} <= set(names)
