@@ -13,6 +13,7 @@ from lambda_rds_proxy.function.problems import name_problems
 from lambda_rds_proxy.settings.spelling import CONFIG
 
 from .errors import OpsError
+from .places import program_here
 
 _DRIVERS = {Engine.POSTGRESQL: "psycopg[binary]", Engine.MYSQL: "pymysql"}
 # The driver's versions with which everything is tested: those of the function that makes users.
@@ -87,10 +88,8 @@ def new(
                 file.write(text)
     except OSError as error:
         raise OpsError(f"{folder} cannot be made: {error.strerror}; name another folder with --path") from None
-    # `pulumi` looks for its project upwards, and the path in a configuration is relative to that.
-    here = Path.cwd()
-    project = next((each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), here)
-    said = os.path.relpath(folder, project)
+    # A path in a configuration is relative to its program.
+    said = os.path.relpath(folder, program_here() or Path.cwd())
     print(f"{folder} is made: {', '.join(contents)}")
     print(f"  its test:                       pytest {folder}")
     print(f"  the stack's configuration:      pulumi config set --path functions.{name}.path {said}")

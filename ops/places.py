@@ -61,7 +61,15 @@ def must_be_here() -> Place:
     return found
 
 
+def program_here() -> Path | None:
+    """The folder of the program that we are in, which `pulumi` looks for upwards."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), None)
+
+
 def project() -> Path:
-    """The folder in which `pulumi` is run: the place's program's, else the one that we are in."""
-    found = place_here()
-    return Path.cwd() if found is None else found.project()
+    """The folder in which `pulumi` is run: that of the program that we are in, else the place's, else where we are."""
+    found = program_here()
+    if found is None and (place := place_here()) is not None:
+        found = place.project()
+    return found or Path.cwd()

@@ -26,16 +26,28 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_checkouts_environment_has_the_laptop() -> None:
+def test_the_checkouts_environment_has_the_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # from any folder
     found = places.must_be_here()
     assert found.project() == places.project() == checkout_root()
     assert "survey" in found.COMMANDS
 
 
-def test_a_place_that_is_named_is_the_one_that_is_asked(nothing_installed: Path) -> None:
+def test_in_a_program_of_ones_own_pulumi_runs_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop" / "api").mkdir(parents=True)
+    (tmp_path / "shop" / "Pulumi.yaml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path / "shop" / "api")
+    assert places.must_be_here().project() == checkout_root()
+    assert places.project() == tmp_path / "shop"
+
+
+def test_a_place_that_is_named_is_the_one_that_is_asked(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(nothing_installed)
     (nothing_installed / "somewhere.py").write_text(
         "from pathlib import Path\nCOMMANDS = {}\ndef project(): return Path('/a/program')\n"
-        "def sources(stack, *, proxy, seconds): return iter([(stack, proxy, seconds)])\n"
+        "def sources(stack, *, proxy, seconds, past): return iter([(stack, proxy, seconds)])\n"
     )
     register(nothing_installed, "somewhere")
     assert places.project() == Path("/a/program")
