@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from lambda_rds_proxy.engines import DEFAULT_ENGINE, ENGINES, Engine
+from lambda_rds_proxy.engines import DEFAULT_ENGINE, Engine
 from lambda_rds_proxy.function.problems import name_problems
+from lambda_rds_proxy.function.requirements import list_of
 from lambda_rds_proxy.settings.spelling import CONFIG
 
 from .errors import OpsError
@@ -17,7 +18,7 @@ from .places import program_here
 
 _DRIVERS = {Engine.POSTGRESQL: "psycopg[binary]", Engine.MYSQL: "pymysql"}
 # The driver's versions with which everything is tested: those of the function that makes users.
-_LISTS = files("lambda_rds_proxy") / "user" / "admin_function"
+_LISTS = Path(str(files("lambda_rds_proxy"))) / "user" / "admin_function"
 _APP = '''\
 """Answers from a query through the proxy."""
 
@@ -71,13 +72,11 @@ def new(
     for problem in name_problems(name, CONFIG):
         raise OpsError(problem)
     folder = path or Path(name)
-    list_name = ENGINES[engine].requirements
-    shipped = _LISTS / (list_name if (_LISTS / list_name).is_file() else "requirements.txt")
     contents = {
         "app.py": _APP,
         f"test_{name.replace('-', '_')}.py": _TEST,
         "requirements.in": f"{_DRIVERS[engine]}\n",
-        "requirements.txt": re.sub(r"# via -r .*", "# via -r requirements.in", shipped.read_text()),
+        "requirements.txt": re.sub(r"# via -r .*", "# via -r requirements.in", list_of(_LISTS, engine).read_text()),
     }
     try:
         if folder.exists() and next(folder.iterdir(), None):

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lambda_rds_proxy.engines import Engine
-from lambda_rds_proxy.function import package
 from lambda_rds_proxy.function.package import build_package, this_machine
+from lambda_rds_proxy.function.requirements import list_of
 from ops.__main__ import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +50,7 @@ def test_what_it_makes_passes_its_own_test_and_is_packaged_with_its_driver(engin
 @ENGINES
 def test_its_list_is_the_shipped_one_and_has_what_it_asks_for(engine: Engine, tmp_path: Path) -> None:
     assert new("api", "--engine", engine).exit_code == 0
-    shipped = package._requirements(
-        ROOT / "components" / "lambda_rds_proxy" / "user" / "admin_function", engine
-    ).read_text()
+    shipped = list_of(ROOT / "components" / "lambda_rds_proxy" / "user" / "admin_function", engine).read_text()
     text = (tmp_path / "api" / "requirements.txt").read_text()
     assert re.findall(r"^[^#]*$", text, re.MULTILINE) == re.findall(r"^[^#]*$", shipped, re.MULTILINE)
     assert "# via -r requirements.in" in text and "components" not in text

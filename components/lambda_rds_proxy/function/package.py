@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..engines import ENGINES, Engine
+from ..engines import Engine
+from .requirements import list_of, list_problem
 
 # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so these wheels load; psycopg's arm64 wheels exist as
 # manylinux_2_28 only (with manylinux2014 alone pip silently takes an older release).
@@ -37,8 +38,6 @@ _LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|re
 _PIP_TIMEOUT_SECONDS = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CONNECTION = "rds_connection"
-# A line of a list that names a package, with what follows the name: neither an option nor a URL.
-_NAMED = re.compile(r"^([A-Za-z0-9][\w.-]*)[ \t]*(?:$|[\[;<>=!~@(#\\])(.*)", re.MULTILINE)
 
 
 class PackageError(RuntimeError):
@@ -97,8 +96,12 @@ def build_package(
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; check functions[].path")
     cache = cache or cache_folder()
+    requirements = list_of(source, engine)
     try:
-        return _built(source, _requirements(source, engine), instead, target, cache, say)
+        problem = list_problem(requirements)
+        if problem is not None:
+            raise PackageError(problem)
+        return _built(source, requirements, instead, target, cache, say)
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
 
@@ -143,37 +146,6 @@ def _reason(error: OSError, cache: Path) -> str:
 
 def _full_disk(cache: Path) -> str:
     return f"the disk of {cache} is full; free some space, or set XDG_CACHE_HOME to a folder with more"
-
-
-def _requirements(source: Path, engine: Engine) -> Path:
-    own = source / ENGINES[engine].requirements
-    chosen = own if own.is_file() or own.with_suffix(".in").is_file() else source / "requirements.txt"
-    _check_complete(chosen)
-    return chosen
-
-
-def _check_complete(requirements: Path) -> None:
-    """That a list has what its `.in` file names: else a function would be deployed without its packages.
-
-    By names, for a checkout has no times to tell by which is newer. What has a marker may be left out with reason.
-    """
-    wanted = requirements.with_suffix(".in")
-    if not wanted.is_file():
-        return
-    fix = f"run: python -m ops lock {requirements.parent}"
-    text = wanted.read_text()
-    if not requirements.is_file():
-        if re.search(r"^\s*[^#\s]", text, re.MULTILINE):
-            raise PackageError(f"{wanted} has no {requirements.name}, so its packages would not be deployed; {fix}")
-        return
-    listed = {_normal(found[1]) for found in _NAMED.finditer(requirements.read_text())}
-    unmarked = [found[1] for found in _NAMED.finditer(text) if ";" not in found[0].partition(" #")[0]]
-    if lacking := [name for name in unmarked if _normal(name) not in listed]:
-        raise PackageError(f"{requirements} lacks {', '.join(lacking)}, which {wanted.name} names; {fix}")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _names_connection(entries: Mapping[str, Path | bytes]) -> bool:
