@@ -40,6 +40,8 @@ def read(document: Mapping[str, Any]) -> Configuration:
     # Loads the SDK, which a verdict alone does not need.
     from lambda_rds_proxy.serverless_database.config import ConfigError, project_values, read_config
 
+    if not any(key.startswith(f"{PROJECT}:") for key in document):
+        raise StackError(f"the program in {project()} is one of its own, whose settings stand in its code")
     values = {key: entry["value"] for key, entry in document.items() if "value" in entry}
     try:
         settings, _ = read_config(project_values(values, project=PROJECT), project=project())

@@ -11,6 +11,15 @@ from .places import project
 _PROXY = "aws:rds/proxy:Proxy"
 # Type → which of its outputs is its host.
 _DATABASES = {"aws:rds/cluster:Cluster": "endpoint", "aws:rds/instance:Instance": "address"}
+# The program's outputs that a whole has under these names among its own, and those that its proxy's reference has.
+_WHOLE = "lambda-rds-proxy:index:ServerlessDatabase"
+_OF_PROXY = {
+    "proxyEndpoint": "endpoint",
+    "proxyPort": "port",
+    "readerEndpoint": "reader_endpoint",
+    "databaseName": "database_name",
+    "databaseUser": "user",
+}
 # In the type of what the component DatabaseFunction made; that of an admin function has DatabaseUser.
 _FUNCTION = "DatabaseFunction$aws:lambda/function:Function"
 
@@ -24,13 +33,19 @@ def stack_outputs(stack: str) -> dict[str, Any]:
     return _pulumi(stack, "stack", "output", "--json")
 
 
+def known_outputs(stack: str) -> dict[str, Any]:
+    """The outputs, and what the state has of those that a program of one's own does not export."""
+    told = stack_outputs(stack)
+    return told if "databaseUser" in told else outputs_so_far(stack) | told
+
+
 def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:
     """The stack's functions, or the one that is asked for: name in the stack → name on AWS.
 
     Raises:
         StackError: there is none, or none of that name.
     """
-    names: dict[str, str] = stack_outputs(stack).get("functions") or {}
+    names: dict[str, str] = stack_outputs(stack).get("functions") or outputs_so_far(stack)["functions"]
     if not names:
         raise StackError(f'the stack "{stack}" has no functions; run `pulumi up --stack {stack}`')
     if function is None:
@@ -67,6 +82,8 @@ def outputs_so_far(stack: str) -> dict[str, Any]:
             found.setdefault("databaseEndpoint", outputs[_DATABASES[kind]])
         elif _FUNCTION in urn and "name" in outputs:
             found["functions"][urn.rsplit("::", 1)[-1]] = outputs["name"]
+        elif kind == _WHOLE and "proxy" in outputs:
+            found |= {name: outputs["proxy"][key] for name, key in _OF_PROXY.items() if key in outputs["proxy"]}
     return found
 
 

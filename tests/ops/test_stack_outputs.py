@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies
+from ops.stack_outputs import (
+    StackError,
+    known_outputs,
+    outputs_so_far,
+    stack_functions,
+    stack_outputs,
+    stack_proxies,
+)
 
 Pulumi = Callable[..., Path]
 
@@ -88,6 +95,29 @@ def test_what_an_up_that_failed_has_made_stands_for_the_outputs_that_it_did_not_
         "databaseEndpoint": "orders.abc.rds",
         "functions": {"app": "orders-app"},
     }
+
+
+def test_a_program_that_exports_nothing_has_what_its_component_has(tmp_path: Path, pulumi: Pulumi) -> None:
+    proxy = {"endpoint": "orders.proxy-abc", "port": 5432, "user": "app", "database_name": "app_db", "arn": "arn:…"}
+    kind = "lambda-rds-proxy:index:ServerlessDatabase"
+    function = f"{kind}$lambda-rds-proxy:index:DatabaseFunction$aws:lambda/function:Function"
+    resources = [
+        {"urn": f"urn:pulumi:dev::p::{kind}::orders", "type": kind, "outputs": {"proxy": proxy}},
+        {"urn": f"urn:pulumi:dev::p::{function}::api", "type": function, "outputs": {"name": "orders-dev-api"}},
+    ]
+    pulumi({"deployment": {"resources": resources}})
+    # Of the outputs one is exported.
+    (tmp_path / "pulumi").write_text(
+        f'#!/bin/sh\ncase $2 in output) echo \'{{"databaseName": "said"}}\';; *) /bin/cat {tmp_path}/answer;; esac\n'
+    )
+    assert known_outputs("dev") == {
+        "functions": {"api": "orders-dev-api"},
+        "proxyEndpoint": "orders.proxy-abc",
+        "proxyPort": 5432,
+        "databaseName": "said",
+        "databaseUser": "app",
+    }
+    assert stack_functions("dev", "api") == {"api": "orders-dev-api"}
 
 
 @pytest.mark.parametrize("read", [stack_outputs, stack_proxies])

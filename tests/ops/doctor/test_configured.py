@@ -39,3 +39,8 @@ def test_without_an_engine_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(StackError, match="no `pulumi` on PATH"):
         configured("dev")
+
+
+def test_a_program_of_ones_own_is_not_read_as_if_it_were_this_one() -> None:
+    with pytest.raises(StackError, match=r"^the program in /\S.* is one of its own, whose settings stand in its code$"):
+        wanted({"aws:region": {"value": "eu-west-1"}, "shop:functions": {"value": "{}"}})

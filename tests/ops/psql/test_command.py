@@ -69,7 +69,7 @@ class Service:
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "boto3", SimpleNamespace(client=lambda _: Service()))
-    monkeypatch.setattr(command, "stack_outputs", lambda _: OUTPUTS)
+    monkeypatch.setattr(command, "known_outputs", lambda _: OUTPUTS)
     monkeypatch.setattr(command, "stack_export", lambda _: state())
     monkeypatch.setattr(command, "place_here", lambda: None)
 
@@ -166,7 +166,7 @@ def test_a_tunnel_changes_the_address_and_neither_name_nor_token(
 
 
 def mysql(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "stack_outputs", lambda _: {**OUTPUTS, "proxyPort": 3306})
+    monkeypatch.setattr(command, "known_outputs", lambda _: {**OUTPUTS, "proxyPort": 3306})
     monkeypatch.setattr(command, "stack_export", lambda _: state({"engineFamily": "MYSQL"}))
 
 
