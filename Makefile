@@ -57,7 +57,7 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
 
-generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, docs/settings.md, the schema of other languages
+generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, pages of docs/, the schema of other languages
 	@$(PYTHON) -m tests.generated
 
 certificates:   ## Writes the shipped certificate authorities anew, from packages with a hash (handler/README.md)

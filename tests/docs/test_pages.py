@@ -59,6 +59,10 @@ def test_every_command_of_the_aws_cli_is_an_operation_with_these_parameters(page
     service, operation, *options = shlex.split(command.rstrip(')"') if command.count('"') % 2 else command)[1:]
     if service in _NO_OPERATION:
         return
+    if operation == "wait":
+        waiters = botocore.session.get_session().get_waiter_model(service)
+        named = {xform_name(each, "-"): waiters.get_waiter(each).operation for each in waiters.waiter_names}
+        operation, options = xform_name(named[options[0]], "-"), options[1:]
     model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
     names = {xform_name(each, "-"): each for each in model.operation_names}
     shape = model.operation_model(names[operation]).input_shape
