@@ -69,7 +69,9 @@ def _type(said: Mapping[str, Any]) -> str:
         return f"list of {_type(said['items'])}"
     if said["type"] == "object":
         return f"map of {_type(said['additionalProperties'])}" if "additionalProperties" in said else "map"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(said["type"], said["type"])
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
+        said["type"], str(said["type"])
+    )
 
 
 def _line(text: str) -> str:

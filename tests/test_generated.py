@@ -11,6 +11,7 @@ import lambda_rds_proxy
 from lambda_rds_proxy.serverless_database.config import KEYS, OLDER_KEYS
 from tests.generated import (
     COMPONENTS_PAGE,
+    ERRORS_PAGE,
     GOLDEN_SCHEMA,
     PROJECT_FILE,
     ROOT,
@@ -27,7 +28,7 @@ def texts() -> dict[Path, str]:
 
 
 @pytest.mark.parametrize(
-    "path", [PROJECT_FILE, SETTINGS_PAGE, COMPONENTS_PAGE, GOLDEN_SCHEMA], ids=lambda path: path.name
+    "path", [PROJECT_FILE, SETTINGS_PAGE, COMPONENTS_PAGE, ERRORS_PAGE, GOLDEN_SCHEMA], ids=lambda path: path.name
 )
 def test_what_is_generated_is_in_the_tree(path: Path, texts: dict[Path, str]) -> None:
     """A difference of the schema that breaks programs needs a migration note first."""
