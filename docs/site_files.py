@@ -13,7 +13,15 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 # Beside the pages, what they link to.
 _FILES = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Pulumi.acceptance.yaml", "docs/*.svg", "docs/roles/*.json"),
+    *(
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "Pulumi.acceptance.yaml",
+        "docs/*.svg",
+        "docs/site.css",
+        "docs/roles/*.json",
+    ),
     *("docs/**/*.md", "handler/README.md", "policies/README.md", "examples/*/README.md"),
 )
 
@@ -24,9 +32,9 @@ def site_files() -> list[str]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """The repository's files in place of those of docs_dir; the theme's own come later."""
-    del files
-    return Files([_file(name, config) for name in site_files()])
+    """The repository's files in place of those of docs_dir, beside the theme's own."""
+    theme = [each for each in files if each.src_dir != config.docs_dir]
+    return Files([*theme, *(_file(name, config) for name in site_files())])
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:

@@ -18,21 +18,25 @@ def text_of(page: str) -> str:
 
 
 def typed(page: str) -> list[str]:
-    """What follows a prompt, with the lines that a backslash, a pipe or a loop goes on to."""
+    """What follows a prompt, with the lines that a backslash goes on to."""
     found: list[str] = []
-    for block in re.findall(r"^ *```console\n(.*?)^ *```$", text_of(page), re.MULTILINE | re.DOTALL):
-        goes_on = in_loop = False
+    for block in blocks("console", page):
+        goes_on = False
         for line in map(str.strip, block.splitlines()):
             if goes_on:
-                before = found[-1].removesuffix("\\")
-                found[-1] = f"{before} {line}" if found[-1] != before or before.endswith("|") else f"{before} && {line}"
+                found[-1] = f"{found[-1].removesuffix(chr(92)).rstrip()} {line}"
             elif line.startswith("$ "):
                 found.append(line[2:])
             else:
                 continue
-            in_loop = (in_loop or line.endswith("; do")) and line != "done"
-            goes_on = in_loop or line.endswith(("\\", "|"))
+            goes_on = line.endswith("\\")
     return found
+
+
+def blocks(language: str, page: str) -> list[str]:
+    """The code of each block of a language."""
+    found = re.compile(rf"^( *)```{language}\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+    return [match[2] for match in found.finditer(text_of(page))]
 
 
 def quoted(page: str) -> list[str]:

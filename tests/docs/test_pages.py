@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import subprocess
 from importlib.util import find_spec
 
 import botocore.session
@@ -13,7 +14,8 @@ from typer.main import get_command
 
 from lambda_rds_proxy.serverless_database.config import KEYS, OLDER_KEYS
 from ops.__main__ import app
-from tests.docs.pages import PAGES, ROOT, anchors, commands, text_of, typed
+from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, text_of, typed
+from tests.waiting import LIMIT_SECONDS
 
 _TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # Pages whose commands are typed in order, so that each variable of one was set by an earlier one.
@@ -21,12 +23,6 @@ _IN_ORDER = [page for page in PAGES if page.startswith("docs/how-to/") or page =
 # The command line's own, without an operation of the API.
 _NO_OPERATION = ("sso", "configure", "s3")
 _HERE = ("ops", "local", "bench", "tests", "docs", "toolchain")
-
-
-def blocks(language: str) -> list[tuple[str, str]]:
-    """Page and code, for each block of a language."""
-    found = re.compile(rf"^( *)```{language}\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-    return [(page, match[2]) for page in PAGES for match in found.finditer(text_of(page))]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -102,15 +98,24 @@ def test_every_variable_of_a_command_was_set_by_it_or_by_an_earlier_one(page: st
         assert set(re.findall(r"\$([A-Za-z_]+)", command)) <= known, command
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_command_that_is_copied_is_whole(page: str) -> None:
+    """What has no prompt is taken for an answer, on GitHub by readers and on the site by its button to copy."""
+    for command in typed(page):
+        assert not command.endswith(("|", " do", "&&")), command
+        done = subprocess.run(["bash", "-nc", command], capture_output=True, text=True, timeout=LIMIT_SECONDS)
+        assert done.returncode == 0, done.stderr
+
+
 def test_every_python_block_is_python() -> None:
-    found = blocks("python")
+    found = [code for page in PAGES for code in blocks("python", page)]
     assert len(found) > 5
-    for _, code in found:
+    for code in found:
         ast.parse(code)
 
 
 def test_every_yaml_block_has_settings_that_exist() -> None:
-    for page, code in blocks("yaml"):
+    for code in (code for page in PAGES for code in blocks("yaml", page)):
         config = (yaml.safe_load(code) or {}).get("config", {})
         ours = {key.partition(":")[2] for key in config if key.startswith("lambda-rds-proxy:")}
-        assert ours <= {*KEYS, *OLDER_KEYS}, page
+        assert ours <= {*KEYS, *OLDER_KEYS}, code

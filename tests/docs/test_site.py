@@ -79,6 +79,18 @@ def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
         assert re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", path.read_text()) == [], path
 
 
+def test_what_a_page_fetches_is_there(site: Path) -> None:
+    for path in site.rglob("index.html"):
+        reader = _Fetched()
+        reader.feed(path.read_text())
+        wanted = [each.partition("#")[0].partition("?")[0] for each in reader.found]
+        missing = [
+            each for each in wanted if each and not each.startswith("data:") and not (path.parent / each).exists()
+        ]
+        assert missing == [], path
+        assert any(each.endswith(".css") for each in wanted) and any(each.endswith(".js") for each in wanted)
+
+
 def test_the_search_knows_what_people_type_who_have_an_error(site: Path) -> None:
     index = (site / "search" / "search_index.json").read_text()
     for text in (
