@@ -18,8 +18,6 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, text_of, ty
 from tests.waiting import LIMIT_SECONDS
 
 _TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-# Pages whose commands are typed in order, so that each variable of one was set by an earlier one.
-_IN_ORDER = [page for page in PAGES if page.startswith("docs/how-to/") or page == "docs/first-deployment.md"]
 # The command line's own, without an operation of the API.
 _NO_OPERATION = ("sso", "configure", "s3")
 _HERE = ("ops", "local", "bench", "tests", "docs", "toolchain")
@@ -90,11 +88,12 @@ def test_every_module_that_is_run_exists(page: str, command: str) -> None:
     assert module.partition(".")[0] not in _HERE or find_spec(module) is not None
 
 
-@pytest.mark.parametrize("page", _IN_ORDER)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_variable_of_a_command_was_set_by_it_or_by_an_earlier_one(page: str) -> None:
     known = {"PATH", "PWD"}
     for command in typed(page):
-        known |= set(re.findall(r"(?:^|\s)([A-Za-z_]+)=", command)) | set(re.findall(r"\bfor (\w+) in ", command))
+        known |= set(re.findall(r"(?:^|\s)([A-Za-z_]+)=", command))
+        known |= set(re.findall(r"\b(?:for|read -r) (\w+)", command))
         assert set(re.findall(r"\$([A-Za-z_]+)", command)) <= known, command
 
 
