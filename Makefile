@@ -34,7 +34,7 @@ lint: setup     ## ruff, the contracts of imports in pyproject.toml, mypy, and t
 	@PYTHONPATH=components:components/lambda_rds_proxy/user/admin_function:policies:handler .venv/bin/lint-imports --no-logo --no-cache
 	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench docs
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
-	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 format:         ## Formats everything
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .

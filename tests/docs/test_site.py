@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -21,14 +22,19 @@ _KINDS = ("First hour", "How to", "Reference", "Why")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    # No proxy and no name server may be needed: whatever asks for the network finds a closed door.
-    closed = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **closed}, capture_output=True, text=True, timeout=LIMIT_SECONDS
-    )
+    done = _build(ROOT, "--site-dir", str(folder))
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def _build(root: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    """As `make lint` builds it."""
+    (options,) = re.findall(r"\$\(PYTHON\) -m mkdocs build (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    command = [sys.executable, "-m", "mkdocs", "build", *options.split(), *more]
+    # Nothing may be needed from elsewhere: whatever asks for the network finds a closed door.
+    closed = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_MKDOCS_2_WARNING": "1"}
+    env = {**os.environ, **closed}
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=LIMIT_SECONDS)
 
 
 def _html(site: Path, page: str) -> str:
@@ -68,6 +74,18 @@ def test_a_page_has_the_tables_and_blocks_on_the_site_that_it_has_on_github(site
     here = _html(site, page).partition("<article")[2].partition("</article>")[0]
     for mark in (r"<table", r"<pre\b", r"<tr\b", r"<li\b", r"<h[1-4]\b"):
         assert len(re.findall(mark, here)) == len(re.findall(mark, on_github)), mark
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "laptop.md#nowhere", "../policies/nowhere.md", "/docs/laptop.md"])
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path, link: str) -> None:
+    for name in ("mkdocs.yml", "docs/site_files.py", *site_files()):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tmp_path / name)
+    with (tmp_path / "docs" / "faults.md").open("a") as page:
+        page.write(f"\n[a link]({link})\n")
+    done = _build(tmp_path)
+    assert done.returncode != 0
+    assert link in done.stderr
 
 
 def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
