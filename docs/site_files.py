@@ -25,6 +25,9 @@ _FILES = (
     *("docs/**/*.md", "handler/README.md", "policies/README.md", "examples/*/README.md"),
 )
 
+# The words of an error are common ones, in pages that have little else to do with it.
+_FOUND_FIRST = {"docs/errors.md": 20, "docs/troubleshooting.md": 10}
+
 
 def site_files() -> list[str]:
     """Every file of the site by its path in the repository."""
@@ -38,8 +41,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """A folder is its README, as on GitHub."""
-    del page
+    """A folder is its README, as on GitHub; and whoever searches for an error finds the pages of errors first."""
+    page.meta["search"] = {"boost": _FOUND_FIRST.get(page.file.src_uri, 1)}
     return markdown.replace("](roles/)", "](roles/README.md)")
 
 

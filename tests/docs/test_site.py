@@ -1,5 +1,6 @@
 """The site: every page is found from its navigation, reads as on GitHub, and fetches nothing from elsewhere."""
 
+import json
 import os
 import re
 import shutil
@@ -116,3 +117,12 @@ def test_the_search_knows_what_people_type_who_have_an_error(site: Path) -> None
         *("PENDING_PROXY_CAPACITY", "end one block before the next begins", "the local stack is not up"),
     ):
         assert text in index
+
+
+def test_the_search_finds_an_error_by_its_words_before_a_title_with_one_of_them(site: Path) -> None:
+    """Seen in a browser: by the theme's own weights `rds-proxy-max-connections` came first for its one word."""
+    index = json.loads((site / "search" / "search_index.json").read_text())
+    weights = {field: each["boost"] for field, each in index["config"]["fields"].items()}
+    errors = {each["boost"] for each in index["docs"] if each["location"].startswith("docs/errors/")}
+    assert len(errors) == 1
+    assert min(errors) * weights["text"] >= max(weights.values())
