@@ -1,7 +1,7 @@
 # Every target is a line or two; what they do is in toolchain/, local/ and the rooms themselves.
 PYTHON = .venv/bin/python
 
-.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate certificates docs lint format lock audit sbom
+.PHONY: help setup setup-tests up preview down env test test-unit storm chaos torture bench mutate generate certificates docs pictures lint format lock audit sbom
 .DEFAULT_GOAL := help
 
 help:           ## What can be typed
@@ -29,11 +29,12 @@ env:            ## The lines that make a shell this checkout's: eval "$$(make -s
 mutate:         ## Changes of the policies and of security-relevant modules that no test notices (docs/mutation.md)
 	@$(PYTHON) -m tests.mutate $(FILES)
 
-lint: setup     ## ruff, the contracts of imports in pyproject.toml, and mypy
+lint: setup     ## ruff, the contracts of imports in pyproject.toml, mypy, and the site built strictly
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
 	@PYTHONPATH=components:components/lambda_rds_proxy/user/admin_function:policies:handler .venv/bin/lint-imports --no-logo --no-cache
 	@$(PYTHON) -m mypy components/lambda_rds_proxy policies/rds_proxy_guard handler local ops toolchain tests bench docs
 	@for main in __main__.py components/__main__.py policies/__main__.py; do $(PYTHON) -m mypy $$main || exit 1; done
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 format:         ## Formats everything
 	@$(PYTHON) -m ruff format . && $(PYTHON) -m ruff check --fix .
@@ -56,13 +57,16 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview
 
-generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, docs/settings.md, the schema of other languages
+generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, pages of docs/, the schema of other languages
 	@$(PYTHON) -m tests.generated
 
 certificates:   ## Writes the shipped certificate authorities anew, from packages with a hash (handler/README.md)
 	@$(PYTHON) -m tests.certificates
 
-docs:           ## Draws the pictures of the docs from the running local stack under load
+docs: setup     ## The site on loopback, with search, renewed while you write
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs serve --strict
+
+pictures:       ## Draws the pictures of the docs from the running local stack under load
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m docs.pictures
 
 lock:           ## Writes the hash-locked requirement lists anew

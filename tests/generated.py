@@ -1,7 +1,8 @@
 """What is generated from the declarations in args.py: `make generate` writes it, test_generated.py compares.
 
 * Pulumi.yaml's `config:` section, with descriptions and defaults.
-* docs/settings.md, a table per part.
+* docs/settings.md, a table per part, and docs/components.md, what takes them.
+* docs/errors.md, what can be read when something is wrong.
 * tests/components/golden_schema.json, what other languages see. What was removed, renamed, retyped or made required
   there breaks programs that use it; what was added does not.
 """
@@ -18,10 +19,14 @@ import lambda_rds_proxy
 from lambda_rds_proxy.serverless_database.args import ServerlessDatabaseArgs
 from lambda_rds_proxy.serverless_database.config import OLDER_KEYS
 from lambda_rds_proxy.settings.documented import Section, key_descriptions, sections
+from tests.generated_components import components_page
+from tests.generated_errors import errors_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT_FILE = ROOT / "Pulumi.yaml"
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
+COMPONENTS_PAGE = ROOT / "docs" / "components.md"
+ERRORS_PAGE = ROOT / "docs" / "errors.md"
 GOLDEN_SCHEMA = ROOT / "tests" / "components" / "golden_schema.json"
 
 _ABOUT_CONFIG = """\
@@ -111,6 +116,8 @@ def generated() -> dict[Path, str]:
     return {
         PROJECT_FILE: project_file(PROJECT_FILE.read_text()),
         SETTINGS_PAGE: settings_page(),
+        COMPONENTS_PAGE: components_page(json.loads(schema())),
+        ERRORS_PAGE: errors_page(),
         GOLDEN_SCHEMA: schema(),
     }
 

@@ -1,6 +1,7 @@
 """What is generated stands in the tree as the declarations have it now."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,17 @@ import yaml
 
 import lambda_rds_proxy
 from lambda_rds_proxy.serverless_database.config import KEYS, OLDER_KEYS
-from tests.generated import GOLDEN_SCHEMA, PROJECT_FILE, ROOT, SETTINGS_PAGE, generated, project_file, settings_page
+from tests.generated import (
+    COMPONENTS_PAGE,
+    ERRORS_PAGE,
+    GOLDEN_SCHEMA,
+    PROJECT_FILE,
+    ROOT,
+    SETTINGS_PAGE,
+    generated,
+    project_file,
+    settings_page,
+)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +27,9 @@ def texts() -> dict[Path, str]:
     return generated()
 
 
-@pytest.mark.parametrize("path", [PROJECT_FILE, SETTINGS_PAGE, GOLDEN_SCHEMA], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [PROJECT_FILE, SETTINGS_PAGE, COMPONENTS_PAGE, ERRORS_PAGE, GOLDEN_SCHEMA], ids=lambda path: path.name
+)
 def test_what_is_generated_is_in_the_tree(path: Path, texts: dict[Path, str]) -> None:
     """A difference of the schema that breaks programs needs a migration note first."""
     assert path.read_text() == texts[path], f"{path.relative_to(ROOT)} is out of date; `make generate` writes it"
@@ -50,6 +63,16 @@ def test_every_row_of_the_settings_page_has_the_columns_of_its_table() -> None:
     rows = [line.replace("\\|", "") for line in settings_page().splitlines() if line.startswith("|")]
     assert len(rows) > 80
     assert {row.count("|") for row in rows} == {6, 3}
+
+
+def test_the_components_page_has_every_component_with_every_argument_and_output(texts: dict[Path, str]) -> None:
+    page, served = texts[COMPONENTS_PAGE], json.loads(texts[GOLDEN_SCHEMA])
+    for token, each in served["resources"].items():
+        section = page.partition(f"\n## {token.rpartition(':')[2]}\n")[2].partition("\n## ")[0]
+        for name in [*each["inputProperties"], *each["properties"]]:
+            assert f"| `{name}` | " in section, (token, name)
+    for link in re.findall(r"\]\(#(\w+)\)", page):
+        assert re.search(rf"^### {link}$", page, re.MULTILINE | re.IGNORECASE), link
 
 
 def test_every_component_is_served_with_a_description_of_every_argument(texts: dict[Path, str]) -> None:
