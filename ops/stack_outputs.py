@@ -67,14 +67,14 @@ def complete_function(incomplete: str) -> list[str]:
 
 def stack_proxies(stack: str) -> dict[str, str]:
     """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
-    found = [each.get("outputs") or {} for each in _resources(stack) if each.get("type") == _PROXY]
+    found = [each.get("outputs") or {} for each in stack_resources(stack) if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
 
 
 def outputs_so_far(stack: str) -> dict[str, Any]:
     """Outputs as the program's own, out of what a stack has: of an `up` that failed, or of a program without them."""
     found: dict[str, Any] = {"functions": {}}
-    for each in _resources(stack):
+    for each in stack_resources(stack):
         outputs, kind, urn = each.get("outputs") or {}, str(each.get("type")), str(each.get("urn"))
         if kind == _PROXY and "endpoint" in outputs:
             found.setdefault("proxyEndpoint", outputs["endpoint"])
@@ -87,7 +87,8 @@ def outputs_so_far(stack: str) -> dict[str, Any]:
     return found
 
 
-def _resources(stack: str) -> list[dict[str, Any]]:
+def stack_resources(stack: str) -> list[dict[str, Any]]:
+    """What a stack's state has, none before its first `up`. Nothing is decrypted."""
     return (stack_export(stack).get("deployment") or {}).get("resources") or []
 
 

@@ -18,7 +18,7 @@ from lambda_rds_proxy.preflight.questions import judge
 from ops.aws.errors import AwsErrors, reason
 from ops.configured import PROJECT, Configuration, configuration
 from ops.errors import OpsError
-from ops.stack_outputs import StackError, stack_export
+from ops.stack_outputs import StackError, stack_resources
 
 from .account import caller_of, look
 from .calls import Calls
@@ -108,7 +108,7 @@ def needs_of_stack(stack: str, said: Configuration) -> Needs:
         # A stack of Pulumi Cloud is named with its organization.
         stack=stack.rsplit("/", 1)[-1],
         region=region,
-        resources=(stack_export(stack).get("deployment") or {}).get("resources") or [],
+        resources=stack_resources(stack),
         unread=said.encrypted,
         **provider,
     )
