@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from .errors import Commands
-from .places import place_here
+from .places import TOOLS_VARIABLE, place_here
 
 _MODULES = {
     "capacity": "ops.capacity.command",
@@ -58,7 +58,13 @@ _OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.
 
 
 def main() -> None:
-    """The program, by the name under which it was called."""
+    """The program, by the name under which it was called.
+
+    In a shell that is made for a place, the tools of that place do it: those of another environment do not know it.
+    """
+    tools = os.environ.pop(TOOLS_VARIABLE, None)  # taken out, so that they do not look for others
+    if tools and Path(tools).is_file() and place_here() is None:
+        os.execv(tools, [tools, *sys.argv[1:]])  # noqa: S606 - a program that the shell names, and a list of words
     app(prog_name=_INSTALLED if Path(sys.argv[0]).name == _INSTALLED else _OPS)
 
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from .errors import OpsError
 
 GROUP = "lambda_rds_proxy_ops.places"
+# In a shell that is made for a place: the program that is these tools in that place's own environment.
+TOOLS_VARIABLE = "LAMBDA_RDS_PROXY_OPS"
 
 
 class Place(Protocol):

@@ -11,6 +11,8 @@ LAPTOP_ACCOUNT = "000000000000"
 LAPTOP_STACK = "local"
 # Says to programs and to the stand-in provider which account a stack is of that allows none itself.
 ACCOUNT_VARIABLE = "LAMBDA_RDS_PROXY_ACCOUNT"
+# Says to tools of another environment which tools know the laptop (ops/places.py).
+TOOLS_VARIABLE = "LAMBDA_RDS_PROXY_OPS"
 GATEWAY_PORT = 4566
 # In the environment of everything that a supervisor starts: the folder of its state.
 LAPTOP_MARK = "LAMBDA_RDS_PROXY_LAPTOP"

@@ -10,6 +10,7 @@ from .checkout import (
     LAPTOP_PASSPHRASE,
     LAPTOP_REGION,
     SUBNET_VARIABLE,
+    TOOLS_VARIABLE,
     checkout_cache,
     gateway_url,
 )
@@ -43,6 +44,7 @@ def laptop_environment(root: Path) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": LAPTOP_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "1",
         ACCOUNT_VARIABLE: LAPTOP_ACCOUNT,
+        TOOLS_VARIABLE: str(root / "local" / "bin" / "ops"),
         "AWS_ENDPOINT_URL": gateway_url(root),
         "AWS_REGION": LAPTOP_REGION,
         "AWS_DEFAULT_REGION": LAPTOP_REGION,

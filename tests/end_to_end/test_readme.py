@@ -69,11 +69,12 @@ def test_a_table_a_function_and_a_user_are_added_and_taken_away_as_the_how_to_pa
     (own,) = blocks("python", "docs/how-to/add-a-function.md")
     counts = next(code for code in blocks("python", "README.md") if "count(*)" in code)
     table, function, user = shown("add-a-table"), shown("add-a-function"), shown("add-a-user")
-    first = _bash(up, [*table[:3], function[0]])
+    first = _bash(up, [*table[:3], *function[:4]])
     assert first.returncode == 0, first.stdout[-4000:] + first.stderr
     assert re.findall(r"^(?:CREATE|INSERT).*$", first.stdout, re.MULTILINE) == ["CREATE TABLE", "INSERT 0 1"]
+    assert first.stdout.endswith('{\n  "answer": 1\n}\n')
     (up.root / "api" / "app.py").write_text(own)
-    second = _bash(up, [*function[1:5], *user[:5]])
+    second = _bash(up, [*function[4:6], *user[:5]])
     assert second.returncode == 0, second.stdout[-4000:] + second.stderr
     assert re.search(r"^ reporting$", second.stdout, re.MULTILINE)
     assert re.search(r"^GRANT$", second.stdout, re.MULTILINE)
@@ -81,6 +82,6 @@ def test_a_table_a_function_and_a_user_are_added_and_taken_away_as_the_how_to_pa
     third = _bash(up, ["python -m local up", "python -m ops invoke api"])
     assert third.returncode == 0, third.stdout[-4000:] + third.stderr
     assert third.stdout.split()[-1] == "1"  # as the user reporting, who was let read the table
-    gone = _bash(up, [*user[5:], *function[5:], *table[3:]])
+    gone = _bash(up, [*user[5:], *function[6:], *table[3:]])
     assert gone.returncode == 0, gone.stdout[-4000:] + gone.stderr
     assert set(up.outputs()["functions"]) == {"app"}
