@@ -80,6 +80,8 @@ def test_every_setting_that_is_typed_exists(page: str, command: str) -> None:
     keys = [word for index, word in enumerate(words) if not word.startswith("-") and words[index - 1] != "--stack"]
     key = re.split(r"[.\[]", keys[0])[0] if keys else "aws:"
     assert key.startswith("aws:") or key.removeprefix("lambda-rds-proxy:") in {*KEYS, *OLDER_KEYS}
+    # In the committed files functions stand by their names; pulumi refuses to write a list's entry there.
+    assert "functions[" not in command
 
 
 @pytest.mark.parametrize(("page", "command"), commands("make"))

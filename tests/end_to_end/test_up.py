@@ -150,7 +150,7 @@ def test_an_invocation_answers_through_the_proxy(up: Checkout) -> None:
 def test_what_the_configuration_keeps_encrypted_is_in_clear_nowhere_in_the_state(up: Checkout) -> None:
     word = "hush0dec0de0"
     encrypted = {
-        "functions[0].environment.API_KEY": word,
+        "functions.app.environment.API_KEY": word,
         "initQuery": f"SET app.key = '{word}'",
         "permissionsBoundaryArn": f"arn:aws:iam::000000000000:policy/{word}",
     }
@@ -248,7 +248,7 @@ def test_an_interrupted_storm_ends_its_load_and_shows_what_it_measured(up: Check
     command = ["python", "-m", "ops", "storm", "--environments", "20", "--connections", "1", "--seconds", "30"]
 
     def load() -> list[psutil.Process]:
-        return running(str(up.root / "ops" / "storm" / "load.py"))
+        return running(str(up.root / "local" / "storm" / "load.py"))
 
     with subprocess.Popen(
         command, cwd=up.root, env=up.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
