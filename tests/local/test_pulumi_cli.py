@@ -163,6 +163,14 @@ def test_a_run_is_told_on_one_screen_with_its_warnings_and_whole_in_a_file(
     assert file.read_text() == CREATED and file.stat().st_mode & 0o077 == 0
 
 
+def test_the_programs_progress_is_not_told_when_it_is_over() -> None:
+    said = ["downloading the wheels of handler for python3.13 on arm64", "packaging handler for python3.13 on arm64"]
+    lines = ["Diagnostics:", "  pulumi:pulumi:Stack (orders):", *(f"    info: {each}" for each in said)]
+    assert summary([*lines, "Duration: 1s"]) == ["Duration: 1s"]
+    cost = "    info: per month about 57.78 USD"
+    assert summary([*lines, cost]) == ["  pulumi:pulumi:Stack (orders):", cost]
+
+
 def test_many_resources_are_counted_by_their_service() -> None:
     lines = [f" +  aws:{each}:Thing number-{number} created (1s)" for number in range(20) for each in ("ec2", "iam")]
     assert summary([*lines, "Resources:"])[0] == " + ec2 20, iam 20"
