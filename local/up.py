@@ -28,8 +28,7 @@ def up(root: Path) -> None:
     pulumi_cli.enter_shell(root)
     with pulumi_cli.only_one(root):
         console.print("· the stack: local")
-        pulumi_cli.ensure_stack(root)
-        _bring_back(root)
+        _bring_back(root, pulumi_cli.ensured(root))
         # What invokes the function at the end takes half a second to load, and the engine waits a lot.
         threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
         # As Pulumi's Automation API does: a preview nobody is asked about is half of the time. The pack judges both.
@@ -51,13 +50,12 @@ def _outputs(exported: str) -> dict[str, Any]:
     return found
 
 
-def _bring_back(root: Path) -> None:
+def _bring_back(root: Path, exported: str) -> None:
     """After a reboot or a killed supervisor: start it again, and let Pulumi see what is gone for good."""
     running = SupervisorClient.running(root)
     if running is not None and running.is_outdated:
         console.print("· the code of the laptop cloud has changed: restarting its servers, with their data")
         running.restart()
-    exported = pulumi_cli.output(root, "stack", "export")
     if not json.loads(exported).get("deployment", {}).get("resources"):
         # The stack is new to the backend; servers of an older one (its state was removed by hand) are nobody's.
         if (laptop_state(root) / "resources.json").exists():

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -113,7 +114,14 @@ def _version(pulumi: Path) -> tuple[int, int] | None:
 
 
 def _works(folder: Path) -> bool:
-    return (folder / "pulumi").exists() and _version(folder / "pulumi") is not None
+    """Whether one of the cache runs on this machine; nobody changes it, so what ran once is not asked again."""
+    ran = folder.with_name(f"ran-on-{platform.machine()}")
+    if (folder / "pulumi").exists() and not ran.exists():
+        if _version(folder / "pulumi") is None:
+            return False
+        with suppress(OSError):  # a cache that somebody else filled
+            ran.touch()
+    return (folder / "pulumi").exists()
 
 
 def _download_folder() -> Path:

@@ -47,8 +47,12 @@ def base_python() -> str:
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
-def install(what: str, python: Path, requirements: Path, options: Iterable[str] = ()) -> None:
+def install(
+    what: str, python: Path, requirements: Path, options: Iterable[str] = (), *, compiled: bool = False
+) -> None:
     """Install what a list with hashes names, for an interpreter.
+
+    uv compiles when it is asked: for thousands of modules of which few are ever imported, it is most of the time.
 
     Raises:
         CommandError: it is not there, or not the one with that hash.
@@ -59,6 +63,7 @@ def install(what: str, python: Path, requirements: Path, options: Iterable[str] 
         environment = {}
     else:
         command = [str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
+        command += ["--compile-bytecode"] if compiled else []
         environment = _of_pip(uv, frozenset(os.environ.items()))
     command += [*options, "--requirement", str(requirements)]
     run(f"installing {what}", command, seconds=_SECONDS, environment=environment)

@@ -36,4 +36,5 @@ def _install(root: Path, folder: Path) -> None:
     with whole(folder) as aside:
         requirements = root / "local" / "runtime-requirements.txt"
         options = ["--no-deps", "--target", str(aside)]
-        install("AWS's Lambda runtime client", venv_python(root), requirements, options)
+        # Functions run as an account that writes nothing there, and start often.
+        install("AWS's Lambda runtime client", venv_python(root), requirements, options, compiled=True)

@@ -195,3 +195,19 @@ def test_the_stack_is_selected_unless_its_user_selected_another(pulumi: Path, li
     pulumi_cli.ensure_stack(pulumi)
     said = (pulumi / "asked").read_text().replace(" --non-interactive", "").splitlines()
     assert said == asked
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_stack_is_exported_beside_the_look_for_it_and_again_when_it_is_made(pulumi: Path, is_new: bool) -> None:
+    known = pulumi / "listed"
+    known.write_text("[]" if is_new else '[{"name": "local", "current": true}]')
+    (pulumi / "bin" / "pulumi").write_text(
+        f'#!/bin/sh\necho "$2" >> {pulumi}/asked\ncase "$2" in\n'
+        f"ls) until grep -q export {pulumi}/asked; do sleep 0.05; done; cat {known};;\n"
+        f"init) touch {pulumi}/made;;\n"
+        f"export) {'[ -e ' + str(pulumi / 'made') + ' ] || exit 255; ' if is_new else ''}echo '{{}}';;\nesac\n"
+    )
+    assert pulumi_cli.ensured(pulumi) == "{}\n"
+    asked = (pulumi / "asked").read_text().split()
+    assert sorted(asked[:2]) == ["export", "ls"]
+    assert asked[2:] == (["init", "export"] if is_new else [])

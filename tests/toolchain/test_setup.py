@@ -59,6 +59,19 @@ def test_a_pulumi_that_does_not_run_is_not_used(empty_machine: Path) -> None:
     assert engine.engine_folder() is None
 
 
+def test_an_engine_of_the_cache_that_ran_once_is_not_asked_again(empty_machine: Path) -> None:
+    asked = empty_machine / "asked"
+    pulumi = executable(engine._download_folder() / "pulumi", f"echo >> {asked}; exit 1")
+    for _ in range(2):
+        assert engine.engine_folder() is None
+    executable(pulumi, f"echo >> {asked}; echo v3.255.0")
+    for _ in range(2):
+        assert engine.engine_folder() == pulumi.parent
+    assert len(asked.read_text().splitlines()) == 3
+    pulumi.unlink()
+    assert engine.engine_folder() is None
+
+
 def test_neither_go_nor_network_is_one_sentence_that_says_what_to_install(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match=r"install Pulumi 3\.249 or later .* or Go 1\.26 or later"):
         engine.get_engine()
