@@ -10,6 +10,8 @@ _OURS = re.compile(r"warning: using pulumi-\S+ from \$PATH at ")
 _STEP = re.compile(
     r"^ *(?P<sign>[-+~]+|>>?|<=?) +(?P<type>\S+) (?P<name>\S+) (?:created|updated|deleted|replaced|imported)"
 )
+# The program's own progress, which is over when this is told (components/lambda_rds_proxy/function/package.py).
+_OVER = re.compile(r"^ +info: (downloading the wheels of|packaging) ")
 _HEADING = re.compile(r"^(Policies|Diagnostics|Outputs|Resources|Duration):")
 _STACK = "pulumi:pulumi:Stack"
 _LISTED = 12
@@ -53,7 +55,7 @@ def _told(lines: Sequence[str]) -> Iterator[str]:
         heading = found[1] if found else heading
         waiting = "" if found else waiting
         advice = heading == "Duration" and not found and not line.startswith("error:")
-        if heading in ("", "Outputs") or not line.strip() or is_ours(line) or advice:
+        if heading in ("", "Outputs") or not line.strip() or is_ours(line) or advice or _OVER.match(line):
             continue
         # Of a heading under which nothing is left, nothing is told.
         if heading == "Diagnostics" and (found or re.match(r"^  \S.*:$", line)):

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ def enter_shell(root: Path) -> None:
         CommandError: the checkout is not set up.
     """
     os.environ.update(laptop_environment(root))
+    sys.dont_write_bytecode = False  # as it says
     prepare(root)
 
 
@@ -101,6 +104,20 @@ def ensure_stack(root: Path) -> None:
             lock.unlink(missing_ok=True)
         done = _captured(root, ["stack", "init", STACK, *keep])
     _checked(done)
+
+
+def ensured(root: Path) -> str:
+    """The stack as Pulumi exports it, made in the backend if it is not there.
+
+    Raises:
+        PulumiError: the backend cannot be read.
+    """
+    # Two looks of the engine, side by side.
+    with ThreadPoolExecutor(1) as beside:
+        export = beside.submit(_captured, root, ["stack", "export", "--stack", STACK])
+        ensure_stack(root)
+    done = export.result()
+    return done.stdout if done.returncode == 0 else output(root, "stack", "export")
 
 
 def output(root: Path, *arguments: str) -> str:

@@ -1,6 +1,8 @@
 """`make up`: the local stack under the policy pack, then a real invocation and what to type next."""
 
+import importlib
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,30 +28,38 @@ def up(root: Path) -> None:
     pulumi_cli.enter_shell(root)
     with pulumi_cli.only_one(root):
         console.print("· the stack: local")
-        pulumi_cli.ensure_stack(root)
-        _bring_back(root)
+        _bring_back(root, pulumi_cli.ensured(root))
+        # What invokes the function at the end takes half a second to load, and the engine waits a lot.
+        threading.Thread(target=importlib.import_module, args=("boto3",), daemon=True).start()
         # As Pulumi's Automation API does: a preview nobody is asked about is half of the time. The pack judges both.
         pulumi_cli.run(root, "up", "--yes", "--skip-preview", "--policy-pack", "policies")
-        _remove_what_a_killed_run_left(root)
-        outputs: dict[str, Any] = json.loads(pulumi_cli.output(root, "stack", "output", "--json"))
-    client = SupervisorClient.running(root)
-    if client is None:
-        raise LaptopError("the supervisor is not there after pulumi up; run `make down`, then `make up`")
+        client = SupervisorClient.running(root)
+        if client is None:
+            raise LaptopError("the supervisor is not there after pulumi up; run `make down`, then `make up`")
+        exported = pulumi_cli.output(root, "stack", "export")
+        _remove_what_a_killed_run_left(client, exported)
+    outputs = _outputs(exported)
     answers = {name: _invoke(function) for name, function in outputs["functions"].items()}
     _show(client, outputs, answers)
 
 
-def _bring_back(root: Path) -> None:
+def _outputs(exported: str) -> dict[str, Any]:
+    """Those of the stack, none of which is secret: one run of the engine less than asking it for them."""
+    resources = json.loads(exported)["deployment"]["resources"]
+    found: dict[str, Any] = next(each for each in resources if each["type"] == "pulumi:pulumi:Stack")["outputs"]
+    return found
+
+
+def _bring_back(root: Path, exported: str) -> None:
     """After a reboot or a killed supervisor: start it again, and let Pulumi see what is gone for good."""
     running = SupervisorClient.running(root)
     if running is not None and running.is_outdated:
         console.print("· the code of the laptop cloud has changed: restarting its servers, with their data")
         running.restart()
-    if not json.loads(pulumi_cli.output(root, "stack", "export")).get("deployment", {}).get("resources"):
+    if not json.loads(exported).get("deployment", {}).get("resources"):
         # The stack is new to the backend; servers of an older one (its state was removed by hand) are nobody's.
         if (laptop_state(root) / "resources.json").exists():
-            SupervisorClient.ensure(root)
-            _remove_what_a_killed_run_left(root)
+            _remove_what_a_killed_run_left(SupervisorClient.ensure(root), exported)
         return
     client = SupervisorClient.ensure(root)
     for problem in client.problems():
@@ -59,12 +69,8 @@ def _bring_back(root: Path) -> None:
         pulumi_cli.run(root, "refresh", "--yes", "--skip-preview")
 
 
-def _remove_what_a_killed_run_left(root: Path) -> None:
+def _remove_what_a_killed_run_left(client: SupervisorClient, exported: str) -> None:
     """A resource that was made when a run was killed is in no state: the next run makes another under a new name."""
-    client = SupervisorClient.running(root)
-    if client is None:
-        return
-    exported = pulumi_cli.output(root, "stack", "export")
     for each in client.resources():
         if (
             str(each["spec"].get("urn")).startswith(f"urn:pulumi:{pulumi_cli.STACK}::{_PROJECT}::")
@@ -98,15 +104,13 @@ def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, 
     )
     for name, (payload, milliseconds) in answers.items():
         console.print(f"\n{name} answered in {milliseconds:.0f} ms:", style="bold")
-        console.print(json.dumps(payload, indent=2, ensure_ascii=False))
+        console.print(json.dumps(payload, ensure_ascii=False))
     console.print(_NEXT)
 
 
 _NEXT = """
 next:
   eval "$(make -s env)"                # pulumi, python and boto3 of this stack in your shell
-  python -m local status               # what runs
-  python -m ops logs                   # what the functions wrote
-  python -m ops psql                   # a session at the database
+  python -m ops logs                   # what the functions wrote; `psql` is a session at the database
   pulumi up --policy-pack policies     # after a change
   make down                            # ends everything"""

@@ -45,15 +45,17 @@ def _setup(*, tests: bool = False) -> None:
     from .environments import make_environments
     from .exclusion import alone
     from .lambda_runtime import install_lambda_runtime
+    from .progress import beside
     from .servers import install_servers
     from .shell import prepare
 
     root = checkout_root()
     with alone(checkout_cache(root) / "setup.lock", "setting up this checkout"):
-        install_servers(tests=tests)
-        make_environments(root)
-        install_lambda_runtime(root)
-        get_engine()
+        # apt, which answers signals, is the main thread's.
+        with beside(get_engine):
+            install_servers(tests=tests)
+            make_environments(root)
+            install_lambda_runtime(root)
         prepare(root)
 
 

@@ -14,13 +14,14 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from .checkout import cache_root
 from .exclusion import alone, whole
 from .go_module import go_environment, pins
-from .progress import LINE_SECONDS, CommandError, run, say
+from .progress import CommandError, run, say, tick, working
 
 # `pulumi policy analyze` exists since then.
 OLDEST_VERSION = (3, 249)
@@ -113,7 +114,14 @@ def _version(pulumi: Path) -> tuple[int, int] | None:
 
 
 def _works(folder: Path) -> bool:
-    return (folder / "pulumi").exists() and _version(folder / "pulumi") is not None
+    """Whether one of the cache runs on this machine; nobody changes it, so what ran once is not asked again."""
+    ran = folder.with_name(f"ran-on-{platform.machine()}")
+    if (folder / "pulumi").exists() and not ran.exists():
+        if _version(folder / "pulumi") is None:
+            return False
+        with suppress(OSError):  # a cache that somebody else filled
+            ran.touch()
+    return (folder / "pulumi").exists()
 
 
 def _download_folder() -> Path:
@@ -155,17 +163,17 @@ def _fetch(url: str, copy: IO[bytes]) -> str:
     """Copy what stands there: its SHA-256."""
     say(f"downloading Pulumi {DOWNLOADED_VERSION}")
     digest = hashlib.sha256()
-    started = told = time.monotonic()
-    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - of this module
+    started = time.monotonic()
+    with (
+        working(f"downloading Pulumi {DOWNLOADED_VERSION}"),
+        urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer,  # noqa: S310 - of this module
+    ):
         while chunk := answer.read(1 << 16):
             copy.write(chunk)
             digest.update(chunk)
-            now = time.monotonic()
-            if now - started > _DOWNLOAD_SECONDS:
+            tick()
+            if time.monotonic() - started > _DOWNLOAD_SECONDS:
                 raise TimeoutError(f"not done within {_DOWNLOAD_SECONDS:.0f} s")
-            if now - told >= LINE_SECONDS:
-                told = now
-                say(f"  … downloading Pulumi {DOWNLOADED_VERSION}, {copy.tell() >> 20} MiB, {now - started:.0f} s")
     return digest.hexdigest()
 
 
@@ -203,7 +211,9 @@ def _build() -> Path:
         what = f"building Pulumi {BUILT_VERSION} (about 3 minutes on 2 cores, once)"
         run(what, build, folder=_MODULE, environment=environment, seconds=_BUILD_SECONDS)
         listing = [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
-        sdk = run("", listing, folder=_MODULE, environment=environment, seconds=60, quiet=True).strip()
+        sdk = run(
+            "finding the sources of the SDK", listing, folder=_MODULE, environment=environment, seconds=60, quiet=True
+        ).strip()
         shutil.copyfile(Path(sdk) / "python" / "cmd" / _EXEC_SCRIPT, made / "bin" / _EXEC_SCRIPT)
         shutil.rmtree(made / "go", ignore_errors=True)
     return final

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .progress import LINE_SECONDS, say
+from .progress import LINE_SECONDS, say, tick
 
 
 def only_ours(path: str, flags: int) -> int:
@@ -42,6 +42,7 @@ def _wait_for(lock: IO[str], doing: str) -> None:
                 told = now
                 lock.seek(0)
                 say(f"waiting for process {lock.read() or 'unknown'}, which is {doing}, {now - started:.0f} s")
+            tick()
             time.sleep(0.1)
         else:
             return

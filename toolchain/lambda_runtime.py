@@ -7,9 +7,7 @@ from pathlib import Path
 from .checkout import cache_root, checkout_root
 from .environments import venv_python
 from .exclusion import alone, whole
-from .progress import run
-
-_PIP_SECONDS = 600.0
+from .installer import install
 
 
 def lambda_runtime_directory() -> Path:
@@ -24,7 +22,7 @@ def install_lambda_runtime(root: Path) -> None:
     """Install it if it is not there.
 
     Raises:
-        CommandError: pip failed.
+        CommandError: it is not to be had.
     """
     folder = lambda_runtime_directory()
     if folder.is_dir():
@@ -36,15 +34,7 @@ def install_lambda_runtime(root: Path) -> None:
 
 def _install(root: Path, folder: Path) -> None:
     with whole(folder) as aside:
-        command = [
-            str(venv_python(root)),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ]
-        command += ["--require-hashes", "--target", str(aside)]
-        command += ["--requirement", str(root / "local" / "runtime-requirements.txt")]
-        run("installing AWS's Lambda runtime client", command, seconds=_PIP_SECONDS)
+        requirements = root / "local" / "runtime-requirements.txt"
+        options = ["--no-deps", "--target", str(aside)]
+        # Functions run as an account that writes nothing there, and start often.
+        install("AWS's Lambda runtime client", venv_python(root), requirements, options, compiled=True)

@@ -18,8 +18,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
+
+if __name__ == "__main__":
+    # The stubs alone: the whole SDK takes longer to load than all else that is done before this serves.
+    _sdk = find_spec("pulumi")
+    for _folder in (_sdk.submodule_search_locations or []) if _sdk else []:
+        for _name, _path in (("pulumi", _folder), ("pulumi.runtime", str(Path(_folder, "runtime")))):
+            sys.modules[_name] = ModuleType(_name)
+            sys.modules[_name].__path__ = [_path]
 
 import grpc
 from google.protobuf import empty_pb2, json_format

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from .checkout import checkout_cache
 from .environments import make_environment
+from .installer import get_uv
 from .progress import CommandError, run
 
 # Files uploaded later are not yet served by every mirror.
 _EXCLUDE_NEWER = "2026-11-14"
 _LISTS = (
     "toolchain/uv.in",
+    "toolchain/pip.in",
     "toolchain/build.in",
     "toolchain/pip-audit.in",
     "requirements.in",
@@ -33,11 +35,13 @@ _LISTS = (
 
 def write_locks(root: Path) -> None:
     """Write every `.txt` anew."""
-    uv = _program(root, "uv")
+    uv = get_uv()
+    if uv is None:
+        raise CommandError("there is no uv, as is said above, and nothing else writes the lists")
     for source in _LISTS:
         # For every platform and Python, so that Lambda's arm64 wheels are locked on any machine; no index's
         # address is written.
-        command = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
+        command = [str(uv), "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--no-header"]
         command += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", "3.11"]
         command += ["--exclude-newer", _EXCLUDE_NEWER, source, "-o", _locked(source)]
         run(f"locking {source}", command, folder=root, seconds=300)
@@ -49,9 +53,11 @@ def audit_locks(root: Path) -> None:
     Raises:
         CommandError: a version has one, or nobody could be asked about it.
     """
-    audit = _program(root, "pip-audit")
+    home = checkout_cache(root) / "pip-audit"
+    make_environment(home, root / "toolchain" / "pip-audit.txt", "pip-audit")
     # Strict: what could not be asked about is not taken for sound.
-    command = [audit, "--strict", "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
+    command = [str(home / "bin" / "pip-audit"), "--strict", "--require-hashes", "--disable-pip"]
+    command += ["--progress-spinner", "off"]
     command += ["--vulnerability-service", "osv", "--requirement"]
     lists = [_locked(source) for source in _LISTS]
     failed = [each for each in lists if subprocess.run([*command, each], cwd=root, check=False).returncode]  # noqa: S603 - a list of words, no shell
@@ -64,10 +70,3 @@ def audit_locks(root: Path) -> None:
 
 def _locked(source: str) -> str:
     return source.removesuffix(".in") + ".txt"
-
-
-def _program(root: Path, name: str) -> str:
-    """A program of this module's own, in an environment made of its locked list."""
-    home = checkout_cache(root) / name
-    make_environment(home, root / "toolchain" / f"{name}.txt", name)
-    return str(home / "bin" / name)

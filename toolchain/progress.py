@@ -1,15 +1,23 @@
-"""Progress of slow commands: what runs and for how long, every five seconds. Standard library only."""
+"""Progress of slow work, some of it side by side: what runs and for how long. Standard library only.
+
+A terminal has it on its last line; elsewhere it is a line now and then, so that a log stays one screen.
+"""
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 30.0
+_TERMINAL_SECONDS = 1.0
 # A line of a tool's own can be megabytes long: pip lists every file that it could not write.
 _LINE_CHARACTERS = 300
 _MORE_SPACE = "free some space, or set XDG_CACHE_HOME to a folder with more, and run this again"
@@ -19,9 +27,98 @@ class CommandError(RuntimeError):
     """A command failed or took too long; the message has the end of what it said."""
 
 
+class Ended(Exception):  # noqa: N818 - no error: what it was begun with failed, and says so itself
+    """Work was ended because other work beside it failed."""
+
+
+_lines = threading.RLock()
+_running: dict[str, float] = {}
+_told = 0.0
+_ending = threading.Event()
+
+
 def say(text: str) -> None:
     """One line for the user."""
-    print(f"· {text}", flush=True)
+    _write(f"· {text}\n")
+
+
+def _write(line: str) -> None:
+    global _told
+    with _lines:
+        sys.stdout.write(f"\r\x1b[K{line}" if sys.stdout.isatty() else line)
+        sys.stdout.flush()
+        _told = time.monotonic()
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Work that takes a while and calls `tick` now and then."""
+    with _lines:
+        _running[what] = time.monotonic()
+    try:
+        yield
+    finally:
+        with _lines:
+            del _running[what]
+            if sys.stdout.isatty():
+                _write("")
+
+
+def tick() -> None:
+    """Tell now and then what runs and for how long.
+
+    Raises:
+        Ended: there is no use in it any more.
+    """
+    if _ending.is_set():
+        raise Ended
+    with _lines:
+        now, on_terminal = time.monotonic(), sys.stdout.isatty()
+        if not _running or now - _told < (_TERMINAL_SECONDS if on_terminal else LINE_SECONDS):
+            return
+        text = "  … " + "; ".join(f"{what}, {now - started:.0f} s" for what, started in _running.items())
+        _write(text[: shutil.get_terminal_size().columns - 1] if on_terminal else f"·{text[1:]}\n")
+
+
+@contextmanager
+def beside(work: Callable[[], object]) -> Iterator[None]:
+    """Do some work in a thread, beside the block. Who fails ends the other; it returns when both have ended.
+
+    Raises:
+        CommandError: both failed, each for a reason of its own.
+    """
+
+    def worked() -> BaseException | None:
+        try:
+            work()
+        except BaseException as error:
+            _ending.set()
+            return error
+        return None
+
+    failed: list[BaseException | None] = []
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(worked)
+        try:
+            yield
+            wait([other])
+        except BaseException as error:
+            failed.append(error)
+            _ending.set()
+        finally:
+            failed.append(other.result())
+            _ending.clear()
+    _raise_of([error for error in failed if error is not None and not isinstance(error, Ended)])
+
+
+def _raise_of(failed: list[BaseException]) -> None:
+    for error in failed:  # Ctrl-C reaches what runs, too, and is why it fails
+        if len(failed) == 1 or isinstance(error, KeyboardInterrupt):
+            raise error
+    if failed:
+        raise CommandError(
+            "; and ".join(os_reason(each) if isinstance(each, OSError) else str(each) for each in failed)
+        )
 
 
 def run(
@@ -40,8 +137,8 @@ def run(
     """
     if not quiet:
         say(what)
-    started = told = time.monotonic()
-    with tempfile.TemporaryFile() as output:
+    started = time.monotonic()
+    with working(what), tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
             command,
             cwd=folder,
@@ -57,12 +154,9 @@ def run(
                     break
                 except subprocess.TimeoutExpired:
                     pass
-                now = time.monotonic()
-                if now - started > seconds:
+                tick()
+                if time.monotonic() - started > seconds:
                     raise CommandError(f"{what}: not done within {seconds:.0f} s")
-                if now - told >= LINE_SECONDS:
-                    told = now
-                    say(f"  … {what}, {now - started:.0f} s")
         finally:
             if process.poll() is None:
                 process.terminate()

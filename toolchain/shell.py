@@ -43,6 +43,8 @@ def laptop_environment(root: Path) -> dict[str, str]:
         "PULUMI_HOME": str(own / "pulumi-home"),
         "PULUMI_CONFIG_PASSPHRASE": LAPTOP_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "1",
+        # uv compiles nothing ahead: what a first run had to compile, the next one finds, whoever asked for none of it.
+        "PYTHONDONTWRITEBYTECODE": "",
         ACCOUNT_VARIABLE: LAPTOP_ACCOUNT,
         TOOLS_VARIABLE: str(root / "local" / "bin" / "ops"),
         "AWS_ENDPOINT_URL": gateway_url(root),

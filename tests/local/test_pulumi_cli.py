@@ -163,6 +163,14 @@ def test_a_run_is_told_on_one_screen_with_its_warnings_and_whole_in_a_file(
     assert file.read_text() == CREATED and file.stat().st_mode & 0o077 == 0
 
 
+def test_the_programs_progress_is_not_told_when_it_is_over() -> None:
+    said = ["downloading the wheels of handler for python3.13 on arm64", "packaging handler for python3.13 on arm64"]
+    lines = ["Diagnostics:", "  pulumi:pulumi:Stack (orders):", *(f"    info: {each}" for each in said)]
+    assert summary([*lines, "Duration: 1s"]) == ["Duration: 1s"]
+    cost = "    info: per month about 57.78 USD"
+    assert summary([*lines, cost]) == ["  pulumi:pulumi:Stack (orders):", cost]
+
+
 def test_many_resources_are_counted_by_their_service() -> None:
     lines = [f" +  aws:{each}:Thing number-{number} created (1s)" for number in range(20) for each in ("ec2", "iam")]
     assert summary([*lines, "Resources:"])[0] == " + ec2 20, iam 20"
@@ -187,3 +195,19 @@ def test_the_stack_is_selected_unless_its_user_selected_another(pulumi: Path, li
     pulumi_cli.ensure_stack(pulumi)
     said = (pulumi / "asked").read_text().replace(" --non-interactive", "").splitlines()
     assert said == asked
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_stack_is_exported_beside_the_look_for_it_and_again_when_it_is_made(pulumi: Path, is_new: bool) -> None:
+    known = pulumi / "listed"
+    known.write_text("[]" if is_new else '[{"name": "local", "current": true}]')
+    (pulumi / "bin" / "pulumi").write_text(
+        f'#!/bin/sh\necho "$2" >> {pulumi}/asked\ncase "$2" in\n'
+        f"ls) until grep -q export {pulumi}/asked; do sleep 0.05; done; cat {known};;\n"
+        f"init) touch {pulumi}/made;;\n"
+        f"export) {'[ -e ' + str(pulumi / 'made') + ' ] || exit 255; ' if is_new else ''}echo '{{}}';;\nesac\n"
+    )
+    assert pulumi_cli.ensured(pulumi) == "{}\n"
+    asked = (pulumi / "asked").read_text().split()
+    assert sorted(asked[:2]) == ["export", "ls"]
+    assert asked[2:] == (["init", "export"] if is_new else [])

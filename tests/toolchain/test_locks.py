@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import LIMIT_SECONDS
-from toolchain import locks
+from toolchain import installer, locks
 from toolchain.environments import make_environment
 from toolchain.go_module import go_environment
 from toolchain.progress import CommandError
@@ -59,7 +59,7 @@ def test_every_pip_is_told_to_ask_for_hashes() -> None:
                 continue
             found.append(path)
             assert "--require-hashes" in text[match.start() : match.start() + 400], f"{path}: {match[0]}"
-    assert {"toolchain/environments.py", "components/lambda_rds_proxy/function/package.py"} <= set(found)
+    assert {"toolchain/installer.py", "components/lambda_rds_proxy/function/package.py"} <= set(found)
 
 
 def wheel(folder: Path, name: str) -> Path:
@@ -75,9 +75,13 @@ def wheel(folder: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("lock", ["another", "none"])
+@pytest.mark.parametrize("by", ["uv", "pip"])
 def test_a_package_of_another_byte_or_without_a_hash_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, lock: str
 ) -> None:
+    uv = installer.get_uv()
+    assert uv is not None
+    monkeypatch.setattr(installer, "get_uv", lambda: uv if by == "uv" else None)
     built = wheel(tmp_path, "peer")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
@@ -91,6 +95,7 @@ def test_a_package_of_another_byte_or_without_a_hash_is_refused(
     if lock == "another":
         with built.open("ab") as content:
             content.write(b"\0")
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))  # or it takes the one of the known hash from there
     requirements.write_text("peer==1.0" + (f" --hash=sha256:{digest} # again\n" if lock == "another" else "\n"))
     with pytest.raises(CommandError, match="installing a peer failed"):
         make_environment(tmp_path / "venv", requirements, "a peer")

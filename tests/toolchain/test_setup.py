@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.waiting import LIMIT_SECONDS, until
-from toolchain import engine, environments, servers, shell
+from toolchain import engine, environments, installer, servers, shell
 from toolchain.__main__ import main
 from toolchain.progress import CommandError, os_reason, run
 
@@ -58,6 +59,19 @@ def test_a_pulumi_that_does_not_run_is_not_used(empty_machine: Path) -> None:
     assert engine.engine_folder() is None
 
 
+def test_an_engine_of_the_cache_that_ran_once_is_not_asked_again(empty_machine: Path) -> None:
+    asked = empty_machine / "asked"
+    pulumi = executable(engine._download_folder() / "pulumi", f"echo >> {asked}; exit 1")
+    for _ in range(2):
+        assert engine.engine_folder() is None
+    executable(pulumi, f"echo >> {asked}; echo v3.255.0")
+    for _ in range(2):
+        assert engine.engine_folder() == pulumi.parent
+    assert len(asked.read_text().splitlines()) == 3
+    pulumi.unlink()
+    assert engine.engine_folder() is None
+
+
 def test_neither_go_nor_network_is_one_sentence_that_says_what_to_install(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match=r"install Pulumi 3\.249 or later .* or Go 1\.26 or later"):
         engine.get_engine()
@@ -89,12 +103,13 @@ def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) ->
 
 
 def fake_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Python whose `-m venv` makes an environment that notes what pip is asked: the note."""
+    """A machine without uv, whose Python's `-m venv` makes an environment that notes what pip is asked: the note."""
     asked = tmp_path / "asked"
     inner = f'echo "$@" >> {asked}; [ ! -e {tmp_path / "broken"} ]'
     make = f'mkdir -p "$3/bin"; printf "%s\n" "#!/bin/sh" \'{inner}\' > "$3/bin/python"; chmod +x "$3/bin/python"'
     python = executable(tmp_path / "python", f'[ "$2" = venv ] || exit 0; echo made >> {tmp_path / "made"}; {make}')
     monkeypatch.setattr(sys, "_base_executable", str(python))
+    monkeypatch.setattr(installer, "get_uv", lambda: None)
     return asked
 
 
@@ -136,10 +151,11 @@ def test_a_python_without_venv_is_named_with_the_one_command(tmp_path: Path, mon
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     package = f"python3.{sys.version_info.minor}-venv"
     with pytest.raises(CommandError, match=rf"{python} has no venv; run: sudo apt-get install -y {package}"):
-        environments._make_venv(tmp_path / "venv")
+        installer._make_venv(tmp_path / "venv")
 
 
-def test_an_environment_whose_installation_failed_is_not_used(tmp_path: Path) -> None:
+def test_an_environment_whose_installation_failed_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installer, "get_uv", lambda: None)
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("nothing-of-this-name==1\n")
     executable(tmp_path / "venv" / "bin" / "python", "echo 'no such package' >&2; exit 1")
@@ -186,6 +202,21 @@ def test_setup_installs_what_it_is_asked_for(words: str, tests: bool, monkeypatc
     monkeypatch.setattr(servers, "install_servers", install)
     assert main(words.split()) == 1
     assert asked == [tests]
+
+
+def test_setup_gets_the_engine_beside_the_rest_and_tells_both_reasons(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = threading.Barrier(2, timeout=LIMIT_SECONDS)  # which one after the other would never pass
+
+    def fails(sentence: str) -> None:
+        both.wait()
+        raise CommandError(sentence)
+
+    monkeypatch.setattr(engine, "get_engine", lambda: fails("no engine"))
+    monkeypatch.setattr(servers, "install_servers", lambda **_: fails("no servers"))
+    assert main(["setup"]) == 1
+    assert capsys.readouterr().err == "error: no servers; and no engine\n"
 
 
 @pytest.mark.parametrize(
