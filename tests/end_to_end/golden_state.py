@@ -1,8 +1,8 @@
 """The golden state of a release: `.venv/bin/python -m tests.end_to_end.golden_state make 0.2.0` writes it.
 
 With a version alone it says whether the state that is kept for it has the resources of today. It is that of a stack
-`golden`, brought up on the laptop in a copy of this checkout, which is ended afterwards. What belongs to the machine that
-made it goes: source positions, and where packages lay.
+`golden`, brought up on the laptop in a copy of this checkout, which is ended afterwards. What belongs to the machine
+that made it goes: source positions, and where packages lay.
 """
 
 import json
