@@ -4,9 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-# That our own provider and language host are on PATH is the point. The engine has no way to leave the warning out.
-# source: pulumi/pulumi, sdk/go/common/workspace/plugins.go: a plugin on PATH that is not the engine's own is warned of.
-_OURS = re.compile(r"warning: using pulumi-\S+ from \$PATH at ")
 _STEP = re.compile(
     r"^ *(?P<sign>[-+~]+|>>?|<=?) +(?P<type>\S+) (?P<name>\S+) (?:created|updated|deleted|replaced|imported)"
 )
@@ -15,11 +12,6 @@ _OVER = re.compile(r"^ +info: (downloading the wheels of|packaging) ")
 _HEADING = re.compile(r"^(Policies|Diagnostics|Outputs|Resources|Duration):")
 _STACK = "pulumi:pulumi:Stack"
 _LISTED = 12
-
-
-def is_ours(line: str) -> bool:
-    """Whether a line warns of what is meant to be."""
-    return _OURS.search(line) is not None
 
 
 def step(line: str) -> tuple[str, str, str] | None:
@@ -34,7 +26,7 @@ def summary(lines: Sequence[str]) -> list[str]:
     Few resources are listed by name, many counted by their service. Outputs are what the caller shows.
     """
     if not any(_HEADING.match(line) for line in lines):
-        return [line for line in lines if not is_ours(line)]
+        return list(lines)
     return [*_done([found for found in map(step, lines) if found]), *_told(lines)]
 
 
@@ -49,19 +41,12 @@ def _done(found: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _told(lines: Sequence[str]) -> Iterator[str]:
-    heading, waiting = "", ""
+    heading = ""
     for line in lines:
         found = _HEADING.match(line)
         heading = found[1] if found else heading
-        waiting = "" if found else waiting
         advice = heading == "Duration" and not found and not line.startswith("error:")
-        if heading in ("", "Outputs") or not line.strip() or is_ours(line) or advice or _OVER.match(line):
+        over = _OVER.match(line) or (found and heading == "Diagnostics")
+        if heading in ("", "Outputs") or not line.strip() or advice or over:
             continue
-        # Of a heading under which nothing is left, nothing is told.
-        if heading == "Diagnostics" and (found or re.match(r"^  \S.*:$", line)):
-            waiting = line
-            continue
-        if waiting:
-            yield waiting
-            waiting = ""
         yield line

@@ -11,6 +11,7 @@ import typer
 
 from .aws.errors import AwsErrors, reason
 from .errors import OpsError
+from .places import stack_or_the_places
 from .stack_outputs import StackError, complete_function, stack_functions
 
 # Lambda's longest timeout is 900 s.
@@ -25,7 +26,7 @@ def invoke(
         ),
     ] = None,
     payload: Annotated[str, typer.Option(help="The event as JSON; - reads it from standard input.")] = "{}",
-    stack: Annotated[str, typer.Option(help="The Pulumi stack.")] = "local",
+    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; the laptop's if left out.")] = None,
     log: Annotated[bool, typer.Option(help="Print the end of its log, too, on standard error.")] = False,
 ) -> None:
     """One invocation of a function of a stack: its answer as JSON.
@@ -39,7 +40,7 @@ def invoke(
 
     Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
     """
-    name = next(iter(stack_functions(stack, function).values()))
+    name = next(iter(stack_functions(stack_or_the_places(stack), function).values()))
     answer = _invoke(name, _event(payload))
     if log:
         # Lambda's client parts an error's lines by carriage returns, and a terminal would write them over each other.

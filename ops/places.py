@@ -20,9 +20,11 @@ class Place(Protocol):
 
     Attributes:
         COMMANDS: more commands, by their names: the module that has a function of that name.
+        STACK: its stack, which is meant where none is named.
     """
 
     COMMANDS: Mapping[str, str]
+    STACK: str
 
     def project(self) -> Path:
         """The folder in which `pulumi` finds the program of its stack."""
@@ -61,6 +63,15 @@ def must_be_here() -> Place:
     if found is None:
         raise OpsError("there is no laptop stack here, which a checkout has after `make setup`; name one: --stack dev")
     return found
+
+
+def stack_or_the_places(stack: str | None) -> str:
+    """The stack that is named, else the place's.
+
+    Raises:
+        OpsError: there is neither.
+    """
+    return must_be_here().STACK if stack is None else stack
 
 
 def program_here() -> Path | None:

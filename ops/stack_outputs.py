@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 from .errors import OpsError
-from .places import project
+from .places import project, stack_or_the_places
 
 _PROXY = "aws:rds/proxy:Proxy"
 # Type → which of its outputs is its host.
@@ -60,8 +60,8 @@ def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:
 def complete_function(incomplete: str) -> list[str]:
     """Names of functions of the laptop stack, for the shell's completion."""
     try:
-        return [name for name in stack_functions("local") if name.startswith(incomplete)]
-    except StackError:
+        return [name for name in stack_functions(stack_or_the_places(None)) if name.startswith(incomplete)]
+    except OpsError:
         return []
 
 

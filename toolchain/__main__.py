@@ -1,4 +1,4 @@
-"""`python3 -m toolchain setup|setup --tests|engine|env|lock|audit|down`: gets what this project needs onto the machine.
+"""`python3 -m toolchain setup|setup --tests|engine|program NAME|env|lock|audit|down`: gets what this project needs.
 
 Standard library only.
 """
@@ -8,18 +8,22 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 - said here, before anything is imported that an older Python cannot read
     sys.exit("error: python3 is " + sys.version.split()[0] + "; install 3.11 or later and put it first on PATH")
 
+from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 
 from .checkout import checkout_root
+from .go_programs import PROGRAMS, get_program
 from .progress import CommandError, fail, os_reason
 
 
 def main(arguments: list[str]) -> int:
     """Run one command: its exit status."""
-    commands = {
+    commands: dict[str, Callable[[], None]] = {
         "setup": _setup,
         "setup --tests": lambda: _setup(tests=True),
         "engine": _engine,
+        **{f"program {name}": partial(_program, name) for name in PROGRAMS},
         "env": _env,
         "lock": _lock,
         "audit": _audit,
@@ -66,6 +70,13 @@ def _engine() -> None:
     with redirect_stdout(sys.stderr):
         folder = get_official_engine()
     print(folder)
+
+
+def _program(name: str) -> None:
+    """Where it is, got if it is not there yet."""
+    with redirect_stdout(sys.stderr):
+        program = get_program(name)
+    print(program)
 
 
 def _env() -> None:

@@ -70,11 +70,6 @@ def get_official_engine() -> Path:
         return _download_folder() if _works(_download_folder()) else _download()
 
 
-def needs_language_host(folder: Path) -> bool:
-    """Whether `pulumi-language-python` is neither beside that engine nor on PATH."""
-    return not (folder / "pulumi-language-python").exists() and _elsewhere("pulumi-language-python") is None
-
-
 def _on_path() -> Path | None:
     found = _elsewhere("pulumi")
     if found is None:

@@ -41,6 +41,7 @@ EXEC_SCRIPT = "pulumi-language-python-exec"
 # How the exec script says that the user has seen the error already.
 _ALREADY_SHOWN = 32
 _GRACE_SECONDS = 2.0
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 # util-linux: the kernel kills the process when this one dies, kill -9 included.
 _DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
@@ -122,6 +123,21 @@ def python_of(info: language.ProgramInfo) -> Path:
     return python
 
 
+def _virtualenv(info: language.ProgramInfo) -> Path:
+    """The virtual environment that a program names, there or not.
+
+    Raises:
+        ValueError: it names none, and runs on the Python of the shell, which is somebody else's to change.
+    """
+    named = _options(info).get("virtualenv")
+    if not named:
+        raise ValueError(
+            f"{info.root_directory} names no virtual environment to install into; write "
+            "`runtime: {name: python, options: {virtualenv: venv}}` in its Pulumi.yaml, then run this again"
+        )
+    return Path(info.root_directory) / str(named)
+
+
 def exec_script() -> Path:
     """The SDK's script that runs a program, beside the engine on PATH.
 
@@ -186,14 +202,16 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language.InstallDependenciesResponse]:
-        folder = Path(request.info.program_directory or request.directory)
-        virtualenv = Path(request.info.root_directory or request.directory) / (
-            _options(request.info).get("virtualenv") or "venv"
-        )
+        folder = Path(request.info.program_directory)
+        try:
+            virtualenv = _virtualenv(request.info)
+        except ValueError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         steps = [] if (virtualenv / "bin" / "python").exists() else [[sys.executable, "-m", "venv", str(virtualenv)]]
         if (folder / "requirements.txt").is_file():
+            # Where one line of a list has a hash, pip takes none that has not.
             pip = [str(virtualenv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-            steps.append([*pip, "--require-hashes", "-r", str(folder / "requirements.txt")])
+            steps.append([*pip, "-r", str(folder / "requirements.txt")])
         for step in steps:
             child = self._children.start(step, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             context.add_callback(lambda child=child: self._children.end(child))
@@ -202,6 +220,42 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 yield language.InstallDependenciesResponse(stdout=line)
             if self._children.finished(child):
                 context.abort(grpc.StatusCode.INTERNAL, f"installing the dependencies of {folder} failed")
+
+    def GeneratePackage(
+        self, request: language.GeneratePackageRequest, context: grpc.ServicerContext
+    ) -> language.GeneratePackageResponse:
+        """Write a package's Python SDK, by the engine's own generator, which is got when it is first asked for."""
+        get = [sys.executable, "-m", "toolchain", "program", "pulumi-python-sdk"]
+        got = subprocess.run(get, cwd=_CHECKOUT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - a list of words, no shell
+        if got.returncode:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "there is no generator of Python SDKs; the reason is above")
+        done = subprocess.run(  # noqa: S603 - a list of words, no shell
+            [got.stdout.strip(), request.loader_target, request.directory],
+            input=request.schema, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            context.abort(grpc.StatusCode.INTERNAL, done.stderr.strip())
+        return language.GeneratePackageResponse()
+
+    def Link(self, request: language.LinkRequest, context: grpc.ServicerContext) -> language.LinkResponse:
+        """Name SDKs in folders in the program's requirements.txt, from which they are installed next."""
+        try:
+            _virtualenv(request.info)
+        except ValueError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        root = Path(request.info.root_directory)
+        listed = root / "requirements.txt"
+        lines = listed.read_text().splitlines() if listed.is_file() else []
+        paths = [f"./{each.path}" for each in request.packages]
+        if any("--hash=" in line for line in lines):
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"{listed} is locked by hashes, and pip takes no folder into such a list; the SDK is there, install it "
+                f"into the program's environment with `pip install --no-deps {' '.join(paths)}`",
+            )
+        listed.write_text("".join(f"{line}\n" for line in [*lines, *(path for path in paths if path not in lines)]))
+        told = "".join(f"  import {_imported(root / path)}\n" for path in paths)
+        return language.LinkResponse(import_instructions=f"You can import the SDK in your Python code with:\n\n{told}")
 
     def Run(self, request: language.RunRequest, context: grpc.ServicerContext) -> language.RunResponse:
         """Run a program; its output is ours, which the engine shows."""
@@ -257,6 +311,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             while (line := lines.get()) is not None:
                 yield line
         yield language.RunPluginResponse(exitcode=self._children.finished(child))
+
+
+def _imported(sdk: Path) -> str:
+    """The module of a generated SDK: its one folder that describes a plugin."""
+    return next(sdk.glob("*/pulumi-plugin.json")).parent.name
 
 
 def _reader(stream: Any, emit: Callable[[bytes], None], lines: "queue.Queue[Any]") -> threading.Thread:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from .checkout import (
@@ -14,10 +15,13 @@ from .checkout import (
     checkout_cache,
     gateway_url,
 )
-from .engine import engine_folder, needs_language_host
+from .engine import engine_folder
 from .environments import are_made
 from .laptop_key import SHELL_ACCESS_KEY, shell_secret
 from .progress import CommandError
+
+# Of plugins that are new enough the engine takes the newest.
+_NEWEST = "999.0.0"
 
 
 def laptop_environment(root: Path) -> dict[str, str]:
@@ -31,8 +35,6 @@ def laptop_environment(root: Path) -> dict[str, str]:
         raise CommandError("this checkout is not set up; run `make setup`")
     own = checkout_cache(root)
     folders = [root / "local" / "bin", engine, root / ".venv" / "bin"]
-    if needs_language_host(engine):
-        folders.insert(1, root / "toolchain" / "bin")
     inherited = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in folders]
     # What was chosen for one command holds for the shell too; what follows from the folder is not to leave it.
     chosen = {name: value for name, value in os.environ.items() if name == SUBNET_VARIABLE and value}
@@ -41,6 +43,8 @@ def laptop_environment(root: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([*map(str, folders), *inherited]),
         "PULUMI_BACKEND_URL": f"file://{own / 'backend'}",
         "PULUMI_HOME": str(own / "pulumi-home"),
+        # Any version that a program asks for is ours, as if it stood on PATH.
+        "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH": "true",
         "PULUMI_CONFIG_PASSPHRASE": LAPTOP_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "1",
         # uv compiles nothing ahead: what a first run had to compile, the next one finds, whoever asked for none of it.
@@ -67,5 +71,19 @@ def export_lines(variables: dict[str, str]) -> str:
 
 def prepare(root: Path) -> None:
     """Make the folders that those variables name."""
-    for name in ("backend", "pulumi-home"):
-        (checkout_cache(root) / name).mkdir(parents=True, exist_ok=True)
+    own = checkout_cache(root)
+    (own / "backend").mkdir(parents=True, exist_ok=True)
+    install_plugins(root, own / "pulumi-home")
+
+
+def install_plugins(root: Path, home: Path) -> None:
+    """Put this checkout's plugins where an engine of that `PULUMI_HOME` finds them, after those of its own.
+
+    Not on PATH: the engine warns of every plugin that it takes from there, at every run.
+    source: pulumi/pulumi, sdk/go/common/workspace/plugins.go, getPluginInfoAndPath and LegacySelectCompatiblePlugin.
+    """
+    for plugin in [*root.glob("local/plugins/pulumi-*"), *root.glob("toolchain/plugins/pulumi-*")]:
+        link = home / "plugins" / f"{plugin.name.removeprefix('pulumi-')}-v{_NEWEST}" / plugin.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            link.symlink_to(plugin)

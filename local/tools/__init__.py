@@ -6,12 +6,13 @@ The checkout's environment names this module to them (`toolchain/environments.py
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from toolchain.checkout import checkout_root
+from toolchain.checkout import LAPTOP_STACK, checkout_root
 from toolchain.progress import CommandError
 from toolchain.shell import laptop_environment, prepare
 
 # Commands of a checkout alone: this one runs its policy pack.
 COMMANDS = {"survey": "ops.survey.command"}
+STACK = LAPTOP_STACK
 project = checkout_root
 
 

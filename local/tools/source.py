@@ -15,9 +15,9 @@ from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
 from ops.doctor.logged import logged_failures
-from ops.doctor.source import LAPTOP_STACK, CannotLookError
+from ops.doctor.source import CannotLookError
 from ops.stack_outputs import StackError, stack_outputs
-from toolchain.checkout import checkout_root, laptop_state
+from toolchain.checkout import LAPTOP_STACK, checkout_root, laptop_state
 
 from ..supervisor.certificates import Authority
 from ..supervisor.client import SupervisorClient

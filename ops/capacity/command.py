@@ -15,16 +15,17 @@ from lambda_rds_proxy.serverless_database.budget import ConnectionBudget, connec
 from lambda_rds_proxy.settings.spelling import CONFIG
 from ops.budget import budget_of_output
 from ops.errors import OpsError
+from ops.places import stack_or_the_places
 from ops.stack_outputs import StackError, stack_outputs
 
 from .what_if import DUTY_CYCLES, choices, reserved_concurrency
 
-_LOCAL, _PERCENT, _BAR = "local", 85, 20
+_PERCENT, _BAR = 85, 20
 _console = Console(emoji=False, highlight=False)
 
 
 def capacity(
-    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; local if nothing is given by hand.")] = None,
+    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; the laptop's if nothing is by hand.")] = None,
     max_connections: Annotated[
         int | None, typer.Option(min=1, help="By hand: max_connections of the database.")
     ] = None,
@@ -77,7 +78,7 @@ def capacity(
                 sessions_per_vcpu=SESSIONS_PER_VCPU if sessions_per_vcpu is None else sessions_per_vcpu,
             )
         else:
-            budget, estimated = _of_stack(stack or _LOCAL), False
+            budget, estimated = _of_stack(stack_or_the_places(stack)), False
     except ValueError as error:
         raise OpsError(str(error)) from None
     warnings = [*budget.warnings(CONFIG), *filter(None, [budget.notice(CONFIG)])]

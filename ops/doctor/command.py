@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ops.places import stack_or_the_places
 from ops.stack_outputs import StackError
 
 from .configured import configured
 from .drift import Settings, drift
 from .evidence import Evidence
 from .signs import looked
-from .source import LAPTOP_STACK, CannotLookError, Source, sources
+from .source import CannotLookError, Source, sources
 from .table import diagnose
 from .verdict import Verdict
 
@@ -82,15 +83,13 @@ def doctor(
 
     Exit status: 0 healthy, 1 there is a finding at some proxy, 2 it could not look, 130 interrupted.
     """
+    named = stack_or_the_places(stack)
     if stack is None:
-        window, told = seconds, f"{LAPTOP_STACK} for {seconds:g} s"
+        window, told = seconds, f"{named} for {seconds:g} s"
     else:
         window, told = 60.0 * minutes, f"the last {minutes} min of {stack} in CloudWatch"
     with Console(stderr=True, emoji=False, highlight=False).status(f"looking at {told}"):
-        found = [
-            diagnosis(stack or LAPTOP_STACK, each)
-            for each in sources(stack, proxy=proxy, seconds=window, past=60.0 * minutes)
-        ]
+        found = [diagnosis(named, each) for each in sources(stack, proxy=proxy, seconds=window, past=60.0 * minutes)]
     if as_json:
         print(json.dumps(as_document(found), indent=2, ensure_ascii=False))
     else:

@@ -6,9 +6,7 @@ from .verdict import Cause, Verdict
 
 # The proxy's states: RDS API Reference, DBProxy, Status.
 _PROXY_STEPS = {
-    "refuses connections": (
-        "see `python -m local status` and the end of the proxy's pgbouncer.log and gate.log; `make up` starts it again"
-    ),
+    "refuses connections": "see the end of the proxy's pgbouncer.log and gate.log; `make up` starts it again",
     "incompatible-network": "give the proxy two subnets with free addresses in different zones, then run `pulumi up`",
     "insufficient-resource-limits": "raise the account's quota for proxies or network interfaces, then wait",
     "suspended": "AWS has taken it out of service: read why in the proxy's events and the account's health dashboard",

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from ops.errors import OpsError
-from ops.places import must_be_here
+from ops.places import must_be_here, stack_or_the_places
 
 from .drift import Settings, Surroundings
 from .evidence import Evidence
 
 # It has a function `sources` with the arguments of the one below, as a place of `ops.places` has.
 AWS = "ops.aws.source"
-LAPTOP_STACK = "local"
 
 
 class CannotLookError(OpsError):
@@ -64,5 +63,5 @@ def sources(
         StackError: the stack cannot be read.
     """
     place: Any = must_be_here() if stack is None else importlib.import_module(AWS)
-    found: Iterator[Source] = place.sources(stack or LAPTOP_STACK, proxy=proxy, seconds=seconds, past=past)
+    found: Iterator[Source] = place.sources(stack_or_the_places(stack), proxy=proxy, seconds=seconds, past=past)
     return found

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ops.aws.errors import AwsErrors, reason
 from ops.errors import OpsError
+from ops.places import stack_or_the_places
 from ops.stack_outputs import StackError, complete_function, stack_functions
 
 from .lines import Kind, Reader, Told
@@ -37,7 +38,7 @@ def logs(
         "1h"
     ),
     errors: Annotated[bool, typer.Option(help="Errors alone, each traceback whole.")] = False,
-    stack: Annotated[str, typer.Option(help="The Pulumi stack.")] = "local",
+    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; the laptop's if left out.")] = None,
 ) -> None:
     """What a stack's functions wrote, each line with its time and its request's id.
 
@@ -52,7 +53,7 @@ def logs(
     Exit status: 0 told, with --errors 1 when there were some; 2 the log could not be read.
     """
     start = _start(since, datetime.now(UTC))
-    names = stack_functions(stack, function)
+    names = stack_functions(stack_or_the_places(stack), function)
     many, told = len(names) > 1, 0
     try:
         for each in _events(names, start, follow=follow):

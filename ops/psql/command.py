@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ops.errors import OpsError
-from ops.places import place_here
+from ops.places import place_here, stack_or_the_places
 from ops.stack_outputs import known_outputs, stack_export
 
 from .clients import Way, child_environment, command, lines, password_variable
@@ -28,7 +28,7 @@ def psql(
     direct: Annotated[bool, typer.Option(help="To the database itself, as its administrator.")] = False,
     user: Annotated[str | None, typer.Option(help="Log in as; the stack's user if left out.")] = None,
     at: Annotated[str | None, typer.Option(help="Where a tunnel to it ends, such as 127.0.0.1:15432.")] = None,
-    stack: Annotated[str, typer.Option(help="The Pulumi stack.")] = "local",
+    stack: Annotated[str | None, typer.Option(help="The Pulumi stack; the laptop's if left out.")] = None,
     show: Annotated[bool, typer.Option("--print", help="Print what other clients take, without the password.")] = False,
 ) -> None:
     """A session at a stack's database: psql, or mysql where the stack has MySQL, through the proxy.
@@ -47,7 +47,8 @@ def psql(
     """
     if reader and direct:
         raise OpsError("--reader is an endpoint of the proxy and --direct goes past it; give one of them")
-    found = login(known_outputs(stack), stack_export(stack), reader=reader, direct=direct, user=user)
+    named = stack_or_the_places(stack)
+    found = login(known_outputs(named), stack_export(named), reader=reader, direct=direct, user=user)
     way = _way(found, at)
     if show:
         print(*lines(found, way), sep="\n")
@@ -94,8 +95,8 @@ def _ways(found: Login) -> list[str]:
     source: Systems Manager User Guide, "Starting a session (port forwarding to remote host)"; EC2 User Guide, "Connect
     using EC2 Instance Connect Endpoint", which opens no ports of its own but 22 and 3389.
     """
-    local, groups = found.port + 10_000, " or ".join(found.admitted) or "a security group that it admits"
-    forward = f'{{"host":["{found.host}"],"portNumber":["{found.port}"],"localPortNumber":["{local}"]}}'
+    near, groups = found.port + 10_000, " or ".join(found.admitted) or "a security group that it admits"
+    forward = f'{{"host":["{found.host}"],"portNumber":["{found.port}"],"localPortNumber":["{near}"]}}'
     subnets = ", ".join(found.subnets) or "the VPC's"
     return [
         f"{found.host} has an address in its VPC alone (subnets {subnets}). Ways in, each by a machine in {groups}:",
@@ -104,13 +105,13 @@ def _ways(found: Login) -> list[str]:
         "  aws ssm start-session --target i-INSTANCE --document-name AWS-StartPortForwardingSessionToRemoteHost \\",
         f"    --parameters '{forward}'",
         "a bastion:",
-        f"  ssh -N -L {local}:{found.host}:{found.port} ec2-user@BASTION",
+        f"  ssh -N -L {near}:{found.host}:{found.port} ec2-user@BASTION",
         "an EC2 Instance Connect Endpoint, to an instance without a public address, and from there as above:",
-        f"  ssh -N -L {local}:{found.host}:{found.port} ec2-user@i-INSTANCE \\",
+        f"  ssh -N -L {near}:{found.host}:{found.port} ec2-user@i-INSTANCE \\",
         "    -o ProxyCommand='aws ec2-instance-connect open-tunnel --instance-id %h'",
         f"Client VPN, associated with one of the subnets and put in {groups}: this command again, as it was.",
         "",
-        f"Through a tunnel: the same command with --at 127.0.0.1:{local}",
+        f"Through a tunnel: the same command with --at 127.0.0.1:{near}",
     ]
 
 

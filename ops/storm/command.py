@@ -97,7 +97,7 @@ def _deployed(result: StormResult, stack: str, function: str | None, yes: bool) 
         )
     found = DeployedStack.find(stack, function)
     result.max_connections, result.ceiling = found.max_connections, found.ceiling
-    if not found.is_local:
+    if not found.is_here:
         _confirm(f"{found.cost(result.settings)} ({found.endpoint})", yes)
     return lambda say: found.run_storm(result, say)
 

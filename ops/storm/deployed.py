@@ -76,7 +76,7 @@ class DeployedStack:
             raise StackError(f"Lambda does not show {', '.join(chosen)}: {reason(error)}") from None
 
     @property
-    def is_local(self) -> bool:
+    def is_here(self) -> bool:
         """Whether Lambda is this machine's own."""
         return "://127." in self.endpoint or "://localhost" in self.endpoint
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.live import Live
 
 from ops.doctor.evidence import Evidence
-from ops.doctor.source import LAPTOP_STACK, Source, sources
+from ops.doctor.source import Source, sources
 from ops.doctor.table import diagnose
+from ops.places import stack_or_the_places
 
 from .steady import Steady
 from .view import Picture, as_line
@@ -48,7 +49,7 @@ def watch(
             for seen in looks:
                 print(as_line(seen, steady.after(diagnose(seen)), datetime.now(UTC)), flush=True)
             return
-        picture = Picture(" ".join(filter(None, (stack or LAPTOP_STACK, proxy))))
+        picture = Picture(" ".join(filter(None, (stack_or_the_places(stack), proxy))))
         with Live(console=_console, refresh_per_second=4) as live:
             for seen in looks:
                 live.update(picture.update(seen, steady.after(diagnose(seen))))

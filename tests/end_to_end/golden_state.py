@@ -1,17 +1,19 @@
-"""Makes a golden state of a release: `pulumi stack export -s golden | python -m tests.end_to_end.golden_state`.
+"""The golden state of a release: `.venv/bin/python -m tests.end_to_end.golden_state make 0.2.0` writes it.
 
-With a version (`… golden_state 0.2.0`) it says whether the state that is kept for it has the resources of today.
-
-The stack `golden` is the local one under that name, brought up at the release's tag. What belongs to the machine that
-made it goes: source positions, and where packages lay.
+With a version alone it says whether the state that is kept for it has the resources of today. It is that of a stack
+`golden`, brought up on the laptop in a copy of this checkout, which is ended afterwards. What belongs to the machine
+that made it goes: source positions, and where packages lay.
 """
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+_FOLDER = Path(__file__).parent
 _OF_THE_MACHINE = ("sourcePosition", "stackTrace")
+FUNCTIONS = [{"name": "app", "path": "handler", "reservedConcurrency": 20}]
 
 
 def scrubbed(value: Any) -> Any:
@@ -25,11 +27,10 @@ def scrubbed(value: Any) -> Any:
     return {key: scrubbed(each) for key, each in value.items() if key not in _OF_THE_MACHINE}
 
 
-def what_is_wrong(version: str, folder: Path = Path(__file__).parent) -> str | None:
+def what_is_wrong(version: str, folder: Path = _FOLDER) -> str | None:
     """Why the state that is kept for a version is not that of the sources; None when it is."""
     state = folder / "golden_states" / f"{version}.json"
-    made = f"pulumi stack export -s golden | python -m tests.end_to_end.golden_state > {state}"
-    how = f"bring the stack golden up and `{made}`"
+    how = f"write it: .venv/bin/python -m tests.end_to_end.golden_state make {version}"
     if not state.is_file():
         return f"no state of {version} is kept; {how}"
     urns = [each["urn"].split("::", 2)[2] for each in json.loads(state.read_text())["deployment"]["resources"]]
@@ -40,8 +41,19 @@ def what_is_wrong(version: str, folder: Path = Path(__file__).parent) -> str | N
     return None
 
 
+def make(version: str) -> str | None:
+    """Bring the stack up and keep its state; what is wrong with it, as above."""
+    from tests.end_to_end.checkouts import copied  # a release looks where nothing is installed
+
+    with tempfile.TemporaryDirectory() as folder, copied(Path(folder) / "checkout") as checkout:
+        checkout.configure("golden", functions=FUNCTIONS)
+        up = checkout.pulumi("up", "-s", "golden", "--yes", "--skip-preview", "--policy-pack", "policies")
+        if up.returncode:
+            return up.stdout + up.stderr
+        state = scrubbed(json.loads(checkout.pulumi("stack", "export", "-s", "golden").stdout))
+    (_FOLDER / "golden_states" / f"{version}.json").write_text(json.dumps(state, indent=1) + "\n")
+    return what_is_wrong(version)
+
+
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        sys.exit(what_is_wrong(sys.argv[1]))
-    json.dump(scrubbed(json.load(sys.stdin)), sys.stdout, indent=1)
-    print()
+    sys.exit(make(sys.argv[2]) if sys.argv[1] == "make" else what_is_wrong(sys.argv[1]))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.end_to_end.golden_state import what_is_wrong
+from tests.packages.content import version
 
 FOLDER = Path(__file__).parent
 
@@ -24,4 +25,11 @@ def test_a_state_of_other_sources_and_one_that_is_not_there_are_told() -> None:
     assert old.startswith("the state kept for 0.1.0 is of other sources: it differs in lambda-rds-proxy:index:")
     missing = what_is_wrong("99.0.0")
     assert missing is not None
-    assert missing.startswith("no state of 99.0.0 is kept; bring the stack golden up")
+    assert missing == (
+        "no state of 99.0.0 is kept; write it: .venv/bin/python -m tests.end_to_end.golden_state make 99.0.0"
+    )
+
+
+def test_the_state_of_the_version_that_is_next_is_of_these_sources() -> None:
+    """So that a tag is not the first to find out."""
+    assert what_is_wrong(version()) is None

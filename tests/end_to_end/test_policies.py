@@ -1,7 +1,6 @@
 """The pack under the real engine: exports, previews, updates, other languages, and the pack all by itself."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from local.supervisor.client import SupervisorClient
 from tests.end_to_end.checkouts import Checkout
 from tests.end_to_end.exported import exported
 from tests.policies.topologies import Topology, corpus
+from toolchain.shell import install_plugins
 
 PROXIED = "orders.proxy-abc123def456.eu-west-1.rds.amazonaws.com"
 DIRECT = "orders.abc123def456.eu-west-1.rds.amazonaws.com"
@@ -43,6 +43,7 @@ def analyzed(
     """`pulumi policy analyze --file`, with a backend that nobody can log in to: it needs none."""
     file = folder / "state.json"
     file.write_text(json.dumps(state))
+    install_plugins(checkout.root, folder / "home")
     return checkout.pulumi(
         "policy", "analyze", "--file", str(file), "--policy-pack", pack, "--json", *arguments,
         environment={"PULUMI_BACKEND_URL": "https://api.example.invalid", "PULUMI_HOME": str(folder / "home")},
@@ -182,19 +183,18 @@ def test_an_update_that_goes_straight_to_a_database_stops_before_the_function_is
 
 
 def test_a_yaml_program_on_a_component_of_another_package_is_judged_like_a_python_program(
-    checkout: Checkout, yaml_language_host: Path
+    checkout: Checkout,
 ) -> None:
     project = checkout.root / "tests" / "end_to_end" / "programs" / "component"
     venv = checkout.root / "components" / "venv"
     if not venv.exists():
         venv.symlink_to(checkout.root / ".venv")
-    path = os.pathsep.join([str(yaml_language_host), checkout.environment["PATH"]])
     checkout.pulumi("stack", "init", "component", "--no-select", project=project)
 
     def preview(percent: int) -> "subprocess.CompletedProcess[str]":
         (project / "Pulumi.component.yaml").write_text(json.dumps({"config": {**STACK, "component:percent": percent}}))
         pack = ["--policy-pack", str(checkout.root / "policies")]
-        return checkout.pulumi("preview", "-s", "component", *pack, project=project, environment={"PATH": path})
+        return checkout.pulumi("preview", "-s", "component", *pack, project=project)
 
     accepted = preview(85)
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr

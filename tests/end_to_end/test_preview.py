@@ -8,13 +8,13 @@ import pytest
 
 from local.supervisor.client import SupervisorClient
 from tests.end_to_end.checkouts import Checkout
+from tests.end_to_end.golden_state import FUNCTIONS
 
 pytestmark = pytest.mark.engine
 # What each function had, before they were over all functions or asked for.
 OWN_ALARMS = ("concurrency-nearly-used-up", "database-work-fails", "errors", "slow", "throttles", "timeouts")
 GOLDEN = Path(__file__).parent / "golden_urns.txt"
 STATES = Path(__file__).parent / "golden_states"
-FUNCTIONS = [{"name": "app", "path": "handler", "reservedConcurrency": 20}]
 EXISTING = {
     "identifier": "legacy-orders",
     "endpoint": "legacy-orders.abcdefghijkl.eu-west-1.rds.amazonaws.com",

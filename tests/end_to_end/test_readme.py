@@ -9,6 +9,7 @@ import pytest
 from tests.docs.pages import blocks, text_of, typed
 from tests.end_to_end.checkouts import Checkout
 from tests.waiting import LIMIT_SECONDS
+from toolchain.shell import install_plugins
 
 pytestmark = pytest.mark.engine
 _SECONDS = 3 * LIMIT_SECONDS
@@ -47,6 +48,7 @@ def test_the_aws_section_works_in_a_fresh_clone_and_changes_nothing_that_is_comm
     assert committed.returncode == 0, committed.stderr
     # The stand-in for AWS previews any stack, and the state is a folder.
     elsewhere = {"LAPTOP_PREVIEWS_ANY_STACK": "1", "LAMBDA_RDS_PROXY_ACCOUNT": "", "PULUMI_CONFIG_PASSPHRASE": "x"}
+    install_plugins(checkout.root, tmp_path / "pulumi")
     done = _bash(
         checkout, lines, **elsewhere, PULUMI_BACKEND_URL=tmp_path.as_uri(), PULUMI_HOME=str(tmp_path / "pulumi")
     )

@@ -119,7 +119,6 @@ def test_any_other_failure_points_at_what_pulumi_said(pulumi: Path, capfd: pytes
 
 CREATED = """\
 Updating (local):
-warning: using pulumi-language-python from $PATH at /here
  +  pulumi:pulumi:Stack orders creating (0s) 1 message
  +  aws:iam:Role a creating (0s)
  +  aws:iam:Role a created (0.1s)
@@ -130,11 +129,7 @@ Policies:
 
 Diagnostics:
   pulumi:pulumi:Stack (orders):
-    warning: using pulumi-resource-aws from $PATH at /here
     warning: the engine's own
-
-  aws:rds:Proxy (b):
-    warning: using pulumi-resource-aws from $PATH at /here
 
 Outputs:
     name: "value"

@@ -1,5 +1,6 @@
 """A place joins the tools by an entry point, and they know none."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def test_the_checkouts_environment_has_the_laptop(tmp_path: Path, monkeypatch: p
     found = places.must_be_here()
     assert found.project() == places.project() == checkout_root()
     assert "survey" in found.COMMANDS
+    assert (places.stack_or_the_places(None), places.stack_or_the_places("dev")) == (found.STACK, "dev")
 
 
 def test_in_a_program_of_ones_own_pulumi_runs_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +48,12 @@ def test_a_place_that_is_named_is_the_one_that_is_asked(
 ) -> None:
     monkeypatch.chdir(nothing_installed)
     (nothing_installed / "somewhere.py").write_text(
-        "from pathlib import Path\nCOMMANDS = {}\ndef project(): return Path('/a/program')\n"
+        "from pathlib import Path\nCOMMANDS, STACK = {}, 'there'\ndef project(): return Path('/a/program')\n"
         "def sources(stack, *, proxy, seconds, past): return iter([(stack, proxy, seconds)])\n"
     )
     register(nothing_installed, "somewhere")
     assert places.project() == Path("/a/program")
-    assert list(sources(None, proxy="orders", seconds=2.0)) == [("local", "orders", 2.0)]  # type: ignore[comparison-overlap]
+    assert list(sources(None, proxy="orders", seconds=2.0)) == [("there", "orders", 2.0)]  # type: ignore[comparison-overlap]
 
 
 @pytest.mark.parametrize("module", [None, "gone_with_its_checkout"])
@@ -65,3 +67,9 @@ def test_without_a_place_pulumi_runs_where_we_are_and_a_stack_must_be_named(
     assert places.project() == nothing_installed
     with pytest.raises(OpsError, match="there is no laptop stack here"):
         sources(None)
+
+
+def test_the_tools_do_not_know_how_the_laptops_stack_is_called() -> None:
+    rooms = checkout_root() / "ops"
+    named = [str(path) for path in rooms.rglob("*.py") if re.search(r"\b_?local\b", path.read_text(), re.IGNORECASE)]
+    assert named == []

@@ -70,7 +70,6 @@ def test_the_archive_that_is_pinned_is_unpacked_and_used(
     folder = engine.get_engine()
     assert engine.engine_folder() == folder
     assert sorted(path.name for path in folder.iterdir()) == ["pulumi", "pulumi-language-python"]
-    assert not engine.needs_language_host(folder)
     assert left(tmp_path) == ["lock", engine.DOWNLOADED_VERSION]
 
 

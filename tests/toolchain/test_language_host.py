@@ -15,7 +15,7 @@ import lambda_rds_proxy
 from tests.processes import tree, wait_for_the_end
 from tests.waiting import LIMIT_SECONDS, until
 from toolchain.engine import engine_folder
-from toolchain.shell import laptop_environment
+from toolchain.shell import install_plugins, laptop_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.engine
@@ -27,7 +27,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     engine = engine_folder()
     assert engine is not None, "run `make setup` first"
     variables = {**os.environ, **laptop_environment(ROOT), "PULUMI_HOME": str(tmp_path / "home")}
-    variables["PATH"] = f"{ROOT / 'toolchain' / 'bin'}:{variables['PATH']}"
+    install_plugins(ROOT, tmp_path / "home")
     (tmp_path / "backend").mkdir()
     return {**variables, "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}"}
 

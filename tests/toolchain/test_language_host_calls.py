@@ -21,7 +21,7 @@ from tests.processes import kill, wait_for_the_end
 from tests.waiting import LIMIT_SECONDS, until
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = ROOT / "toolchain" / "bin" / "pulumi-language-python"
+HOST = ROOT / "toolchain" / "plugins" / "pulumi-language-python"
 # What stands for the engine: starts the host, tells its process id and port, and stays until it is ended.
 ENGINE = """
 import subprocess, sys
@@ -30,7 +30,11 @@ print(host.pid, host.stdout.readline().strip(), flush=True)
 sys.stdin.read()
 """
 NOTE = "import os, pathlib, sys, time\npathlib.Path('pid').write_text(str(os.getpid()))\n"
-INTERRUPTED = NOTE + "try: time.sleep(600)\nexcept KeyboardInterrupt: pathlib.Path('interrupted').touch()\n"
+# Who reads the note may interrupt before it is closed.
+INTERRUPTED = (
+    f"try:\n {NOTE.strip().replace(chr(10), chr(10) + ' ')}; time.sleep(600)\n"
+    "except KeyboardInterrupt: pathlib.Path('interrupted').touch()\n"
+)
 STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + NOTE + "time.sleep(600)\n"
 
 
@@ -41,6 +45,15 @@ class Host:
     engine: "subprocess.Popen[str]"
     process: psutil.Process
     stub: language_pb2_grpc.LanguageRuntimeStub
+
+
+def described(folder: Path) -> language.ProgramInfo:
+    """A program in a folder, in the environment that the tests run in."""
+    options = struct_pb2.Struct()
+    options.update({"virtualenv": sys.prefix})
+    return language.ProgramInfo(
+        root_directory=str(folder), program_directory=str(folder), entry_point=".", options=options
+    )
 
 
 @pytest.fixture
@@ -77,12 +90,9 @@ def running(host: Host, engine_folder: Path, tmp_path: Path) -> "Callable[[str],
 
     def start(text: str) -> "tuple[grpc.Future, psutil.Process]":
         (engine_folder / "pulumi-language-python-exec").write_text(text)
-        options = struct_pb2.Struct()
-        options.update({"virtualenv": sys.prefix})
-        info = language.ProgramInfo(
-            root_directory=str(tmp_path), program_directory=str(tmp_path), entry_point=".", options=options
+        call = host.stub.Run.future(
+            language.RunRequest(project="p", stack="s", pwd=str(tmp_path), info=described(tmp_path))
         )
-        call = host.stub.Run.future(language.RunRequest(project="p", stack="s", pwd=str(tmp_path), info=info))
         pid = tmp_path / "pid"
         until(lambda: pid.exists() and bool(pid.read_text()))
         return call, psutil.Process(int(pid.read_text()))
@@ -170,3 +180,32 @@ def test_a_host_that_is_told_to_end_ends_its_programs(running: Running, host: Ho
     _, program = running(STUBBORN)
     host.process.send_signal(number)
     wait_for_the_end([program, host.process])
+
+
+SDK = language.LinkRequest.LinkDependency(path="sdks/shop")
+
+
+def test_an_sdk_is_named_once_in_the_requirements_and_its_module_is_told(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "sdks" / "shop" / "pulumi_shop").mkdir(parents=True)
+    (tmp_path / "sdks" / "shop" / "pulumi_shop" / "pulumi-plugin.json").touch()
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("pulumi")
+    request = language.LinkRequest(info=described(tmp_path), packages=[SDK])
+    for _ in range(2):
+        assert host.stub.Link(request).import_instructions.endswith("  import pulumi_shop\n")
+        assert listed.read_text() == "pulumi\n./sdks/shop\n"
+
+
+def test_a_list_that_is_locked_by_hashes_is_left_alone_with_what_to_do(host: Host, tmp_path: Path) -> None:
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("pulumi==3.0 --hash=sha256:0\n")
+    with pytest.raises(grpc.RpcError, match=r"is locked by hashes.*pip install --no-deps \./sdks/shop"):
+        host.stub.Link(language.LinkRequest(info=described(tmp_path), packages=[SDK]))
+    assert listed.read_text() == "pulumi==3.0 --hash=sha256:0\n"
+
+
+def test_nothing_is_installed_for_a_program_that_runs_on_the_python_of_the_shell(host: Host, tmp_path: Path) -> None:
+    info = language.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path), entry_point=".")
+    with pytest.raises(grpc.RpcError, match="names no virtual environment to install into"):
+        list(host.stub.InstallDependencies(language.InstallDependenciesRequest(info=info)))
+    assert not (tmp_path / "venv").exists()

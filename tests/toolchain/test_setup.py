@@ -95,13 +95,6 @@ def test_a_go_that_is_too_old_is_named_with_what_to_install(empty_machine: Path,
         engine.get_engine()
 
 
-def test_an_official_engine_brings_its_own_language_host(empty_machine: Path) -> None:
-    executable(empty_machine / "official" / "pulumi", "echo v3.272.0")
-    assert engine.needs_language_host(empty_machine / "official")
-    executable(empty_machine / "official" / "pulumi-language-python", "")
-    assert not engine.needs_language_host(empty_machine / "official")
-
-
 def fake_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without uv, whose Python's `-m venv` makes an environment that notes what pip is asked: the note."""
     asked = tmp_path / "asked"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.waiting import LIMIT_SECONDS
 from tests.workflows.workflow import ACTIONS, FILES, ROOT, jobs, loaded, workflow
-from toolchain.actionlint import get_actionlint
 from toolchain.environments import venv_python
+from toolchain.go_programs import get_program
 
 _BIN = venv_python(ROOT).parent
 # Triggers that run with the repository's rights on what a stranger wrote.
@@ -24,7 +24,7 @@ def test_there_are_the_eight_workflows() -> None:
 
 
 def test_actionlint_finds_nothing() -> None:
-    command = [str(get_actionlint()), "-no-color", "-shellcheck", str(_BIN / "shellcheck")]
+    command = [str(get_program("actionlint")), "-no-color", "-shellcheck", str(_BIN / "shellcheck")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -34,7 +34,7 @@ def test_actionlint_and_shellcheck_would_find_something(tmp_path: Path) -> None:
     bad.write_text(
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ githb.sha }} $x\n"
     )
-    command = [str(get_actionlint()), "-no-color", "-shellcheck", str(_BIN / "shellcheck"), str(bad)]
+    command = [str(get_program("actionlint")), "-no-color", "-shellcheck", str(_BIN / "shellcheck"), str(bad)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
     assert done.returncode == 1
     assert "githb" in done.stdout

@@ -99,7 +99,7 @@ def test_the_stack_tells_its_functions_its_limits_and_its_cost() -> None:
         ("orders-app", 256, 20),
         ("orders-bad", 256, 20),
     ]
-    assert (stack.max_connections, stack.ceiling, stack.is_local) == (79, 67, True)
+    assert (stack.max_connections, stack.ceiling, stack.is_here) == (79, 67, True)
     # 30 s of cold start at most, 1 s sustained, 20 s for the last to end.
     assert stack.cost(StormSettings(environments=4, connections=1, seconds=1.0)).gb_seconds == 4 * 51 / 4
 

@@ -1,4 +1,4 @@
-module yaml-language-host
+module lambda-rds-proxy/toolchain/yaml
 
 go 1.26
 
