@@ -197,10 +197,9 @@ def _watch(
             missing -= 1
             phase.served_at += line["servedAt"]
             phase.latencies += line["latencies"]
-            phase.errors.update(line["errors"])
+            phase.count_errors(line["errors"], line["texts"])
             phase.never_served += line["neverServed"]
             phase.medians += line["medians"]
-            phase.texts = {**line["texts"], **phase.texts}
         elif "coldSeconds" in line:
             phase.cold_seconds = line["coldSeconds"]
         elif time.monotonic() >= next_look:

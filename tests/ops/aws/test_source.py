@@ -331,6 +331,14 @@ def test_what_functions_fail_with_is_read_out_of_their_logs(cloud: dict[str, str
     assert "“ValueError: token=***” at app.py:7" in verdict.numbers[0]
 
 
+def test_an_init_that_failed_twice_is_one_failed_invocation(cloud: dict[str, str]) -> None:
+    now, error = publish(Cause.PROXY_WORKS), "[ERROR] Runtime.ImportModuleError: no\nTraceback (most recent call last):"
+    phases = [f"INIT_REPORT Init Duration: 9.00 ms\tPhase: {each}\tStatus: error\n" for each in ("init", "invoke")]
+    logged(now, error, phases[0], error, phases[1])
+    (failures,) = [each.failures for each in CloudWatchSource(OUTPUTS, minutes=5).look(now).functions if each.failures]
+    assert (failures.count, failures.most, failures.error) == (1, 1, "Runtime.ImportModuleError")
+
+
 @pytest.mark.parametrize(("outcome", "cause"), [("ok", Cause.FUNCTION_FAILS), ("unavailable", Cause.PROXY_WORKS)])
 def test_a_time_out_is_told_by_how_its_use_of_the_database_had_ended(
     cloud: dict[str, str], outcome: str, cause: Cause
