@@ -76,7 +76,7 @@ def groups(settings: StormSettings) -> list[int]:
 
 def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, route: Route, say: Say) -> Phase:
     phase = Phase(name=name, path=route.path, seconds=settings.seconds)
-    with stack.superuser() as watcher:
+    with stack.postgres.superuser() as watcher:
         _end_clients(watcher, stack.user)
         with _load(stack, settings, route) as load:
             _watch(load, watcher, stack.user, settings, phase, say)

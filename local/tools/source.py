@@ -23,7 +23,7 @@ from ..supervisor.certificates import Authority
 from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
 from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
-from ..supervisor.postgres import Postgres, PostgresSettings
+from ..supervisor.postgres import Postgres
 from .function_events import events_since
 from .function_log import login_problem, read_log
 from .sampler import LaptopSampler, ProxyDownError
@@ -102,21 +102,12 @@ class LaptopSource:
             iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
         self._gated = self._auth not in (None, "secret")
-        authority, own, behind = Authority(state / "authority"), self._facts, instance["facts"]
+        own = self._facts
         pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
-        postgres = PostgresSettings(
-            name=behind["address"],
-            address=behind["ip"],
-            port=behind["port"],
-            database="postgres",
-            username="",
-            password="",
-            max_connections=self._max_connections,
-        )
         self._sampler = LaptopSampler(
             name,
-            PgBouncer(self._folder, pooler, authority),
-            Postgres(state / "instances" / instance["identifier"], postgres, authority),
+            PgBouncer(self._folder, pooler, Authority(state / "authority")),
+            Postgres.running(state, instance["identifier"], instance["facts"]),
         )
 
     @property
