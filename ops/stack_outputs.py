@@ -34,10 +34,10 @@ def stack_outputs(stack: str) -> dict[str, Any]:
     return _pulumi(stack, "stack", "output", "--json")
 
 
-def known_outputs(stack: str) -> dict[str, Any]:
-    """The outputs, and what the state has of those that a program of one's own does not export."""
+def known_outputs(stack: str, resources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The outputs, and what its resources have of those that a program of one's own does not export."""
     told = stack_outputs(stack)
-    return told if "databaseUser" in told else outputs_so_far(stack_resources(stack)) | told
+    return told if "databaseUser" in told else outputs_so_far(resources) | told
 
 
 def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:

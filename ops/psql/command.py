@@ -11,7 +11,7 @@ import typer
 
 from ops.errors import OpsError
 from ops.places import place_here
-from ops.stack_outputs import known_outputs, stack_export
+from ops.stack_outputs import known_outputs, stack_resources
 
 from .clients import Way, child_environment, command, lines, password_variable
 from .login import Login, login
@@ -47,7 +47,8 @@ def psql(
     """
     if reader and direct:
         raise OpsError("--reader is an endpoint of the proxy and --direct goes past it; give one of them")
-    found = login(known_outputs(stack), stack_export(stack), reader=reader, direct=direct, user=user)
+    resources = stack_resources(stack)
+    found = login(known_outputs(stack, resources), resources, reader=reader, direct=direct, user=user)
     way = _way(found, at)
     if show:
         print(*lines(found, way), sep="\n")

@@ -111,7 +111,7 @@ def test_a_program_that_exports_nothing_has_what_its_component_has(tmp_path: Pat
     (tmp_path / "pulumi").write_text(
         f'#!/bin/sh\ncase $2 in output) echo \'{{"databaseName": "said"}}\';; *) /bin/cat {tmp_path}/answer;; esac\n'
     )
-    assert known_outputs("dev") == {
+    assert known_outputs("dev", resources) == {
         "functions": {"api": "orders-dev-api"},
         "proxyEndpoint": "orders.proxy-abc",
         "proxyPort": 5432,
