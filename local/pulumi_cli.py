@@ -1,6 +1,5 @@
 """The `local` stack through the Pulumi command line, in this checkout's own shell."""
 
-import fcntl
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from toolchain.shell import laptop_environment, prepare
 
 from .engine_output import step, summary
 from .supervisor.errors import LaptopError
+from .supervisor.file_lock import held
 from .supervisor.processes import lives
 
 STACK = LAPTOP_STACK
@@ -58,11 +58,9 @@ def only_one(root: Path) -> Iterator[None]:
     Raises:
         LaptopError: another one is at work.
     """
-    with open(checkout_cache(root) / "up.lock", "w", opener=only_ours) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LaptopError("another `make up` or `make down` of this checkout is at work; wait for it") from None
+    with held(checkout_cache(root) / "up.lock", seconds=0) as alone:
+        if not alone:
+            raise LaptopError("another `make up` or `make down` of this checkout is at work; wait for it")
         yield
 
 

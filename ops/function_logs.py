@@ -1,28 +1,40 @@
-"""What a function's log says: its events, whose they are, and what failed where. Pure.
+"""What a function's log says: its events, whose they are, what sort they are, and what failed where. Pure.
 
 The laptop's file and CloudWatch have the same words in it: those of Lambda's Python runtime, of Lambda itself, and the
 handler's metrics. Source: awslambdaric 3.1, bootstrap.py, `log_error`; Lambda Developer Guide, "Log formats".
+
+A person who may read a log sees it as it is (`ops logs`, `ops invoke --log`); what is quoted of one elsewhere has no
+secret in it (`without_secrets`).
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 TIMED_OUT = "Task timed out"
 """The type of a failure that Lambda ended for lack of time."""
+TRACEBACK = "Traceback (most recent call last):"
 _LONGEST_MESSAGE = 200
 _MOST_LINES = 50
-_TRACEBACK = "Traceback (most recent call last):"
 # Of Lambda's Python runtime: `[ERROR] Type: message`. What a handler logs itself has a tab after the level.
 _ERROR = re.compile(r"\[ERROR\] (?P<kind>[\w.]+)(?:: (?P<message>.*))?", re.DOTALL)
 _TIMEOUT = re.compile(r"Task timed out after [\d.]+ seconds")
 _DIED = re.compile(r"Error: (?P<message>Runtime exited.*)")
-_REQUEST = re.compile(r"\b(?:RequestId: |\")?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
-_OWN_WORDS = ("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_REPORT ", '{"_aws"')
-_TIME = re.compile(r"(?:^|\t)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\b")
+_LEVELS = ("ERROR", "CRITICAL", "FATAL")
+_LOOKS_FAILED = re.compile(rf"\[(?:{'|'.join(_LEVELS)})\]|{re.escape(TRACEBACK)}|INIT_REPORT .*Status: ")
+_PLATFORM = re.compile(r"(?:INIT_START|INIT_REPORT|START|END|REPORT|XRAY|EXTENSION) ")
+# An id names the invocation in Lambda's own lines, in those of Python's logging, and nowhere else in a text.
+_REQUEST = re.compile(
+    r"(?:(?:(?:START|END|REPORT) )?RequestId: |\S+Z |\[\w+\]\t\S*\t)"
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b"
+)
+_METRICS = '{"_aws"'
+# Lambda tries to initialize before the invocation, and once more as part of it: the second failure is its own.
+# Source: Lambda Developer Guide, "Failures during the Init phase"; logs in public issues have both, each with an error.
+_FIRST_INIT = re.compile(r"INIT_REPORT .*Phase: init\s.*Status: ")
 _FRAME = re.compile(r"File \"(?P<file>[^\"]+)\", line (?P<line>\d+)")
 # Where a function's own files are: on Lambda, and unpacked on the laptop.
 _ROOT = re.compile(r"^(?:/var/task|.*/functions/[^/]+/[0-9a-f]{16})/")
@@ -48,21 +60,29 @@ _SECRETS = (
 )
 
 
+class Kind(Enum):
+    """What sort of event one is."""
+
+    ERROR = "error"
+    PLATFORM = "platform"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One event of a log.
 
     Attributes:
         text: as it was written, with the lines of its traceback.
-        request_id: whose it is, where that can be told.
-        at: when it came, in seconds since 1970, where that is known.
+        at: when it came, in seconds since 1970.
         stream: the environment that wrote it, where that is known.
+        request_id: whose it is, where that can be told.
     """
 
     text: str
-    request_id: str | None = None
-    at: float | None = None
+    at: float = 0.0
     stream: str = ""
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,73 +104,75 @@ class Failure:
         return f"{said} ({self.place})" if self.place else said
 
 
-def events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events of a log's lines, as they are between two newlines."""
-    return whole(Event(text=line, at=_at(line)) for line in lines)
+@dataclass
+class Requests:
+    """Whose the events of a function are, in their order: an environment runs one invocation at a time."""
+
+    _under_way: dict[str, str] = field(default_factory=dict)
+
+    def of(self, event: Event) -> Event:
+        """The event with its request."""
+        said, stream = document(event.text), event.stream
+        named = _request(event.text, said)
+        if named:
+            self._under_way[stream] = named
+        request = self._under_way.get(stream)
+        if event.text.startswith("REPORT ") or said.get("type") == "platform.report":
+            self._under_way.pop(stream, None)
+        return replace(event, request_id=request)
 
 
 def whole(parts: Iterable[Event]) -> Iterator[Event]:
-    """Events out of lines or events, with their requests: an error whose message has several lines is one of them.
-
-    What does not name its request is of the only one that is under way in its stream; environments that write into one
-    file without telling their streams are not told apart by more than that.
-    """
-    streams: dict[str, _Stream] = {}
+    """Events out of lines or events, with their requests: an error whose message has several lines is one of them."""
+    requests, unfinished = Requests(), dict[str, Event]()  # errors whose tracebacks are yet to come
     for part in parts:
-        yield from streams.setdefault(part.stream, _Stream()).take(part)
-    for each in streams.values():
-        yield from each.rest()
-
-
-class _Stream:
-    """What one environment has written so far."""
-
-    def __init__(self) -> None:
-        self._under_way: list[str] = []
-        self._unfinished: list[Event] = []  # an error whose traceback is yet to come
-
-    def take(self, part: Event) -> Iterator[Event]:
-        """The events that are whole with one more part."""
-        text = part.text
-        if self._unfinished:
-            if not text.startswith(_OWN_WORDS) and len(self._unfinished) < _MOST_LINES:
-                self._unfinished.append(part)
-                if _TRACEBACK in text:
-                    yield from self.rest()
-                return
-            yield from self.rest()
-        if _ERROR.match(text) and _TRACEBACK not in text:
-            self._unfinished = [part]
+        text, begun = part.text, unfinished.pop(part.stream, None)
+        if begun is not None:
+            own = text.startswith(_METRICS) or _PLATFORM.match(text) or _ERROR.match(text)
+            if not own and begun.text.count("\n") < _MOST_LINES:
+                unfinished[part.stream] = replace(begun, text=f"{begun.text}\n{text}")
+                if TRACEBACK in text:
+                    yield requests.of(unfinished.pop(part.stream))
+                continue
+            yield requests.of(begun)
+        if _ERROR.match(text) and TRACEBACK not in text:
+            unfinished[part.stream] = part
         elif text.strip():
-            event = self._with_request(part)
-            if text.startswith("START ") and event.request_id:
-                self._under_way.append(event.request_id)
-            elif text.startswith("REPORT ") and event.request_id in self._under_way:
-                self._under_way.remove(str(event.request_id))
-            yield event
+            yield requests.of(part)
+    yield from map(requests.of, unfinished.values())
 
-    def rest(self) -> Iterator[Event]:
-        """What is not whole and will not be."""
-        if self._unfinished:
-            text = "\n".join(each.text for each in self._unfinished)
-            first, self._unfinished = self._unfinished[0], []
-            yield self._with_request(replace(first, text=text))
 
-    def _with_request(self, event: Event) -> Event:
-        named = None if _ERROR.match(event.text) else _REQUEST.search(event.text)
-        alone = self._under_way[0] if len(self._under_way) == 1 else None
-        return replace(event, request_id=named[1] if named else alone)
+def kind(text: str) -> Kind:
+    """The sort of an event."""
+    said = document(text)
+    failed = str(said.get("level")).upper() in _LEVELS or "errorMessage" in said or outcome(text) not in (None, "ok")
+    if failed or failure(text) or (not said and _LOOKS_FAILED.search(text)):
+        return Kind.ERROR
+    return Kind.PLATFORM if _PLATFORM.match(text) or str(said.get("type")).startswith("platform.") else Kind.OTHER
+
+
+def failures(found: Iterable[Event]) -> list[tuple[Event, Failure]]:
+    """The failed invocations among whole events, each once, by the event that tells why."""
+    failed: dict[int, tuple[Event, Failure]] = {}
+    last: dict[str, int] = {}  # of each stream
+    for number, event in enumerate(found):
+        before, told = failed.get(last.get(event.stream, -1)), failure(event.text)
+        if before and _is_first_init(event.text):
+            del failed[last.pop(event.stream)]
+        elif told and not (before and event.request_id and before[0].request_id == event.request_id):
+            failed[number], last[event.stream] = (event, told), number
+    return list(failed.values())
 
 
 def failure(text: str) -> Failure | None:
     """The failure that an event tells of; None when it tells of none."""
     if text.startswith("{"):
-        return _of_document(_document(text))
+        return _of_document(document(text))
     if (timeout := _TIMEOUT.search(text)) and not _ERROR.match(text):
         return Failure(kind=TIMED_OUT, message=timeout[0].removeprefix(f"{TIMED_OUT} "))
     if died := _DIED.search(text):
         return Failure(kind="Runtime.ExitError", message=one_line(died["message"]))
-    said, _, traceback = text.partition(_TRACEBACK)
+    said, _, traceback = text.partition(TRACEBACK)
     found = _ERROR.match(said)
     if found is None:
         return None
@@ -159,9 +181,9 @@ def failure(text: str) -> Failure | None:
 
 def outcome(text: str) -> str | None:
     """How a use of the database ended, when the event is the handler's line of metrics."""
-    if not text.startswith('{"_aws"'):
+    if not text.startswith(_METRICS):
         return None
-    said = _document(text).get("Outcome")
+    said = document(text).get("Outcome")
     return said if isinstance(said, str) else None
 
 
@@ -185,28 +207,29 @@ def one_line(text: str) -> str:
     return masked if len(masked) <= _LONGEST_MESSAGE else f"{masked[: _LONGEST_MESSAGE - 1]}…"
 
 
-def _at(text: str) -> float | None:
-    if text.startswith("{"):
-        said = _document(text)
-        if isinstance(said.get("_aws"), dict):
-            stamp = said["_aws"].get("Timestamp")
-            return stamp / 1000 if isinstance(stamp, int | float) else None
-        stamp = said.get("timestamp") or said.get("time")
-    else:
-        found = _TIME.search(text)
-        stamp = found[1] if found else None
+def document(text: str) -> Mapping[str, Any]:
+    """What an event in JSON says; nothing for any other."""
     try:
-        return datetime.fromisoformat(str(stamp)).replace(tzinfo=UTC).timestamp() if stamp else None
-    except ValueError:
-        return None
-
-
-def _document(text: str) -> Mapping[str, Any]:
-    try:
-        said = json.loads(text)
+        said = json.loads(text) if text.startswith("{") else {}
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _request(text: str, said: Mapping[str, Any]) -> str | None:
+    inner = said["record"] if isinstance(said.get("record"), dict) else said
+    named = inner.get("requestId") or inner.get("RequestId") or inner.get("aws_request_id")
+    if named:
+        return str(named)
+    found = _REQUEST.match(text)
+    return found[1] if found else None
+
+
+def _is_first_init(text: str) -> bool:
+    said = document(text)
+    if said.get("type") == "platform.initReport" and isinstance(said.get("record"), dict):
+        return bool(said["record"].get("phase") == "init" and said["record"].get("status") != "success")
+    return _FIRST_INIT.match(text) is not None
 
 
 def _of_document(said: Mapping[str, Any]) -> Failure | None:

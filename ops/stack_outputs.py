@@ -3,6 +3,7 @@
 import difflib
 import json
 import subprocess
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import OpsError
@@ -33,10 +34,10 @@ def stack_outputs(stack: str) -> dict[str, Any]:
     return _pulumi(stack, "stack", "output", "--json")
 
 
-def known_outputs(stack: str) -> dict[str, Any]:
-    """The outputs, and what the state has of those that a program of one's own does not export."""
+def known_outputs(stack: str, resources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The outputs, and what its resources have of those that a program of one's own does not export."""
     told = stack_outputs(stack)
-    return told if "databaseUser" in told else outputs_so_far(stack) | told
+    return told if "databaseUser" in told else outputs_so_far(resources) | told
 
 
 def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:
@@ -45,7 +46,9 @@ def stack_functions(stack: str, function: str | None = None) -> dict[str, str]:
     Raises:
         StackError: there is none, or none of that name.
     """
-    names: dict[str, str] = stack_outputs(stack).get("functions") or outputs_so_far(stack)["functions"]
+    names: dict[str, str] = (
+        stack_outputs(stack).get("functions") or (outputs_so_far(stack_resources(stack))["functions"])
+    )
     if not names:
         raise StackError(f'the stack "{stack}" has no functions; run `pulumi up --stack {stack}`')
     if function is None:
@@ -65,16 +68,16 @@ def complete_function(incomplete: str) -> list[str]:
         return []
 
 
-def stack_proxies(stack: str) -> dict[str, str]:
-    """The proxies among a stack's resources: name → endpoint. Nothing is decrypted."""
-    found = [each.get("outputs") or {} for each in stack_resources(stack) if each.get("type") == _PROXY]
+def stack_proxies(resources: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The proxies among a stack's resources: name → endpoint."""
+    found = [each.get("outputs") or {} for each in resources if each.get("type") == _PROXY]
     return {each["name"]: each["endpoint"] for each in found if "name" in each and "endpoint" in each}
 
 
-def outputs_so_far(stack: str) -> dict[str, Any]:
+def outputs_so_far(resources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Outputs as the program's own, out of what a stack has: of an `up` that failed, or of a program without them."""
     found: dict[str, Any] = {"functions": {}}
-    for each in stack_resources(stack):
+    for each in resources:
         outputs, kind, urn = each.get("outputs") or {}, str(each.get("type")), str(each.get("urn"))
         if kind == _PROXY and "endpoint" in outputs:
             found.setdefault("proxyEndpoint", outputs["endpoint"])

@@ -8,20 +8,16 @@ and children are killed by the kernel when this process dies.
 import json
 import os
 import queue
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 if __name__ == "__main__":
     # The stubs alone: the whole SDK takes longer to load than all else that is done before this serves.
@@ -36,13 +32,14 @@ from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import language_pb2 as language
 from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
 
+from .plugin import serve
+
 # pulumi-language-python-exec stands beside the engine that was built (toolchain/engine.py puts it there).
 EXEC_SCRIPT = "pulumi-language-python-exec"
 # How the exec script says that the user has seen the error already.
 _ALREADY_SHOWN = 32
 _GRACE_SECONDS = 2.0
 _CHECKOUT = Path(__file__).resolve().parents[1]
-_MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 # util-linux: the kernel kills the process when this one dies, kill -9 included.
 _DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
@@ -333,57 +330,15 @@ def _entry_point(info: language.ProgramInfo) -> str:
     return str(Path(info.program_directory) / info.entry_point) if info.entry_point != "." else info.program_directory
 
 
-def _watch_engine(parent: int, address: str | None, end: Callable[[], NoReturn]) -> None:
-    """End as soon as the engine is gone, however it went."""
-    # It may have been killed while we were starting: then our parent is another one, but nobody listens there.
-    if address is not None and not _listens(address):
-        end()
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    end()
-
-
-def _listens(address: str) -> bool:
-    host, port = address.rsplit(":", 1)
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-def main(arguments: list[str]) -> None:
-    """Serve until the engine ends; the first line printed is the port.
-
-    Args:
-        arguments: among the engine's flags, its own address (`host:port`); none when someone else starts us.
-    """
-    parent = os.getppid()
-    address = next((each for each in arguments if re.fullmatch(r"[\w.]+:[0-9]+", each)), None)
+def main() -> None:
+    """Serve until the engine ends."""
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # children exec at once
     children = Children()
-    server = grpc.server(
-        ThreadPoolExecutor(max_workers=32),
-        options=[
-            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-        ],
+    serve(
+        lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(children), server),
+        before_end=children.kill_all,
     )
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(children), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-
-    def end(*_: object) -> NoReturn:
-        children.kill_all()
-        os._exit(0)  # threads of calls in flight must not keep the process
-
-    threading.Thread(target=_watch_engine, args=(parent, address, end), daemon=True).start()
-    # The engine runs plugins in groups of their own (Ctrl-C does not reach us) and ends us by SIGINT.
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    print(port, flush=True)
-    server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

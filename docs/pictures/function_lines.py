@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.tools.function_log import read_log
+from ops.function_logs import Event
 
 _DURATION = re.compile(r"^REPORT RequestId: .*?\tDuration: ([\d.]+) ms")
 _METRICS = '{"_aws"'
@@ -31,7 +32,7 @@ class FunctionLines:
 
 def function_lines(text: str, running: int = 0) -> FunctionLines:
     """Read whole lines of a log, at whose beginning so many invocations were under way."""
-    counted = read_log(text)
+    counted = read_log(Event(text=line) for line in text.split("\n"))
     durations: list[float] = []
     metrics: dict[str, list[float]] = {}
     highest = running

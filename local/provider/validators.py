@@ -194,11 +194,12 @@ def _not_zero(_: Validator, value: Any) -> str | None:  # noqa: ANN401
 
 def _format(validator: Validator, value: Any) -> str | None:  # noqa: ANN401
     wanted = validator["format"]
-    if not _FORMATS[wanted](str(value)):
-        return f"it must be {_kind(validator)}"
+    words, fits = _FORMATS[wanted]
+    if not fits(str(value)):
+        return f"it must be {words}"
     low, high = validator.get("prefixLength", (None, None))
-    fits = low is None or low <= ipaddress.ip_network(value).prefixlen <= high
-    return None if fits else f"its prefix length must be {low} to {high}"
+    within = low is None or low <= ipaddress.ip_network(value).prefixlen <= high
+    return None if within else f"its prefix length must be {low} to {high}"
 
 
 _RULES: Mapping[str, Callable[[Validator, Any], str | None]] = {
@@ -212,25 +213,9 @@ _RULES: Mapping[str, Callable[[Validator, Any], str | None]] = {
     "format": _format,
 }
 
-_KINDS = {
-    "arn": "an ARN",
-    "account-id": "an account ID of 12 digits",
-    "base64": "base64",
-    "json": "JSON",
-    "iam-policy-json": "an IAM policy as a JSON object, without leading blanks and without a key twice",
-    "ipv4-network": "an IPv4 CIDR block whose host bits are 0",
-    "ipv6-network": "an IPv6 CIDR block whose host bits are 0",
-    "ipv6-cidr": "an IPv6 CIDR block",
-    "daily-window": "a time such as 04:00-04:30",
-    "weekly-window": "a time such as sun:04:00-sun:04:30",
-    "utc-timestamp": "a UTC time such as 2026-01-31T04:00:00Z",
-    "ip-address": "an IP address",
-    "number-or-empty-text": "a number",
-}
-
 
 def _kind(validator: Validator) -> str:
-    return _KINDS.get(validator.get("format", ""), "this value")
+    return _FORMATS[validator["format"]][0] if "format" in validator else "this value"
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:
@@ -277,20 +262,29 @@ _ARN = re.compile(rf"^arn:aws(-[a-z]+)*:[^:]+:({REGION})?:({_ACCOUNT})?:.+\Z", r
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"
 _DAY = "(sun|mon|tue|wed|thu|fri|sat)"
 
-_FORMATS: Mapping[str, Callable[[str], bool]] = {
-    "arn": _is_arn,
-    "account-id": _matches(r"^\d{12}$"),
-    "base64": _parsed_by(partial(base64.b64decode, validate=True)),
-    "json": _parsed_by(json.loads),
-    "iam-policy-json": _parsed_by(_policy),
-    "ipv4-network": _parsed_by(partial(_network, version=4)),
-    "ipv6-network": _parsed_by(partial(_network, version=6)),
-    "ipv6-cidr": _parsed_by(partial(_network, version=6, strict=False)),
-    "daily-window": _matches(f"^({_TIME}-{_TIME})?$"),
-    "weekly-window": _matches(f"(?i)^({_DAY}:{_TIME}-{_DAY}:{_TIME})?$"),
-    "utc-timestamp": _matches(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"),
-    "ip-address": _parsed_by(ipaddress.ip_address),
-    "number-or-empty-text": lambda text: not text or number(text) is not None,
+_FORMATS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "arn": ("an ARN", _is_arn),
+    "account-id": ("an account ID of 12 digits", _matches(r"^\d{12}$")),
+    "base64": ("base64", _parsed_by(partial(base64.b64decode, validate=True))),
+    "json": ("JSON", _parsed_by(json.loads)),
+    "iam-policy-json": (
+        "an IAM policy as a JSON object, without leading blanks and without a key twice",
+        _parsed_by(_policy),
+    ),
+    "ipv4-network": ("an IPv4 CIDR block whose host bits are 0", _parsed_by(partial(_network, version=4))),
+    "ipv6-network": ("an IPv6 CIDR block whose host bits are 0", _parsed_by(partial(_network, version=6))),
+    "ipv6-cidr": ("an IPv6 CIDR block", _parsed_by(partial(_network, version=6, strict=False))),
+    "daily-window": ("a time such as 04:00-04:30", _matches(f"^({_TIME}-{_TIME})?$")),
+    "weekly-window": (
+        "a time such as sun:04:00-sun:04:30",
+        _matches(f"(?i)^({_DAY}:{_TIME}-{_DAY}:{_TIME})?$"),
+    ),
+    "utc-timestamp": (
+        "a UTC time such as 2026-01-31T04:00:00Z",
+        _matches(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"),
+    ),
+    "ip-address": ("an IP address", _parsed_by(ipaddress.ip_address)),
+    "number-or-empty-text": ("a number", lambda text: not text or number(text) is not None),
 }
 
 

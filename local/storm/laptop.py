@@ -19,6 +19,7 @@ from toolchain.laptop_key import shell_secret
 from ..supervisor.client import SupervisorClient
 from ..supervisor.credentials import Credentials
 from ..supervisor.errors import LaptopError
+from ..supervisor.postgres import Postgres
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +110,7 @@ class LaptopStack:
         binary = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         command = [binary or "true", "--version"]
         pooler = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a list
-        with self.superuser() as connection:
-            server = connection.info.parameter_status("server_version") or ""
-        found = {"PostgreSQL": number.search(server), "PgBouncer": number.search(pooler)}
+        found = {"PostgreSQL": number.search(self.postgres.version), "PgBouncer": number.search(pooler)}
         return {name: version[0] for name, version in found.items() if version} | {"Python": platform.python_version()}
 
     @property
@@ -170,36 +169,15 @@ class LaptopStack:
         token: str = signer.generate_db_auth_token(DBHostname=route.host, Port=5432, DBUsername=self.user)
         return token
 
-    def superuser(self) -> "psycopg.Connection[Any]":
-        """A connection on the slots that PostgreSQL reserves for superusers: it works in a storm too."""
-        folder = self.state / "instances" / self.instance["identifier"]
-        return psycopg.connect(
-            host=self.instance["ip"],
-            port=self.instance["port"],
-            dbname="postgres",
-            user="rdsadmin",
-            password=(folder / "rdsadmin.password").read_text(),
-            require_auth="scram-sha-256",
-            sslmode="verify-full",
-            sslrootcert=str(self.certificates),
-            connect_timeout=5,
-            autocommit=True,
-        )
+    @property
+    def postgres(self) -> Postgres:
+        """The database's server."""
+        return Postgres.running(self.state, self.instance["identifier"], self.instance)
 
     def lets_in(self) -> bool:
         """Whether the database takes a new connection of the application's user."""
         try:
-            psycopg.connect(
-                host=self.instance["ip"],
-                port=self.instance["port"],
-                dbname=self.database,
-                user=self.user,
-                password=self.password,
-                require_auth="scram-sha-256",
-                sslmode="verify-full",
-                sslrootcert=str(self.certificates),
-                connect_timeout=2,
-            ).close()
+            self.postgres.log_in(self.user, self.password, database=self.database, seconds=2).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -7,6 +7,7 @@ ten times a second and one of results per process, and keeps its connections ope
 environments do.
 """
 
+import ctypes
 import importlib
 import json
 import logging
@@ -59,46 +60,25 @@ class Context:
         return max(0, int((self._ends - time.monotonic()) * 1000))
 
 
+class Times(ctypes.Structure):
+    """On the monotonic clock: when the clients begin, when the cold start is over, when the last request may begin."""
+
+    _fields_ = (("start", ctypes.c_double), ("sustain", ctypes.c_double), ("end", ctypes.c_double))
+
+
 class Board:
     """What all processes see, in memory that they share: when to begin and to end, and how far each client is."""
 
     def __init__(self, clients: int) -> None:
-        head = 8 * 3
-        self._memory = mmap.mmap(-1, head + 8 * 3 * clients)
-        view = memoryview(self._memory)
-        self._times = view[:head].cast("d")
+        head = ctypes.sizeof(Times)
+        memory = mmap.mmap(-1, head + 8 * 3 * clients)
+        self.times = Times.from_buffer(memory)
+        self.times.start = self.times.sustain = self.times.end = _NEVER
         # One slot per client: nobody writes where another does.
+        each = ctypes.c_int64 * clients
         self.loaded, self.served, self.failed = (
-            view[head + 8 * clients * part : head + 8 * clients * (part + 1)].cast("q") for part in range(3)
+            each.from_buffer(memory, head + 8 * clients * part) for part in range(3)
         )
-        self.start = self.sustain = self.end = _NEVER
-
-    @property
-    def start(self) -> float:
-        """When the clients begin, on the monotonic clock."""
-        return self._times[0]
-
-    @start.setter
-    def start(self, seconds: float) -> None:
-        self._times[0] = seconds
-
-    @property
-    def sustain(self) -> float:
-        """When the cold start is over, and who has had an answer asks again."""
-        return self._times[1]
-
-    @sustain.setter
-    def sustain(self, seconds: float) -> None:
-        self._times[1] = seconds
-
-    @property
-    def end(self) -> float:
-        """When the last request may begin."""
-        return self._times[2]
-
-    @end.setter
-    def end(self, seconds: float) -> None:
-        self._times[2] = seconds
 
     def begun(self) -> int:
         """Clients that have had an answer, good or bad."""
@@ -137,10 +117,10 @@ class Signals:
         threading.Thread(target=self._open, args=(board,), daemon=True).start()
 
     def _open(self, board: Board) -> None:
-        while board.start == _NEVER:
+        while board.times.start == _NEVER:
             time.sleep(_LOOK_SECONDS)
         self.start.set()
-        while board.sustain == _NEVER:
+        while board.times.sustain == _NEVER:
             time.sleep(_LOOK_SECONDS)
         self.sustain.set()
 
@@ -163,11 +143,11 @@ class Client:
         """The cold start with everyone else, then invoke until the end."""
         board, signals = self._board, self._signals
         signals.start.wait()
-        start = board.start
+        start = board.times.start
         time.sleep(max(0.0, start + starts_after(self._number) - time.monotonic()))
         self._invoke(start)
         signals.sustain.wait()
-        while time.monotonic() < board.end:
+        while time.monotonic() < board.times.end:
             self._invoke(start)
 
     def _invoke(self, start: float) -> None:
@@ -227,7 +207,7 @@ def conduct(board: Board, seconds: float) -> None:
             sys.exit(f"a process ended with status {status}" if os.WIFSIGNALED(status) else 1)
         now = time.monotonic()
         done = board.begun()
-        passed = now - board.start if board.start != _NEVER else -1.0
+        passed = now - board.times.start if board.times.start != _NEVER else -1.0
         line = {
             "stage": stage,
             "seconds": round(passed, 2),
@@ -240,16 +220,16 @@ def conduct(board: Board, seconds: float) -> None:
     while not all(board.loaded):
         tell("loading")
         time.sleep(_TICK_SECONDS)
-    board.start = start = time.monotonic() + 3 * _TICK_SECONDS
+    board.times.start = start = time.monotonic() + 3 * _TICK_SECONDS
     clients = len(board.loaded)
     latest = start + starts_after(clients - 1) + _COLD_SECONDS
     while board.begun() < clients and time.monotonic() < latest:
         tell("cold")
         time.sleep(_TICK_SECONDS)
     cold = max(0.0, time.monotonic() - start)
-    board.end = start + cold + seconds
-    board.sustain = start + cold
-    while time.monotonic() < board.end:
+    board.times.end = start + cold + seconds
+    board.times.sustain = start + cold
+    while time.monotonic() < board.times.end:
         tell("sustained")
         time.sleep(_TICK_SECONDS)
     print(json.dumps({"coldSeconds": round(cold, 3)}), flush=True)

@@ -76,7 +76,7 @@ def groups(settings: StormSettings) -> list[int]:
 
 def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, route: Route, say: Say) -> Phase:
     phase = Phase(name=name, path=route.path, seconds=settings.seconds)
-    with stack.superuser() as watcher:
+    with stack.postgres.superuser() as watcher:
         _end_clients(watcher, stack.user)
         with _load(stack, settings, route) as load:
             _watch(load, watcher, stack.user, settings, phase, say)
@@ -197,10 +197,9 @@ def _watch(
             missing -= 1
             phase.served_at += line["servedAt"]
             phase.latencies += line["latencies"]
-            phase.errors.update(line["errors"])
+            phase.count_errors(line["errors"], line["texts"])
             phase.never_served += line["neverServed"]
             phase.medians += line["medians"]
-            phase.texts = {**line["texts"], **phase.texts}
         elif "coldSeconds" in line:
             phase.cold_seconds = line["coldSeconds"]
         elif time.monotonic() >= next_look:

@@ -154,14 +154,15 @@ class Environment:
     def invoke(self, payload: bytes) -> Answer:
         """Run one invocation to its end, its timeout or its death."""
         cold = self._init_seconds is None
-        if not self._wait_for_init():
-            return self._failed_init()
+        initialized = self._wait_for_init()
         request = Invocation(
             request_id=str(uuid.uuid4()),
             payload=payload,
             deadline=int(time.time() * 1000) + self.spec.timeout * 1000,
             arn=f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{self.spec.name}",
         )
+        if not initialized:
+            return self._failed_init(request)
         self._current = request
         self._waiting.clear()
         self._log.begin(f"START RequestId: {request.request_id} Version: $LATEST")
@@ -215,18 +216,24 @@ class Environment:
                 return False
         return True
 
-    def _failed_init(self) -> Answer:
-        seconds = time.monotonic() - self._started
-        status = "error"
-        if not self._answers.empty():
-            body, _ = self._answers.get()
-        elif self.alive:
+    def _failed_init(self, request: Invocation) -> Answer:
+        """End an invocation that could not begin. Lambda has then tried once before it: its words for the second try.
+
+        Source: Lambda Developer Guide, "Failures during the Init phase", and logs of such functions in public issues.
+        """
+        seconds, status = time.monotonic() - self._started, "error"
+        body = None if self._answers.empty() else self._answers.get()[0]
+        if body is None and self.alive:
             status = "timeout"
-            body = _error("Sandbox.Timedout", f"Task timed out during init after {seconds:.2f} seconds")
-        else:
-            body = _error("Runtime.ExitError", f"Runtime exited with error: exit status {self._process.returncode}")
+        kind = "Runtime.ExitError" if body is None else json.loads(body).get("errorType")
+        ended = f"Status: {status}" + (f"\tError Type: {kind}" if status == "error" else "")
+        self._log.add(f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: invoke\t{ended}")
+        self._log.add(f"START RequestId: {request.request_id} Version: $LATEST")
+        if body is None:
+            body = self._timed_out(request, seconds) if status == "timeout" else self._died(request)
         self.end()
-        self._log.add(f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: init\tStatus: {status}")
+        self._log.add(f"END RequestId: {request.request_id}")
+        self._log.add(f"{self._report(request, seconds, cold=False)}\t{ended}")
         return Answer(payload=body, error="Unhandled", log=self._log.tail())
 
     def _wait_for_answer(self, request: Invocation) -> tuple[bytes, str | None]:
@@ -235,18 +242,24 @@ class Environment:
             with contextlib.suppress(queue.Empty):
                 return self._answers.get(timeout=max(0.0, min(left, 0.2)))
             if left <= 0:
-                self._peak_megabytes = _peak_megabytes(self.pid)
-                self.end()
-                words = f"Task timed out after {self.spec.timeout:.2f} seconds"
-                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-                self._log.add(f"{now}Z {request.request_id} {words}\n")
-                return _error("Sandbox.Timedout", f"RequestId: {request.request_id} Error: {words}"), _SANDBOX
+                return self._timed_out(request, self.spec.timeout), _SANDBOX
             if not self.alive and self._answers.empty():
-                status = self._process.returncode
-                how = f"signal: {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-                words = f"Runtime exited with error: {how}"
-                self._log.add(f"RequestId: {request.request_id} Error: {words}")
-                return _error("Runtime.ExitError", f"RequestId: {request.request_id} Error: {words}"), _SANDBOX
+                return self._died(request), _SANDBOX
+
+    def _timed_out(self, request: Invocation, seconds: float) -> bytes:
+        self._peak_megabytes = _peak_megabytes(self.pid)
+        self.end()
+        words = f"Task timed out after {seconds:.2f} seconds"
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        self._log.add(f"{now}Z {request.request_id} {words}\n")
+        return _error("Sandbox.Timedout", f"RequestId: {request.request_id} Error: {words}")
+
+    def _died(self, request: Invocation) -> bytes:
+        status = self._process.returncode
+        how = f"signal: {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        words = f"RequestId: {request.request_id} Error: Runtime exited with error: {how}"
+        self._log.add(words)
+        return _error("Runtime.ExitError", words)
 
     def _report(self, request: Invocation, seconds: float, *, cold: bool) -> str:
         """Lambda's last line of an invocation, as its tools expect it."""

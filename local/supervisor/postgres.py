@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -88,6 +89,20 @@ class Postgres:
             stop_signal=signal.SIGINT,
         )
 
+    @classmethod
+    def running(cls, state: Path, identifier: str, facts: Mapping[str, Any]) -> "Postgres":
+        """The server of an instance that the supervisor runs, for who logs in to it; `state` is the laptop cloud's."""
+        settings = PostgresSettings(
+            name=facts["address"],
+            address=facts["ip"],
+            port=facts["port"],
+            database="postgres",
+            username="",
+            password="",
+            max_connections=int(facts["maxConnections"]),
+        )
+        return cls(state / "instances" / identifier, settings, Authority(state / "authority"))
+
     def start(self) -> None:
         """Make the cluster if it is not there, start it, and bring roles and database to their stated form.
 
@@ -116,13 +131,11 @@ class Postgres:
         """End it; its data stays."""
         self.server.stop()
 
-    def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+    def superuser(self, database: str = "postgres") -> "psycopg.Connection[Any]":
         """A connection as the superuser, for the supervisor and for tests."""
         return self.log_in(_SUPERUSER, self._password_file.read_text(), database=database, seconds=10)
 
-    def log_in(
-        self, user: str, password: str, *, database: str, seconds: int
-    ) -> "psycopg.Connection[tuple[object, ...]]":
+    def log_in(self, user: str, password: str, *, database: str, seconds: int) -> "psycopg.Connection[Any]":
         """A connection of a user; no other server that stands there is shown a password."""
         return psycopg.connect(
             host=self.settings.address,

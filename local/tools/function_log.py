@@ -1,12 +1,11 @@
 """What a function's log says of its invocations: Lambda's own lines and the handler's metrics lines. Pure."""
 
-import json
 import re
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ops.doctor.evidence import LoginProblem
-from ops.function_logs import TIMED_OUT, failure
+from ops.function_logs import TIMED_OUT, Event, document, failures, outcome, whole
 
 _OUT_OF_TIME, _LOGIN = "out-of-time", "authentication"
 # The words of RDS Proxy, PostgreSQL and PgBouncer; an expired token is a matter of the words of the laptop's gate.
@@ -33,26 +32,21 @@ class LoggedInvocations:
     login_problem: LoginProblem | None = None
 
 
-def read_log(text: str) -> LoggedInvocations:
-    """Count what a log holds; a line that is cut at either end is nobody's."""
-    found = LoggedInvocations()
-    for line in text.splitlines():
-        if line.startswith("REPORT RequestId: "):
-            found = replace(found, invocations=found.invocations + 1)
-        elif line.startswith("INIT_REPORT ") and "Status: " in line:
-            found = replace(found, invocations=found.invocations + 1, errors=found.errors + 1)
-        elif line.startswith('{"_aws"'):
-            found = _with_metrics(found, line)
-        elif (told := failure(line)) is not None:
-            problem = login_problem(line)
-            found = replace(
-                found,
-                errors=found.errors + 1,
-                timeouts=found.timeouts + (told.kind == TIMED_OUT),
-                login_errors=found.login_errors + (problem is not None),
-                login_problem=problem or found.login_problem,
-            )
-    return found
+def read_log(logged: Iterable[Event]) -> LoggedInvocations:
+    """Count what lines or events of one function hold."""
+    found = list(whole(logged))
+    failed, ends = failures(found), [end for each in found if (end := outcome(each.text)) is not None]
+    problems = [problem for event, _ in failed if (problem := login_problem(event.text)) is not None]
+    connections = [count for each in found if (count := _connections(each.text)) is not None]
+    return LoggedInvocations(
+        invocations=sum(each.text.startswith("REPORT RequestId: ") for each in found),
+        errors=len(failed),
+        timeouts=sum(told.kind == TIMED_OUT for _, told in failed) + ends.count(_OUT_OF_TIME),
+        connections=sum(connections) if connections else None,
+        failed_logins=ends.count(_LOGIN),
+        login_errors=len(problems),
+        login_problem=problems[-1] if problems else None,
+    )
 
 
 def login_problem(text: str) -> LoginProblem | None:
@@ -66,16 +60,10 @@ def login_problem(text: str) -> LoginProblem | None:
     return None
 
 
-def _with_metrics(found: LoggedInvocations, line: str) -> LoggedInvocations:
+def _connections(text: str) -> int | None:
+    """How often a use of the database took a connection, when the event is the handler's line of metrics."""
+    said = document(text)
     try:
-        values: Any = json.loads(line)
-        opened, reused = int(values["ConnectionsOpened"]), int(values["ConnectionsReused"])
-        outcome = values["Outcome"]
-    except (ValueError, KeyError, TypeError):
-        return found
-    return replace(
-        found,
-        connections=(found.connections or 0) + opened + reused,
-        timeouts=found.timeouts + (outcome == _OUT_OF_TIME),
-        failed_logins=found.failed_logins + (outcome == _LOGIN),
-    )
+        return int(said["ConnectionsOpened"]) + int(said["ConnectionsReused"])
+    except (KeyError, TypeError, ValueError):
+        return None

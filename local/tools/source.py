@@ -23,7 +23,7 @@ from ..supervisor.certificates import Authority
 from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
 from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
-from ..supervisor.postgres import Postgres, PostgresSettings
+from ..supervisor.postgres import Postgres
 from .function_events import events_since
 from .function_log import login_problem, read_log
 from .sampler import LaptopSampler, ProxyDownError
@@ -102,21 +102,12 @@ class LaptopSource:
             iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
         self._gated = self._auth not in (None, "secret")
-        authority, own, behind = Authority(state / "authority"), self._facts, instance["facts"]
+        own = self._facts
         pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
-        postgres = PostgresSettings(
-            name=behind["address"],
-            address=behind["ip"],
-            port=behind["port"],
-            database="postgres",
-            username="",
-            password="",
-            max_connections=self._max_connections,
-        )
         self._sampler = LaptopSampler(
             name,
-            PgBouncer(self._folder, pooler, authority),
-            Postgres(state / "instances" / instance["identifier"], postgres, authority),
+            PgBouncer(self._folder, pooler, Authority(state / "authority")),
+            Postgres.running(state, instance["identifier"], instance["facts"]),
         )
 
     @property
@@ -133,8 +124,8 @@ class LaptopSource:
     def look(self) -> Evidence:
         """What is seen from now on. Of a proxy that does not serve, that and what functions say of it is evidence."""
         files = [self._state / "functions" / each["identifier"] / "function.log" for each in self._functions]
-        logs, logs_since = [_Tail(each) for each in files], time.time() - self._past
-        pooler_log = _Tail(self._folder / "pgbouncer.log")
+        since, pooler_log = time.time(), _Tail(self._folder / "pgbouncer.log")
+        logs_since = since - self._past
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
             self._probe()
@@ -143,7 +134,8 @@ class LaptopSource:
             time.sleep(max(0.0, began + self._seconds - time.monotonic()))
             samples = None
         resources = self._client.resources()
-        logged = [read_log(log.read()) for log in logs]
+        events = [events_since(file, logs_since) for file in files]
+        logged = [read_log(event for event in each if event.at >= since) for each in events]
         functions = tuple(
             FunctionEvidence(
                 name=name,
@@ -154,9 +146,9 @@ class LaptopSource:
                 # A supervisor that was started meanwhile counts from zero.
                 throttles=max(0, _throttles(resources).get(name, 0) - throttles.get(name, 0)),
                 connections=said.connections,
-                failures=logged_failures(events_since(file, logs_since), start=logs_since, end=time.time()),
+                failures=logged_failures(seen, start=logs_since, end=time.time()),
             )
-            for each, file, said in zip(self._functions, files, logged, strict=True)
+            for each, seen, said in zip(self._functions, events, logged, strict=True)
             for name in [each["identifier"]]
         )
         log_seconds = round(time.time() - logs_since, 1)

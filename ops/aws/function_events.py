@@ -4,10 +4,11 @@ from typing import Any
 
 import boto3
 
-from ops.function_logs import TIMED_OUT, Event, failure, whole
+from ops.function_logs import TIMED_OUT, Event, failures, whole
 
-# Whatever tells of a failed invocation; both log formats. Source: CloudWatch Logs User Guide, "Filter pattern syntax".
-_FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?errorType ?timeout'
+# Whatever tells of a failed invocation, or that it was none; both log formats. Source: CloudWatch Logs User Guide,
+# "Filter pattern syntax".
+_FAILURES = '?"[ERROR]" ?"Task timed out" ?"Runtime exited" ?errorType ?timeout ?INIT_REPORT ?"platform.initReport"'
 # A page holds 10,000 events or 1 MB, and may be empty while more follow (FilterLogEvents, API Reference).
 _PAGES = 10
 # Of so many time-outs it is asked how their invocations had used the database.
@@ -22,7 +23,7 @@ def failed_events(group: str, start: float, end: float) -> tuple[list[Event], bo
     """
     client = boto3.client("logs")
     found, complete = _filtered(client, group, start, end, _FAILURES, _PAGES)
-    late = [each for each in whole(found) if (told := failure(each.text)) is not None and told.kind == TIMED_OUT]
+    late = [event for event, told in failures(whole(found)) if told.kind == TIMED_OUT]
     for each in late[-_TIME_OUTS:]:
         if each.request_id:
             found += _filtered(client, group, start, end, f'"{each.request_id}" CloudWatchMetrics', 1)[0]

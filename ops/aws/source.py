@@ -14,7 +14,7 @@ from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, LoginProblem
 from ops.doctor.logged import LoggedFailures, logged_failures
-from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies
+from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies, stack_resources
 
 from .cloudwatch import PERIOD_SECONDS, Function, Series, Target, evidence, failed, queries
 from .errors import AwsErrors, reason, refused_by
@@ -34,13 +34,13 @@ def sources(
     past: float | None = None,  # noqa: ARG001 - what CloudWatch shows is past, metrics and logs alike
 ) -> "Iterator[CloudWatchSource]":
     """A source for each proxy of a deployed stack, or for the one that is named, with the shell's credentials."""
-    outputs = stack_outputs(stack)
+    outputs, resources = stack_outputs(stack), stack_resources(stack)
     if not outputs.get("proxyEndpoint"):
-        outputs = outputs_so_far(stack)
+        outputs = outputs_so_far(resources)
     own = str(outputs.get("proxyEndpoint") or "")
     if not own:
         raise StackError(f'the stack "{stack}" has no proxy; run `pulumi up --stack {stack}`')
-    endpoints = {own.split(".")[0]: own, **stack_proxies(stack)}
+    endpoints = {own.split(".")[0]: own, **stack_proxies(resources)}
     for name in endpoints if proxy is None else [proxy]:
         others = {endpoint for each, endpoint in endpoints.items() if each != name}
         yield CloudWatchSource(outputs, name, others, minutes=max(1, round((seconds or 0) / PERIOD_SECONDS)))

@@ -1,10 +1,6 @@
 """What a stack's configuration wants of its proxy."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from ops.configured import read
-from ops.stack_outputs import stack_configuration
+from ops.configured import configuration
 
 from .drift import Settings, joined
 
@@ -13,18 +9,9 @@ def configured(stack: str) -> Settings:
     """The settings that the program would give the proxy of this stack, defaults included.
 
     Raises:
-        StackError: there is no `pulumi`, no such stack, or its configuration is wrong.
+        StackError: there is no `pulumi`, no such stack, or its configuration is wrong; every problem is named.
     """
-    return wanted(stack_configuration(stack))
-
-
-def wanted(document: Mapping[str, Any]) -> Settings:
-    """The settings out of what `pulumi config --json` prints.
-
-    Raises:
-        StackError: it is wrong; every problem is named.
-    """
-    said = read(document).settings
+    said = configuration(stack).settings
     # Loads the SDK, which a verdict alone does not need.
     from lambda_rds_proxy.proxy.args import ProxySettings
     from lambda_rds_proxy.serverless_database.problems import auths_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ops.function_logs import TIMED_OUT, Event, Failure, failure, outcome, whole
+from ops.function_logs import TIMED_OUT, Event, Failure, failures, outcome, whole
 
 # Of a look, the part at whose end a failure may well be one that went on since before.
 _BEGINNING = 0.1
@@ -96,13 +96,10 @@ def _failures(found: list[Event]) -> list[_Seen]:
         ended = outcome(event.text)
         if ended is not None and event.request_id is not None:
             uses[event.request_id] = ended
-    failed = []
-    for event in found:
-        told = failure(event.text)
-        if told is not None:
-            use = uses.get(event.request_id or "")
-            failed.append(_Seen(at=event.at or 0.0, failure=told, own=_is_own(told, use)))
-    return failed
+    return [
+        _Seen(at=event.at, failure=told, own=_is_own(told, uses.get(event.request_id or "")))
+        for event, told in failures(found)
+    ]
 
 
 def _is_own(told: Failure, use: str | None) -> bool | None:

@@ -34,44 +34,45 @@ def logins(seen: Evidence) -> Verdict | None:
     # One refused login is how a handler learns that a password was rotated; only who fails for it needs help.
     if not seen.failed_logins or (seen.functions and not seen.errors):
         return None
-    numbers = (f"{seen.failed_logins} refused logins at the proxy", *failures(seen))
-    if seen.login_problem is LoginProblem.EXPIRED_TOKEN:
-        return Verdict(
-            cause=Cause.TOKEN_EXPIRED,
-            title="Functions log in with IAM tokens that are older than 15 minutes.",
-            numbers=(*numbers, "the refusals say that the token is expired"),
-            is_not="the pool or the database: these clients never got a connection",
-            next_step="make a new token for each new connection, never at module load; look at the clock, too",
-        )
-    if seen.login_problem is LoginProblem.WRONG_PASSWORD:
-        return Verdict(
-            cause=Cause.WRONG_PASSWORD,
-            title="Functions log in with a wrong password.",
-            numbers=(*numbers, "the refusals say that the password is wrong"),
-            is_not="the pool or the database: these clients never got a connection",
-            next_step="compare what the function sends with the proxy's secret: after a rotation, read it again",
-        )
-    if seen.login_problem is LoginProblem.THROTTLED:
-        return Verdict(
-            cause=Cause.IAM_THROTTLED,
-            title="More logins with IAM tokens come at once than AWS checks.",
-            numbers=(*numbers, "the refusals speak of too many competing requests"),
-            is_not="a wrong token, role or password: the same login gets in a moment later",
-            next_step=(
-                "keep connections open between invocations, as the handler does; bound how many environments start at "
-                "once with reservedConcurrency; or let this user log in with its secret (auth secret)"
-            ),
-        )
-    return Verdict(
-        cause=Cause.LOGIN_REFUSED,
-        title="The proxy refuses logins.",
-        numbers=numbers,
-        is_not="the pool or the database: these clients never got a connection",
-        next_step=(
-            "read the refusal in the function's log, then check in this order: rds-db:connect on the proxy's prx-… id, "
-            "the token's age, the secret's username and password, TLS"
-        ),
-    )
+    cause, title, words, is_not, step = _LOGINS[seen.login_problem or LoginProblem.UNKNOWN]
+    numbers = (f"{seen.failed_logins} refused logins at the proxy", *failures(seen), *filter(None, [words]))
+    return Verdict(cause=cause, title=title, numbers=numbers, is_not=is_not, next_step=step)
+
+
+_NOT_THE_POOL = "the pool or the database: these clients never got a connection"
+# By what the refusals say: cause, title, how that is told, what it is not, next step.
+_LOGINS = {
+    LoginProblem.EXPIRED_TOKEN: (
+        Cause.TOKEN_EXPIRED,
+        "Functions log in with IAM tokens that are older than 15 minutes.",
+        "the refusals say that the token is expired",
+        _NOT_THE_POOL,
+        "make a new token for each new connection, never at module load; look at the clock, too",
+    ),
+    LoginProblem.WRONG_PASSWORD: (
+        Cause.WRONG_PASSWORD,
+        "Functions log in with a wrong password.",
+        "the refusals say that the password is wrong",
+        _NOT_THE_POOL,
+        "compare what the function sends with the proxy's secret: after a rotation, read it again",
+    ),
+    LoginProblem.THROTTLED: (
+        Cause.IAM_THROTTLED,
+        "More logins with IAM tokens come at once than AWS checks.",
+        "the refusals speak of too many competing requests",
+        "a wrong token, role or password: the same login gets in a moment later",
+        "keep connections open between invocations, as the handler does; bound how many environments start at "
+        "once with reservedConcurrency; or let this user log in with its secret (auth secret)",
+    ),
+    LoginProblem.UNKNOWN: (
+        Cause.LOGIN_REFUSED,
+        "The proxy refuses logins.",
+        "",
+        _NOT_THE_POOL,
+        "read the refusal in the function's log, then check in this order: rds-db:connect on the proxy's prx-… id, "
+        "the token's age, the secret's username and password, TLS",
+    ),
+}
 
 
 def pinned(seen: Evidence) -> Verdict | None:

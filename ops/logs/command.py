@@ -15,10 +15,11 @@ from rich.text import Text
 
 from ops.aws.errors import AwsErrors, reason
 from ops.errors import OpsError
+from ops.function_logs import Kind
 from ops.places import stack_or_the_places
 from ops.stack_outputs import StackError, complete_function, stack_functions
 
-from .lines import Kind, Reader, Told
+from .lines import Reader, Told
 
 _PAUSE_SECONDS = 1.0
 # CloudWatch shows an event some seconds after it came, and not those of two streams in their order.
@@ -43,6 +44,7 @@ def logs(
     """What a stack's functions wrote, each line with its time and its request's id.
 
     A terminal shows the time of day and the first eight digits of the id, in colour; a pipe gets all of both.
+    Nothing is masked: who may read the log sees what stands in it.
 
     **Examples**
 

@@ -11,7 +11,7 @@ import typer
 
 from ops.errors import OpsError
 from ops.places import place_here, stack_or_the_places
-from ops.stack_outputs import known_outputs, stack_export
+from ops.stack_outputs import known_outputs, stack_resources
 
 from .clients import Way, child_environment, command, lines, password_variable
 from .login import Login, login
@@ -48,7 +48,8 @@ def psql(
     if reader and direct:
         raise OpsError("--reader is an endpoint of the proxy and --direct goes past it; give one of them")
     named = stack_or_the_places(stack)
-    found = login(known_outputs(named), stack_export(named), reader=reader, direct=direct, user=user)
+    resources = stack_resources(named)
+    found = login(known_outputs(named, resources), resources, reader=reader, direct=direct, user=user)
     way = _way(found, at)
     if show:
         print(*lines(found, way), sep="\n")

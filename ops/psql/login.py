@@ -1,7 +1,7 @@
 """Where a session goes and who logs in, from a stack's outputs and state. Passwords are read when they are needed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ops.stack_outputs import StackError
 _PROXY = "aws:rds/proxy:Proxy"
 _DATABASES = ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster")
 _RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+Resources = Sequence[Mapping[str, Any]]
 _CERTIFICATES = Path(engines.__file__).parents[1] / "user" / "admin_function" / "certificates"
 
 
@@ -42,9 +43,7 @@ class Login:
         return token
 
 
-def login(
-    outputs: Mapping[str, Any], state: Mapping[str, Any], *, reader: bool, direct: bool, user: str | None
-) -> Login:
+def login(outputs: Mapping[str, Any], resources: Resources, *, reader: bool, direct: bool, user: str | None) -> Login:
     """The session that is asked for: through the proxy or its reader endpoint, or straight to the database.
 
     Raises:
@@ -54,15 +53,17 @@ def login(
     host = str(outputs.get(key) or "")
     if not host:
         raise StackError(f'the stack has no output "{key}"' + ("; set readerEndpoint for one" if reader else ""))
-    proxy = next((each for each in _of(state, _PROXY) if each.get("endpoint") == outputs.get("proxyEndpoint")), {})
+    proxy = next((each for each in _of(resources, _PROXY) if each.get("endpoint") == outputs.get("proxyEndpoint")), {})
     own = (outputs.get("databaseEndpoint"),)
-    database = next((each for each in _of(state, *_DATABASES) if each.get("address", each.get("endpoint")) in own), {})
+    database = next(
+        (each for each in _of(resources, *_DATABASES) if each.get("address", each.get("endpoint")) in own), {}
+    )
     place = database if direct else proxy
     name, secret = (
         _administrator(database) if direct and user is None else (user or str(outputs.get("databaseUser")), "")
     )
     groups = place.get("vpcSecurityGroupIds") or []
-    rules = [each for each in _of(state, _RULE) if each.get("securityGroupId") in groups]
+    rules = [each for each in _of(resources, _RULE) if each.get("securityGroupId") in groups]
     return Login(
         host=host,
         port=int((database.get("port") if direct else None) or outputs.get("proxyPort") or 5432),
@@ -105,6 +106,5 @@ def _secret(arn: str) -> dict[str, Any]:
     return found
 
 
-def _of(state: Mapping[str, Any], *types: str) -> Iterator[dict[str, Any]]:
-    resources = (state.get("deployment") or {}).get("resources") or []
+def _of(resources: Resources, *types: str) -> Iterator[dict[str, Any]]:
     return (each.get("outputs") or {} for each in resources if each.get("type") in types)

@@ -1,8 +1,11 @@
 """What a storm is asked to do and what it measured. Pure."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ops.function_logs import without_secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,12 @@ class Phase:
         """Count how many connections to the database there are now, into the peak."""
         self.peak_connections = max(self.peak_connections or 0, connections)
         return connections
+
+    def count_errors(self, errors: Mapping[str, int], texts: Mapping[str, str]) -> None:
+        """Count failures under their labels, with a whole text of each; neither keeps a secret."""
+        for label, count in errors.items():
+            self.errors[without_secrets(label)] += count
+        self.texts = {without_secrets(label): without_secrets(text) for label, text in texts.items()} | self.texts
 
     @property
     def median_client(self) -> float | None:

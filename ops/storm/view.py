@@ -110,13 +110,14 @@ def proven(result: StormResult) -> str:
 
 
 def efficiency(result: StormResult) -> str | None:
-    """One sentence: the storm's throughput against pgbench's; None when pgbench did not run."""
+    """One sentence: the storm's throughput against pgbench's; None when pgbench has no rate."""
     proxy, pgbench = result.phases.get("proxy"), result.pgbench_requests_per_second
-    if proxy is None or not pgbench:
+    if proxy is None or pgbench is None:
         return None
+    compared = f": {proxy.requests_per_second / pgbench:.2f} of it" if pgbench else ", as it was refused"
     return (
         f"Through the proxy ({proxy.path}) {proxy.requests_per_second:,.0f} requests/s; pgbench with the same query, "
-        f"clients, login and path {pgbench:,.0f}/s: {proxy.requests_per_second / pgbench:.2f} of it"
+        f"clients, login and path {pgbench:,.0f}/s{compared}"
     )
 
 

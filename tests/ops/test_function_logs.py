@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.function_logs import TIMED_OUT, Failure, events, failure, one_line, outcome, place
+from ops.function_logs import (
+    TIMED_OUT,
+    Event,
+    Failure,
+    failure,
+    failures,
+    one_line,
+    outcome,
+    place,
+    whole,
+)
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
 
@@ -18,6 +28,11 @@ TRACEBACK = (
     '\r\xa0\xa0File "/var/task/psycopg/connection.py", line 99, in execute'
 )
 ERROR = f"[ERROR] ValueError: no such order\r{TRACEBACK}"
+
+
+def events(lines: list[str], streams: str = "") -> list[Event]:
+    found = zip(lines, streams or "a" * len(lines), strict=True)
+    return list(whole(Event(text=text, stream=stream) for text, stream in found))
 
 
 @pytest.mark.parametrize("text", [ERROR, ERROR.replace("\r", "\n")])
@@ -36,7 +51,7 @@ def test_an_error_in_the_json_format_is_the_same() -> None:
     }
     (event,) = events([json.dumps(said)])
     assert failure(event.text) == Failure(kind="ValueError", message="no such order", place="app.py:7")
-    assert (event.request_id, event.at) == (ONE, 1795867200)
+    assert event.request_id == ONE
 
 
 @pytest.mark.parametrize(
@@ -109,7 +124,7 @@ def test_any_text_is_one_short_line(text: str) -> None:
     assert len(found.splitlines()) <= 1 and len(found) <= 200
 
 
-def test_events_are_of_the_request_that_they_name_or_of_the_only_one_under_way() -> None:
+def test_events_are_of_the_request_that_is_under_way_in_their_stream() -> None:
     invocation = Invocation(None)
     invocation.request_id = TWO
     line = metrics_line(invocation, outcome="ok", function="app", proxy="orders", milliseconds=5000)
@@ -120,11 +135,49 @@ def test_events_are_of_the_request_that_they_name_or_of_the_only_one_under_way()
         ERROR,
         line,
         f"REPORT RequestId: {ONE}\tDuration: 1 ms",
+        f"of another service: RequestId: {TWO}",
         "printed",
     ]
-    found = list(events(log))
-    assert [each.request_id for each in found] == [ONE, ONE, TWO, None, TWO, ONE, TWO]
-    assert (found[4].at, outcome(found[4].text), outcome(found[1].text)) == (5.0, "ok", None)
+    found = events(log, "aabbbaab")
+    assert [each.request_id for each in found] == [ONE, ONE, TWO, TWO, TWO, ONE, None, TWO]
+    assert (outcome(found[4].text), outcome(found[1].text)) == ("ok", None)
+
+
+def init_report(phase: str, status: str = "error\tError Type: Runtime.ImportModuleError") -> str:
+    return f"INIT_REPORT Init Duration: 1670.77 ms\tPhase: {phase}\tStatus: {status}"
+
+
+INVOCATION = [
+    f"START RequestId: {ONE} Version: $LATEST",
+    f"END RequestId: {ONE}",
+    f"REPORT RequestId: {ONE}\tDuration: 98.71 ms",
+]
+IMPORT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'search'\nTraceback (most recent call last):"
+DIED = f"RequestId: {ONE} Error: Runtime exited with error: exit status 1\nRuntime.ExitError"
+FIRST_IN_JSON = json.dumps({"type": "platform.initReport", "record": {"phase": "init", "status": "error"}})
+ERROR_IN_JSON = json.dumps({"errorType": "Runtime.ImportModuleError", "errorMessage": "no", "stackTrace": []})
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        # As Lambda logs a module that is missing: by itself, and once more of the invocation.
+        ([IMPORT, init_report("init"), IMPORT, init_report("invoke"), *INVOCATION], 1),
+        ([init_report("init"), init_report("invoke"), INVOCATION[0], DIED, *INVOCATION[1:]], 1),
+        # The first try ran out of time and the second did not.
+        ([init_report("init", "timeout"), *INVOCATION], 0),
+        # What came before nobody called, or what nobody repeated yet.
+        ([IMPORT, init_report("init")], 0),
+        ([ERROR_IN_JSON, FIRST_IN_JSON, ERROR_IN_JSON], 1),
+        ([INVOCATION[0], ERROR, *INVOCATION[1:], INVOCATION[0].replace(ONE, TWO), ERROR], 2),
+        ([INVOCATION[0], ERROR, DIED, *INVOCATION[1:]], 1),
+    ],
+)
+def test_a_failed_invocation_counts_once(lines: list[str], count: int) -> None:
+    found = failures(events(lines))
+    assert len(found) == count
+    # Other environments have failed beside it.
+    assert len(failures(events([IMPORT, *lines], "b" + "a" * len(lines)))) == count + 1
 
 
 def test_an_error_whose_message_has_several_lines_is_one_event() -> None:

@@ -49,6 +49,7 @@ def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     names = {"app": "orders-app", "bad": "orders-bad", "gone": "orders-gone"}
     monkeypatch.setattr(stack_outputs, "stack_outputs", lambda name: {"functions": names if name == "local" else {}})
+    monkeypatch.setattr(stack_outputs, "stack_resources", lambda _: [])
 
 
 def run(*options: str, given: str | None = None) -> Any:

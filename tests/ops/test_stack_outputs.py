@@ -14,6 +14,7 @@ from ops.stack_outputs import (
     stack_functions,
     stack_outputs,
     stack_proxies,
+    stack_resources,
 )
 
 Pulumi = Callable[..., Path]
@@ -64,15 +65,15 @@ def test_proxies_are_those_among_the_stacks_resources(pulumi: Pulumi) -> None:
             }
         }
     )
-    assert stack_proxies("dev") == {"orders": "orders.proxy-a", "reports": "reports.proxy-a"}
+    assert stack_proxies(stack_resources("dev")) == {"orders": "orders.proxy-a", "reports": "reports.proxy-a"}
     assert "--show-secrets" not in asked.read_text()
 
 
 @pytest.mark.parametrize("answer", [{}, {"deployment": None}, {"deployment": {}}])
 def test_a_stack_without_resources_has_no_proxies(pulumi: Pulumi, answer: Any) -> None:
     pulumi(answer)
-    assert stack_proxies("dev") == {}
-    assert outputs_so_far("dev") == {"functions": {}}
+    assert stack_proxies(stack_resources("dev")) == {}
+    assert outputs_so_far(stack_resources("dev")) == {"functions": {}}
 
 
 def test_what_an_up_that_failed_has_made_stands_for_the_outputs_that_it_did_not_get_to(pulumi: Pulumi) -> None:
@@ -90,7 +91,7 @@ def test_what_an_up_that_failed_has_made_stands_for_the_outputs_that_it_did_not_
         made(f"{of}DatabaseFunction$aws:lambda/function:Function", "failed"),
     ]
     pulumi({"deployment": {"resources": resources}})
-    assert outputs_so_far("dev") == {
+    assert outputs_so_far(stack_resources("dev")) == {
         "proxyEndpoint": "orders.proxy-abc",
         "databaseEndpoint": "orders.abc.rds",
         "functions": {"app": "orders-app"},
@@ -110,7 +111,7 @@ def test_a_program_that_exports_nothing_has_what_its_component_has(tmp_path: Pat
     (tmp_path / "pulumi").write_text(
         f'#!/bin/sh\ncase $2 in output) echo \'{{"databaseName": "said"}}\';; *) /bin/cat {tmp_path}/answer;; esac\n'
     )
-    assert known_outputs("dev") == {
+    assert known_outputs("dev", resources) == {
         "functions": {"api": "orders-dev-api"},
         "proxyEndpoint": "orders.proxy-abc",
         "proxyPort": 5432,
@@ -120,7 +121,7 @@ def test_a_program_that_exports_nothing_has_what_its_component_has(tmp_path: Pat
     assert stack_functions("dev", "api") == {"api": "orders-dev-api"}
 
 
-@pytest.mark.parametrize("read", [stack_outputs, stack_proxies])
+@pytest.mark.parametrize("read", [stack_outputs, stack_resources])
 def test_what_pulumi_refuses_is_told_in_its_last_sentence(pulumi: Pulumi, read: Callable[[str], Any]) -> None:
     pulumi("", problem="warning: old\nerror: no stack named 'dev' found\n")
     with pytest.raises(StackError, match=r"""^the stack "dev" cannot be read: no stack named 'dev' found$"""):

@@ -30,11 +30,11 @@ def test_failures_at_a_limit_are_counted_under_their_own_words() -> None:
 
 def test_the_board_tells_who_has_had_an_answer_and_nobody_writes_where_another_does() -> None:
     board = Board(3)
-    assert board.start == board.sustain == board.end == float("inf")
+    assert board.times.start == board.times.sustain == board.times.end == float("inf")
     board.served[0] += 2
     board.failed[2] += 1
-    board.end = 7.5
+    board.times.end = 7.5
     assert board.begun() == 2
-    assert (board.end, list(board.served), list(board.failed), list(board.loaded)) == (
+    assert (board.times.end, list(board.served), list(board.failed), list(board.loaded)) == (
         7.5, [2, 0, 0], [0, 0, 1], [0, 0, 0],
     )  # fmt: skip

@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from local.tools.function_log import read_log
+from ops.function_logs import Event
 from tests.local.supervisor.conftest import INSTANCE, checkout, invoke, until
 from tests.processes import is_running
 
@@ -115,9 +117,15 @@ def test_an_exception_of_the_handler_is_answered_as_lambda_answers_it(deploy: De
     [("import nothing_of_this_name\n", "Runtime.ImportModuleError"), ("import os; os._exit(3)\n", "Runtime.ExitError")],
 )
 def test_a_module_that_cannot_be_loaded_is_an_init_error(deploy: Deploy, aws: Aws, source: str, kind: str) -> None:
-    answer, error = invoke(aws("lambda"), deploy(source))
-    assert error == "Unhandled"
-    assert answer["errorType"] == kind
+    answer = aws("lambda").invoke(FunctionName=deploy(source), LogType="Tail")
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == kind
+    # As Lambda tells it: one invocation, which failed once.
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert re.search(rf"INIT_REPORT .*Phase: invoke\tStatus: error\tError Type: {kind}\nSTART .*", log)
+    assert re.search(rf"\nREPORT RequestId: .*\tStatus: error\tError Type: {kind}\n$", log)
+    counted = read_log(Event(text=line) for line in log.split("\n"))
+    assert (counted.invocations, counted.errors) == (1, 1)
 
 
 def test_the_environment_sees_the_package_the_runtime_and_nothing_of_this_projects(deploy: Deploy, aws: Aws) -> None:

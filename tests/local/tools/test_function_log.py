@@ -5,10 +5,16 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.tools.function_log import LoggedInvocations, read_log
+from local.tools import function_log
+from local.tools.function_log import LoggedInvocations
 from ops.doctor.evidence import LoginProblem
+from ops.function_logs import Event
 from rds_connection.invocation import Invocation
 from rds_connection.metrics import metrics_line
+
+
+def read_log(text: str) -> LoggedInvocations:
+    return function_log.read_log(Event(text=each) for each in text.split("\n"))
 
 
 def line(outcome: str, *, opened: int = 0, reused: int = 0) -> str:
@@ -25,9 +31,18 @@ def test_lambdas_own_lines_are_counted() -> None:
         "END RequestId: 1\nREPORT RequestId: 1\tDuration: 1.00 ms\n"
         "2026-11-25T00:00:00.000Z 2 Task timed out after 2.00 seconds\n\nREPORT RequestId: 2\tDuration: 2000.00 ms\n"
         "RequestId: 3 Error: Runtime exited with error: signal: SIGKILL\nREPORT RequestId: 3\tDuration: 9.00 ms\n"
-        "INIT_REPORT Init Duration: 9.00 ms\tPhase: init\tStatus: error\n"
     )
-    assert read_log(log) == LoggedInvocations(invocations=4, errors=4, timeouts=1)
+    assert read_log(log) == LoggedInvocations(invocations=3, errors=3, timeouts=1)
+
+
+def test_an_init_that_fails_is_one_failed_invocation() -> None:
+    error = "[ERROR] Runtime.ImportModuleError: Unable to import module 'app'\rTraceback (most recent call last):\r"
+    report = "REPORT RequestId: 1\tDuration: 9.00 ms\tStatus: error\tError Type: Runtime.ImportModuleError\n"
+    second = "INIT_REPORT Init Duration: 9.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ImportModuleError"
+    laptop = f"{error}\n{second}\nSTART RequestId: 1 Version: $LATEST\nEND RequestId: 1\n{report}"
+    assert read_log(laptop) == LoggedInvocations(invocations=1, errors=1)
+    lambdas = f"{error}\n{second.replace('invoke', 'init')}\n{laptop}"
+    assert read_log(lambdas) == LoggedInvocations(invocations=1, errors=1)
 
 
 def test_the_handlers_metrics_are_added_up() -> None:

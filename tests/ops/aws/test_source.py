@@ -331,6 +331,14 @@ def test_what_functions_fail_with_is_read_out_of_their_logs(cloud: dict[str, str
     assert "“ValueError: token=***” at app.py:7" in verdict.numbers[0]
 
 
+def test_an_init_that_failed_twice_is_one_failed_invocation(cloud: dict[str, str]) -> None:
+    now, error = publish(Cause.PROXY_WORKS), "[ERROR] Runtime.ImportModuleError: no\nTraceback (most recent call last):"
+    phases = [f"INIT_REPORT Init Duration: 9.00 ms\tPhase: {each}\tStatus: error\n" for each in ("init", "invoke")]
+    logged(now, error, phases[0], error, phases[1])
+    (failures,) = [each.failures for each in CloudWatchSource(OUTPUTS, minutes=5).look(now).functions if each.failures]
+    assert (failures.count, failures.most, failures.error) == (1, 1, "Runtime.ImportModuleError")
+
+
 @pytest.mark.parametrize(("outcome", "cause"), [("ok", Cause.FUNCTION_FAILS), ("unavailable", Cause.PROXY_WORKS)])
 def test_a_time_out_is_told_by_how_its_use_of_the_database_had_ended(
     cloud: dict[str, str], outcome: str, cause: Cause
@@ -435,11 +443,22 @@ def test_a_stack_whose_up_failed_before_it_had_outputs_is_looked_at_by_what_it_h
     cloud: dict[str, str], role_may: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     role_may("allowed")
+    asked = []
+
+    def stack_resources(stack: str) -> list[dict[str, Any]]:
+        asked.append(stack)
+        host = str(OUTPUTS["databaseEndpoint"])
+        function = "urn:pulumi:dev::p::lambda-rds-proxy:index:DatabaseFunction$aws:lambda/function:Function::app"
+        return [
+            {"type": "aws:rds/proxy:Proxy", "outputs": {"name": "orders", "endpoint": ENDPOINT}},
+            {"type": "aws:rds/instance:Instance", "outputs": {"address": host}},
+            {"type": "aws:lambda/function:Function", "urn": function, "outputs": {"name": "orders-app"}},
+        ]
+
     monkeypatch.setattr(source, "stack_outputs", lambda _: {})
-    monkeypatch.setattr(source, "stack_proxies", lambda _: {"orders": ENDPOINT})
-    so_far = {key: OUTPUTS[key] for key in ("proxyEndpoint", "databaseEndpoint", "functions")}
-    monkeypatch.setattr(source, "outputs_so_far", lambda _: so_far)
+    monkeypatch.setattr(source, "stack_resources", stack_resources)
     (looked_at,) = sources("dev")
+    assert asked == ["dev"]  # it takes the engine a second
     assert (looked_at.name, looked_at.is_configured, looked_at.budget()) == ("orders", True, ())
     seen, around = looked_at.look(NOW), looked_at.surroundings()
     assert [each.name for each in seen.functions] == ["orders-app"]
@@ -447,8 +466,8 @@ def test_a_stack_whose_up_failed_before_it_had_outputs_is_looked_at_by_what_it_h
 
 
 def test_a_stack_that_has_no_proxy_yet_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for read in ("stack_outputs", "outputs_so_far"):
-        monkeypatch.setattr(source, read, lambda _: {"functions": {}})
+    monkeypatch.setattr(source, "stack_outputs", lambda _: {"functions": {}})
+    monkeypatch.setattr(source, "stack_resources", lambda _: [])
     with pytest.raises(StackError, match=r'the stack "dev" has no proxy; run `pulumi up --stack dev`'):
         next(sources("dev"))
 
@@ -488,7 +507,10 @@ def test_each_of_two_proxies_is_looked_at_with_its_own_database_and_callers(
     )
     outputs = {**OUTPUTS, "functions": {"app": "orders-app", "reports": "reports-app"}}
     monkeypatch.setattr(source, "stack_outputs", lambda _: outputs)
-    monkeypatch.setattr(source, "stack_proxies", lambda _: {"reports": endpoint, "orders": ENDPOINT})
+    proxies = {"reports": endpoint, "orders": ENDPOINT}.items()
+    kind = "aws:rds/proxy:Proxy"
+    there = [{"type": kind, "outputs": {"name": name, "endpoint": where}} for name, where in proxies]
+    monkeypatch.setattr(source, "stack_resources", lambda _: there)
     try:
         orders, reports = sources("dev")
         assert (orders.name, orders.is_configured, reports.name, reports.is_configured) == (

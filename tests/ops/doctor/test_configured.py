@@ -1,13 +1,28 @@
 """What a stack's configuration wants of its proxy."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from ops.doctor.configured import configured, wanted
+from ops import configured as configuration
+from ops.doctor.configured import configured
 from ops.doctor.drift import Settings
 from ops.stack_outputs import StackError
 
+Wanted = Callable[[dict[str, Any]], Settings]
 
-def test_what_is_not_said_is_the_programs_default() -> None:
+
+@pytest.fixture
+def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanted:
+    def of(document: dict[str, Any]) -> Settings:
+        monkeypatch.setattr(configuration, "stack_configuration", lambda _: document)
+        return configured("dev")
+
+    return of
+
+
+def test_what_is_not_said_is_the_programs_default(wanted: Wanted) -> None:
     document = {
         "aws:region": {"value": "eu-west-1"},
         "lambda-rds-proxy:maxConnectionsPercent": {"value": "70"},
@@ -19,13 +34,13 @@ def test_what_is_not_said_is_the_programs_default() -> None:
     )
 
 
-def test_the_auth_is_that_of_all_users_each_way_once() -> None:
+def test_the_auth_is_that_of_all_users_each_way_once(wanted: Wanted) -> None:
     users = '[{"name": "reporting", "auth": "secret"}, {"name": "batch", "auth": "iam"}]'
     document = {"lambda-rds-proxy:auth": {"value": "iam"}, "lambda-rds-proxy:users": {"value": users}}
     assert wanted(document).auth == "iam, secret"
 
 
-def test_a_configuration_that_is_wrong_names_every_problem() -> None:
+def test_a_configuration_that_is_wrong_names_every_problem(wanted: Wanted) -> None:
     with pytest.raises(StackError, match=r"maxConnectionsPercent is .*; borrowTimeout is "):
         wanted(
             {
@@ -41,6 +56,6 @@ def test_without_an_engine_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         configured("dev")
 
 
-def test_a_program_of_ones_own_is_not_read_as_if_it_were_this_one() -> None:
+def test_a_program_of_ones_own_is_not_read_as_if_it_were_this_one(wanted: Wanted) -> None:
     with pytest.raises(StackError, match=r"^the program in /\S.* is one of its own, whose settings stand in its code$"):
         wanted({"aws:region": {"value": "eu-west-1"}, "shop:functions": {"value": "{}"}})

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops.logs.lines import Kind, Reader
+from ops.function_logs import Kind
+from ops.logs.lines import Reader
 
 ONE, OTHER = "0a1b2c3d-0000-4000-8000-00000000000a", "0a1b2c3d-0000-4000-8000-00000000000b"
 

@@ -48,12 +48,12 @@ OUTPUTS = {
 RULES = [("sg-proxy", "sg-client"), ("sg-database", "sg-proxy"), ("sg-database", "sg-admin")]
 
 
-def state(proxy: dict[str, Any] | None = None, database: dict[str, Any] | None = None) -> dict[str, Any]:
+def state(proxy: dict[str, Any] | None = None, database: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     of = [("aws:rds/proxy:Proxy", {**PROXY, **(proxy or {})})]
     of += [("aws:rds/instance:Instance", {**DATABASE, **(database or {})})]
     kind = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
     of += [(kind, {"securityGroupId": group, "referencedSecurityGroupId": other}) for group, other in RULES]
-    return {"deployment": {"resources": [{"type": kind, "outputs": outputs} for kind, outputs in of]}}
+    return [{"type": kind, "outputs": outputs} for kind, outputs in of]
 
 
 class Service:
@@ -69,12 +69,12 @@ class Service:
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "boto3", SimpleNamespace(client=lambda _: Service()))
-    monkeypatch.setattr(command, "known_outputs", lambda _: OUTPUTS)
-    monkeypatch.setattr(command, "stack_export", lambda _: state())
+    monkeypatch.setattr(command, "known_outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(command, "stack_resources", lambda _: state())
     monkeypatch.setattr(command, "place_here", lambda: None)
 
 
-def logged_in(*, outputs: dict[str, Any] | None = None, of: dict[str, Any] | None = None, **asked: Any) -> Login:
+def logged_in(*, outputs: dict[str, Any] | None = None, of: list[dict[str, Any]] | None = None, **asked: Any) -> Login:
     given = {"reader": False, "direct": False, "user": None, **asked}
     return login.login({**OUTPUTS, **(outputs or {})}, of or state(), **given)
 
@@ -166,8 +166,8 @@ def test_a_tunnel_changes_the_address_and_neither_name_nor_token(
 
 
 def mysql(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "known_outputs", lambda _: {**OUTPUTS, "proxyPort": 3306})
-    monkeypatch.setattr(command, "stack_export", lambda _: state({"engineFamily": "MYSQL"}))
+    monkeypatch.setattr(command, "known_outputs", lambda *_: {**OUTPUTS, "proxyPort": 3306})
+    monkeypatch.setattr(command, "stack_resources", lambda _: state({"engineFamily": "MYSQL"}))
 
 
 def test_a_stack_with_mysql_starts_mysql(

@@ -1,3 +1,4 @@
+import json
 import re
 
 from ops import plots
@@ -60,9 +61,11 @@ def test_the_headline_says_what_was_proven_and_the_page_when_where_and_with_what
 def test_error_texts_are_whole_and_without_secrets() -> None:
     storm = result()
     text = "NoConnectionError: " + "it is long " * 40 + "password=hunter2"
-    storm.phases["direct"].texts["refused"] = text
+    storm.phases["direct"].count_errors({"NoConnectionError: password=hunter2": 3}, {"refused": text})
     page = render(storm)
-    assert "it is long " * 40 + "password=***" in page and "hunter2" not in page
+    assert "it is long " * 40 + "password=***" in page
+    assert storm.as_json()["phases"]["direct"]["failed"]["NoConnectionError: password=***"] == 3
+    assert "hunter2" not in page + json.dumps(storm.as_json())
 
 
 def test_the_page_says_what_counts_as_a_connection_and_whose_times_they_are() -> None:

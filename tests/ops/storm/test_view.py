@@ -30,6 +30,8 @@ def test_the_table_counts_each_kind_of_failure_and_who_was_never_served() -> Non
 def test_the_efficiency_names_the_path_and_is_left_out_without_pgbench() -> None:
     storm = result()
     assert "(IAM gate → PgBouncer)" in (efficiency(storm) or "")
+    storm.pgbench_requests_per_second = 0.0
+    assert (efficiency(storm) or "").endswith("path 0/s, as it was refused")
     storm.pgbench_requests_per_second = None
     assert efficiency(storm) is None
 
