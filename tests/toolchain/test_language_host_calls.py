@@ -170,3 +170,16 @@ def test_a_host_that_is_told_to_end_ends_its_programs(running: Running, host: Ho
     _, program = running(STUBBORN)
     host.process.send_signal(number)
     wait_for_the_end([program, host.process])
+
+
+def test_the_host_serves_before_the_whole_sdk_could_be_loaded(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    with (
+        (tmp_path / "loaded").open("w") as loaded,
+        subprocess.Popen([HOST], env=environment, stdout=subprocess.PIPE, stderr=loaded, text=True) as host,
+    ):
+        assert host.stdout is not None
+        port = host.stdout.readline().strip()
+        host.terminate()
+    names = (tmp_path / "loaded").read_text()
+    assert port.isdecimal() and "pulumi.runtime.proto.language_pb2" in names and "pulumi.resource" not in names
