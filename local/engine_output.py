@@ -27,7 +27,19 @@ def summary(lines: Sequence[str]) -> list[str]:
     """
     if not any(_HEADING.match(line) for line in lines):
         return list(lines)
-    return [*_done([found for found in map(step, lines) if found]), *_told(lines)]
+    return _counted([*_done([found for found in map(step, lines) if found]), *_told(lines)])
+
+
+def _counted(told: Sequence[str]) -> list[str]:
+    """How many resources and how long, which the engine says on lines of their own, on one."""
+    lines: list[str] = []
+    for line in told:
+        if lines and lines[-1].startswith("Resources:") and line.startswith(("    ", "Duration:")):
+            mark = " " if lines[-1].endswith(":") else ", "
+            lines[-1] += mark + line.strip().replace("Duration: ", "in ")
+        else:
+            lines.append(line)
+    return lines
 
 
 def _done(found: Sequence[tuple[str, str, str]]) -> Iterator[str]:

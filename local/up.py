@@ -84,7 +84,6 @@ def _invoke(function: str) -> tuple[dict[str, Any], float]:
     """A real invocation through the Lambda API: (answer, milliseconds)."""
     import boto3
 
-    console.print(f"· invoking {function}")
     started = time.perf_counter()
     answer = boto3.client("lambda").invoke(FunctionName=function, Payload=b"{}")
     payload = json.loads(answer["Payload"].read())
@@ -108,8 +107,7 @@ def _show(client: SupervisorClient, outputs: dict[str, Any], answers: dict[str, 
     console.print(_NEXT)
 
 
-_NEXT = """
-next:
+_NEXT = """next:
   eval "$(make -s env)"                # pulumi, python and boto3 of this stack in your shell
   python -m ops logs                   # what the functions wrote; `psql` is a session at the database
   pulumi up --policy-pack policies     # after a change

@@ -152,7 +152,7 @@ def test_a_run_is_told_on_one_screen_with_its_warnings_and_whole_in_a_file(
     assert told == [
         " + aws:iam:Role a", " ~ aws:rds:Proxy b", "Policies:", "    ✅ the-pack@v1",
         "  pulumi:pulumi:Stack (orders):", "    warning: the engine's own",
-        "Resources:", "    + 1 created", "    ~ 1 updated", "Duration: 1s",
+        "Resources: + 1 created, ~ 1 updated, in 1s",
     ]  # fmt: skip
     file = Path(log.removeprefix("· all that pulumi up said: "))
     assert file.read_text() == CREATED and file.stat().st_mode & 0o077 == 0

@@ -47,6 +47,19 @@ def test_the_environment_of_uv_has_what_the_list_names_and_pip(
     assert sorted(line.partition("==")[0] for line in listed.stdout.splitlines()) == ["peer", "pip"]
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_is_often_started_by_who_cannot_write_is_compiled_ahead(
+    uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    requirements = locked(tmp_path / "served", "peer")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "served"))
+    options = ["--no-deps", "--target", str(tmp_path / "target")]
+    installer.install("a peer", Path(sys.executable), requirements, options, compiled=compiled)
+    assert (tmp_path / "target" / "peer.py").exists()
+    assert bool(list(tmp_path.glob("target/__pycache__/peer.*.pyc"))) == compiled
+
+
 def test_where_uv_cannot_be_had_pip_installs_which_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -209,3 +209,16 @@ def test_nothing_is_installed_for_a_program_that_runs_on_the_python_of_the_shell
     with pytest.raises(grpc.RpcError, match="names no virtual environment to install into"):
         list(host.stub.InstallDependencies(language.InstallDependenciesRequest(info=info)))
     assert not (tmp_path / "venv").exists()
+
+
+def test_the_host_serves_before_the_whole_sdk_could_be_loaded(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    with (
+        (tmp_path / "loaded").open("w") as loaded,
+        subprocess.Popen([HOST], env=environment, stdout=subprocess.PIPE, stderr=loaded, text=True) as host,
+    ):
+        assert host.stdout is not None
+        port = host.stdout.readline().strip()
+        host.terminate()
+    names = (tmp_path / "loaded").read_text()
+    assert port.isdecimal() and "pulumi.runtime.proto.language_pb2" in names and "pulumi.resource" not in names

@@ -375,6 +375,18 @@ def test_the_shell_of_a_chosen_subnet_keeps_it_and_no_other_shell_has_one(monkey
     assert shell.laptop_environment(ROOT)["LAMBDA_RDS_PROXY_SUBNET"] == "127.99.1"
 
 
+def test_what_the_first_run_compiled_the_next_one_finds_whatever_the_user_wants_of_his_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shell, "engine_folder", lambda: Path("/engine"))
+    monkeypatch.setattr(shell, "are_made", lambda _: True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "module.py").touch()
+    environment = {**os.environ, **shell.laptop_environment(ROOT)}
+    subprocess.run([sys.executable, "-c", "import module"], cwd=tmp_path, env=environment, check=True)
+    assert list(tmp_path.glob("__pycache__/module.*.pyc"))
+
+
 def test_what_make_prints_can_be_pasted() -> None:
     lines = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(lines) > 10
