@@ -206,9 +206,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         steps = [] if (virtualenv / "bin" / "python").exists() else [[sys.executable, "-m", "venv", str(virtualenv)]]
         if (folder / "requirements.txt").is_file():
-            # Where one line of a list has a hash, pip takes none that has not.
             pip = [str(virtualenv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-            steps.append([*pip, "-r", str(folder / "requirements.txt")])
+            # A folder that `pulumi package add` wrote has no hash, and neither has what it asks for.
+            has_sdk = any(line.startswith("./sdks/") for line in (folder / "requirements.txt").read_text().splitlines())
+            hashed = [] if has_sdk else ["--require-hashes"]
+            steps.append([*pip, *hashed, "-r", str(folder / "requirements.txt")])
         for step in steps:
             child = self._children.start(step, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             context.add_callback(lambda child=child: self._children.end(child))

@@ -15,8 +15,8 @@ PROGRAM = """
 import pulumi
 from pulumi_lambda_rds_proxy import ServerlessDatabase
 
-orders = ServerlessDatabase("orders", functions={"api": {"path": "api"}}, proxy={"maxConnectionsPercent": 80})
-pulumi.export("auth", orders.proxy.auth)
+orders = ServerlessDatabase("orders", functions={"api": {"path": "api"}}, proxy={"max_connections_percent": 80})
+pulumi.export("auth", orders.proxy.auth)  # an enum inside a reference
 pulumi.export("functions", orders.functions)
 """
 

@@ -401,4 +401,4 @@ def test_an_unknown_command_says_which_there_are() -> None:
         [sys.executable, "-m", "toolchain", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "setup|setup --tests|engine|env|lock|audit|down" in done.stderr
+    assert "setup|setup --tests|engine|program actionlint|" in done.stderr
