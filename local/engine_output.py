@@ -53,12 +53,20 @@ def _done(found: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _told(lines: Sequence[str]) -> Iterator[str]:
-    heading = ""
+    heading, waiting = "", ""
     for line in lines:
         found = _HEADING.match(line)
         heading = found[1] if found else heading
+        waiting = "" if found else waiting
         advice = heading == "Duration" and not found and not line.startswith("error:")
         over = _OVER.match(line) or (found and heading == "Diagnostics")
         if heading in ("", "Outputs") or not line.strip() or advice or over:
             continue
+        # Of a resource of which nothing is left to tell, nothing is told.
+        if heading == "Diagnostics" and re.match(r"^  \S.*:$", line):
+            waiting = line
+            continue
+        if waiting:
+            yield waiting
+            waiting = ""
         yield line

@@ -112,7 +112,7 @@ def test_the_backend_that_builds_it_is_locked(package: Package) -> None:
 
 def test_the_readme_begins_a_program_of_ones_own_with_the_lines_that_install_it() -> None:
     readme = (ROOT / "README.md").read_text()
-    section = readme[readme.index("In a program of your own") :]
+    section = readme[readme.index("## A program of your own") :]
     lines = re.findall(r"^\$ (pip install .*?)(?: +#.*)?$", section.partition("```python")[0], re.M)
     assert lines == [f'pip install "git+URL#subdirectory={package.folder}"' for package in PACKAGES]
     assert lines[1] in (ROOT / "handler" / "README.md").read_text()

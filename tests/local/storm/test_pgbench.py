@@ -1,5 +1,6 @@
 """What pgbench says of a database that is too busy, or refuses: a result, not an error."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,14 @@ NAME, DATABASE = "pgbench.localhost", "app_db"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaptopStack]:
-    folder = tmp_path_factory.mktemp("pgbench")
-    for each in (folder, *list(folder.parents)[:2]):
-        each.chmod(0o755)  # the server runs as an account of its own
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as made:  # not pytest's, whose folders above are nobody else's
+        Path(made).chmod(0o755)  # the server runs as another account when the tests run as root
+        yield Path(made)
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[LaptopStack]:
     address = f"{subnet(folder)}.251"
     settings = PostgresSettings(
         name=NAME, address=address, port=5432, database=DATABASE, username="app", password="x", max_connections=20
