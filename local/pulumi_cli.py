@@ -1,7 +1,6 @@
 """The `local` stack through the Pulumi command line, in this checkout's own shell."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from rich.console import Console
 from toolchain.checkout import LAPTOP_STACK, checkout_cache
 from toolchain.exclusion import only_ours
 from toolchain.progress import LINE_SECONDS, full_disk
-from toolchain.shell import laptop_environment, prepare
+from toolchain.shell import enter
 
 from .engine_output import step, summary
 from .supervisor.errors import LaptopError
@@ -46,9 +45,8 @@ def enter_shell(root: Path) -> None:
     Raises:
         CommandError: the checkout is not set up.
     """
-    os.environ.update(laptop_environment(root))
+    enter(root)
     sys.dont_write_bytecode = False  # as it says
-    prepare(root)
 
 
 @contextmanager

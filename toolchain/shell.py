@@ -64,9 +64,28 @@ def laptop_environment(root: Path) -> dict[str, str]:
     }
 
 
+def others(variables: dict[str, str]) -> list[str]:
+    """What is exported for AWS beside those variables: a profile or the endpoint of one service would count more."""
+    return [name for name in os.environ if name.startswith("AWS_") and name not in variables]
+
+
 def export_lines(variables: dict[str, str]) -> str:
-    """`export` lines for a POSIX shell."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    """Lines for a POSIX shell, which export them and take out what else it has for AWS."""
+    gone = "".join(f"unset {name}\n" for name in others(variables))
+    return gone + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def enter(root: Path) -> None:
+    """Make this process's environment that of such a shell.
+
+    Raises:
+        CommandError: something is not installed yet.
+    """
+    variables = laptop_environment(root)
+    for name in others(variables):
+        del os.environ[name]
+    os.environ.update(variables)
+    prepare(root)
 
 
 def prepare(root: Path) -> None:

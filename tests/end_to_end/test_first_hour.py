@@ -25,7 +25,7 @@ _BLOCKS = re.compile(r"(?:^`(\S+)`(?:(?!\n\n).)*\n\n)?^```(console|yaml|python)\
 # The copy is the clone; its environments are those that `make setup` makes, and are shared.
 _INSTEAD = {
     r"^git clone .*": "true",
-    r"^make -C (\S+) setup$": r"test -x \1/.venv/bin/python -a -x \1/policies/venv/bin/python",
+    r"^make -s -C (\S+) setup$": r"test -x \1/.venv/bin/python -a -x \1/policies/venv/bin/python",
 }
 
 

@@ -131,7 +131,7 @@ def test_the_program_takes_production_and_existing_databases_from_the_configurat
     done = preview(checkout, stack)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "violation" not in done.stdout.lower()
-    assert "per month about" in done.stdout
+    assert "on AWS about" in done.stdout
 
 
 def test_95_percent_is_rejected_with_the_fix(checkout: Checkout) -> None:

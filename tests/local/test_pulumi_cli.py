@@ -162,7 +162,7 @@ def test_the_programs_progress_is_not_told_when_it_is_over() -> None:
     said = ["downloading the wheels of handler for python3.13 on arm64", "packaging handler for python3.13 on arm64"]
     lines = ["Diagnostics:", "  pulumi:pulumi:Stack (orders):", *(f"    info: {each}" for each in said)]
     assert summary([*lines, "Duration: 1s"]) == ["Duration: 1s"]
-    cost = "    info: per month about 57.78 USD"
+    cost = "    info: on AWS about 57.78 USD a month"
     assert summary([*lines, cost]) == ["  pulumi:pulumi:Stack (orders):", cost]
 
 

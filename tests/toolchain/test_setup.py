@@ -366,6 +366,25 @@ def test_the_lines_of_make_env_survive_any_path() -> None:
     assert done.stdout == "with space|quote's $HOME `x`"
 
 
+def test_a_profile_or_an_endpoint_of_the_developers_own_is_not_in_the_laptops_shell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "https://elsewhere.example")
+    lines = shell.export_lines({"AWS_REGION": "eu-west-1"})
+    script = lines + "env | grep ^AWS_"
+    done = subprocess.run(["sh", "-c", script], env={**os.environ}, capture_output=True, text=True, check=True)
+    assert done.stdout == "AWS_REGION=eu-west-1\n"
+
+
+def test_a_process_that_enters_the_shell_has_no_profile_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "work", "HOME": "/nowhere"})
+    monkeypatch.setattr(shell, "laptop_environment", lambda _: {"AWS_REGION": "eu-west-1"})
+    monkeypatch.setattr(shell, "prepare", lambda _: None)
+    shell.enter(ROOT)
+    assert os.environ == {"HOME": "/nowhere", "AWS_REGION": "eu-west-1"}
+
+
 def test_the_shell_of_a_chosen_subnet_keeps_it_and_no_other_shell_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "engine_folder", lambda: Path("/engine"))
     monkeypatch.setattr(shell, "are_made", lambda _: True)

@@ -51,7 +51,13 @@ class DatabaseFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = target_of(args.get("stack", {}), settings.get("architecture"))
-        archive = packaged(Path(settings["path"]), target=target, engine=proxy["engine"], component=self)
+        archive = packaged(
+            Path(settings["path"]),
+            target=target,
+            engine=proxy["engine"],
+            component=self,
+            handler=None if settings.get("layers") else settings["handler"],
+        )
         resource = function.create(
             description="uses the database through RDS Proxy",
             archive=archive,

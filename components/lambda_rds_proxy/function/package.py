@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -73,6 +73,7 @@ def build_package(
     *,
     target: Platform,
     engine: Engine,
+    handler: str | None = None,
     instead: Mapping[str, Path | bytes] = MappingProxyType({}),
     cache: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -85,23 +86,24 @@ def build_package(
         target: Python and architecture the wheels are for.
         engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
             one, else `requirements.txt`.
+        handler: what Lambda is to call, whose module must be in the package; none if a layer may have it.
         instead: files, or what stands in them, in place of those of the folder or beside them, by their names in it.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
     Raises:
-        PackageError: the folder is missing, the list is not locked or lacks what its `.in` file names, a wheel cannot
-            be had, or the disk is full.
+        PackageError: the folder or the handler's module is missing, the list is not locked or lacks what its `.in` file
+            names, a wheel cannot be had, or the disk is full.
     """
     if not source.is_dir():
-        raise PackageError(f"the function folder {source} does not exist; check functions[].path")
+        raise PackageError(f"the function folder {source} does not exist; correct the function's path")
     cache = cache or cache_folder()
     requirements = list_of(source, engine)
     try:
         problem = list_problem(requirements)
         if problem is not None:
             raise PackageError(problem)
-        return _built(source, requirements, instead, target, cache, say)
+        return _built(source, requirements, handler, instead, target, cache, say)
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
 
@@ -109,6 +111,7 @@ def build_package(
 def _built(
     source: Path,
     requirements: Path,
+    handler: str | None,
     instead: Mapping[str, Path | bytes],
     target: Platform,
     cache: Path,
@@ -128,11 +131,20 @@ def _built(
         else:
             entries |= {f"{_CONNECTION}/{name}": path for name, path in _source_entries(connection)}
     files = {**files, **{name: _File.of(content) for name, content in entries.items()}}
+    if handler is not None and not _has_module(files, module := handler.rsplit(".", 1)[0].replace(".", "/")):
+        raise PackageError(
+            f"{source} has no {module}.py, which the handler {handler} names; correct the function's path or handler"
+        )
     archive = cache / "packages" / f"{_digest(files)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
         _write(archive, files)
     return archive
+
+
+def _has_module(names: Iterable[str], module: str) -> bool:
+    """Whether there is a module or a package, in Python or compiled."""
+    return any(name.startswith((f"{module}.", f"{module}/")) for name in names)
 
 
 def _reason(error: OSError, cache: Path) -> str:

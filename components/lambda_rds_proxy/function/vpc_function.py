@@ -33,7 +33,7 @@ _NETWORK_INTERFACE_ACTIONS = [
 _DENIED_TO_CODE = [*_DESCRIBING_ACTIONS, *_NETWORK_INTERFACE_ACTIONS, "ec2:DetachNetworkInterface"]
 _LOG_GROUPS = "/aws/lambda/"
 # The packages of a program, by the monitor that is its own, so that functions of one folder have it read once.
-_PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine], str]] = WeakKeyDictionary()
+_PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine, str | None], str]] = WeakKeyDictionary()
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -53,16 +53,18 @@ def packaged(
     target: Platform,
     engine: Engine,
     component: pulumi.Resource,
+    handler: str | None = None,
     instead: Mapping[str, Path | bytes] = MappingProxyType({}),
 ) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
-    `instead` has files, or what stands in them, in place of those of the folder or beside them, by their names in it.
+    `handler` is what Lambda is to call, none if its module may be in a layer. `instead` has files, or what stands in
+    them, in place of those of the folder or beside them, by their names in it.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
     """
-    key, known = (source, target, engine), _PACKAGES.setdefault(pulumi.runtime.settings.get_monitor(), {})
+    key, known = (source, target, engine, handler), _PACKAGES.setdefault(pulumi.runtime.settings.get_monitor(), {})
     if key in known and not instead:
         return known[key]
     try:
@@ -70,6 +72,7 @@ def packaged(
             source,
             target=target,
             engine=engine,
+            handler=handler,
             instead=instead,
             say=lambda text: pulumi.log.info(text, component),
         )

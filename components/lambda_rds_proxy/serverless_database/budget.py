@@ -91,8 +91,9 @@ class ConnectionBudget:
         """
         if not self.unbounded:
             return None
+        verb = "has" if len(self.unbounded) == 1 else "have"
         return (
-            f"the number of clients is unbounded: {', '.join(self.unbounded)} have no "
+            f"the number of clients is unbounded: {', '.join(self.unbounded)} {verb} no "
             f"{call.step('reserved_concurrency')}, so only the account's concurrency limits how many environments "
             f"share {self.ceiling} database connections; {call('stack.account_concurrent_executions')} makes that "
             "limit known"

@@ -49,7 +49,7 @@ class MonthlyCost:
         parts = ", ".join(f"{name} {_amount(value)}" for name, value in self.lines.items())
         listed = _PRICES["region"]
         elsewhere = "" if region == listed else f", not of {region}, where this stack is"
-        return f"per month about {_amount(self.total)} ({parts}); list prices of {listed}{elsewhere}, {_PRICES['asOf']}"
+        return f"on AWS about {_amount(self.total)} a month ({parts}); list prices of {listed}{elsewhere}, {_PRICES['asOf']}"
 
 
 def monthly_cost(

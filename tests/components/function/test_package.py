@@ -377,6 +377,32 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         build_package(tmp_path / "nowhere", target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "handler"),
+    [
+        ("app.py", "app.handler"), ("app/__init__.py", "app.handler"), ("app.cpython-313.so", "app.handler"),
+        ("shop/orders.py", "shop.orders.take"), ("shop/orders.py", "shop/orders.take"),
+    ],
+)  # fmt: skip
+def test_a_handlers_module_is_found_however_it_is_written(file: str, handler: str, tmp_path: Path) -> None:
+    (tmp_path / "fns" / file).parent.mkdir(parents=True)
+    (tmp_path / "fns" / file).touch()
+    assert build_package(
+        tmp_path / "fns", target=this_machine(), engine=Engine.POSTGRESQL, handler=handler, cache=tmp_path / "cache"
+    ).is_file()
+
+
+@pytest.mark.parametrize(("handler", "module"), [("app.handler", "app"), ("shop.orders.take", "shop/orders")])
+def test_a_folder_without_the_handlers_module_is_refused(handler: str, module: str, tmp_path: Path) -> None:
+    (tmp_path / "fns" / "shop").mkdir(parents=True)
+    (tmp_path / "fns" / "application.py").touch()
+    with pytest.raises(PackageError, match=rf"fns has no {module}\.py, which the handler {handler} names; correct"):
+        build_package(
+            tmp_path / "fns", target=this_machine(), engine=Engine.POSTGRESQL, handler=handler, cache=tmp_path / "cache"
+        )
+    assert not (tmp_path / "cache" / "packages").exists()
+
+
 def test_this_machine_is_named_as_lambda_names_it() -> None:
     here = this_machine()
     assert here.architecture in ("arm64", "x86_64")

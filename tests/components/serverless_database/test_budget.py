@@ -44,7 +44,7 @@ def test_a_function_without_reserved_concurrency_makes_the_clients_unbounded_and
     assert warned.verdict == "unbounded"
     assert warned.duty_cycle is None
     notice = warned.notice(ARGUMENTS)
-    assert notice is not None and "reports have no reserved_concurrency" in notice and "app " not in notice
+    assert notice is not None and "reports has no reserved_concurrency" in notice and "app " not in notice
     assert not list(warned.warnings(ARGUMENTS))
 
 

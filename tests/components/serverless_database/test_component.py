@@ -166,7 +166,7 @@ def test_no_endpoint_is_made_when_nothing_in_the_vpc_reads_a_secret() -> None:
 def test_a_function_without_reserved_concurrency_is_stated_and_not_warned_about() -> None:
     declared = stack()
     assert declared.result["budget"]["verdict"] == "unbounded"
-    assert any("reports have no reserved_concurrency" in message for message in declared.messages)
+    assert any("reports has no reserved_concurrency" in message for message in declared.messages)
     assert not any("reserved_concurrency" in message for message in declared.warnings)
 
 
@@ -342,7 +342,7 @@ def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
 
 
 def test_the_cost_is_said_at_preview_with_the_endpoint_that_secrets_need() -> None:
-    (message,) = [each for each in stack().messages if "per month about" in each]
+    (message,) = [each for each in stack().messages if "on AWS about" in each]
     assert "secretsEndpoint 14.60 USD" in message
     assert "list prices of us-east-1, not of eu-west-1" in message
     assert not any("secretsEndpoint" in each for each in stack(bootstrap=False).messages)
