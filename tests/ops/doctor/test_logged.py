@@ -83,6 +83,14 @@ def test_a_time_out_that_is_told_behind_its_report_is_one_invocation() -> None:
     assert (found.count, found.invocations, found.ended_well, found.over) == (1, 2, 0, False)
 
 
+def test_an_invocation_that_could_not_begin_did_not_end_well() -> None:
+    texts = (IMPORT, "INIT_REPORT Init Duration: 9.00 ms\tPhase: invoke\tStatus: error")
+    events = [Event(text=text, stream="one") for text in texts] + log(WELL)
+    found = logged_failures(events, start=0.0, end=100.0)
+    assert found is not None
+    assert (found.invocations, found.ended_well, found.over) == (1, 0, False)
+
+
 def test_a_log_that_was_read_for_its_failures_alone_says_nothing_of_what_came_since() -> None:
     failures = [each for each in log(VALUE, IMPORT) if each.text.startswith("[ERROR]")]
     found = logged_failures(failures, start=0.0, end=100.0, invocations=40)
