@@ -117,7 +117,7 @@ class Requests:
         if named:
             self._under_way[stream] = named
         request = self._under_way.get(stream)
-        if event.text.startswith("REPORT ") or said.get("type") == "platform.report":
+        if is_report(event.text):
             self._under_way.pop(stream, None)
         return replace(event, request_id=request)
 
@@ -177,6 +177,11 @@ def failure(text: str) -> Failure | None:
     if found is None:
         return None
     return Failure(kind=found["kind"], message=one_line(found["message"] or ""), place=place(traceback))
+
+
+def is_report(text: str) -> bool:
+    """Whether an event is Lambda's last of an invocation."""
+    return text.startswith("REPORT ") or document(text).get("type") == "platform.report"
 
 
 def outcome(text: str) -> str | None:

@@ -119,7 +119,7 @@ class CloudWatchSource:
             try:
                 events, complete = failed_events(each.log_group, begin, until)
             except AwsErrors as error:
-                not_seen.append(f"the log of {each.name} not seen: {reason(error)}")
+                not_seen.append(f"the log of {each.name}: {reason(error)}")
                 continue
             if not complete:
                 not_seen.append(f"the log of {each.name} tells of more failures than were read")

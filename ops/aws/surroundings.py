@@ -35,7 +35,7 @@ def surroundings(proxy: dict[str, Any], target: Target, *, proxy_port: int) -> S
         try:
             yield
         except AwsErrors as error:
-            not_seen.append(f"{what} not seen: {reason(error)}")
+            not_seen.append(f"{what}: {reason(error)}")
 
     database: dict[str, Any] = {}
     ec2 = boto3.client("ec2")

@@ -81,7 +81,7 @@ def doctor(
     - `python -m ops doctor --stack dev`: stack dev on AWS, by its last 5 minutes in CloudWatch
     - `python -m ops doctor --stack dev --minutes 60`: by its last hour
 
-    Exit status: 0 healthy, 1 there is a finding at some proxy, 2 it could not look, 130 interrupted.
+    Exit status: 0 healthy, or failures are over, 1 a finding at some proxy, 2 it could not look, 130 interrupted.
     """
     named = stack_or_the_places(stack)
     if stack is None:
@@ -113,14 +113,14 @@ def diagnosis(stack: str, source: Source) -> Diagnosis:
     try:
         running = source.settings()
     except CannotLookError as error:
-        not_seen.append(f"the proxy's settings not seen: {error}")
+        not_seen.append(f"the proxy's settings: {error}")
     if not source.is_configured:
-        not_seen.append(f"no drift of {source.name} seen: the configuration of stack {stack} is of its own proxy")
+        not_seen.append(f"drift of {source.name}: the configuration of stack {stack} is of its own proxy")
     else:
         try:
             wanted = configured(stack)
         except StackError as error:
-            not_seen.append(f"the configuration of stack {stack} not seen: {error}")
+            not_seen.append(f"the configuration of stack {stack}: {error}")
     return Diagnosis(
         proxy=source.name,
         verdict=diagnose(seen),
@@ -135,7 +135,7 @@ def _tell(found: Diagnosis) -> None:
     verdict, console = found.verdict, Console(emoji=False, highlight=False)
     colour = "red" if verdict.finding else "green"
     mark = "✗" if verdict.finding else "✓"
-    console.print(f"[bold {colour}]{mark} {verdict.cause}[/]  {escape(verdict.title)}")
+    console.print(f"[bold {colour}]{mark} {verdict.cause}[/]  {escape(verdict.title)}", soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column()
@@ -151,4 +151,7 @@ def _tell(found: Diagnosis) -> None:
     for label, sentences in parts:
         for number, sentence in enumerate(sentences):
             table.add_row("" if number else label, escape(sentence))
-    console.print(table)
+            if not console.is_terminal:  # for grep: a line for each sentence, as long as it is
+                console.print(f"{'' if number else label:9}  {sentence}", markup=False, soft_wrap=True)
+    if console.is_terminal:
+        console.print(table)

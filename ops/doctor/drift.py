@@ -78,7 +78,8 @@ def drift(configured: Settings, running: Settings, around: Surroundings | None =
 
 def _missing(around: Surroundings) -> tuple[str, ...]:
     found = [
-        f"subnet {subnet} has {free} free addresses; a proxy needs {FEWEST_ADDRESSES} or more (else RDS-EVENT-0243)"
+        f"subnet {subnet} has {'1 free address' if free == 1 else f'{free} free addresses'}; "
+        f"a proxy needs {FEWEST_ADDRESSES} or more (else RDS-EVENT-0243)"
         for subnet, free in around.free_addresses
         if free < FEWEST_ADDRESSES
     ]

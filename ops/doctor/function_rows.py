@@ -4,34 +4,64 @@ from ops.function_logs import TIMED_OUT
 
 from .evidence import Evidence, FunctionEvidence
 from .logged import LoggedFailures
-from .signs import congested, fails_always, failure, failures, full, logged, pool, proof, quotes, slow_answer
+from .refused import next_step
+from .signs import (
+    congested,
+    counted,
+    fails_always,
+    failure,
+    failures,
+    full,
+    goes_on,
+    logged,
+    newest_first,
+    pool,
+    proof,
+    quotes,
+    slow_answer,
+)
 from .verdict import Cause, Verdict
 
 
 def function_fails(seen: Evidence) -> Verdict | None:
     """Functions fail by their own fault, as their logs say."""
-    own = [(each, each.failures) for each in seen.functions if each.failures and _is_own(seen, each, each.failures)]
+    own = newest_first(
+        [
+            (each, each.failures)
+            for each in seen.functions
+            if each.failures and not each.failures.over and _is_own(seen, each, each.failures)
+        ]
+    )
     # While everyone waits for connections, a few failures of another sort are not what has to be explained first.
     if congested(seen) and not any(2 * said.own >= said.invocations for _, said in own):
         return None
     if not own:
         return None
     late = all(said.error == TIMED_OUT for _, said in own)
-    first = max((said for _, said in own), key=lambda said: said.most)
-    where = f" at {first.place}" if first.place else ""
+    each, said = own[0]
+    error, message, place = said.error, said.message, said.place
+    if said.gone and said.newest_error:
+        error, message, place = said.newest_error, said.newest_message or "", said.newest_place
+    # Files of different functions often have the same name.
+    where = f"{f' at {place}' if place else ''} of {each.name}"
+    # The database may say itself what the function lacks.
+    mends = next_step(error, message)
     return Verdict(
         cause=Cause.FUNCTION_FAILS,
         title="Functions run out of time in their own code, not in the database."
         if late
-        else f"Functions fail by their own fault: {first.error}{where}.",
+        else f"Functions fail by their own fault: {error}{where}.",
         numbers=(*(line for each, said in own for line in logged(each, said)), *(proof(seen) or pool(seen))),
-        is_not="the proxy or the database: "
-        + ("no statement was under way that took so long" if late else "the error is raised by the function itself"),
+        is_not="the proxy or the database: no statement was under way that took so long"
+        if late
+        else "the proxy or the number of connections: the database answered"
+        if mends
+        else "the proxy or the database: the error is raised by the function itself",
         next_step=(
             "look at what the function does besides the database (other services, computing, waiting): give each of "
             "these a time-out of its own, below the function's"
             if late
-            else f"mend it{where}; `python -m ops logs --errors` shows what the functions say"
+            else mends or f"mend it{where}; `python -m ops logs --errors` shows what the functions say"
         ),
     )
 
@@ -57,7 +87,7 @@ def never_reached(seen: Evidence) -> Verdict | None:
             return None
         numbers = (
             *(f"{failure(each)}, and it never had a connection" for each in silent),
-            *(f"{each.name} had {each.connections} connections" for each in others),
+            *(f"{each.name} had {counted(each.connections or 0, 'connection')}" for each in others),
         )
     names = ", ".join(each.name for each in silent)
     return Verdict(
@@ -84,7 +114,7 @@ def timeout_below_borrow(seen: Evidence) -> Verdict | None:
         cause=Cause.TIMEOUT_BELOW_BORROW,
         title="Functions are ended before the proxy would tell them that there is no connection.",
         numbers=(
-            *(f"{each.name}: {each.timeouts} of {each.invocations} invocations timed out" for each in early),
+            *(f"{each.name}: {each.timeouts} of {counted(each.invocations, 'invocation')} timed out" for each in early),
             *(f"{each.name}: timeout {each.timeout:g} s, borrow timeout {seen.borrow_timeout:g} s" for each in early),
             *pool(seen),
         ),
@@ -113,7 +143,7 @@ def throttled(seen: Evidence) -> Verdict | None:
 
 def functions_fail(seen: Evidence) -> Verdict | None:
     """Functions fail for a reason that no row before it names: their own, or one that the numbers do not show."""
-    if not seen.errors and not seen.timeouts and not congested(seen):
+    if not congested(seen) and not any(map(goes_on, seen.functions)):
         return _failed_before(seen)
     proven = proof(seen)
     if proven is not None and not congested(seen):
@@ -136,10 +166,15 @@ def functions_fail(seen: Evidence) -> Verdict | None:
 def _failed_before(seen: Evidence) -> Verdict | None:
     if not quotes(seen):
         return None
+    over = all(each.failures.over for each in seen.functions if each.failures)
     return Verdict(
         cause=Cause.FAILED_BEFORE,
         title="Functions failed a short while ago, and do not now.",
         numbers=(*quotes(seen), *(proof(seen) or pool(seen))),
-        is_not="going on: nothing failed while proxy and database were looked at",
-        next_step="run the doctor while it happens (`--seconds 60`); what the errors say is quoted above",
+        is_not="going on: "
+        + ("enough invocations ended well since" if over else "nothing failed while proxy and database were looked at"),
+        next_step="none; what the errors said is quoted above"
+        if over
+        else "run the doctor while it happens (`--seconds 60`); what the errors say is quoted above",
+        over=over,
     )

@@ -2,14 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ops.function_logs import TIMED_OUT, Event, Failure, failures, outcome, whole
+from ops.function_logs import TIMED_OUT, Event, Failure, failures, is_report, outcome, whole
+
+from .refused import next_step
 
 # Of a look, the part at whose end a failure may well be one that went on since before.
 _BEGINNING = 0.1
+# Chance, as failures were frequent, of seeing none for so long; below it they are over.
+_UNLIKELY = 0.05
 # Errors by which a function says that database, proxy or network did not let it: of this project's handler, of drivers
 # (PEP 249; psycopg's own below OperationalError) and of Python. Whatever else there is, is the function's own.
 _NOT_OWN = re.compile(
@@ -35,6 +39,11 @@ class LoggedFailures:
         most: how often that one came.
         since: when it came first, None when that was at the beginning of the look or may have been before.
         last: when it came last.
+        gone: whether it is over, and an own failure of another kind came last.
+        newest: when any failure came last.
+        newest_error, newest_message, newest_place: of that one; None where it is the most frequent one's kind.
+        ended_well: invocations since then that did; None where the log was read for its failures alone.
+        over: whether these are so many that nothing fails any more.
     """
 
     count: int
@@ -47,6 +56,13 @@ class LoggedFailures:
     most: int
     since: str | None
     last: str
+    gone: bool = False
+    newest: str
+    newest_error: str | None = None
+    newest_message: str | None = None
+    newest_place: str | None = None
+    ended_well: int | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,10 @@ class _Seen:
     at: float
     failure: Failure
     own: bool | None
+
+    @property
+    def sort(self) -> tuple[str, str | None, bool | None]:
+        return self.failure.kind, self.failure.place, self.own
 
 
 def logged_failures(
@@ -63,50 +83,87 @@ def logged_failures(
 
     Args:
         logged: lines or events with their times, of one function.
-        invocations: how many ended in that time, where this is not all that was logged.
+        invocations: how many ended in that time, where the log was read for its failures alone: then nothing says
+            what came after the last of them, and they count as going on.
     """
-    whole_events = list(whole(logged))
-    ended, found = sum(each.text.startswith("REPORT ") for each in whole_events), _failures(whole_events)
+    ended = _ended(list(whole(logged)))
+    found = [each for each in ended if each is not None]
     if not found:
         return None
-    # Own failures first: where as many are of either sort, the reason that can be read counts.
-    kinds = Counter((each.failure.kind, each.failure.place, each.own) for each in found)
-    key = max(kinds, key=lambda kind: (kinds[kind], kind[2] is True))
-    most = sorted(
-        (each for each in found if (each.failure.kind, each.failure.place, each.own) == key), key=lambda each: each.at
-    )
-    shown = most[-1].failure
+    # Own failures first: where as many are of either sort, the reason that can be read counts; then the newest.
+    sorts = [each.sort for each in found]
+    counts = Counter(sorts)
+    key = max(reversed(sorts), key=lambda sort: (counts[sort], sort[2] is True))
+    most, newest = [each for each in found if each.sort == key], found[-1]
+    shown, first, last = most[-1].failure, min(each.at for each in most), max(each.at for each in most)
+    is_another = newest.failure.kind != shown.kind or newest.failure.place != shown.place
     return LoggedFailures(
         count=len(found),
         own=sum(each.own is True for each in found),
         unclear=sum(each.own is None for each in found),
-        invocations=max(ended if invocations is None else invocations, len(found)),
+        invocations=max(len(ended) if invocations is None else invocations, len(found)),
         error=shown.kind,
         message=shown.message,
         place=shown.place,
         most=len(most),
-        since=_moment(most[0].at) if most[0].at > start + _BEGINNING * (end - start) else None,
-        last=_moment(most[-1].at),
+        since=_moment(first) if first > start + _BEGINNING * (end - start) else None,
+        last=_moment(last),
+        gone=newest.own is True and is_over([sort == key for sort in sorts]),
+        newest=_moment(newest.at),
+        newest_error=newest.failure.kind if is_another else None,
+        newest_message=newest.failure.message if is_another else None,
+        newest_place=newest.failure.place if is_another else None,
+        ended_well=ended[::-1].index(newest) if invocations is None else None,
+        over=invocations is None and is_over([each is not None for each in ended]),
     )
 
 
-def _failures(found: list[Event]) -> list[_Seen]:
+def is_over(failed: Sequence[bool]) -> bool:
+    """Whether what failed in some of these invocations, in their order, does so no more.
+
+    It is over where so many came after the last of them that chance hardly explains it, by their share until then.
+    """
+    since = list(reversed(failed)).index(True)
+    share = sum(failed) / (len(failed) - since)
+    return bool((1 - share) ** since < _UNLIKELY)
+
+
+def _ended(found: list[Event]) -> list[_Seen | None]:
+    """The invocations that ended, in their order; None for one that ended well."""
     uses: dict[str, str] = {}
     for event in found:
         ended = outcome(event.text)
         if ended is not None and event.request_id is not None:
             uses[event.request_id] = ended
-    return [
-        _Seen(at=event.at, failure=told, own=_is_own(told, uses.get(event.request_id or "")))
-        for event, told in failures(found)
-    ]
+    told = {id(event): failure for event, failure in failures(found)}
+    all_of_them: dict[int, _Seen | None] = {}
+    failed: set[tuple[str, str | None]] = set()  # whose report is yet to come
+    well: dict[str, int] = {}
+    for number, event in enumerate(found):
+        mine = (event.stream, event.request_id)
+        if (failure := told.get(id(event))) is not None:
+            # What Lambda says of a time-out may stand behind its report.
+            if (reported := well.pop(event.request_id or "", None)) is not None:
+                del all_of_them[reported]
+            else:
+                failed.add(mine)
+            own = _is_own(failure, uses.get(event.request_id or ""))
+            all_of_them[number] = _Seen(at=event.at, failure=failure, own=own)
+        elif is_report(event.text):
+            if failed & (whose := {mine, (event.stream, None)}):
+                failed -= whose
+            else:
+                all_of_them[number] = None
+                well[event.request_id or ""] = number
+    return list(all_of_them.values())
 
 
 def _is_own(told: Failure, use: str | None) -> bool | None:
     """Whether a failure is the function's own fault, by how its last use of the database ended; None: nothing says."""
     if told.kind == TIMED_OUT:
         return None if use is None else use in _GIVEN_BACK
-    return not _NOT_OWN.search(told.kind) and (use is None or use in _OWN_ENDS)
+    is_own = next_step(told.kind, told.message) is not None or not _NOT_OWN.search(told.kind)
+    return is_own and (use is None or use in _OWN_ENDS)
 
 
 def _moment(at: float) -> str:

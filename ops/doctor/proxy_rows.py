@@ -1,7 +1,7 @@
 """Rows of the decision table about the proxy: whether it serves, who gets in, and whether its pool is enough. Pure."""
 
 from .evidence import Evidence, LoginProblem
-from .signs import congested, failures, full, mostly_idle, much_pinned, pool
+from .signs import congested, counted, failures, full, mostly_idle, much_pinned, pool
 from .verdict import Cause, Verdict
 
 # The proxy's states: RDS API Reference, DBProxy, Status.
@@ -35,7 +35,7 @@ def logins(seen: Evidence) -> Verdict | None:
     if not seen.failed_logins or (seen.functions and not seen.errors):
         return None
     cause, title, words, is_not, step = _LOGINS[seen.login_problem or LoginProblem.UNKNOWN]
-    numbers = (f"{seen.failed_logins} refused logins at the proxy", *failures(seen), *filter(None, [words]))
+    numbers = (f"{counted(seen.failed_logins, 'refused login')} at the proxy", *failures(seen), *filter(None, [words]))
     return Verdict(cause=cause, title=title, numbers=numbers, is_not=is_not, next_step=step)
 
 
@@ -83,7 +83,8 @@ def pinned(seen: Evidence) -> Verdict | None:
         cause=Cause.PINNED,
         title="Clients are pinned to their database connections, so they cannot be shared.",
         numbers=(
-            f"{seen.pinned:g} of {seen.connections} database connections pinned ({seen.pinned / seen.connections:.0%})",
+            f"{seen.pinned:g} of {counted(seen.connections, 'database connection')} pinned "
+            f"({seen.pinned / seen.connections:.0%})",
             *pool(seen),
         ),
         is_not="a pool that is too small: a larger one is pinned just as well",

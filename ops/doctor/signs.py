@@ -32,7 +32,7 @@ _MULTIPLEXED = 2.0
 
 def fails_always(each: FunctionEvidence) -> bool:
     """Whether every invocation failed; the look may cut one apart at either end."""
-    return each.errors > 0 and each.invocations - each.errors <= max(1, _CUT * each.invocations)
+    return goes_on(each) and each.errors > 0 and each.invocations - each.errors <= max(1, _CUT * each.invocations)
 
 
 def congested(seen: Evidence) -> bool:
@@ -83,7 +83,7 @@ def proof(seen: Evidence) -> tuple[str, ...] | None:
     if not seen.connections or seen.clients < _MULTIPLEXED * seen.connections:
         return None
     return (
-        f"{seen.connections} database connections, of {seen.allowed} that the proxy may open",
+        f"{counted(seen.connections, 'database connection')}, of {seen.allowed} that the proxy may open",
         f"{seen.clients:,} clients share them, {seen.pinned:g} pinned",
         f"a client has its connection after {seen.borrow_latency:,.1f} ms",
     )
@@ -94,9 +94,11 @@ def pool(seen: Evidence) -> tuple[str, ...]:
     numbers = []
     if seen.connections is not None and seen.allowed is not None:
         borrowed = f", {seen.borrowed:.1f} of them borrowed on average" if seen.borrowed is not None else ""
-        numbers.append(f"{seen.connections} database connections, of {seen.allowed} that the proxy may open{borrowed}")
+        numbers.append(
+            f"{counted(seen.connections, 'database connection')}, of {seen.allowed} that the proxy may open{borrowed}"
+        )
     if seen.waiting:
-        numbers.append(f"up to {seen.waiting} clients wait for one")
+        numbers.append(f"up to {counted(seen.waiting, 'client')} wait{'s' if seen.waiting == 1 else ''} for one")
     if seen.borrow_latency is not None:
         numbers.append(f"a client has its connection after {seen.borrow_latency:,.1f} ms")
     return tuple(numbers)
@@ -105,8 +107,8 @@ def pool(seen: Evidence) -> tuple[str, ...]:
 def invocations(seen: Evidence) -> str:
     """How many there were, of a stack in which none failed."""
     if not seen.invocations:
-        return f"no invocation in {seen.seconds:g} s, but {seen.clients} client connections"
-    return f"{seen.invocations:,} invocations, none failed"
+        return f"no invocation in {seen.seconds:g} s, but {counted(seen.clients or 0, 'client connection')}"
+    return f"{counted(seen.invocations, 'invocation')}, none failed"
 
 
 def failures(seen: Evidence) -> tuple[str, ...]:
@@ -118,7 +120,8 @@ def failures(seen: Evidence) -> tuple[str, ...]:
 def turned_away(seen: Evidence) -> tuple[str, ...]:
     """The functions whose callers Lambda turned away."""
     return tuple(
-        f"{each.name}: {each.throttles:,} calls turned away by Lambda, {each.invocations:,} invocations"
+        f"{each.name}: {counted(each.throttles, 'call')} turned away by Lambda, "
+        f"{counted(each.invocations, 'invocation')}"
         for each in seen.functions
         if each.throttles
     )
@@ -127,26 +130,54 @@ def turned_away(seen: Evidence) -> tuple[str, ...]:
 def failure(each: FunctionEvidence) -> str:
     """How often one failed."""
     timeouts = f", {each.timeouts} of them for lack of time" if each.timeouts else ""
-    return f"{each.name}: {each.errors} of {each.invocations} invocations failed{timeouts}"
+    return f"{each.name}: {each.errors} of {counted(each.invocations, 'invocation')} failed{timeouts}"
+
+
+def goes_on(each: FunctionEvidence) -> bool:
+    """Whether a function failed during the look, and not only before invocations that ended well."""
+    return bool(each.errors or each.timeouts) and not (each.failures and each.failures.over)
 
 
 def quotes(seen: Evidence) -> tuple[str, ...]:
-    """What the functions' logs say of their failures."""
-    return tuple(line for each in seen.functions if each.failures for line in logged(each, each.failures))
+    """What the functions' logs say of their failures, of the newest first."""
+    found = [(each, each.failures) for each in seen.functions if each.failures]
+    return tuple(line for each, said in newest_first(found) for line in logged(each, said))
+
+
+def newest_first(
+    found: list[tuple[FunctionEvidence, LoggedFailures]],
+) -> list[tuple[FunctionEvidence, LoggedFailures]]:
+    """Functions with their failures, by when they failed last."""
+    return sorted(found, key=lambda pair: pair[1].newest, reverse=True)
 
 
 def logged(each: FunctionEvidence, said: LoggedFailures) -> tuple[str, ...]:
-    """What one function's log says of its failures: the most frequent one, its share, and since when."""
-    quoted = f"{said.error}: {said.message}" if said.message else said.error
+    """What one function's log says of its failures: the most frequent one, its share and since when, and the newest."""
     part = said.most / said.invocations
     share = "below 1%" if part < 0.01 else f"{part:.0%}"
     since = f"since {said.since}" if said.since else "since the beginning of the look or before it"
-    return (
-        f"{each.name}: {said.most:,} of {said.invocations:,} invocations ({share}) with "
-        f"“{quoted}”{f' at {said.place}' if said.place else ''}",
-        f"{each.name}: {since}, the last one at {said.last}; {said.count:,} failures in its log, {said.own:,} by its "
-        "own fault" + (f", {said.unclear:,} that may be either's" if said.unclear else ""),
-    )
+    when = f"at {said.last}" if said.most == 1 or said.since == said.last else f"{since}, the last one at {said.last}"
+    lines = [
+        f"{each.name}: {said.most:,} of {counted(said.invocations, 'invocation')} ({share}) with "
+        f"{_quoted(said.error, said.message, said.place)}",
+        f"{each.name}: {when}; {counted(said.count, 'failure')} in its log, {said.own:,} by its own fault"
+        + (f", {said.unclear:,} that may be either's" if said.unclear else ""),
+    ]
+    if said.newest_error:
+        newest = _quoted(said.newest_error, said.newest_message, said.newest_place)
+        lines.insert(0 if said.gone else 2, f"{each.name}: the last one: {newest}, at {said.newest}")
+    if said.ended_well:
+        lines.append(f"{each.name}: since then {counted(said.ended_well, 'invocation')} ended well")
+    return tuple(lines)
+
+
+def _quoted(error: str, message: str | None, place: str | None) -> str:
+    return f"“{f'{error}: {message}' if message else error}”{f' at {place}' if place else ''}"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def looked(seen: Evidence) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Verdict:
         numbers: what was seen, and led to it.
         is_not: what one might think and need not look at.
         next_step: what to do first.
+        over: whether it has passed, so that nobody has to do anything.
     """
 
     cause: Cause
@@ -51,8 +52,9 @@ class Verdict:
     numbers: tuple[str, ...]
     is_not: str
     next_step: str
+    over: bool = False
 
     @property
     def finding(self) -> bool:
         """Whether somebody has to do something."""
-        return self.cause not in (Cause.HEALTHY, Cause.IDLE)
+        return self.cause not in (Cause.HEALTHY, Cause.IDLE) and not self.over

@@ -106,6 +106,8 @@ def test_the_doctor_and_the_logs_say_why_the_second_one_fails(said: list[tuple[i
     assert shown is not None
     assert status == 1
     assert " ".join(shown[0].split()) in flat, text
+    (step,) = re.findall(r"^next step  (.*)$", _PAGE, re.M)
+    assert step in flat, text
     status, logged = _of(said, "ops logs")
     assert "[ERROR] InsufficientPrivilege: permission denied for table orders" in logged
     assert re.search(r"app\.py\", line 6, in handler$", logged, re.M), logged

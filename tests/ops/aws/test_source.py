@@ -381,7 +381,7 @@ def test_a_log_that_may_not_be_read_leaves_the_verdict(cloud: dict[str, str]) ->
         logs.delete_log_group(logGroupName="/aws/lambda/orders-app")
     seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
     assert diagnose(seen).cause is Cause.PROXY_WORKS
-    assert seen.not_seen[0].startswith("the log of orders-app not seen: ResourceNotFound")
+    assert seen.not_seen[0].startswith("the log of orders-app: ResourceNotFound")
 
 
 def test_how_long_nothing_was_changed_is_known_by_proxy_and_target_group(cloud: dict[str, str]) -> None:
@@ -413,14 +413,14 @@ def test_what_the_shell_may_not_see_is_a_note_and_no_finding(
     found = CloudWatchSource(OUTPUTS).surroundings()
     assert found == Surroundings(engine=found.engine, ports=found.ports, not_seen=found.not_seen)
     assert len(found.not_seen) == 3
-    assert all(each.endswith("not seen: AccessDenied") for each in found.not_seen)
+    assert all(each.endswith(": AccessDenied") for each in found.not_seen)
 
 
 def test_without_the_database_the_rest_is_seen(cloud: dict[str, str], role_may: Callable[[str], None]) -> None:
     role_may("allowed")
     looked_at = CloudWatchSource({**OUTPUTS, "databaseEndpoint": "gone.abc.eu-west-1.rds.amazonaws.com"})
     found = looked_at.surroundings()
-    assert found.not_seen == ("the database gone not seen: DBInstanceNotFound",)
+    assert found.not_seen == ("the database gone: DBInstanceNotFound",)
     assert found.proxy_reaches_database is None
     assert len(found.free_addresses) == 2 and found.clients_reach_proxy and found.secret_readable
 

@@ -48,6 +48,7 @@ RAISED = LoggedFailures(
     most=882,
     since="2026-11-28T12:00:00Z",
     last="2026-11-28T12:04:00Z",
+    newest="2026-11-28T12:04:00Z",
 )
 _REFUSED = replace(RAISED, own=0, error="NoConnectionError", message="no connection within 5 s", place=None)
 _FULL: dict[str, Any] = {"connections": 59, "borrowed": 58.0, "borrow_latency": 900.0, "waiting": 200}

@@ -15,7 +15,7 @@ from ops.doctor.evidence import Evidence
 from ops.doctor.source import CannotLookError, Source
 from ops.doctor.verdict import Cause
 from ops.stack_outputs import StackError
-from tests.ops.doctor.samples import CASES
+from tests.ops.doctor.samples import CASES, RAISED
 
 SETTINGS = Settings(max_connections_percent=85)
 
@@ -49,7 +49,7 @@ class Poor(Seen):
     """A source with few addresses left, that does not show everything."""
 
     def surroundings(self) -> Surroundings:
-        return Surroundings(free_addresses=(("subnet-a", 3),), not_seen=("security groups not seen: AccessDenied",))
+        return Surroundings(free_addresses=(("subnet-a", 3),), not_seen=("security groups: AccessDenied",))
 
 
 class Bound(Seen):
@@ -106,7 +106,7 @@ def test_each_proxy_has_its_verdict_and_the_worst_is_the_exit_status(monkeypatch
         ("reports", "pool-too-small", True, []),
     ]
     assert document["proxies"][1]["notSeen"] == [
-        "no drift of reports seen: the configuration of stack local is of its own proxy"
+        "drift of reports: the configuration of stack local is of its own proxy"
     ]
     place(monkeypatch, *two)
     told = run().output
@@ -117,7 +117,7 @@ def test_settings_that_cannot_be_read_leave_the_verdict(monkeypatch: pytest.Monk
     place(monkeypatch, Down(CASES[Cause.PROXY_DOWN]))
     done = run()
     assert done.exit_code == 1
-    assert "the proxy's settings not seen: the proxy orders does not answer" in " ".join(done.output.split())
+    assert "not seen   the proxy's settings: the proxy orders does not answer\n" in done.output
 
 
 def test_drift_is_a_finding_of_a_healthy_stack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_a_configuration_that_cannot_be_read_is_said_and_is_no_finding(monkeypat
     monkeypatch.setattr(command, "configured", unreadable)
     done = run()
     assert done.exit_code == 0
-    assert "there is no `pulumi` on PATH" in " ".join(done.output.split())
+    assert "not seen   the configuration of stack local: there is no `pulumi` on PATH\n" in done.output
 
 
 def test_what_is_missing_around_a_proxy_is_shown_and_what_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +192,28 @@ def test_a_budget_that_warns_is_a_finding_of_a_healthy_stack(monkeypatch: pytest
 
 
 def test_it_says_how_far_the_look_goes_and_what_of_the_logs_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    place(monkeypatch, Seen(replace(CASES[Cause.FAILED_BEFORE], not_seen=("the log of app not seen: AccessDenied",))))
+    place(monkeypatch, Seen(replace(CASES[Cause.FAILED_BEFORE], not_seen=("the log of app: AccessDenied",))))
     done = run()
     assert done.exit_code == 1
     assert "looked at  60 s; the functions' logs of 5.0 min" in done.output
-    assert "the log of app not seen: AccessDenied" in done.output
+    assert "not seen   the log of app: AccessDenied" in done.output
+
+
+def test_a_pipe_gets_a_line_for_each_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "shop-local-a-function-with-quite-a-long-name-for-its-report"
+    function = replace(CASES[Cause.FUNCTION_FAILS].functions[0], name=name)
+    place(monkeypatch, Seen(replace(CASES[Cause.FUNCTION_FAILS], functions=(function,))))
+    lines = run().output.splitlines()
+    assert lines[0] == f"✗ function-fails  Functions fail by their own fault: ValueError at app.py:7 of {name}."
+    assert f"seen       {name}: 882 of 882 invocations (100%) with “ValueError: no such order” at app.py:7" in lines
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_what_is_over_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = CASES[Cause.FUNCTION_FAILS]
+    over = replace(RAISED, ended_well=3, over=True)
+    place(monkeypatch, Seen(replace(seen, functions=(replace(seen.functions[0], failures=over),))))
+    done = run()
+    assert done.exit_code == 0
+    assert "✓ failed-before  Functions failed a short while ago, and do not now.\n" in done.output
+    assert "app: since then 3 invocations ended well\n" in done.output

@@ -23,11 +23,82 @@ def test_each_cause_is_named_by_its_evidence(cause: Cause) -> None:
 
 def test_functions_that_fail_by_their_own_fault_are_quoted_with_place_share_and_since_when() -> None:
     verdict = diagnose(CASES[Cause.FUNCTION_FAILS])
-    assert verdict.title == "Functions fail by their own fault: ValueError at app.py:7."
+    assert verdict.title == "Functions fail by their own fault: ValueError at app.py:7 of app."
     assert "app: 882 of 882 invocations (100%) with “ValueError: no such order” at app.py:7" in verdict.numbers
     assert any("since 2026-11-28T12:00:00Z" in each for each in verdict.numbers)
     before = replace(WELL, functions=(replace(APP, errors=9, failures=replace(RAISED, since=None)),))
     assert any("since the beginning of the look or before it" in each for each in diagnose(before).numbers)
+
+
+def test_the_function_that_failed_last_is_named_by_what_goes_on() -> None:
+    old = replace(RAISED, error="KeyError", place="app.py:6", newest="2026-11-28T12:01:00Z")
+    repaired = replace(
+        RAISED,
+        count=2,
+        own=2,
+        most=1,
+        invocations=2,
+        error="Runtime.ImportModuleError",
+        place=None,
+        gone=True,
+        newest_error="ValueError",
+        newest_message="no such day",
+        newest_place="app.py:7",
+    )
+    two = (replace(APP, failures=old), replace(APP, name="daily-totals", failures=repaired))
+    verdict = diagnose(replace(WELL, functions=two))
+    assert verdict.title == "Functions fail by their own fault: ValueError at app.py:7 of daily-totals."
+    assert verdict.next_step.startswith("mend it at app.py:7 of daily-totals; ")
+    assert verdict.numbers[0] == (
+        "daily-totals: the last one: “ValueError: no such day” at app.py:7, at 2026-11-28T12:04:00Z"
+    )
+    assert verdict.numbers[1].startswith("daily-totals: 1 of 2 invocations (50%) with “Runtime.ImportModuleError: ")
+    # Where the most frequent one goes on, it comes first.
+    mixed = (two[0], replace(two[1], failures=replace(repaired, gone=False)))
+    assert "Runtime.ImportModuleError of daily-totals" in diagnose(replace(WELL, functions=mixed)).title
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "step"),
+    [
+        ("InsufficientPrivilege", "permission denied for table orders", "GRANT … ON … TO <user>"),
+        ("ProgrammingError", "(psycopg.errors.InsufficientPrivilege) permission denied for table orders", "GRANT"),
+        ("OperationalError", "(1142, \"SELECT command denied to user 'reporting'@'%' for table 'orders'\")", "GRANT"),
+        ("OperationalError", '(pymysql.err.OperationalError) (1044, "Access denied for user")', "GRANT"),
+        ("ProgrammingError", "1142 (42000): SELECT command denied to user", "GRANT"),
+        ("UndefinedTable", 'relation "orders" does not exist', "the migration"),
+        ("UndefinedColumnError", 'column "day" does not exist', "the migration"),
+        ("ProgrammingError", "(1146, \"Table 'app.orders' doesn't exist\")", "the migration"),
+        ("ValueError", "1142 orders", "mend it at app.py:7 of app"),
+        ("UniqueViolation", "duplicate key value", "mend it at app.py:7 of app"),
+    ],
+)
+def test_what_the_database_refuses_of_objects_and_rights_is_mended_there(error: str, message: str, step: str) -> None:
+    said = replace(RAISED, error=error, message=message)
+    verdict = diagnose(replace(WELL, functions=(replace(APP, failures=said),)))
+    assert verdict.cause is Cause.FUNCTION_FAILS
+    assert step in verdict.next_step
+    assert ("the database answered" in verdict.is_not) is not step.startswith("mend")
+
+
+def test_failures_that_are_over_are_told_as_such_though_they_fell_into_the_look() -> None:
+    over = replace(RAISED, count=2, own=2, most=2, invocations=8, ended_well=5, over=True)
+    verdict = diagnose(replace(WELL, functions=(replace(APP, errors=2, connections=0, failures=over),)))
+    assert (verdict.cause, verdict.finding) == (Cause.FAILED_BEFORE, False)
+    assert "app: since then 5 invocations ended well" in verdict.numbers
+    # Nobody knows that of the other one, and a function that fails now is not hidden by one that did.
+    two = (replace(APP, failures=over), replace(CASES[Cause.FAILED_BEFORE].functions[0], name="report"))
+    assert diagnose(replace(WELL, functions=two)).finding
+    assert diagnose(replace(WELL, functions=(two[0], replace(APP, errors=5)))).cause is Cause.PROXY_WORKS
+
+
+def test_one_is_told_as_one() -> None:
+    once = replace(RAISED, count=1, own=1, most=1, invocations=1, since="2026-11-28T12:04:00Z")
+    seen = replace(WELL, functions=(replace(APP, failures=once),), connections=1, allowed=1, clients=3)
+    numbers = diagnose(seen).numbers
+    assert "app: 1 of 1 invocation (100%) with “ValueError: no such order” at app.py:7" in numbers
+    assert "app: at 2026-11-28T12:04:00Z; 1 failure in its log, 1 by its own fault" in numbers
+    assert any(each.startswith("1 database connection, of 1 that") for each in numbers)
 
 
 _LATE = replace(RAISED, own=0, unclear=882, error="Task timed out", message="after 3.00 seconds", place=None)
