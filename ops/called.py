@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 INSTALLED = "lambda-rds-proxy-ops"
-# Set by a program that starts `python -m ops` under a name of its own (local/bin/ops).
+# Set by a program that starts `python -m ops` under a name of its own.
 _VARIABLE = "LAMBDA_RDS_PROXY_OPS_NAME"
 
 

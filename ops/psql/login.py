@@ -55,7 +55,8 @@ def login(outputs: Mapping[str, Any], resources: Resources, *, reader: bool, dir
     key = "readerEndpoint" if reader else "databaseEndpoint" if direct else "proxyEndpoint"
     host = str(outputs.get(key) or "")
     if not host:
-        raise StackError(f'the stack has no output "{key}"' + ("; set readerEndpoint for one" if reader else ""))
+        fix = "set readerEndpoint for one" if reader else "run `pulumi up`"
+        raise StackError(f'the stack has no output "{key}"; {fix}')
     proxy = next((each for each in _of(resources, _PROXY) if each.get("endpoint") == outputs.get("proxyEndpoint")), {})
     own = (outputs.get("databaseEndpoint"),)
     database = next(

@@ -115,7 +115,8 @@ def test_a_proxy_for_iam_alone_has_no_secret_to_look_for() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"reader": True}, 'no output "readerEndpoint"'),
+        ({"reader": True}, 'no output "readerEndpoint"; set readerEndpoint'),
+        ({"outputs": {"proxyEndpoint": None}}, 'no output "proxyEndpoint"; run `pulumi up`'),
         ({"user": "nobody", "of": state({"auths": [{"secretArn": "arn:app"}]})}, 'of a user "nobody"'),
         ({"direct": True, "of": state(database={"masterUserSecrets": []})}, "name a user with --user"),
     ],
