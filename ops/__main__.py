@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from .called import INSTALLED, called
 from .errors import Commands
 from .places import TOOLS_VARIABLE, place_here
 
@@ -32,7 +33,8 @@ class _Modules(UserDict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the type of Typer's commands is private
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
-        alone.command(name)(getattr(importlib.import_module(self.data[name]), name))
+        module = importlib.import_module(self.data[name])
+        alone.command(name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, name))
         return typer.main.get_command(alone)
 
 
@@ -52,9 +54,8 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)  # what makes it a group
 
-_INSTALLED = "lambda-rds-proxy-ops"
 # A shell completes a program, and `python` is not ours to complete for: `ops` is, which `make -s env` puts on PATH.
-_OPS = "ops" if "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ else "python -m ops"
+_COMPLETES = "completion" in "".join(sys.argv[1:2]) or "_OPS_COMPLETE" in os.environ
 
 
 def main() -> None:
@@ -65,7 +66,7 @@ def main() -> None:
     tools = os.environ.pop(TOOLS_VARIABLE, None)  # taken out, so that they do not look for others
     if tools and Path(tools).is_file() and place_here() is None:
         os.execv(tools, [tools, *sys.argv[1:]])  # noqa: S606 - a program that the shell names, and a list of words
-    app(prog_name=_INSTALLED if Path(sys.argv[0]).name == _INSTALLED else _OPS)
+    app(prog_name="ops" if _COMPLETES and called() != INSTALLED else called())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,14 @@ class OpsError(typer.TyperException):
 class Commands(TyperGroup):
     """Tells their errors in one line: the library would break them into the lines of a box."""
 
+    def invoke(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - handed on
+        """Run it; what is wrong with a value is told without the name of an exception that pydantic puts before it."""
+        try:
+            return super().invoke(*arguments, **options)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - handed on
         """Run the command that is asked for, and exit."""
         try:

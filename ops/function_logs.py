@@ -32,6 +32,7 @@ _REQUEST = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b"
 )
 _METRICS = '{"_aws"'
+_OF_METRICS = frozenset({"_aws", "FunctionName", "Proxy", "RequestId"})
 # Lambda tries to initialize before the invocation, and once more as part of it: the second failure is its own.
 # Source: Lambda Developer Guide, "Failures during the Init phase"; logs in public issues have both, each with an error.
 _FIRST_INIT = re.compile(r"INIT_REPORT .*Phase: init\s.*Status: ")
@@ -190,6 +191,14 @@ def outcome(text: str) -> str | None:
         return None
     said = document(text).get("Outcome")
     return said if isinstance(said, str) else None
+
+
+def condensed(text: str) -> str:
+    """A line of metrics by its values alone: the rest says to CloudWatch what they are. Any other as it is."""
+    said = document(text)
+    if "_aws" not in said:
+        return text
+    return "metrics " + " ".join(f"{name}={value}" for name, value in said.items() if name not in _OF_METRICS)
 
 
 def place(traceback: str) -> str | None:

@@ -11,11 +11,13 @@ import typer
 
 from .aws.errors import AwsErrors, reason
 from .errors import OpsError
+from .function_logs import condensed
 from .places import stack_or_the_places
 from .stack_outputs import StackError, complete_function, stack_functions
 
 # Lambda's longest timeout is 900 s.
 _ANSWER_SECONDS = 910
+_SHOWN = 60  # characters of an event that is none
 
 
 def invoke(
@@ -40,12 +42,13 @@ def invoke(
 
     Exit status: 0 it answered, 1 the function failed, 2 it could not be invoked.
     """
+    event = _event(payload)
     name = next(iter(stack_functions(stack_or_the_places(stack), function).values()))
-    answer = _invoke(name, _event(payload))
+    answer = _invoke(name, event)
     if log:
         # Lambda's client parts an error's lines by carriage returns, and a terminal would write them over each other.
         told = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines()
-        print(*(line.rstrip() for line in told if line.strip()), sep="\n", file=sys.stderr)
+        print(*(condensed(line.rstrip()) for line in told if line.strip()), sep="\n", file=sys.stderr)
     text = answer["Payload"].read().decode()
     try:
         print(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
@@ -60,7 +63,9 @@ def _event(payload: str) -> bytes:
     try:
         json.loads(text)
     except ValueError as error:
-        raise OpsError(f"the event is no JSON ({error}); give it as --payload '{{\"id\": 7}}'") from None
+        given = " ".join(text.split()) or "nothing"
+        given = given if len(given) <= _SHOWN else f"{given[: _SHOWN - 1]}…"
+        raise OpsError(f"the event {given} is no JSON ({error}); give it as --payload '{{\"id\": 7}}'") from None
     return text.encode()
 
 

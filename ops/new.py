@@ -13,6 +13,7 @@ from lambda_rds_proxy.function.problems import name_problems
 from lambda_rds_proxy.function.requirements import list_of
 from lambda_rds_proxy.settings.spelling import CONFIG
 
+from .called import called
 from .errors import OpsError
 from .places import program_here
 
@@ -88,9 +89,22 @@ def new(
     except OSError as error:
         raise OpsError(f"{folder} cannot be made: {error.strerror}; name another folder with --path") from None
     # A path in a configuration is relative to its program.
-    said = os.path.relpath(folder, program_here() or Path.cwd())
+    program = program_here()
+    said = os.path.relpath(folder, program or Path.cwd())
+    read = _reads_configuration(program)
     print(f"{folder} is made: {', '.join(contents)}")
-    print(f"  its test:                       pytest {folder}")
-    print(f"  the stack's configuration:      pulumi config set --path functions.{name}.path {said}")
-    print(f'  or, in a program of your own:   "functions": {{"{name}": {{"path": "{said}"}}}}')
-    print(f"  other packages:                 name them in {folder}/requirements.in, python -m ops lock {folder}")
+    print(f"  its test:              pytest {folder} (change it with the function)")
+    if read is not True:
+        print(f'  in your own program:   "functions": {{"{name}": {{"path": "{said}"}}}}')
+    if read is not False:
+        print(f"  in the configuration:  pulumi config set --path functions.{name}.path {said}")
+    print(f"  other packages:        name them in {folder}/requirements.in, {called()} lock {folder}")
+
+
+def _reads_configuration(program: Path | None) -> bool | None:
+    """Whether a program takes its functions from the stack's configuration, as ours does; None where none tells."""
+    try:
+        text = "" if program is None else (program / "__main__.py").read_text(errors="replace")
+    except OSError:
+        return None
+    return "read_config" in text if text else None

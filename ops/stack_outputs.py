@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import OpsError
-from .places import project, stack_or_the_places
+from .places import place_here, program_here, project, stack_or_the_places
 
 _PROXY = "aws:rds/proxy:Proxy"
 # Type → which of its outputs is its host.
@@ -105,6 +105,18 @@ def stack_configuration(stack: str) -> dict[str, Any]:
     return _pulumi(stack, "config", "--json")
 
 
+def _with_the_fix(stack: str, reason: str) -> str:
+    """What `pulumi` says; of a stack that there is not, where it was looked for, and how there is one."""
+    folder, place = project(), place_here()
+    if reason.startswith("no Pulumi.yaml"):
+        return f"there is no Pulumi.yaml in {folder} or above it; go to the folder of yours"
+    if not reason.startswith("no stack named"):
+        return reason
+    made = place is not None and (stack, folder) == (place.STACK, place.project())
+    go = "" if program_here() else "go to the folder of your Pulumi.yaml, or "
+    return f"{reason} in {folder}; {go}run {'`make up`' if made else f'`pulumi stack init {stack}`'}"
+
+
 def _pulumi(stack: str, *command: str) -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603 - a list of words, no shell
@@ -118,6 +130,6 @@ def _pulumi(stack: str, *command: str) -> dict[str, Any]:
         raise StackError('there is no `pulumi` on PATH; in this checkout: eval "$(make -s env)"') from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
-        raise StackError(f'the stack "{stack}" cannot be read: {reason}')
+        raise StackError(f'the stack "{stack}" cannot be read: {_with_the_fix(stack, reason)}')
     document: dict[str, Any] = json.loads(done.stdout or "{}")
     return document

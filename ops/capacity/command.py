@@ -16,7 +16,7 @@ from lambda_rds_proxy.settings.spelling import CONFIG
 from ops.budget import budget_of_output
 from ops.errors import OpsError
 from ops.places import stack_or_the_places
-from ops.stack_outputs import StackError, stack_outputs
+from ops.stack_outputs import StackError, stack_outputs, stack_proxies, stack_resources
 
 from .what_if import DUTY_CYCLES, choices, reserved_concurrency
 
@@ -99,7 +99,13 @@ def capacity(
 def _of_stack(stack: str) -> ConnectionBudget:
     output = stack_outputs(stack).get("connectionBudget")
     if output is None:
-        raise StackError(f'the stack "{stack}" has no output "connectionBudget"; run `pulumi up --stack {stack}`')
+        fix = f"run `pulumi up --stack {stack}`"
+        if stack_proxies(stack_resources(stack)):  # it was up, by a program of one's own
+            fix = (
+                'have the program export it, pulumi.export("connectionBudget", shop.connection_budget().as_output()) '
+                "where shop is the ServerlessDatabase, or give the numbers by hand, such as with --class"
+            )
+        raise StackError(f'the stack "{stack}" has no output "connectionBudget"; {fix}')
     try:
         return budget_of_output(output)
     except ValueError as error:

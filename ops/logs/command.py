@@ -19,11 +19,13 @@ from ops.function_logs import Kind
 from ops.places import stack_or_the_places
 from ops.stack_outputs import StackError, complete_function, stack_functions
 
-from .lines import Reader, Told
+from .lines import Reader, Told, errors_alone
 
 _PAUSE_SECONDS = 1.0
 # CloudWatch shows an event some seconds after it came, and not those of two streams in their order.
 _LATE_MILLISECONDS = 15_000
+_BACK = "1h"
+_BACK_FOLLOWING = "10s"  # what comes, and what has just come
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {Kind.ERROR: "red", Kind.PLATFORM: "dim", Kind.OTHER: "none"}
 _console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
@@ -35,9 +37,13 @@ def logs(
         typer.Argument(help="Its name in the stack, such as app; all if left out.", autocompletion=complete_function),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    since: Annotated[str, typer.Option(help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-01-31T12:00.")] = (
-        "1h"
-    ),
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="How far back: 30s, 10m, 2h, 1d, or a time such as 2026-01-31T12:00; "
+            f"{_BACK} if left out, with --follow {_BACK_FOLLOWING}."
+        ),
+    ] = None,
     errors: Annotated[bool, typer.Option(help="Errors alone, each traceback whole.")] = False,
     stack: Annotated[str | None, typer.Option(help="The Pulumi stack; the laptop's if left out.")] = None,
 ) -> None:
@@ -54,14 +60,15 @@ def logs(
 
     Exit status: 0 told, with --errors 1 when there were some; 2 the log could not be read.
     """
+    since = since or (_BACK_FOLLOWING if follow else _BACK)
     start = _start(since, datetime.now(UTC))
     names = stack_functions(stack_or_the_places(stack), function)
     many, told = len(names) > 1, 0
     try:
-        for each in _events(names, start, follow=follow):
-            if not errors or each.kind is Kind.ERROR:
-                told += 1
-                _tell(each, named=many)
+        found = _events(names, start, follow=follow)
+        for each in errors_alone(found) if errors else found:
+            told += 1
+            _tell(each, named=many)
     except KeyboardInterrupt:
         return
     if not told:

@@ -1,13 +1,13 @@
 """How the events of a function's log are told: each with its time, its request, and the lines that it has. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ops.function_logs import TRACEBACK, Event, Kind, Requests, document, kind
+from ops.function_logs import TRACEBACK, Event, Kind, Requests, condensed, kind
 
-_OF_METRICS = frozenset({"_aws", "FunctionName", "Proxy", "RequestId"})
+_SUMS_UP = ("metrics ", "INIT_REPORT ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,7 @@ class Told:
     request: str
     kind: Kind
     lines: tuple[str, ...]
+    stream: str = ""
 
     @property
     def time(self) -> str:
@@ -42,7 +43,8 @@ class Reader:
             function=self.function,
             request=self._requests.of(Event(text=text, stream=stream)).request_id or "",
             kind=self._kind(text, stream),
-            lines=tuple(line for line in _words(text).split("\n") if line.strip()),
+            lines=tuple(line for line in condensed(text).split("\n") if line.strip()),
+            stream=stream,
         )
 
     def _kind(self, text: str, stream: str) -> Kind:
@@ -54,9 +56,22 @@ class Reader:
         return Kind.ERROR if continued else kind(text)
 
 
-def _words(text: str) -> str:
-    """A line of metrics by its values alone: the rest says to CloudWatch what they are."""
-    said = document(text)
-    if "_aws" not in said:
-        return text
-    return "metrics " + " ".join(f"{name}={value}" for name, value in said.items() if name not in _OF_METRICS)
+def errors_alone(found: Iterable[Told]) -> Iterator[Told]:
+    """The errors; what sums a failure up, metrics or INIT_REPORT, only where nothing else has told of it.
+
+    Metrics come before the error that they count, and INIT_REPORT after it.
+    """
+    told, held = set[tuple[str, str]](), dict[tuple[str, str], Told]()
+    for each in found:
+        stream = (each.function, each.stream)
+        if each.kind is not Kind.ERROR:
+            if each.kind is Kind.PLATFORM:  # another invocation, or the end of this one
+                told.discard(stream)
+                yield from filter(None, [held.pop(stream, None)])
+        elif not each.lines[0].startswith(_SUMS_UP):
+            told.add(stream)
+            held.pop(stream, None)
+            yield each
+        elif stream not in told:
+            held[stream] = each
+    yield from held.values()

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -57,7 +58,7 @@ def password_variable(login: Login) -> str:
 
 
 def lines(login: Login, way: Way) -> list[str]:
-    """A URL, one for JDBC, and the lines of a shell; who runs those gets the password anew, and nothing shows it."""
+    """What a shell takes, with a URL and one for JDBC as its comments; who runs it gets the password anew, unseen."""
     scheme = "mysql" if login.mysql else "postgresql"
     place = f"{login.host}:{way.port}/{quote(login.database)}"
     if login.mysql:
@@ -68,12 +69,15 @@ def lines(login: Login, way: Way) -> list[str]:
         jdbc = {"user": login.user, **asked}
         asked |= {"hostaddr": way.address} if way.address else {}
     told = [
-        f"{scheme}://{quote(login.user, safe='')}@{place}?{urlencode(asked, safe='/')}",
-        f"jdbc:{scheme}://{place}?{urlencode(jdbc, safe='/')}",
+        f"# {scheme}://{quote(login.user, safe='')}@{place}?{urlencode(asked, safe='/')}",
+        f"# jdbc:{scheme}://{place}?{urlencode(jdbc, safe='/')}",
     ]
+    if way.address:
+        told.append(f"# JDBC takes no hostaddr: first have {login.host} mean {way.address}, as in /etc/hosts")
     told += [f"export {name}={shlex.quote(value)}" for name, value in environment(login, way).items()]
-    told.append(f'export {password_variable(login)}="$(python -c {shlex.quote(_asks(login))})"')
-    return told + ([] if not login.mysql else [shlex.join(command(login, way))])
+    python = shlex.quote(sys.executable)  # which has boto3, whatever `python` is in that shell
+    told.append(f'export {password_variable(login)}="$({python} -c {shlex.quote(_asks(login))})"')
+    return told + ([] if not login.mysql else [f"# {shlex.join(command(login, way))}"])
 
 
 def _asks(login: Login) -> str:

@@ -1,5 +1,6 @@
 """`python -m ops psql`: the client of a stack's database, logged in."""
 
+import difflib
 import os
 import shutil
 import socket
@@ -16,14 +17,17 @@ from ops.stack_outputs import known_outputs, stack_resources
 from .clients import Way, child_environment, command, lines, password_variable
 from .login import Login, login
 
+# What is no option of ours is the client's.
+CONTEXT = {"ignore_unknown_options": True}
+_OWN = ("--reader", "--direct", "--user", "--at", "--stack", "--print")
+# So near that it is a slip: no long option of psql or mysql is as near to one of ours.
+_SLIP = 0.8
 _CONNECT_SECONDS = 5.0
 _PACKAGES = {"psql": "postgresql-client", "mysql": "default-mysql-client"}
 
 
 def psql(
-    arguments: Annotated[list[str] | None, typer.Argument(help="For the client, after --: such as -c 'select 1'.")] = (
-        None
-    ),
+    arguments: Annotated[list[str] | None, typer.Argument(help="For the client: such as -c 'select 1'.")] = None,
     reader: Annotated[bool, typer.Option(help="Through the proxy's reader endpoint.")] = False,
     direct: Annotated[bool, typer.Option(help="To the database itself, as its administrator.")] = False,
     user: Annotated[str | None, typer.Option(help="Log in as; the stack's user if left out.")] = None,
@@ -38,13 +42,20 @@ def psql(
     **Examples**
 
     - `python -m ops psql`: as the function's user through the proxy of the laptop stack
-    - `python -m ops psql -- -c 'select now()'`: one statement
-    - `python -m ops psql --direct -- -c 'select current_user'`: as the administrator, past the proxy
-    - `python -m ops psql --print`: a URL, one for JDBC, and the lines of a shell
+    - `python -m ops psql -c 'select now()'`: one statement
+    - `python -m ops psql --direct -c 'select current_user'`: as the administrator, past the proxy
+    - `python -m ops psql --print`: lines that a shell can eval; a URL, and one for JDBC, are their comments
     - `python -m ops psql --at 127.0.0.1:15432 --stack dev`: of stack dev on AWS, through a tunnel
+
+    What is no option of this command is the client's; after -- all is.
 
     Exit status: 0 done, else the client's own; 2 no session could begin.
     """
+    for word in arguments or ():
+        name = word.partition("=")[0]
+        near = difflib.get_close_matches(name, _OWN, 1, _SLIP) if name.startswith("--") and name not in _OWN else []
+        if near:
+            raise OpsError(f"there is no option {name}; did you mean {near[0]}?")
     if reader and direct:
         raise OpsError("--reader is an endpoint of the proxy and --direct goes past it; give one of them")
     named = stack_or_the_places(stack)

@@ -1,5 +1,6 @@
 """Where a session goes and who logs in, from a stack's outputs and state. Passwords are read when they are needed."""
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from ops.stack_outputs import StackError
 
 _PROXY = "aws:rds/proxy:Proxy"
 _DATABASES = ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster")
+_USER = "lambda-rds-proxy:index:DatabaseUser"
 _RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_IAM = "IAM_AUTH"
 Resources = Sequence[Mapping[str, Any]]
 _CERTIFICATES = Path(engines.__file__).parents[1] / "user" / "admin_function" / "certificates"
 
@@ -52,12 +55,15 @@ def login(outputs: Mapping[str, Any], resources: Resources, *, reader: bool, dir
     key = "readerEndpoint" if reader else "databaseEndpoint" if direct else "proxyEndpoint"
     host = str(outputs.get(key) or "")
     if not host:
-        raise StackError(f'the stack has no output "{key}"' + ("; set readerEndpoint for one" if reader else ""))
+        fix = "set readerEndpoint for one" if reader else "run `pulumi up`"
+        raise StackError(f'the stack has no output "{key}"; {fix}')
     proxy = next((each for each in _of(resources, _PROXY) if each.get("endpoint") == outputs.get("proxyEndpoint")), {})
     own = (outputs.get("databaseEndpoint"),)
     database = next(
         (each for each in _of(resources, *_DATABASES) if each.get("address", each.get("endpoint")) in own), {}
     )
+    if user is not None and not direct:
+        _check_known(user, proxy, [*_users(resources)])
     place = database if direct else proxy
     name, secret = (
         _administrator(database) if direct and user is None else (user or str(outputs.get("databaseUser")), "")
@@ -77,6 +83,21 @@ def login(outputs: Mapping[str, Any], resources: Resources, *, reader: bool, dir
     )
 
 
+def _users(resources: Resources) -> Iterator[str]:
+    """Those that the stack has made."""
+    references = (each.get("reference") or {} for each in _of(resources, _USER))
+    return (str(each["user"]) for each in references if "user" in each)
+
+
+def _check_known(user: str, proxy: Mapping[str, Any], known: Sequence[str]) -> None:
+    # One that lets users in without secrets, or by more of them than the stack's own users have, may know others.
+    if user in known or not 0 < len(proxy.get("auths") or []) <= len(known) or proxy.get("defaultAuthScheme") == _IAM:
+        return
+    near = difflib.get_close_matches(user, known, 1)
+    fix = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(known)}"
+    raise StackError(f'the stack has no database user "{user}"; {fix}')
+
+
 def _administrator(database: Mapping[str, Any]) -> tuple[str, str]:
     secrets = database.get("masterUserSecrets") or database.get("masterUserSecret")
     if not isinstance(secrets, list) or not secrets:
@@ -88,7 +109,7 @@ def _secret_of(user: str, proxy: Mapping[str, Any], *, direct: bool) -> str | No
     """The secret of a user of the proxy; None where the proxy takes a token."""
     auths = proxy.get("auths") or []
     with_token = all(each.get("iamAuth") == "REQUIRED" for each in auths)
-    if not direct and with_token and (auths or proxy.get("defaultAuthScheme") == "IAM_AUTH"):
+    if not direct and with_token and (auths or proxy.get("defaultAuthScheme") == _IAM):
         return None
     for each in auths:
         if each.get("secretArn") and _secret(each["secretArn"]).get("username") == user:

@@ -18,7 +18,7 @@ import botocore.config
 import botocore.exceptions
 
 from ops.aws.errors import AwsErrors, reason
-from ops.stack_outputs import StackError, stack_outputs
+from ops.stack_outputs import StackError, stack_functions, stack_outputs
 
 from . import cost
 from .results import Phase, Progress, StormResult, StormSettings
@@ -63,11 +63,9 @@ class DeployedStack:
             StackError: the stack cannot be read, has no such function, or Lambda does not let us look.
         """
         outputs = stack_outputs(stack)
-        names: dict[str, str] = outputs.get("functions") or {}
+        names: dict[str, str] = outputs.get("functions") or stack_functions(stack)
         if function is not None and function not in names:
-            raise StackError(f'the stack "{stack}" has no function "{function}"; it has {", ".join(names) or "none"}')
-        if not names:
-            raise StackError(f'the stack "{stack}" has no output "functions"; run `pulumi up --stack {stack}`')
+            raise StackError(f'the stack "{stack}" has no function "{function}"; it has {", ".join(names)}')
         chosen = [name for logical, name in names.items() if function in (None, logical)]
         try:
             client = boto3.client("lambda")

@@ -33,7 +33,8 @@ def watch(
 ) -> None:
     """The live picture: clients, the proxy's connections, the database's sessions, who waits, and invocations.
 
-    A verdict other than the one that is shown has to be seen in two looks in a row.
+    A verdict other than the one that is shown has to be seen in two looks in a row. No look reads the functions' logs:
+    why functions fail is what `doctor` says.
 
     **Examples**
 

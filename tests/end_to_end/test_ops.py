@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _LOOKS = [
     example
     for example in EXAMPLES
-    if any(f" ops {name}" in example for name in ("doctor", "invoke", "logs", "outputs", "psql --", "watch --seconds"))
+    if any(f" ops {name}" in example for name in ("doctor", "invoke", "logs", "outputs", "psql -", "watch --seconds"))
     and "--stack" not in example
     and "--errors" not in example  # a stack that has none is told so, with nothing to read
 ]

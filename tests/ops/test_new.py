@@ -71,7 +71,7 @@ def test_it_says_the_lines_that_put_it_into_the_stack(tmp_path: Path, monkeypatc
     (tmp_path / "deeper").mkdir()
     monkeypatch.chdir(tmp_path / "deeper")
     done = new("api", "--path", "functions/api")
-    assert "pytest functions/api\n" in done.stdout
+    assert "pytest functions/api (change it with the function)\n" in done.stdout
     # As the project's file sees it, wherever one stands.
     assert "pulumi config set --path functions.api.path deeper/functions/api\n" in done.stdout
     assert '"functions": {"api": {"path": "deeper/functions/api"}}\n' in done.stdout
@@ -108,3 +108,28 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "api").mkdir()
     assert new("api").exit_code == 0
     assert (tmp_path / "api" / "app.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("from lambda_rds_proxy import ServerlessDatabase\n", ["own program"]),
+        ("from lambda_rds_proxy.serverless_database.config import read_config\n", ["configuration"]),
+        (None, ["own program", "configuration"]),
+    ],
+)
+def test_it_says_the_line_that_fits_the_program(program: str | None, said: list[str], tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    if program is not None:
+        (tmp_path / "__main__.py").write_text(program)
+    assert re.findall(r"^  in (?:your|the) (.*?):  ", new("api").stdout, re.MULTILINE) == said
+
+
+def test_the_program_of_this_repository_reads_its_configuration() -> None:
+    assert "read_config" in (ROOT / "__main__.py").read_text()
+
+
+def test_what_can_be_begun_is_told_in_a_plain_sentence() -> None:
+    done = CliRunner().invoke(app, ["new", "funktion", "x"])
+    words = " ".join(done.stderr.replace("│", "").split())
+    assert done.exit_code == 2 and "Invalid value for 'what': 'funktion' is not one of 'function'." in words

@@ -30,6 +30,16 @@ def test_commands_are_completed_from_any_folder(tmp_path: Path) -> None:
     assert found.split() == ["capacity"]
 
 
+@pytest.mark.parametrize("name", ["ops", "lambda-rds-proxy-ops", "python -m ops"])
+def test_a_printed_step_has_the_name_by_which_the_tools_were_called(name: str, tmp_path: Path) -> None:
+    installed = tmp_path / "lambda-rds-proxy-ops"
+    installed.write_text("from ops.__main__ import main\nmain()\n")
+    commands = {"ops": [str(ROOT / "local" / "bin" / "ops")], installed.name: [sys.executable, str(installed)]}
+    told = run([*commands.get(name, MODULE), "new", "function", "api"], tmp_path)
+    assert told.endswith(f", {name} lock api\n")
+    assert f"Usage: {name} new" in run([*commands.get(name, MODULE), "new", "--help"], tmp_path)
+
+
 def test_an_error_is_one_line_whatever_its_length_and_ends_with_its_own_status() -> None:
     many = ["--max-connections", "400", "--class", "db.t4g.micro"]
     done = subprocess.run([*MODULE, "capacity", *many], cwd=ROOT, capture_output=True, text=True, check=False)

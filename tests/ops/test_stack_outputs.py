@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ops import places
+from ops import stack_outputs as module
 from ops.stack_outputs import (
     StackError,
     known_outputs,
@@ -123,9 +126,46 @@ def test_a_program_that_exports_nothing_has_what_its_component_has(tmp_path: Pat
 
 @pytest.mark.parametrize("read", [stack_outputs, stack_resources])
 def test_what_pulumi_refuses_is_told_in_its_last_sentence(pulumi: Pulumi, read: Callable[[str], Any]) -> None:
-    pulumi("", problem="warning: old\nerror: no stack named 'dev' found\n")
-    with pytest.raises(StackError, match=r"""^the stack "dev" cannot be read: no stack named 'dev' found$"""):
+    pulumi("", problem="warning: old\nerror: passphrase must be set\n")
+    with pytest.raises(StackError, match=r'^the stack "dev" cannot be read: passphrase must be set$'):
         read("dev")
+
+
+@pytest.mark.parametrize(
+    ("folder", "stack", "fix"),
+    [
+        ("program", "dev", "{tmp}/program; run `pulumi stack init dev`"),
+        ("program", "local", "{tmp}/program; run `pulumi stack init local`"),
+        (".", "local", "{tmp}/clone; go to the folder of your Pulumi.yaml, or run `make up`"),
+        (".", "dev", "{tmp}/clone; go to the folder of your Pulumi.yaml, or run `pulumi stack init dev`"),
+        ("clone", "local", "{tmp}/clone; run `make up`"),
+    ],
+)
+def test_of_a_stack_that_there_is_not_is_told_where_it_was_looked_for(
+    folder: str, stack: str, fix: str, pulumi: Pulumi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("program", "clone"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Pulumi.yaml").write_text("name: shop\n")
+    place = SimpleNamespace(STACK="local", project=lambda: tmp_path / "clone")
+    for each in (places, module):
+        monkeypatch.setattr(each, "place_here", lambda: place)
+    monkeypatch.chdir(tmp_path / folder)
+    pulumi("", problem=f"error: no stack named '{stack}' found\n")
+    with pytest.raises(StackError) as told:
+        stack_outputs(stack)
+    words = f"the stack \"{stack}\" cannot be read: no stack named '{stack}' found in {fix.format(tmp=tmp_path)}"
+    assert str(told.value) == words
+
+
+def test_a_folder_without_a_program_is_told_in_our_words(
+    pulumi: Pulumi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "place_here", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    pulumi("", problem="error: no Pulumi.yaml project file found (searching upwards from /x). If you have not, …\n")
+    with pytest.raises(StackError, match=f"there is no Pulumi.yaml in {tmp_path} or above it; go to the folder of"):
+        stack_outputs("dev")
 
 
 def test_where_there_is_no_pulumi_the_fix_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def run(*options: str) -> Any:
 def outputs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     found: dict[str, Any] = {"connectionBudget": BUDGET}
     monkeypatch.setattr(command, "stack_outputs", lambda _: found)
+    monkeypatch.setattr(command, "stack_resources", lambda _: [])
     return found
 
 
@@ -140,3 +141,23 @@ def test_a_stack_that_cannot_be_read_is_told_with_status_2(monkeypatch: pytest.M
     monkeypatch.setattr(command, "stack_outputs", unreadable)
     done = run("--stack", "dev")
     assert (done.exit_code, "no stack named dev" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ([], "run `pulumi up --stack local`"),
+        (
+            [{"type": "aws:rds/proxy:Proxy", "outputs": {"name": "shop", "endpoint": "shop.proxy-a"}}],
+            'pulumi.export("connectionBudget", shop.connection_budget().as_output())',
+        ),
+    ],
+)
+def test_a_stack_that_says_no_budget_is_brought_up_or_has_its_program_export_it(
+    outputs: dict[str, Any], resources: list[Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs.clear()
+    monkeypatch.setattr(command, "stack_resources", lambda _: resources)
+    done = run()
+    assert done.exit_code == 2 and words in done.stderr
+    assert ("pulumi up" in done.stderr) is not bool(resources)

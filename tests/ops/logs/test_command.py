@@ -21,6 +21,7 @@ from local.supervisor.client import SupervisorClient
 from ops import stack_outputs
 from ops.__main__ import app
 from ops.errors import OpsError
+from ops.logs import command
 from ops.logs.command import _start
 from tests.local.supervisor.conftest import checkout, client_of, invoke
 from tests.waiting import LIMIT_SECONDS
@@ -138,7 +139,7 @@ def test_what_is_neither_is_named_with_what_could_stand_there(since: str) -> Non
 @servers
 @pytest.mark.usefixtures("pulumi")
 def test_what_comes_is_told_once_until_ctrl_c_which_ends_it_quietly(root: Path) -> None:
-    command = [sys.executable, "-m", "ops", "logs", "app", "-f"]
+    command = [sys.executable, "-m", "ops", "logs", "app", "-f", "--since", "1h"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     late = threading.Timer(LIMIT_SECONDS, process.kill)
     late.start()
@@ -185,3 +186,19 @@ def test_a_terminal_gets_colour_and_short_ids(root: Path) -> None:
     (line,) = [each for each in shown.decode().split("\r\n") if "on a terminal" in each]
     assert request[:8] in line and request not in line
     assert "\x1b[31m[ERROR] ValueError" in shown.decode()
+
+
+@pytest.mark.parametrize(("options", "seconds"), [((), 3600), (("-f",), 10), (("-f", "--since", "2m"), 120)])
+def test_to_follow_begins_with_the_present(
+    options: tuple[str, ...], seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def events(_: dict[str, str], start: int, **__: bool) -> Iterator[Any]:
+        asked.append(start)
+        return iter(())
+
+    monkeypatch.setattr(command, "_events", events)
+    now = datetime.now(UTC).timestamp()
+    assert run("app", *options).exit_code == 0
+    assert now - seconds - 1 < asked[0] / 1000 <= datetime.now(UTC).timestamp() - seconds

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.function_logs import Kind
-from ops.logs.lines import Reader
+from ops.logs.lines import Reader, errors_alone
 
 ONE, OTHER = "0a1b2c3d-0000-4000-8000-00000000000a", "0a1b2c3d-0000-4000-8000-00000000000b"
 
@@ -91,3 +91,31 @@ def test_a_line_of_metrics_is_told_by_its_values() -> None:
     (told,) = read(json.dumps({"_aws": {"CloudWatchMetrics": []}, "RequestId": ONE, "Outcome": "ok", "Retries": 0}))
     assert told.lines == ("metrics Outcome=ok Retries=0",)
     assert told.time == "2026-01-01T00:00:00.123Z"
+
+
+ERROR = "[ERROR] ValueError: no\rTraceback (most recent call last):\r  File"
+METRICS = json.dumps({"_aws": {}, "Outcome": "error", "RequestId": ONE})
+INIT = "INIT_REPORT Init Duration: 1.00 ms\tPhase: init\tStatus: error"
+START, END = f"START RequestId: {ONE} Version: 1", f"END RequestId: {ONE}"
+
+
+@pytest.mark.parametrize(
+    ("messages", "kept"),
+    [
+        ([START, METRICS, ERROR, END], ["[ERROR]"]),
+        ([ERROR, INIT, START, ERROR, END], ["[ERROR]", "[ERROR]"]),
+        ([START, METRICS, "caught", END, START, ERROR, END], ["metrics", "[ERROR]"]),
+        ([START, ERROR, END, START, METRICS, END], ["[ERROR]", "metrics"]),
+        ([INIT, START, "fine", END], ["INIT_REPORT"]),
+        ([START, METRICS], ["metrics"]),
+    ],
+)
+def test_errors_alone_have_what_sums_a_failure_up_only_where_nothing_else_tells_it(
+    messages: list[str], kept: list[str]
+) -> None:
+    assert [each.lines[0].split()[0] for each in errors_alone(read(*messages))] == kept
+
+
+def test_an_error_of_one_environment_tells_nothing_of_another() -> None:
+    told = read(START, START, METRICS, ERROR, END, END, streams="ababab")
+    assert [each.lines[0].split()[0] for each in errors_alone(told)] == ["[ERROR]", "metrics"]

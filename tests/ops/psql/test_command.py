@@ -4,6 +4,8 @@ import json
 import os
 import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,7 +115,8 @@ def test_a_proxy_for_iam_alone_has_no_secret_to_look_for() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"reader": True}, 'no output "readerEndpoint"'),
+        ({"reader": True}, 'no output "readerEndpoint"; set readerEndpoint'),
+        ({"outputs": {"proxyEndpoint": None}}, 'no output "proxyEndpoint"; run `pulumi up`'),
         ({"user": "nobody", "of": state({"auths": [{"secretArn": "arn:app"}]})}, 'of a user "nobody"'),
         ({"direct": True, "of": state(database={"masterUserSecrets": []})}, "name a user with --user"),
     ],
@@ -225,10 +228,84 @@ def test_what_is_printed_for_other_clients_has_no_password(options: tuple[str, .
     assert done.exit_code == 0, done.output
     url, jdbc, *shell = done.stdout.splitlines()
     host = DATABASE["address"] if options else PROXY["endpoint"]
-    assert url.startswith("postgresql://") and f"@{host}:" in url and "sslmode=verify-full" in url
-    assert jdbc.startswith(f"jdbc:postgresql://{host}:") and "sslmode=verify-full" in jdbc
+    assert url.startswith("# postgresql://") and f"@{host}:" in url and "sslmode=verify-full" in url
+    assert jdbc.startswith(f"# jdbc:postgresql://{host}:") and "sslmode=verify-full" in jdbc
     assert PASSWORD not in done.stdout and "token of" not in done.stdout
-    assert shell[-1].startswith('export PGPASSWORD="$(python -c ')
+    assert shell[-1].startswith(f'export PGPASSWORD="$({sys.executable} -c ')
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_a_shell_takes_all_that_is_printed_and_nothing_else_happens(
+    engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "a python"
+    python.write_text("#!/bin/sh\necho of-the-shell\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    if engine == "mysql":
+        mysql(monkeypatch)
+    shown = run("--at", f"{PROXY['endpoint']}:13306" if engine == "mysql" else "127.0.0.1:15432", "--print").stdout
+    variable = "MYSQL_PWD" if engine == "mysql" else "PGPASSWORD"
+    done = subprocess.run(
+        ["/bin/bash", "-ec", f'eval "$PRINTED"; echo "${variable}"'],
+        env={"PRINTED": shown, "PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("of-the-shell\n", "")
+    assert "# JDBC takes no hostaddr: first have" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "of_client"),
+    [
+        (("-c", "select 1"), ["-c", "select 1"]),
+        (("-Atc", "select 1", "--direct"), ["-Atc", "select 1"]),
+        (("--csv", "--command=select 1"), ["--csv", "--command=select 1"]),
+        (("--", "--user", "x"), ["--user", "x"]),
+    ],
+)
+def test_what_is_no_option_of_ours_is_the_clients(
+    words: tuple[str, ...], of_client: list[str], client: list[tuple[list[str], dict[str, str]]]
+) -> None:
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert client[0][0] == ["psql", *of_client]
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("--readr", "reader"), ("--usr=x", "user"), ("--stak", "stack"), ("--prnt", "print"), ("--dirct", "direct")],
+)
+def test_a_slip_in_an_option_of_ours_is_not_handed_on(slip: str, meant: str) -> None:
+    done = run(slip)
+    assert done.exit_code == 2
+    assert done.stderr == f"error: there is no option {slip.partition('=')[0]}; did you mean --{meant}?\n"
+
+
+USERS = [
+    {"type": "lambda-rds-proxy:index:DatabaseUser", "outputs": {"reference": {"user": name, "auth": "iam"}}}
+    for name in ("app", "reporting")
+]
+TWO = {"auths": [*PROXY["auths"], {"secretArn": "arn:other", "iamAuth": "REQUIRED"}]}
+
+
+def test_a_user_that_the_stack_has_not_made_is_told_with_the_nearest() -> None:
+    with pytest.raises(StackError, match=r'no database user "reportin"; did you mean "reporting"\?'):
+        logged_in(user="reportin", of=[*state(TWO), *USERS])
+    with pytest.raises(StackError, match="it has app, reporting"):
+        logged_in(user="x", of=[*state(TWO), *USERS])
+    assert logged_in(user="reporting", of=[*state(TWO), *USERS]).user == "reporting"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "users"),
+    [
+        ({"auths": [], "defaultAuthScheme": "IAM_AUTH"}, USERS),  # whoever may log in to the database
+        (TWO, USERS[:1]),  # a secret of a user that is not the stack's
+        (TWO, [{**each, "outputs": {}} for each in USERS]),
+    ],
+)
+def test_where_the_stack_does_not_know_all_users_any_is_tried(proxy: dict[str, Any], users: list[Any]) -> None:
+    assert logged_in(user="reportin", of=[*state(proxy), *users]).user == "reportin"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.supervisor.client import SupervisorClient
+from ops import stack_outputs
 from ops.stack_outputs import StackError
 from ops.storm import deployed
 from ops.storm.deployed import DeployedStack
@@ -156,6 +157,18 @@ def test_a_function_that_lambda_does_not_have_is_told_in_a_sentence(monkeypatch:
 
 
 def test_a_stack_that_is_not_up_says_how_to_bring_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployed, "stack_outputs", lambda _: {})
+    for module in (deployed, stack_outputs):
+        monkeypatch.setattr(module, "stack_outputs", lambda _: {})
+    monkeypatch.setattr(stack_outputs, "stack_resources", lambda _: [])
     with pytest.raises(StackError, match="pulumi up --stack dev"):
         DeployedStack.find("dev")
+
+
+def test_a_program_that_exports_no_functions_has_those_of_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (deployed, stack_outputs):
+        monkeypatch.setattr(module, "stack_outputs", lambda _: {})
+    urn = "urn:pulumi:dev::p::lambda-rds-proxy:index:DatabaseFunction$aws:lambda/function:Function::api"
+    resource = {"urn": urn, "type": "aws:lambda/function:Function", "outputs": {"name": "gone"}}
+    monkeypatch.setattr(stack_outputs, "stack_resources", lambda _: [resource])
+    with pytest.raises(StackError, match="Lambda does not show gone: "):
+        DeployedStack.find("dev", "api")
