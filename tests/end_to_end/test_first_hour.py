@@ -118,3 +118,5 @@ def test_what_was_missing_mends_it(said: list[tuple[int, str]]) -> None:
     status, answer = _of(said, "ops invoke report", 1)
     assert (status, json.loads(answer)) == (0, {"orders": 1})
     assert "reporting|1" in _of(said, "ops psql --user reporting")[1]
+    status, text = _of(said, "ops doctor", 1)
+    assert (status, "✓ failed-before" in text) == (0, True), text

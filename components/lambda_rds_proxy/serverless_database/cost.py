@@ -47,9 +47,9 @@ class MonthlyCost:
     def sentence(self, *, region: str) -> str:
         """One line for `pulumi preview` of a stack in a region."""
         parts = ", ".join(f"{name} {_amount(value)}" for name, value in self.lines.items())
-        listed = _PRICES["region"]
+        listed, when = _PRICES["region"], _PRICES["asOf"]
         elsewhere = "" if region == listed else f", not of {region}, where this stack is"
-        return f"on AWS about {_amount(self.total)} a month ({parts}); list prices of {listed}{elsewhere}, {_PRICES['asOf']}"
+        return f"on AWS about {_amount(self.total)} a month ({parts}); list prices of {listed}{elsewhere}, {when}"
 
 
 def monthly_cost(
