@@ -1,4 +1,4 @@
-"""What installs packages: uv, which brings itself; where there is none for this machine, pip. Standard library only.
+"""What installs packages: uv, which brings itself; where there is none or it fails, pip. Standard library only.
 
 uv does in seconds what pip takes minutes for. Both are of lists with hashes, and install nothing without its hash.
 """
@@ -57,16 +57,23 @@ def install(
     Raises:
         CommandError: it is not there, or not the one with that hash.
     """
+    listed = [*options, "--requirement", str(requirements)]
     uv = get_uv()
-    if uv is None:
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        environment = {}
-    else:
+    if uv is not None:
         command = [str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
         command += ["--compile-bytecode"] if compiled else []
-        environment = _of_pip(uv, frozenset(os.environ.items()))
-    command += [*options, "--requirement", str(requirements)]
-    run(f"installing {what}", command, seconds=_SECONDS, environment=environment)
+        try:
+            run(
+                f"installing {what}",
+                [*command, *listed],
+                seconds=_SECONDS,
+                environment=_of_pip(uv, frozenset(os.environ.items())),
+            )
+            return
+        except CommandError as error:  # what reaches an index in a way that uv does not know
+            say(f"{error}; pip tries it instead")
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    run(f"installing {what}", [*command, *listed], seconds=_SECONDS)
 
 
 def make_venv(folder: Path) -> None:

@@ -75,6 +75,19 @@ def test_where_uv_cannot_be_had_pip_installs_which_is_said_once(
     assert [path.name for path in (tmp_path / "cache" / "lambda-rds-proxy" / "uv").iterdir()] == ["lock"]
 
 
+def test_where_uv_does_not_reach_what_pip_reaches_pip_installs(
+    uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requirements = locked(tmp_path / "served", "peer")
+    monkeypatch.setattr(installer, "_of_pip", lambda *_: {"UV_NO_INDEX": "1", "UV_OFFLINE": "1"})
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "served"))
+    make_environment(tmp_path / "venv", requirements, "a peer")
+    assert list((tmp_path / "venv").glob("lib/*/site-packages/peer.py"))
+    assert re.search(r"installing a peer failed: .*; pip tries it instead", capsys.readouterr().out)
+
+
 def test_a_uv_of_another_hash_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
