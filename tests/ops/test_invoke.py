@@ -97,7 +97,7 @@ def test_a_function_that_fails_shows_its_error_with_status_1() -> None:
         (["other"], 'no function "other"; it has app, bad, gone'),
         (["apo"], 'no function "apo"; did you mean "app"?'),
         (["gone"], "does not invoke orders-gone: ResourceNotFoundException"),
-        (["app", "--payload", "{id: 7}"], "the event is no JSON"),
+        (["app", "--payload", "{id: 7}"], "the event {id: 7} is no JSON"),
         (["--stack", "dev"], "run `pulumi up --stack dev`"),
     ],
 )
