@@ -11,11 +11,8 @@ import pytest
 
 from tests.docs.pages import text_of
 from tests.end_to_end.checkouts import Checkout, copied
-from tests.packages.conftest import CLEAN, site_packages
-from tests.packages.content import ROOT
+from tests.packages.conftest import CLEAN, lent, made_build_environment
 from tests.waiting import LIMIT_SECONDS
-from toolchain.checkout import checkout_cache
-from toolchain.environments import make_environment, venv_python
 
 pytestmark = [pytest.mark.engine, pytest.mark.servers]
 _PAGE = text_of("docs/first-hour.md")
@@ -29,7 +26,7 @@ _INSTEAD = {
 }
 
 
-def _lines(lent: Path) -> Iterator[str]:
+def _lines(lending: Path) -> Iterator[str]:
     """A script of the page: each command after its number, and before its exit status."""
     number = 0
     for block in re.finditer(
@@ -44,7 +41,7 @@ def _lines(lent: Path) -> Iterator[str]:
             done = next((re.sub(old, new, command) for old, new in _INSTEAD.items() if re.match(old, command)), command)
             yield f"echo; echo '--- {number}'; {done}; s=$?; echo; echo \"--- status $s\""
             if command.endswith("-m venv venv"):  # what the packages need besides is lent, and nothing is fetched
-                yield f"cp '{lent}' venv/lib/python3*/site-packages/"
+                yield f"cp '{lending}' venv/lib/python3*/site-packages/"
             number += 1
 
 
@@ -52,17 +49,15 @@ def _lines(lent: Path) -> Iterator[str]:
 def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[int, str]]]:
     """What each command of the page did: its exit status and all that it wrote."""
     folder = tmp_path_factory.mktemp("an empty folder")
-    build = checkout_cache(ROOT) / "build"
-    make_environment(build, ROOT / "toolchain" / "build.txt", "what builds the packages")
-    lent = folder / "lent.pth"
-    lent.write_text(f"{site_packages(venv_python(ROOT).parent.parent)}\n{site_packages(build)}\n")
+    lending = folder / "lent.pth"
+    lending.write_text(lent(made_build_environment()))
     with copied(folder / "lambda-rds-proxy") as copy:
         author = {f"GIT_{who}_{what}": "a" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "copy"]):
             subprocess.run(["git", *words], cwd=copy.root, env={**os.environ, **author}, check=True)
         clean = {key: value for key, value in CLEAN.items() if not key.startswith(("PULUMI_", "AWS_", "LAMBDA_RDS_"))}
         done = subprocess.run(
-            ["bash", "-c", "\n".join(_lines(lent))],
+            ["bash", "-c", "\n".join(_lines(lending))],
             cwd=folder,
             env={**clean, "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"},  # 0 is pip's word for no isolation
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,8 @@
 """A place joins the tools by an entry point, and they know none."""
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from ops import places
 from ops.doctor.source import sources
 from ops.errors import OpsError
-from toolchain.checkout import checkout_root
+from toolchain.checkout import TOOLS_VARIABLE, checkout_root
 
 
 def register(folder: Path, module: str) -> None:
@@ -73,3 +75,15 @@ def test_the_tools_do_not_know_how_the_laptops_stack_is_called() -> None:
     rooms = checkout_root() / "ops"
     named = [str(path) for path in rooms.rglob("*.py") if re.search(r"\b_?local\b", path.read_text(), re.IGNORECASE)]
     assert named == []
+
+
+def test_tools_of_another_environment_hand_over_to_those_that_the_shell_names(tmp_path: Path) -> None:
+    named = tmp_path / "tools"
+    named.write_text(f'#!/bin/sh\necho "$@" "left: ${places.TOOLS_VARIABLE}"\n')
+    named.chmod(0o755)
+    code = "import sys, ops.__main__ as tools; tools.place_here = lambda: None; tools.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "logs", "--errors"],
+        env={**os.environ, TOOLS_VARIABLE: str(named)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "logs --errors left: \n"

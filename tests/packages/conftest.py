@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.packages.content import PACKAGES, ROOT
 from tests.waiting import LIMIT_SECONDS
 from toolchain.checkout import checkout_cache
 from toolchain.environments import make_environment, venv_python
+from toolchain.installer import base_python
 
 # Nothing of this checkout is on the path of what is installed.
 CLEAN = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV", "PIP_TARGET")}
@@ -25,14 +25,27 @@ def site_packages(environment: Path) -> Path:
     return next((environment / "lib").glob("python3*/site-packages"))
 
 
-@pytest.fixture(scope="session")
-def build_environment() -> Path:
-    """What builds wheels, from its locked list."""
+def made_build_environment() -> Path:
+    """The environment of what builds wheels, from its locked list; made by one process, for which others wait."""
     home = checkout_cache(ROOT) / "build"
     with held(home.parent / "build.lock", seconds=LIMIT_SECONDS) as alone:
         assert alone, f"another process has been making {home} for {LIMIT_SECONDS} s"
         make_environment(home, ROOT / "toolchain" / "build.txt", "what builds the packages")
     return home
+
+
+def lent(build: Path) -> str:
+    """A .pth that lends an environment this checkout's packages, and what builds.
+
+    Lines of a .pth are no more than folders: the .pth of those folders, with this checkout, is not read.
+    """
+    return f"{site_packages(venv_python(ROOT).parent.parent)}\n{site_packages(build)}\n"
+
+
+@pytest.fixture(scope="session")
+def build_environment() -> Path:
+    """What builds wheels."""
+    return made_build_environment()
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +83,8 @@ def install(build_environment: Path) -> Install:
 
     def installed(environment: Path, what: str) -> Path:
         if not environment.exists():
-            base = getattr(sys, "_base_executable", sys.executable)
-            subprocess.run([base, "-m", "venv", str(environment)], check=True, timeout=LIMIT_SECONDS)
-            # Lines of a .pth are no more than folders: the .pth of those folders, with this checkout, is not read.
-            lent = [site_packages(venv_python(ROOT).parent.parent), site_packages(build_environment)]
-            (site_packages(environment) / "lent.pth").write_text("\n".join(map(str, lent)) + "\n")
+            subprocess.run([base_python(), "-m", "venv", str(environment)], check=True, timeout=LIMIT_SECONDS)
+            (site_packages(environment) / "lent.pth").write_text(lent(build_environment))
         pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         command = [*pip, "--no-index", "--no-build-isolation", what]
         done = subprocess.run(

@@ -32,7 +32,7 @@ _NETWORK_INTERFACE_ACTIONS = [
 # with lambda:SourceFunctionArn, which stands in the credentials of the code and not in those that Lambda uses.
 _DENIED_TO_CODE = [*_DESCRIBING_ACTIONS, *_NETWORK_INTERFACE_ACTIONS, "ec2:DetachNetworkInterface"]
 _LOG_GROUPS = "/aws/lambda/"
-# The packages of a program, by the monitor that is its own, so that functions of one folder have it read once.
+# The packages of a program, by the monitor that is its own, so that functions of one folder and handler share one.
 _PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine, str | None], str]] = WeakKeyDictionary()
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
