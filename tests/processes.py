@@ -1,6 +1,7 @@
 """Other processes: any of them may end, or be ended by somebody else, at any moment between two looks."""
 
 import contextlib
+import os
 from collections.abc import Iterable
 
 import psutil
@@ -66,3 +67,16 @@ def wait_for_the_end(processes: Iterable[psutil.Process]) -> None:
         return True
 
     until(none_is_left)
+
+
+def read_terminal(reader: int) -> str:
+    """All that was written to a terminal until its other side was closed; a single read may have part of it.
+
+    Closes the reader.
+    """
+    with open(reader, "rb", buffering=0) as terminal:
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO is its end
+            while part := os.read(terminal.fileno(), 1 << 16):
+                shown += part
+    return shown.decode()

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import boto3
 import pytest
+from moto.moto_api._internal import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -129,6 +130,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    moto_api_backend.reset()  # it keeps what it made for the whole process, and another module may have been here
     account = Account()
     server = make_server("127.0.0.1", 0, account, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import read_terminal
 from tests.waiting import LIMIT_SECONDS, until
 from toolchain import progress
 from toolchain.progress import CommandError, beside, run, say
@@ -111,8 +112,7 @@ def test_a_terminal_has_it_on_its_last_line_which_goes(monkeypatch: pytest.Monke
         monkeypatch.setenv("COLUMNS", "30")
         run("building something with a long name", ["sleep", "0.5"], seconds=LIMIT_SECONDS)
         say("done")
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    shown = read_terminal(ours)
     assert "\r\x1b[K  … building something with" in shown
     *_, last_but_one, last = shown.replace("\r\n", "\n").rstrip("\n").split("\n")
     assert last.endswith("\r\x1b[K· done") and "…" in last

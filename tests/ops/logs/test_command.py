@@ -24,6 +24,7 @@ from ops.errors import OpsError
 from ops.logs import command
 from ops.logs.command import _start
 from tests.local.supervisor.conftest import checkout, client_of, invoke
+from tests.processes import read_terminal
 from tests.waiting import LIMIT_SECONDS
 from toolchain.checkout import gateway_url
 from toolchain.laptop_key import shell_secret
@@ -175,17 +176,11 @@ def test_a_terminal_gets_colour_and_short_ids(root: Path) -> None:
         [sys.executable, "-m", "ops", "logs"], stdout=writer, env={**os.environ, "TERM": "xterm-256color"}
     )
     os.close(writer)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(reader, 65536)
-        except OSError:  # its end
-            break
+    shown = read_terminal(reader)
     assert process.wait(LIMIT_SECONDS) == 0
-    os.close(reader)
-    (line,) = [each for each in shown.decode().split("\r\n") if "on a terminal" in each]
+    (line,) = [each for each in shown.split("\r\n") if "on a terminal" in each]
     assert request[:8] in line and request not in line
-    assert "\x1b[31m[ERROR] ValueError" in shown.decode()
+    assert "\x1b[31m[ERROR] ValueError" in shown
 
 
 @pytest.mark.parametrize(("options", "seconds"), [((), 3600), (("-f",), 10), (("-f", "--since", "2m"), 120)])
