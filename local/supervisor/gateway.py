@@ -12,11 +12,11 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+from ..iam.statements import is_allowed
 from .cloud import Cloud
 from .environment_pool import ThrottledError
 from .errors import LaptopError, RefusedError
 from .http_handler import Handler
-from .iam_statements import is_allowed
 from .request_signatures import SignedRequest, access_key
 from .secrets_manager import ACCOUNT
 

@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .iam_statements import unsure
-from .iam_tokens import CONNECT, Principal, TokenAudience, refusal
-from .reactor import READ, WRITE, Conversation, Reactor
+from ..gate.reactor import READ, WRITE, Conversation, Reactor
+from ..iam.statements import unsure
+from ..iam.tokens import CONNECT, Principal, TokenAudience, refusal
 from .relay import Relay
 
 _T = TypeVar("_T")

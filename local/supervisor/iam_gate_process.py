@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..iam.tokens import TokenAudience
 from .certificates import Authority
-from .iam_tokens import TokenAudience
 from .pgbouncer import PRIVATE_FOLDER, PgBouncerSettings
 from .private_file import write_private
 from .processes import Server, free_of_others

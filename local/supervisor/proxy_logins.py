@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .iam_tokens import connectable
+from ..iam.tokens import connectable
 from .roles import role_name, role_statements
 from .secrets_manager import ACCOUNT
 from .state import Resource, State

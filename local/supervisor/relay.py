@@ -5,7 +5,7 @@ import socket
 import ssl
 from functools import partial
 
-from .reactor import READ, WRITE, Reactor
+from ..gate.reactor import READ, WRITE, Reactor
 
 _CHUNK_BYTES = 64 * 1024
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

@@ -3,11 +3,11 @@
 import secrets
 import shutil
 
+from ...iam.tokens import TokenAudience
 from ..account import Account
 from ..credentials import Credentials
 from ..errors import LaptopError
 from ..iam_gate_process import IamGateProcess
-from ..iam_tokens import TokenAudience
 from ..pgbouncer import PgBouncer, PgBouncerSettings, Target
 from ..proxy_logins import ProxyLogins
 from ..state import Resource

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from local.gate.reactor import Reactor
 from local.supervisor.certificates import Authority
-from local.supervisor.reactor import Reactor
 from local.supervisor.relay import Relay
 from tests.waiting import LIMIT_SECONDS
 

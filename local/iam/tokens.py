@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from .iam_statements import is_allowed, resources
+from .statements import is_allowed, resources
 
 CONNECT = "rds-db:connect"
 _LIFETIME_SECONDS = 900

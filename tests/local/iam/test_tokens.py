@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.supervisor.iam_tokens import Principal, TokenAudience, connectable, refusal
+from local.iam.tokens import Principal, TokenAudience, connectable, refusal
 from rds_connection.iam_token import AwsCredentials, auth_token
 
 HOST = "orders.proxy-abcdefghijkl.eu-west-1.rds.amazonaws.com"
@@ -75,7 +75,7 @@ def test_any_other_token_is_refused_with_the_reason(text: str, reason: str) -> N
 def test_a_token_that_was_never_valid_is_refused_whatever_number_it_names(
     lifetime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.supervisor.iam_tokens._signature", lambda *_: "whatever")
+    monkeypatch.setattr("local.iam.tokens._signature", lambda *_: "whatever")
     changed = re.sub("Expires=900", f"Expires={lifetime}", re.sub("Signature=[0-9a-f]+", "Signature=whatever", token()))
     assert refused(changed, later=1) == "the token is expired"
 
@@ -84,7 +84,7 @@ def test_a_token_that_was_never_valid_is_refused_whatever_number_it_names(
 def test_no_token_lives_longer_than_fifteen_minutes(
     later: int, reason: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.supervisor.iam_tokens._signature", lambda *_: "whatever")
+    monkeypatch.setattr("local.iam.tokens._signature", lambda *_: "whatever")
     longest = f"Expires={10**30}"
     changed = re.sub("Expires=900", longest, re.sub("Signature=[0-9a-f]+", "Signature=whatever", token()))
     assert refused(changed, later=later) == reason

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.supervisor.reactor import READ, Conversation, Reactor
+from local.gate.reactor import READ, Conversation, Reactor
 
 
 @pytest.fixture

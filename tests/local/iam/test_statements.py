@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.supervisor.iam_statements import is_allowed, unsure
+from local.iam.statements import is_allowed, unsure
 
 CONNECT = "rds-db:connect"
 APP = "arn:aws:rds-db:eu-west-1:000000000000:dbuser:prx-0123/app"
