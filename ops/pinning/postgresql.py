@@ -20,8 +20,8 @@ _SETTINGS = (
     "SQL changed session settings that the proxy doesn't track. "
     "Consider moving session configuration to the proxy's initialization query."
 )
-# The public log lines in which these words were said of other statements than SET:
-# AmbitionEng/django-pghistory#245 (set_config), MagicStack/asyncpg#1153 (RESET ALL), dimagi/open-chat-studio#4176 (DECLARE).
+# Public log lines say these words of other statements than SET too: of set_config (AmbitionEng/django-pghistory#245),
+# of RESET ALL (MagicStack/asyncpg#1153), of DECLARE … CURSOR WITH HOLD (dimagi/open-chat-studio#4176).
 _ROLE = (
     "set it for the user (ALTER ROLE … SET …), in the proxy's initialization query, or, of the settings that "
     "RDS Proxy takes at login (client_encoding, DateStyle, TimeZone, search_path …), in the connection string"
