@@ -1,8 +1,8 @@
-"""What drivers and ORMs send on their own, and the settings that avoid it: rules for a linter, facts for a doctor. Pure."""
+"""What drivers and ORMs send on their own, and what avoids it: rules for the linter, facts for the doctor. Pure."""
 
 from dataclasses import dataclass
 
-from . import mysql, postgresql
+from .postgresql import GUIDE
 from .rule import Rule
 
 _REFUSED = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-connecting.html"
@@ -51,7 +51,7 @@ STARTUP_PARAMETER = Rule(
 SERVER_SIDE_CURSOR = Rule(
     name="server-side-cursor",
     reason="A named cursor of psycopg or psycopg2 is a DECLARE.",
-    source=postgresql.GUIDE,
+    source=GUIDE,
     fix="read pages by key (WHERE id > … ORDER BY id LIMIT …), or all rows at once",
 )
 STREAM_RESULTS = Rule(
@@ -106,7 +106,7 @@ NPGSQL = Rule(
 MYSQL_PREPARED = Rule(
     name="mysql-prepared-cursor",
     reason="A prepared cursor uses prepared statements, which pin on MySQL.",
-    source=mysql.GUIDE,
+    source=GUIDE,
     fix="use a plain cursor: the driver puts the parameters into the text",
 )
 RULES = (
@@ -143,8 +143,8 @@ SENT = (
     ),
     Sent(
         digest="select current_setting($1) as cur, set_config($2, $3, false) as new",
-        driver="asyncpg, when it meets a type that it doesn't know (an enum, a domain, a composite) on a server with jit",
-        fix="set jit off for the user: ALTER ROLE … SET jit = off doesn't stop it, text casts (::text) of such columns do",
+        driver="asyncpg, when it meets a type that it doesn't know: an enum, a domain, a composite",
+        fix="cast such columns (::text), so that it needn't look the type up",
         source="asyncpg 0.32, connection.py, _introspect_types",
     ),
     Sent(

@@ -26,7 +26,7 @@ _PINS = {
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET @@transaction_read_only = 1",
     ],
-    "lock-tables": ["LOCK TABLES t WRITE", "LOCK TABLE t READ", "FLUSH TABLES WITH READ LOCK", "FLUSH TABLES t WITH READ LOCK"],
+    "lock-tables": ["LOCK TABLES t WRITE", "LOCK TABLE t READ", "FLUSH TABLES t WITH READ LOCK"],
     "get-lock": ["SELECT GET_LOCK('a', 1)", "DO get_lock ('a', 1)"],
     "temporary": ["CREATE TEMPORARY TABLE t (a int)", "create or replace temporary table t (a int)"],
     "row-count": ["SELECT ROW_COUNT()", "SELECT found_rows()"],
