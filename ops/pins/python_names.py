@@ -18,6 +18,7 @@ class Names:
         self._assigned: dict[tuple[ast.AST, str], list[ast.expr | None]] = {}
         self._parents: dict[ast.AST, ast.AST] = {}
         self.modules: set[str] = set()
+        self.set_later: set[str] = set()  # attributes and keys that statements of their own set
         for node in ast.walk(tree):
             for child in ast.iter_child_nodes(node):
                 self._parents[child] = node
@@ -50,6 +51,10 @@ class Names:
     def _assign(self, target: ast.expr, value: ast.expr | None) -> None:
         if isinstance(target, ast.Name):
             self._assigned.setdefault((self._scope(target), target.id), []).append(value)
+        elif isinstance(target, ast.Attribute):
+            self.set_later.add(target.attr)
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+            self.set_later.add(str(target.slice.value))
         elif isinstance(target, ast.Tuple | ast.List):
             for each in target.elts:
                 self._assign(each, None)

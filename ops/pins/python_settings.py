@@ -58,8 +58,10 @@ def _psycopg(call: ast.Call, function: str, names: Names) -> Rules:
 
 
 def _prepares(threshold: ast.expr | None, names: Names) -> bool:
-    """Whether psycopg 3 prepares for certain: the threshold isn't given, or is a number."""
-    return threshold is None or isinstance(getattr(names.value(threshold), "value", None), int)
+    """Whether psycopg 3 prepares for certain: the threshold is given nowhere, or is a number."""
+    if threshold is None:
+        return "prepare_threshold" not in names.set_later
+    return isinstance(getattr(names.value(threshold), "value", None), int)
 
 
 def _psycopg_pool(call: ast.Call, function: str, names: Names) -> Rules:
@@ -212,7 +214,8 @@ def of_dict(node: ast.Dict, names: Names) -> Rules:
     if not engine.endswith(("postgresql", "postgresql_psycopg2", "postgis")):
         return
     cursors = known.get("DISABLE_SERVER_SIDE_CURSORS")
-    if (cursors is None and not more) or (isinstance(cursors, ast.Constant) and not cursors.value):
+    given_later = more or "DISABLE_SERVER_SIDE_CURSORS" in names.set_later
+    if (cursors is None and not given_later) or (isinstance(cursors, ast.Constant) and not cursors.value):
         yield drivers.DJANGO_CURSORS
     if "TIME_ZONE" in known and names.text(known["TIME_ZONE"]) not in {*_UTC, "…"}:
         yield drivers.DJANGO_TIME_ZONE

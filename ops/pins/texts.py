@@ -36,7 +36,7 @@ def shown_of(text: str, engine: str) -> str:
 
 def read_sql(text: str, engine: str) -> Read:
     """Each statement of a file by itself, as psql and mysql send them."""
-    text = _COMMAND.sub("", _COPY_ROWS.sub(lambda rows: rows[1] + "\n" * rows[0].count("\n"), text))
+    text = _COMMAND.sub("", _COPY_ROWS.sub(_blank_rows, text))
     if engine == "mysql":
         text = _without_routines(text)
     findings: list[Finding] = []
@@ -60,6 +60,10 @@ def read_sql(text: str, engine: str) -> Read:
         line += part.count("\n")
         alone = alone or (kind == "blank" and "\n" in part)
     return Read(findings=judged(findings, allowances(comments), {each for each, _, alone in comments if alone}))
+
+
+def _blank_rows(copied: re.Match[str]) -> str:
+    return copied[1] + "\n" * (copied[0].count("\n") - copied[1].count("\n"))
 
 
 def _without_routines(text: str) -> str:
