@@ -1,0 +1,13 @@
+"""`python -m ops pins …`: each command stands in its own module; here they are only named."""
+
+import typer
+
+from .lint import lint
+
+pins = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Who pins sessions to database connections behind RDS Proxy, and why.",
+)
+pins.callback()(lambda: None)  # what makes it a group
+pins.command("lint")(lint)
