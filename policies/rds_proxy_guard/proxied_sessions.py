@@ -48,6 +48,7 @@ _UNTRACKED = _words(
     long_query_time sort_buffer_size join_buffer_size tmp_table_size max_heap_table_size sql_big_selects
     """
 )
+_SINCE_9 = re.compile(r"\s*(?:9|[1-9][0-9])", re.ASCII)  # a version of PostgreSQL: 9.0, 15
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _NETS_POOL_OFF = frozenset({"false", "no", "off", "0"})
 
@@ -84,6 +85,13 @@ PINNING_RESET = (
     "a pool of Npgsql that resets what it lends anew (DISCARD ALL), which pins every connection that is used again. "
     "Add No Reset On Close=true"
 )
+# source: pgjdbc, ConnectionFactoryImpl.runInitialQueries; pull request 4308 tells its history. Seen on the wire of
+# 42.7.8 and 42.7.13; 42.7.4 and 42.7.5 may send neither.
+PINNING_CONNECT = (
+    "a JDBC URL without assumeMinServerVersion: pgjdbc then sends SET application_name at each connect (before 42.7.4 "
+    "SET extra_float_digits too), which pins. Add assumeMinServerVersion=9.0, unless the code does: it is then sent at "
+    "start-up"
+)
 PINNING_SCHEMA = (
     "a schema that Hikari sets on each connection (SET SESSION search_path), which pins it. Put currentSchema=… into "
     "the JDBC URL instead: it is sent at start-up, which RDS Proxy takes"
@@ -119,6 +127,8 @@ def _postgresql(text: ConnectionText) -> Iterator[str]:
         yield refused(sorted(names))
     if text.parameters.get("max_protocol_version", "").strip() in NEWER_PROTOCOLS:
         yield REFUSED_PROTOCOL
+    if text.form is Form.JDBC and not _SINCE_9.match(text.parameters.get("assumeminserverversion", "")):
+        yield PINNING_CONNECT
     if text.form is Form.NET and _resets(text):
         yield PINNING_RESET
 

@@ -53,7 +53,7 @@ UNSEEN: dict[str, list[Resource]] = {
             {
                 "URL_PARAMETER": "/orders/url",
                 "DATABASE_URL": f"postgresql+asyncpg://app@{PROXIED}/orders",
-                "SPRING_DATASOURCE_URL": f"jdbc:postgresql://{PROXIED}/orders",
+                "REPORTS_URL": f"postgresql+psycopg://app@{PROXIED}/orders",
             }
         ),
     ],

@@ -26,7 +26,7 @@ def said(variables: Any, *beside: Resource, feeds: list[Resource] | None = None,
     [
         (f"postgres://app@{PROXIED}/orders?options=-c%20statement_timeout%3D5000", "options"),
         (f"postgresql+psycopg2://app@{PROXIED}/orders?options=-csearch_path%3Dshop", "options"),
-        (f"jdbc:postgresql://{PROXIED}:5432/orders?options=-c%20jit=off", "options"),
+        (f"jdbc:postgresql://{PROXIED}/orders?assumeMinServerVersion=9.0&options=-c%20jit=off", "options"),
         (f"postgres://app@{PROXIED}/orders?options[statement_timeout]=5s", "options"),
         (
             f"postgres://app@{PROXIED}/orders?sslmode=require&statement_timeout=5000&jit=off",
@@ -58,9 +58,8 @@ def test_a_newer_protocol_is_refused() -> None:
         f"postgres://app@{PROXIED}/orders?application_name=shop&client_encoding=UTF8&search_path=shop&TimeZone=UTC",
         f"postgres://app@{PROXIED}/orders?sslmode=verify-full&connect_timeout=5&target_session_attrs=any",
         f"postgres://app@{PROXIED}/orders?options=",
-        f"jdbc:postgresql://{PROXIED}/orders?ApplicationName=shop&currentSchema=shop&prepareThreshold=5",
-        # pgjdbc's SET at connect depends on its version and the server's; what a pool of asyncpg sends is in the code.
-        f"jdbc:postgresql://{PROXIED}/orders",
+        f"jdbc:postgresql://{PROXIED}/orders?ApplicationName=shop&currentSchema=shop&assumeMinServerVersion=15",
+        # What a pool of asyncpg sends is in the code.
         f"postgresql+asyncpg://app@{PROXIED}/orders?prepared_statement_cache_size=0",
         f"Host={PROXIED};Username=app;Database=orders",
         f"Server={PROXIED};Database=orders;User Id=app",
@@ -91,6 +90,14 @@ def test_what_the_proxy_takes_other_hosts_and_what_is_only_likely_are_no_finding
 def test_npgsqls_reset_pins_unless_it_is_off(settings: str, reported: bool) -> None:
     found = said({"ConnectionStrings__Default": f"Host={PROXIED};Username=app;{settings}"})
     assert ["No Reset On Close=true" in each for each in found] == ([True] if reported else [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "reported"), [("", 1), ("?assumeMinServerVersion=8.4", 1), ("?assumeMinServerVersion=9.0", 0)]
+)
+def test_pgjdbcs_set_at_connect_pins_unless_it_goes_at_start_up(settings: str, reported: bool) -> None:
+    found = said({"SPRING_DATASOURCE_URL": f"jdbc:postgresql://{PROXIED}/orders{settings}"})
+    assert ["Add assumeMinServerVersion=9.0" in each for each in found] == [True] * reported
 
 
 def test_the_name_of_a_variable_says_whose_connection_string_it_is() -> None:
@@ -195,7 +202,7 @@ def test_a_host_behind_a_record_or_a_parameter_leads_where_that_leads() -> None:
     ],
 )
 def test_what_a_pool_sends_on_each_connection_is_judged_by_its_words(name: str, value: str, reported: bool) -> None:
-    url = {"SPRING_DATASOURCE_URL": f"jdbc:postgresql://{PROXIED}/orders"}
+    url = {"SPRING_DATASOURCE_URL": f"jdbc:postgresql://{PROXIED}/orders?assumeMinServerVersion=9.0"}
     assert len(said({name: value, **url})) == reported
     assert said({name: value}) == said({name: value, "SPRING_DATASOURCE_URL": SENTINEL}) == []
 
