@@ -157,6 +157,7 @@ def test_what_libpq_sends_from_the_environment_is_refused_where_it_leads_to_a_pr
     assert said({name: "-c jit=off", "DB_HOST": "db.example"}) == []
     assert said({name: "-c jit=off", "DB_HOST": PROXIED, "PGHOST": "other.example"}) == []
     assert said({name: "-c jit=off", "DB_HOST": PROXIED, "DB_PORT": "3306"}) == []
+    assert said({name: "-c jit=off", "DB_HOST": PROXIED, "DB_PORT": 3306.0}) == []
     assert said({name: "-c jit=off", "MYSQL_HOST": PROXIED}) == []
     assert said({name: " ", "DB_HOST": PROXIED}) == said({name: SENTINEL, "DB_HOST": PROXIED}) == []
     assert said({"PGTZ": "UTC", "PGAPPNAME": "shop", "PGCLIENTENCODING": "UTF8", "PGHOST": PROXIED}) == []
@@ -213,6 +214,8 @@ def test_a_pools_sql_is_judged_by_the_engine_of_its_url() -> None:
     assert len(said({name: "SET max_execution_time = 5000", "SPRING_DATASOURCE_URL": url})) == 1
     assert said({name: "SET max_execution_time = 5000", "DB_HOST": PROXIED}) == []
     assert said({"SPRING_DATASOURCE_HIKARI_SCHEMA": "shop", "SPRING_DATASOURCE_URL": url}) == []
+    assert said({"SPRING_DATASOURCE_HIKARI_SCHEMA": "shop", "DB_HOST": PROXIED}) == []
+    assert len(said({"SPRING_DATASOURCE_HIKARI_SCHEMA": "shop", "DB_HOST": PROXIED, "DB_ENGINE": "postgres"})) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from ..configuration import IGNORED_KEYS, Configuration
 from ..connection_texts import ConnectionText, connection_texts
@@ -32,6 +33,9 @@ _EACH_CONNECTION = re.compile(r"CONNECTION_?INIT_?SQLS?|(?:HIKARI|TOMCAT)_INIT_?
 _HIKARI_SCHEMA = re.compile(r"(?:^|_)HIKARI_SCHEMA")
 _POSTGRESQL_WORDS = frozenset({"PG", "PGSQL", "POSTGRES", "POSTGRESQL", "NPGSQL"})
 _MYSQL_WORDS = frozenset({"MYSQL", "MARIADB"})
+# A port, an engine, a dialect, a driver's URL.
+_MYSQL_BEGINNINGS = ("3306", "mysql", "mariadb", "aurora-mysql")
+_POSTGRESQL_BEGINNINGS = ("5432", "postgres", "aurora-postgres")
 _IGNORES_VARIABLES = "EXCLUDE_VARIABLE_SETS"
 
 
@@ -65,7 +69,6 @@ class _Judged:
 
     def __init__(self, graph: Graph, config: Configuration) -> None:
         self._graph, self._ignored = graph, config["ignoreKeyPatterns"]
-        self._walked: Origins | None = None
 
     def texts(self, function: Node) -> Iterator[str]:
         """The findings of one function."""
@@ -109,8 +112,9 @@ class _Judged:
                 yield f"Environment variable {name} holds {PINNING_SQL}."
         if what:
             engines = self._proxied_engines(function, variables)
-            # All of these are PostgreSQL's own, or mean nothing to MySQL.
-            if engines and _engine(engines, variables) is not True:
+            mysql = _engine(engines, variables)
+            # What begins so is PostgreSQL's own, so of a proxy whose engine nothing tells it says the engine.
+            if mysql is False or (engines and mysql is None and name.startswith("PG")):
                 yield f"Environment variable {name} {what}."
 
     def _proxied_engines(self, function: Node, variables: dict[str, Json]) -> set[bool | None]:
@@ -145,13 +149,11 @@ class _Judged:
         fed = frozenset(function.fed_by(function.provider.environment[0]))
         return len(hosts) <= len(self._origins.of(fed).proxies)
 
-    @property
+    @cached_property
     def _origins(self) -> Origins:
-        if self._walked is None:
-            self._walked = Origins(self._graph)
-        return self._walked
+        return Origins(self._graph)
 
-    @property
+    @cached_property
     def _filters(self) -> bool:
         """Whether some proxy of the stack may leave variables out of account, whichever it is."""
         for group in self._graph.of(Kind.TARGET_GROUP):
@@ -180,7 +182,7 @@ def _engine(engines: set[bool | None], variables: dict[str, Json]) -> bool | Non
     """Whether the proxies that a function leads to are MySQL's; None where that is not known or there is none."""
     stated = engines - {None}
     if engines and not stated:
-        beside = [*map(str.lower, texts([*variables.values()]))]
-        stated = {True} if any(each == "3306" or each.startswith(("mysql", "mariadb")) for each in beside) else set()
-        stated |= {False} if any(each == "5432" or each.startswith("postgres") for each in beside) else set()
+        beside = [str(value).lower() for value in variables.values()]
+        stated = {True} if any(each.startswith(_MYSQL_BEGINNINGS) for each in beside) else set()
+        stated |= {False} if any(each.startswith(_POSTGRESQL_BEGINNINGS) for each in beside) else set()
     return next(iter(stated)) if len(stated) == 1 else None
