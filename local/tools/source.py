@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
 from ops.doctor.logged import logged_failures
 from ops.doctor.source import CannotLookError
+from ops.pinning.counts import Pinning, ranked
 from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import LAPTOP_STACK, checkout_root, laptop_state
 
@@ -24,6 +25,7 @@ from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
 from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from ..supervisor.postgres import Postgres
+from ..supervisor.proxy import seen
 from .function_events import events_since
 from .function_log import login_problem, read_log
 from .sampler import LaptopSampler, ProxyDownError
@@ -106,6 +108,7 @@ class LaptopSource:
         pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
         self._sampler = LaptopSampler(
             name,
+            partial(seen, state, name),
             PgBouncer(self._folder, pooler, Authority(state / "authority")),
             Postgres.running(state, instance["identifier"], instance["facts"]),
         )
@@ -128,7 +131,6 @@ class LaptopSource:
         logs_since = since - self._past
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
-            self._probe()
             samples, settings = self._sampler.take(self._seconds), self.settings()
         except ProxyDownError:
             time.sleep(max(0.0, began + self._seconds - time.monotonic()))
@@ -163,7 +165,6 @@ class LaptopSource:
         problems = [each.login_problem for each in logged] + [login_problem(refused)]
         # As the supervisor tells it, which logs in to the database for the answer.
         state, _, reason = next((each["status"] for each in self._targets(resources)), "UNUSED").partition(": ")
-        borrowed = samples.mean(lambda each: each.borrowed)
         bearable = (os.cpu_count() or 1) * SESSIONS_PER_VCPU  # of this machine, which is no instance class
         return Evidence(
             seconds=round(samples.seconds, 1),
@@ -179,35 +180,33 @@ class LaptopSource:
             bearable_sessions=bearable,
             bearable_percent=highest_percent(self._max_connections, bearable),
             allowed=max(1, self._max_connections * (settings.max_connections_percent or 100) // 100),
-            connections=samples.peak(lambda each: each.connections),
-            borrowed=borrowed,
+            connections=samples.peak(lambda each: each.gate.connections),
+            borrowed=samples.mean(lambda each: each.gate.borrowed),
             in_transaction=samples.mean(lambda each: each.in_transaction),
-            pinned=0,  # PgBouncer never pins
-            clients=samples.peak(lambda each: each.clients),
-            clients_received=samples.clients_received,
-            waiting=samples.peak(lambda each: each.waiting),
-            borrow_latency=samples.milliseconds(samples.mean(lambda each: each.waiting)),
-            held=samples.milliseconds(borrowed),
-            answer=samples.milliseconds(samples.mean(lambda each: each.active)),
+            pinned=samples.mean(lambda each: each.gate.pinned),
+            held_by_statements=samples.mean(lambda each: each.gate.held),
+            pins=tuple(ranked(samples.pins)),
+            clients=samples.peak(lambda each: each.gate.clients),
+            clients_received=round(samples.counted(lambda gate: gate.accepted + gate.refused)),
+            waiting=samples.peak(lambda each: each.gate.waiting),
+            borrow_latency=samples.each_borrow(lambda gate: gate.borrow_seconds, lambda gate: gate.waiting),
+            borrow_timeouts=round(samples.counted(lambda gate: gate.timeouts)),
+            held=samples.each_borrow(lambda gate: gate.lent_seconds, lambda gate: gate.borrowed),
+            answer=samples.answer,
             idle_in_transaction_seconds=samples.taken[-1].idle_in_transaction_seconds,
-            failed_logins=max(
-                sum(each.failed_logins for each in logged),
-                sum(each.login_errors for each in logged),
-                refused.count("password authentication failed"),
-            ),
+            failed_logins=round(samples.counted(lambda gate: gate.refused)),
             login_problem=next(filter(None, problems), None),
             functions=functions,
         )
 
-    def _probe(self) -> None:
-        """See whether clients get in at all: in front of the pooler of an IAM proxy stands a gate."""
-        try:
-            socket.create_connection((self._facts["ip"], self._facts["port"]), timeout=3).close()
-        except OSError:
-            raise ProxyDownError(f"the proxy {self.name} {_REFUSES}") from None
+    def pins(self, since: float) -> Pinning:  # noqa: ARG002 - the gate counts from its own start
+        """What is pinned, and the sessions that were since the gate was started."""
+        gate = self._sampler.look()
+        return Pinning(pinned=gate.pinned, held=gate.held, pins=gate.pins)
 
     def settings(self) -> Settings:
-        """What runs: percent and timeouts as PgBouncer itself has them."""
+        """What runs: the percent as PgBouncer itself has it, the rest as the gate does."""
+        gate = self._sampler.look()
         running = {str(row["key"]): str(row["value"]) for row in self._sampler.show("CONFIG")}
         ceiling, percent = int(running["max_db_connections"]), int(self._asked_percent or 0)
         # Several percents round down to one number of connections: if it is the asked one's, that is what runs.
@@ -215,9 +214,9 @@ class LaptopSource:
             percent = -(-ceiling * 100 // self._max_connections)
         return Settings(
             max_connections_percent=percent,
-            borrow_timeout=round(float(running["query_wait_timeout"])),
-            idle_client_timeout=round(float(running["client_idle_timeout"])),
-            require_tls=self._gated or running["client_tls_sslmode"] in ("require", "verify-ca", "verify-full"),
+            borrow_timeout=round(gate.borrow_timeout),
+            idle_client_timeout=round(gate.idle_client_timeout),
+            require_tls=gate.require_tls,
             auth=self._auth,
         )
 
