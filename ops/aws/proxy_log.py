@@ -6,47 +6,65 @@ getlago/lago-api#6062, with and without time, endpoint and client. Statements st
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import boto3
 
 from ops.pinning import postgresql
 from ops.pinning.counts import PinKey
-from ops.pinning.rule import Rule
 
 from .function_events import filtered
 
-# A line that a prepared statement would pin, then at its first run one that it did.
-_PATTERN = '?"client session was pinned" ?"client session will be pinned"'
+_PINNED, _WILL_BE_PINNED = "client session was pinned", "client session will be pinned"
+_PATTERN = f'?"{_PINNED}" ?"{_WILL_BE_PINNED}"'
 _PAGES = 10
-_LINE = re.compile(
-    r"client session (?P<what>was|will be) pinned\b.*?\bReason: (?P<reason>.*?)\s*(?:Digest: \"(?P<digest>.*)\"?.*)?$",
-    re.DOTALL,
-)
 _CLIENT = re.compile(r"\[clientConnection=(\w+)\]")
+# What would pin is told when a client prepares it, and that it has when it runs: then without the reason.
 _PREPARED = "Running a prepared statement"
-# A client chooses its statements, and their digests may be as long as they are.
-_LONGEST_DIGEST = 200
+# A client chooses its statements.
+_LONGEST_REASON, _LONGEST_DIGEST = 300, 1_000
 
 
-def pins_of(messages: Iterable[str], rule_of: Callable[[str], Rule | None] = postgresql.pins) -> Counter[PinKey]:
-    """Count the pins that a log's messages tell of, in their order; any other message is passed over.
-
-    Args:
-        rule_of: the rule that a statement meets.
-    """
+def pins_of(messages: Iterable[str]) -> Counter[PinKey]:
+    """Count the pins that a log's messages tell of, in their order; any other message is passed over."""
     prepared: dict[str, PinKey] = {}
     pins = Counter[PinKey]()
     for message in messages:
-        found, client = _LINE.search(message), _CLIENT.search(message)
-        if not found:
+        what, _, why = message.partition("Reason: ")
+        client = _CLIENT.search(what)
+        if not why or not (_PINNED in what or _WILL_BE_PINNED in what):
             continue
-        said = client[1] if client else ""
-        digest = (found["digest"] or "").rstrip('."')[:_LONGEST_DIGEST]
-        rule = rule_of(digest) if digest else None
-        key = PinKey(reason=found["reason"], rule=(rule or _by_reason(found["reason"])), digest=digest, user="")
-        if found["what"] == "will be":
-            prepared[said] = key
+        key = _key(why)
+        if _WILL_BE_PINNED in what:
+            if client:
+                prepared[client[1]] = key
+        elif client and key.reason.startswith(_PREPARED):
+            pins[prepared.get(client[1], key)] += 1
         else:
-            pins[prepared.get(said, key) if found["reason"].startswith(_PREPARED) else key] += 1
+            pins[key] += 1
     return pins
+
+
+def _key(why: str) -> PinKey:
+    said, _, statement = why.partition('Digest: "')
+    reason, digest = said.strip()[:_LONGEST_REASON], statement.strip().removesuffix(".").removesuffix('"')
+    rule = postgresql.pins(digest)
+    return PinKey(
+        reason=reason, rule=rule.name if rule else _by_reason(reason), digest=digest[:_LONGEST_DIGEST], user=""
+    )
+
+
+def read_pins(proxy: str, start: float, end: float) -> tuple[Counter[PinKey], bool]:
+    """Count the pins in a proxy's log group between two times in seconds since 1970.
+
+    Returns:
+        And whether these are all that there are.
+    """
+    group = f"/aws/rds/proxy/{proxy}"
+    events, complete = filtered(boto3.client("logs"), group, start, end, _PATTERN, _PAGES)
+    return pins_of(each.text for each in sorted(events, key=lambda each: each.at)), complete
+
+
+def _by_reason(reason: str) -> str:
+    """The rule of a reason that was logged without its statement."""
+    return next((rule.name for rule in postgresql.RULES if rule.from_log and reason.startswith(rule.reason)), "")

@@ -72,7 +72,7 @@ class Evidence:
         pinned: of them, bound to one client.
         held_by_statements: of them, kept on the laptop by named prepared statements; RDS Proxy multiplexes these.
         pins: sessions that were pinned, by kind, the most frequent first: during the look; where none was and some
-            still are, before it.
+            still are, before it. On AWS those of which the proxy's log tells.
         clients: connections of clients to the proxy, at the peak.
         clients_received: that were opened during the look, whether their login succeeded or not.
         waiting: clients that wait for a database connection, at the peak.
@@ -106,7 +106,7 @@ class Evidence:
     in_transaction: float | None = None
     pinned: float | None = None
     held_by_statements: float | None = None
-    pins: tuple[tuple[PinKey, int], ...] | None = None
+    pins: tuple[tuple[PinKey, int], ...] = ()
     clients: int | None = None
     clients_received: int | None = None
     waiting: int | None = None
@@ -154,7 +154,7 @@ class Evidence:
         own = {name: value for name, value in vars(self).items() if name not in ("functions", "not_seen", "pins")}
         return {
             **_camel(own),
-            "pins": None if self.pins is None else as_documents(self.pins),
+            "pins": as_documents(self.pins),
             "functions": [
                 {**_camel(vars(each)), "failures": _camel(vars(each.failures)) if each.failures else None}
                 for each in self.functions

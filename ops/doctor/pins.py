@@ -10,16 +10,13 @@ _MOST_TOLD = 3
 
 def reasons(seen: Evidence) -> tuple[str, ...]:
     """The most frequent kinds of pins, each with its share and whose sessions they are."""
-    pins = seen.pins or ()
-    every = sum(count for _, count in pins)
-    told = [f"{count:,} of {every:,} pinned sessions: {_named(key)}" for key, count in pins[:_MOST_TOLD]]
-    rest = sum(count for _, count in pins[_MOST_TOLD:])
-    return (*told, *([f"{rest:,} of {every:,} pinned sessions by {len(pins) - _MOST_TOLD} other kinds"] if rest else []))
+    every = sum(count for _, count in seen.pins)
+    return tuple(f"{count:,} of {every:,} pinned sessions: {_named(key)}" for key, count in seen.pins[:_MOST_TOLD])
 
 
 def mends(seen: Evidence) -> str:
     """What avoids these, that of the most frequent one first; empty where no rule is known."""
-    found = {said: key for key, _ in reversed((seen.pins or ())[:_MOST_TOLD]) if (said := fix(key.rule))}
+    found = {said: key for key, _ in reversed(seen.pins[:_MOST_TOLD]) if (said := fix(key.rule))}
     return "; ".join(f"{_statement(key)}: {said}" for said, key in reversed(found.items()))
 
 
