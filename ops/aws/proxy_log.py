@@ -1,7 +1,7 @@
 """The pins that a proxy's own log tells of.
 
 AWS documents no line of it; these are quoted in public: prisma/prisma-engines#1692, elixir-ecto/postgrex#514 and
-getlago/lago-api#6062, with and without time, endpoint and client. Statements stand in it while `debugLoggingUntil` runs.
+getlago/lago-api#6062, with and without time, endpoint and client. `debugLoggingUntil` has it name statements.
 """
 
 import re

@@ -112,7 +112,7 @@ class CloudWatchSource:
         )
 
     def pins(self, since: float) -> Pinning:
-        """The sessions whose pins the proxy's log tells of since then; what is pinned now the metric says, by minutes."""
+        """The sessions whose pins the proxy's log tells of since then; what is pinned now it does not say."""
         with refused_by(f"CloudWatch Logs does not show /aws/rds/proxy/{self.name}"):
             pins, complete = read_pins(self.name, since, datetime.now(UTC).timestamp())
         return Pinning(pins=pins, not_seen=() if complete else (_MORE_PINS,))

@@ -1,6 +1,6 @@
 """Who pins and by what, told of what was seen. Pure."""
 
-from ops.pinning.counts import PinKey
+from ops.pinning.counts import PinKey, shown
 from ops.pinning.fixes import fix
 
 from .evidence import Evidence
@@ -25,4 +25,4 @@ def _named(key: PinKey) -> str:
 
 
 def _statement(key: PinKey) -> str:
-    return f"“{key.digest}”" if key.digest else key.rule or "a statement that the log does not name"
+    return f"“{shown(key.digest)}”" if key.digest else key.rule or "a statement that the log does not name"

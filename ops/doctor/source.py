@@ -46,7 +46,7 @@ class Source(Protocol):
         """What the proxy needs around it."""
 
     def pins(self, since: float) -> Pinning:
-        """What is pinned now, and the sessions that were since a time in seconds since 1970, or since the proxy's start."""
+        """What is pinned now, and the sessions that were since a time in seconds since 1970, or the proxy's start."""
 
     def budget(self) -> tuple[str, ...]:
         """What the stack's connection budget warns of, where it is of this proxy."""

@@ -29,7 +29,7 @@ class PinKey:
     def who(self) -> str:
         """Whose session it was, as far as that is told."""
         told = (("user", self.user), ("application", self.application), ("function", self.function))
-        return ", ".join(f"{name} {value}" for name, value in told if value)
+        return ", ".join(f"{name} {shown(value)}" for name, value in told if value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,11 @@ class Pinning:
     held: int | None = None
     pins: Mapping[PinKey, int] = field(default_factory=dict)
     not_seen: tuple[str, ...] = ()
+
+
+def shown(text: str) -> str:
+    """A client's words without what would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else "�" for each in text)
 
 
 def fewer(now: Mapping[PinKey, int], before: Mapping[PinKey, int]) -> dict[PinKey, int]:

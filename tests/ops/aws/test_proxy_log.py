@@ -1,6 +1,6 @@
 """The lines are of the shape that is quoted in public; addresses and numbers are made up.
 
-prisma/prisma-engines#1692 (search_path, names), elixir-ecto/postgrex#514 (parse message), getlago/lago-api#6062 (16 KB),
+prisma/prisma-engines#1692 (search_path, names), elixir-ecto/postgrex#514 (parse message), getlago/lago-api#6062 (16 KB)
 and the sources of `ops/aws/proxy_log.py`.
 """
 
