@@ -7,10 +7,11 @@ getlago/lago-api#6062, with and without time, endpoint and client. `debugLogging
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import boto3
 
-from ops.pinning import postgresql
+from ops.pinning import mysql, postgresql
 from ops.pinning.counts import PinKey
 
 from .function_events import filtered
@@ -21,12 +22,13 @@ _PAGES = 10
 _CLIENT = re.compile(r"\[clientConnection=(\w+)\]")
 # What would pin is told when a client prepares it, and that it has when it runs: then without the reason.
 _PREPARED = "Running a prepared statement"
+_ENGINES = {"POSTGRESQL": postgresql, "MYSQL": mysql}
 # A client chooses its statements.
 _LONGEST_REASON, _LONGEST_DIGEST = 300, 1_000
 
 
-def pins_of(messages: Iterable[str]) -> Counter[PinKey]:
-    """Count the pins that a log's messages tell of, in their order; any other message is passed over."""
+def pins_of(messages: Iterable[str], family: str = "POSTGRESQL") -> Counter[PinKey]:
+    """Count the pins of which a log's messages tell, in their order, of a proxy of an engine family; others are skipped."""
     prepared: dict[str, PinKey] = {}
     pins = Counter[PinKey]()
     for message in messages:
@@ -34,7 +36,7 @@ def pins_of(messages: Iterable[str]) -> Counter[PinKey]:
         client = _CLIENT.search(what)
         if not why or not (_PINNED in what or _WILL_BE_PINNED in what):
             continue
-        key = _key(why)
+        key = _key(why, _ENGINES.get(family, postgresql))
         if _WILL_BE_PINNED in what:
             if client:
                 prepared[client[1]] = key
@@ -45,16 +47,16 @@ def pins_of(messages: Iterable[str]) -> Counter[PinKey]:
     return pins
 
 
-def _key(why: str) -> PinKey:
+def _key(why: str, engine: Any) -> PinKey:  # noqa: ANN401 - a module of `ops.pinning`
     said, _, statement = why.partition('Digest: "')
     reason, digest = said.strip()[:_LONGEST_REASON], statement.strip().removesuffix(".").removesuffix('"')
-    rule = postgresql.pins(digest)
-    return PinKey(
-        reason=reason, rule=rule.name if rule else _by_reason(reason), digest=digest[:_LONGEST_DIGEST], user=""
-    )
+    rule = engine.pins(digest)
+    if rule is None:  # a reason that was logged without its statement
+        rule = next((each for each in engine.RULES if each.from_log and reason.startswith(each.reason)), None)
+    return PinKey(reason=reason, rule=rule.name if rule else "", digest=digest[:_LONGEST_DIGEST], user="")
 
 
-def read_pins(proxy: str, start: float, end: float) -> tuple[Counter[PinKey], bool]:
+def read_pins(proxy: str, family: str, start: float, end: float) -> tuple[Counter[PinKey], bool]:
     """Count the pins in a proxy's log group between two times in seconds since 1970.
 
     Returns:
@@ -62,9 +64,4 @@ def read_pins(proxy: str, start: float, end: float) -> tuple[Counter[PinKey], bo
     """
     group = f"/aws/rds/proxy/{proxy}"
     events, complete = filtered(boto3.client("logs"), group, start, end, _PATTERN, _PAGES)
-    return pins_of(each.text for each in sorted(events, key=lambda each: each.at)), complete
-
-
-def _by_reason(reason: str) -> str:
-    """The rule of a reason that was logged without its statement."""
-    return next((rule.name for rule in postgresql.RULES if rule.from_log and reason.startswith(rule.reason)), "")
+    return pins_of((each.text for each in sorted(events, key=lambda each: each.at)), family), complete

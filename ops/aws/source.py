@@ -98,7 +98,7 @@ class CloudWatchSource:
         return evidence(
             series,
             minutes=self._minutes,
-            engine_family=str(self._proxy.get("EngineFamily")),
+            engine_family=self._family,
             target=target,
             budget=self._budget(),
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
@@ -114,18 +114,22 @@ class CloudWatchSource:
     def pins(self, since: float) -> Pinning:
         """The sessions whose pins the proxy's log tells of since then; what is pinned now it does not say."""
         with refused_by(f"CloudWatch Logs does not show /aws/rds/proxy/{self.name}"):
-            pins, complete = read_pins(self.name, since, datetime.now(UTC).timestamp())
+            pins, complete = read_pins(self.name, self._family, since, datetime.now(UTC).timestamp())
         return Pinning(pins=pins, not_seen=() if complete else (_MORE_PINS,))
 
     def _pins(self, start: datetime, end: datetime) -> tuple[Mapping[PinKey, int], tuple[str, ...]]:
         """The pins of which the proxy's log tells, and what of them was not seen."""
         try:
-            pins, complete = read_pins(self.name, start.timestamp(), (end + _LATE).timestamp())
+            pins, complete = read_pins(self.name, self._family, start.timestamp(), (end + _LATE).timestamp())
         except AwsErrors as error:
             return {}, (f"why sessions are pinned: {reason(error)}",)
         if not pins:
             return {}, ("why sessions are pinned: the proxy's log does not say; set debugLoggingUntil for an hour",)
         return pins, () if complete else (_MORE_PINS,)
+
+    @property
+    def _family(self) -> str:
+        return str(self._proxy.get("EngineFamily"))
 
     def _failures(
         self, series: Series, functions: list[Function], start: datetime, end: datetime

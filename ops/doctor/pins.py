@@ -16,7 +16,7 @@ def reasons(seen: Evidence) -> tuple[str, ...]:
 
 def mends(seen: Evidence) -> str:
     """What avoids these, that of the most frequent one first; empty where no rule is known."""
-    found = {said: key for key, _ in reversed(seen.pins[:_MOST_TOLD]) if (said := fix(key.rule))}
+    found = {said: key for key, _ in reversed(seen.pins[:_MOST_TOLD]) if (said := fix(key))}
     return "; ".join(f"{_statement(key)}: {said}" for said, key in reversed(found.items()))
 
 

@@ -22,7 +22,7 @@ def table(pins: Mapping[PinKey, int], title: str = "") -> RenderableType:
     for key, count in ranked(pins)[:_MOST_SHOWN]:
         told = (shown(key.digest) or key.reason, key.rule and f"[{key.rule}]", key.who)
         drawn.add_row(f"{count:,}", Text("  ".join(filter(None, told))))
-        if said := fix(key.rule):
+        if said := fix(key):
             drawn.add_row("", Text(f"avoid it: {said}", style="dim"))
     return Group(Text(title, style="bold"), drawn) if title else drawn
 

@@ -47,6 +47,11 @@ def test_a_reason_without_a_statement_has_the_rule_of_its_words() -> None:
     assert pins_of(_LINES["others"]) == {key("A parse message was detected."): 1, key(_LONG, "oversized"): 2}
 
 
+def test_mysqls_statements_have_mysqls_rules() -> None:
+    line = _LINES["set"][1].replace("set search_path to $1,$2,$3", "select get_lock(?, ?)")
+    assert [each.rule for each in pins_of([line], "MYSQL")] == ["get-lock"]
+
+
 _PARTS = st.sampled_from([*(line for lines in _LINES.values() for line in lines), "Reason: ", 'Digest: "', "[client"])
 
 

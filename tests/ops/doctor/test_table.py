@@ -27,7 +27,7 @@ def test_pins_are_told_by_statement_and_session_and_mended_by_their_rules_the_mo
     assert any("“deallocate all” (user app, application shop)" in each for each in verdict.numbers)
     first, _, second = verdict.next_step.partition("; “deallocate all”: ")
     assert first.startswith("“set timezone = $1”: ")
-    assert "psycopg 3 sends DEALLOCATE ALL after a rollback once it has prepared: prepare_threshold=None" in second
+    assert second == "sent by psycopg 3, after a rollback once it has prepared: connect with prepare_threshold=None"
 
 
 def test_a_rule_that_pins_twice_is_mended_once_and_one_that_nobody_knows_leaves_where_to_look() -> None:

@@ -15,7 +15,10 @@ SET = PinKey(
     function="orders",
 )
 LOCK = PinKey(
-    reason="SQL took an advisory lock of the session.", rule="advisory-lock", digest="select pg_advisory_lock($1)", user="jobs"
+    reason="SQL took an advisory lock of the session.",
+    rule="advisory-lock",
+    digest="select pg_advisory_lock($1)",
+    user="jobs",
 )
 
 

@@ -7,21 +7,19 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from typer import Typer
 from typer.testing import CliRunner, Result
 
+from ops.__main__ import app
 from ops.pins import run as module
 from tests.ops.pins.sources import LOCK, SET, Proxy, of
 from tests.waiting import until
 
-_app = Typer()
-_app.command(context_settings=module.CONTEXT)(module.run)
 _ROOT = Path(__file__).resolve().parents[3]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str, proxies: tuple[Proxy, ...]) -> Result:
     monkeypatch.setattr(module, "sources", lambda *_, **__: of(*proxies))
-    return CliRunner().invoke(_app, list(words))
+    return CliRunner().invoke(app, ["pins", "run", *words])
 
 
 def test_a_command_that_pins_nothing_ends_well_whatever_was_pinned_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +55,7 @@ def test_some_pins_can_be_allowed_and_those_of_others_left_out(
 ) -> None:
     done = run(monkeypatch, *options, "--", "true", proxies=(Proxy({}, {SET: 2, LOCK: 1}),))
     assert done.exit_code == status, done.stderr
-    assert ("pinned by others" in done.stderr) is ("--allow" != options[0] and "rule" not in options[0])
+    assert ("pinned by others" in done.stderr) is (options[0] != "--allow" and "rule" not in options[0])
 
 
 def test_a_command_that_fails_keeps_its_own_status_and_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,29 +68,28 @@ def test_a_command_that_fails_keeps_its_own_status_and_its_options(monkeypatch: 
 def test_a_gate_that_is_gone_meanwhile_is_no_success(monkeypatch: pytest.MonkeyPatch, status: int, told: int) -> None:
     done = run(monkeypatch, sys.executable, "-c", f"raise SystemExit({status})", proxies=(Proxy({}),))
     assert done.exit_code == told
-    assert "its gate" in str(done.exception) or "could not be seen" in done.stderr
+    assert "the proxy orders (its gate) does not answer" in done.stderr
 
 
 def test_a_command_that_there_is_not_has_the_status_that_a_shell_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, "--", "/no/such/command", proxies=(Proxy({}),))
-    assert done.exit_code == 127 or getattr(done.exception, "exit_code", None) == 127
+    assert (done.exit_code, done.stderr) == (127, "error: /no/such/command cannot be run: No such file or directory\n")
 
 
 def test_a_rule_that_there_is_not_is_met_with_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, "--allow-rule", "advisory", "--", "true", proxies=(Proxy({}),))
-    assert "advisory-lock" in done.output + str(done.exception)
-    assert done.exit_code != 0
+    assert (done.exit_code, done.stderr) == (2, 'error: there is no rule "advisory"; did you mean advisory-lock?\n')
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_goes_to_the_command_and_what_it_pinned_is_told(number: signal.Signals, tmp_path: Path) -> None:
-    program = f"""
+    program = """
         import sys
         from pathlib import Path
         from ops.pins import run
         from tests.ops.pins.sources import SET, Proxy, of
         import typer
-        run.sources = lambda *_, **__: of(Proxy({{}}, {{SET: 1}}))
+        run.sources = lambda *_, **__: of(Proxy({}, {SET: 1}))
         app = typer.Typer()
         app.command(context_settings=run.CONTEXT)(run.run)
         app(["--", sys.executable, "-c", "import signal; print(1, flush=True); signal.pause()"])
