@@ -28,7 +28,7 @@ _LONGEST_REASON, _LONGEST_DIGEST = 300, 1_000
 
 
 def pins_of(messages: Iterable[str], family: str = "POSTGRESQL") -> Counter[PinKey]:
-    """Count the pins of which a log's messages tell, in their order, of a proxy of an engine family; others are skipped."""
+    """Count the pins of which messages tell, in their order, of a proxy of an engine family; others are skipped."""
     prepared: dict[str, PinKey] = {}
     pins = Counter[PinKey]()
     for message in messages:
