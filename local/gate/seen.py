@@ -10,6 +10,8 @@ from ops.pinning.counts import as_documents
 # A client may send texts without end: beyond so many kinds of pins the others are counted as one.
 _MOST_PINS = 500
 OTHERS = "(others)"
+# In a gate's folder: who connects is told.
+SOCKET = "seen"
 
 
 @dataclass(frozen=True, kw_only=True)
