@@ -23,11 +23,12 @@ from toolchain.checkout import LAPTOP_STACK, checkout_root, laptop_state
 from ..supervisor.certificates import Authority
 from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
-from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from ..supervisor.pgbouncer import PgBouncer
 from ..supervisor.postgres import Postgres
 from ..supervisor.proxy import seen
+from ..supervisor.proxy_settings import ProxySettings
 from .function_events import events_since
-from .function_log import login_problem, read_log
+from .function_log import read_log
 from .sampler import LaptopSampler, ProxyDownError
 
 _ADMIN_FUNCTION = "-admin"
@@ -103,9 +104,8 @@ class LaptopSource:
             default_scheme=self._spec.get("defaultAuthScheme"),
             iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
-        self._gated = self._auth not in (None, "secret")
         own = self._facts
-        pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
+        pooler = ProxySettings(name=own["endpoint"], address=own["ip"], port=own["port"])
         self._sampler = LaptopSampler(
             name,
             partial(seen, state, name),
@@ -127,7 +127,7 @@ class LaptopSource:
     def look(self) -> Evidence:
         """What is seen from now on. Of a proxy that does not serve, that and what functions say of it is evidence."""
         files = [self._state / "functions" / each["identifier"] / "function.log" for each in self._functions]
-        since, pooler_log = time.time(), _Tail(self._folder / "pgbouncer.log")
+        since = time.time()
         logs_since = since - self._past
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
@@ -161,8 +161,6 @@ class LaptopSource:
                 proxy_status=_REFUSES,
                 functions=functions,
             )
-        refused = pooler_log.read()
-        problems = [each.login_problem for each in logged] + [login_problem(refused)]
         # As the supervisor tells it, which logs in to the database for the answer.
         state, _, reason = next((each["status"] for each in self._targets(resources)), "UNUSED").partition(": ")
         bearable = (os.cpu_count() or 1) * SESSIONS_PER_VCPU  # of this machine, which is no instance class
@@ -195,7 +193,7 @@ class LaptopSource:
             answer=samples.answer,
             idle_in_transaction_seconds=samples.taken[-1].idle_in_transaction_seconds,
             failed_logins=round(samples.counted(lambda gate: gate.refused)),
-            login_problem=next(filter(None, problems), None),
+            login_problem=next(filter(None, (each.login_problem for each in logged)), None),
             functions=functions,
         )
 
@@ -238,22 +236,6 @@ class LaptopSource:
 
     def _targets(self, resources: _Resources) -> _Resources:
         return [each for each in _of_kind(resources, "target") if each["spec"]["proxyName"] == self.name]
-
-
-class _Tail:
-    """What is written to a file from now on; it need not be there yet."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._position = file.stat().st_size if file.exists() else 0
-
-    def read(self) -> str:
-        """All that came since."""
-        if not self._file.exists():
-            return ""
-        with self._file.open("rb") as stream:
-            stream.seek(self._position)
-            return stream.read().decode(errors="replace")
 
 
 def _of_kind(resources: _Resources, kind: str) -> _Resources:
