@@ -35,10 +35,9 @@ class _Modules(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the type of Typer's commands is private
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
         module = importlib.import_module(self.data[name])
-        command = getattr(module, name)
-        if isinstance(command, typer.Typer):  # it has commands of its own
-            return typer.main.get_command(command)
-        alone.command(name, context_settings=getattr(module, "CONTEXT", None))(command)
+        if isinstance(group := getattr(module, name), typer.Typer):
+            return typer.main.get_group(group)
+        alone.command(name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, name))
         return typer.main.get_command(alone)
 
 

@@ -1,14 +1,17 @@
-"""`python -m ops pins`: who pins, live and in a command."""
+"""`python -m ops pins …`: each command stands in its own module; here they are only named."""
 
 import typer
 
-from ops.errors import Commands
-
+from .lint import lint
 from .run import CONTEXT, run
 from .watch import watch
 
 pins = typer.Typer(
-    cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", help="What pins sessions to database connections."
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Who pins sessions to database connections behind RDS Proxy, and why.",
 )
-pins.command(context_settings=CONTEXT)(run)
-pins.command()(watch)
+pins.callback()(lambda: None)  # what makes it a group
+pins.command("lint")(lint)
+pins.command("run", context_settings=CONTEXT)(run)
+pins.command("watch")(watch)
