@@ -22,14 +22,14 @@ def show_topology(url: str, resources: Sequence[dict[str, Any]], gates: Mapping[
         gates: proxy → what its gate has seen, of those that are asked.
     """
     console.print("\nLambda → RDS Proxy → RDS, on this machine", style="bold")
-    rows = []
+    rows: list[tuple[str, str, str, str | None, Seen | None]] = []
     for kind, label, host in _SERVERS:
         for each in (each for each in resources if each["kind"] == kind):
             facts = each["facts"]
             where = f"{facts['ip']}:{facts['port']}" if "ip" in facts else each["identifier"]
             seen = (gates or {}).get(each["identifier"]) if kind == "proxy" else None
             rows.append((label, where, each["status"], facts.get(host), seen))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    widths = [max(map(len, column), default=0) for column in ([row[0] for row in rows], [row[1] for row in rows])]
     for label, where, status, name, seen in rows:
         console.print(f"{label:{widths[0]}}  {where:{widths[1]}}  ", end="")
         console.print(status, style="green" if status == "available" else "red")
