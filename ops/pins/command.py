@@ -3,6 +3,8 @@
 import typer
 
 from .lint import lint
+from .run import CONTEXT, run
+from .watch import watch
 
 pins = typer.Typer(
     no_args_is_help=True,
@@ -11,3 +13,5 @@ pins = typer.Typer(
 )
 pins.callback()(lambda: None)  # what makes it a group
 pins.command("lint")(lint)
+pins.command("run", context_settings=CONTEXT)(run)
+pins.command("watch")(watch)
