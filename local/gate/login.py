@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 _Talk = Generator[tuple[int, int], None, _T]
 
 _LONGEST_PACKET = 10_000
+# A name that means PgBouncer's own console to it, which trusts us.
+_CONSOLE = "pgbouncer"
 _SASL, _SASL_CONTINUE, _SASL_FINAL, _CLEAR_TEXT = 10, 11, 12, 3
 
 
@@ -52,6 +54,8 @@ class Logins:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         said = said_at_startup(packet)
         user, database = said.pop("user"), said.pop("database")
+        if database == _CONSOLE:
+            raise Refusal("3D000", f'database "{database}" does not exist')
         encrypted, function = isinstance(client, ssl.SSLSocket), ""
         if user in settings.token_users:
             if not encrypted:
