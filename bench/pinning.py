@@ -35,7 +35,7 @@ def main() -> None:
 
 def _text(length: int, number: int) -> str:
     columns = ", ".join(f"orders.column_{at}" for at in range(length // 18))
-    text = SHORT if length < 100 else "SELECT {:05} FROM orders WHERE " + columns
+    text = SHORT if length < 100 else f"SELECT {{:05}}, {columns}"
     return text.format(number)[:length].ljust(length)
 
 
