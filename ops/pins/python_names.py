@@ -25,10 +25,12 @@ class Names:
         self.modules: set[str] = set()
         self.read: set[ast.AST] = set()  # what `text` made its texts of
         self.set_later: set[str] = set()  # attributes and keys that statements of their own set
-        for node in ast.walk(tree):
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
-        for node in ast.walk(tree):
+        self.nodes: list[ast.AST] = [tree]  # the outer ones first
+        for node in self.nodes:
+            children = list(ast.iter_child_nodes(node))
+            self._parents.update(dict.fromkeys(children, node))
+            self.nodes += children
+        for node in self.nodes:
             self._take(node)
 
     def _take(self, node: ast.AST) -> None:

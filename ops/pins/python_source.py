@@ -67,15 +67,19 @@ def read_python(source: str, engine: str) -> Read:
         tree = ast.parse(source)
     names = Names(tree)
     reader = _Reader(names, _engine(source, names) or engine)
-    for node in ast.walk(tree):
+    for node in names.nodes:
         reader.look(node)
-    comments = [
-        (token.start[0], token.string, token.line[: token.start[1]].isspace() or token.start[1] == 0)
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    ]
+    comments = list(_comments(source)) if "pins:" in source.lower() else []
     alone = {line for line, _, is_alone in comments if is_alone}
     return Read(findings=judged(list(reader.found()), allowances(comments), alone), unseen=reader.unseen)
+
+
+def _comments(source: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, comment, whether it stands alone) of each."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            yield line, token.string, not token.line[:column].strip()
 
 
 def _engine(source: str, names: Names) -> str:
