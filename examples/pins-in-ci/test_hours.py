@@ -2,7 +2,6 @@
 
 import psycopg
 import pytest
-
 from hours import local_hour
 
 

@@ -63,8 +63,8 @@ _PINNING = """    conn.execute("SELECT set_config('TimeZone', %s, false)", [zone
 def test_an_applications_tests_fail_in_ci_when_they_pin_and_only_then(up: Checkout) -> None:
     readme = (EXAMPLES / "pins-in-ci" / "README.md").read_text()
     first, *typed = re.findall(r"^\$ (.*)$", readme, re.MULTILINE)
-    assert first == 'eval "$(make -s env)" && cd examples/pins-in-ci'
-    script = " && ".join(["cd examples/pins-in-ci", *typed])
+    assert first == 'eval "$(make -s env)"'
+    script = " && ".join(typed)
     passes = up.run("bash", "-c", script)
     assert passes.returncode == 0, passes.stdout + passes.stderr
     assert "2 passed" in passes.stdout and passes.stderr == "0 sessions pinned that count, 0 allowed\n"
