@@ -12,7 +12,7 @@ from ..iam.tokens import refusal, signer
 from .client import Who
 from .protocol import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Refusal, code, message, said_at_startup
 from .reactor import READ, WRITE
-from .scram import MECHANISM, ScramError, ScramServer
+from .scram import MECHANISM, Unproven, ScramServer
 from .settings import GateSettings
 
 _T = TypeVar("_T")
@@ -105,7 +105,7 @@ def _password(client: socket.socket, user: str, password: str) -> _Talk[None]:
         client.sendall(message(b"R", struct.pack("!i", _SASL_CONTINUE) + answer.encode()))
         body = yield from _message(client, b"p")
         answer = server.final(body.decode())
-    except (ScramError, UnicodeDecodeError):
+    except (Unproven, UnicodeDecodeError):
         raise Refusal("28P01", f"The password that was provided for the role {user} is wrong.") from None
     client.sendall(message(b"R", struct.pack("!i", _SASL_FINAL) + answer.encode()))
 
