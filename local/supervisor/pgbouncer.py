@@ -17,6 +17,7 @@ import psycopg
 
 from .certificates import Authority
 from .errors import LaptopError
+from .libpq import regardless_of_the_environment
 from .private_file import write_private
 from .processes import Server, give_to_servers, keep_from_servers
 from .proxy_settings import ProxySettings
@@ -115,16 +116,15 @@ class PgBouncer:
         # By way of the folder's descriptor, for a socket's path holds no more than 107 characters.
         folder = os.open(self._folder / PRIVATE_FOLDER, os.O_PATH | os.O_DIRECTORY)
         try:
-            with psycopg.connect(
+            parameters = regardless_of_the_environment(
                 host=f"/proc/self/fd/{folder}",
                 port=PORT,
                 dbname=CONSOLE,
                 user=ADMIN_USER,
                 requirepeer=pwd.getpwuid(os.fstat(folder).st_uid).pw_name,
                 connect_timeout=10,
-                autocommit=True,
-                cursor_factory=psycopg.ClientCursor,
-            ) as console:
+            )
+            with psycopg.connect(**parameters, autocommit=True, cursor_factory=psycopg.ClientCursor) as console:
                 yield console
         finally:
             os.close(folder)

@@ -16,6 +16,7 @@ from toolchain.servers import OLDEST_POSTGRESQL, postgresql_folder
 
 from .certificates import Authority
 from .errors import LaptopError
+from .libpq import regardless_of_the_environment
 from .private_file import write_private
 from .processes import Server, free_of_others, give_to_servers, keep_from_servers, run
 
@@ -137,7 +138,7 @@ class Postgres:
 
     def log_in(self, user: str, password: str, *, database: str, seconds: int) -> "psycopg.Connection[Any]":
         """A connection of a user; no other server that stands there is shown a password."""
-        return psycopg.connect(
+        parameters = regardless_of_the_environment(
             host=self.settings.address,
             port=self.settings.port,
             dbname=database,
@@ -148,8 +149,8 @@ class Postgres:
             sslrootcert=str(self._authority.bundle),
             connect_timeout=seconds,
             application_name=SUPERVISOR,
-            autocommit=True,
         )
+        return psycopg.connect(**parameters, autocommit=True)
 
     @property
     def version(self) -> str:

@@ -1,0 +1,11 @@
+"""Connections of the supervisor's own, whatever libpq finds in the environment, such as that of `ops psql --print`."""
+
+from typing import Any
+
+from psycopg import pq
+
+
+def regardless_of_the_environment(**parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - libpq's parameters
+    """These parameters, and of those that libpq would take from an environment variable its own defaults."""
+    own = {each.keyword.decode(): (each.compiled or b"").decode() for each in pq.Conninfo.get_defaults() if each.envvar}
+    return {**own, **parameters}
