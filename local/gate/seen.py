@@ -7,6 +7,8 @@ from typing import Any
 # A client may send texts without end: beyond so many kinds of pins the others are counted as one.
 _MOST_PINS = 500
 OTHERS = "(others)"
+# In a gate's folder: who connects is told.
+SOCKET = "seen"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,10 +24,11 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@+=,$-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Who signs: its secret key, and the statements it may rely on."""
+    """Who signs: its secret key, the statements it may rely on, and the Lambda function that it is, if it is one."""
 
     secret: str = field(repr=False)
     statements: Sequence[Mapping[str, Any]]
+    function: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,12 @@ def refusal(
     if not is_allowed(principal.statements, action=CONNECT, resource=audience.arn_prefix + user):
         return f"the signer has no rds-db:connect on {audience.arn_prefix}{user}"
     return None
+
+
+def signer(token: str) -> str:
+    """The access key that a token says it is signed with; empty when it says nothing."""
+    fields = dict(parse_qsl(token.partition("/?")[2]))
+    return fields.get("X-Amz-Credential", "").partition("/")[0]
 
 
 def connectable(statements: Sequence[Mapping[str, Any]], arn_prefix: str) -> frozenset[str]:

@@ -28,11 +28,12 @@ class Credentials:
         return hmac.digest(self._shell_secret.encode(), function.encode(), "sha256").hex()
 
     def principals(self, state: State) -> dict[str, dict[str, Any]]:
-        """Access key → secret and policy statements, of every function and of the shell."""
+        """Access key → secret, policy statements and name, of every function; and of the shell, which has no name."""
         found: dict[str, dict[str, Any]] = {SHELL_ACCESS_KEY: {"secret": self._shell_secret, "statements": _EVERYTHING}}
         for function in state.all("function"):
             found[self.access_key(function.identifier)] = {
                 "secret": self.secret_key(function.identifier),
                 "statements": role_statements(state, role_name(function.spec.get("role"))),
+                "function": function.identifier,
             }
         return found

@@ -18,13 +18,13 @@ from typing import Any
 
 import boto3
 import psycopg
+from local.supervisor.iam_gate_process import IamGateProcess
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
 from local.iam.tokens import TokenAudience
 from local.supervisor.certificates import Authority
 from local.supervisor.errors import LaptopError
-from local.supervisor.iam_gate_process import IamGateProcess
 from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
 from tests.chaos.environment import Environment

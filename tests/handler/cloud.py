@@ -1,4 +1,4 @@
-"""A real PostgreSQL behind a real PgBouncer, both with TLS, and what tests do to them."""
+"""A real PostgreSQL behind a real proxy of the laptop, both with TLS, and what tests do to them."""
 
 import itertools
 import os
@@ -15,9 +15,12 @@ from typing import Any
 
 import psycopg
 
+from local.iam.tokens import TokenAudience
 from local.supervisor.certificates import Authority
-from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
+from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import Postgres, PostgresSettings
+from local.supervisor.proxy import Proxy
+from local.supervisor.proxy_settings import ProxySettings, Target
 from tests import waiting
 
 APPLICATION = "app"
@@ -30,7 +33,7 @@ class Cloud:
 
     folder: Path
     postgres: Postgres
-    pooler: PgBouncer
+    proxy: Proxy
     password: str = field(repr=False)
 
     @property
@@ -53,12 +56,14 @@ class Cloud:
         """What a failover or an administrator does: every database connection of the application ends."""
         self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", APPLICATION)
 
-    def kill_pooler(self) -> None:
-        """Kill the pooler as a crash would; it is started again by itself."""
-        pid = self.pooler.server.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: self.pooler.server.pid not in (None, pid) and bool(self.pooler.show("VERSION")))
+    def kill_proxy(self) -> None:
+        """Kill the proxy as a crash would; it is started again by itself."""
+        before = (self.proxy.gate.pid, self.proxy.pooler.server.pid)
+        for pid in before:
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: self.proxy.gate.pid not in (None, before[0]) and self.proxy.seen())
+        until(lambda: self.proxy.pooler.server.pid not in (None, before[1]) and self.proxy.pooler.show("VERSION"))
 
     def until_running(self, fragment: str) -> None:
         """Wait until a statement of the application that contains `fragment` runs."""
@@ -74,7 +79,7 @@ class Cloud:
 
     def connect(self) -> "psycopg.Connection[Any]":
         """A connection through the proxy as the application's user, as another environment has it."""
-        settings = self.pooler.settings
+        settings = self.proxy.settings
         return psycopg.connect(
             host=settings.address,
             port=settings.port,
@@ -98,21 +103,21 @@ class Cloud:
     @contextmanager
     def pooling(self, **changed: Any) -> Iterator[None]:
         """The proxy with other settings for the length of a block."""
-        before = self.pooler.settings
-        self.pooler.stop()
-        self.pooler.settings = replace(before, **changed)
-        self.pooler.start()
+        before = self.proxy.settings
+        self.proxy.stop()
+        self.proxy.settings = self.proxy.pooler.settings = replace(before, **changed)
+        self.proxy.start()
         try:
             yield
         finally:
-            self.pooler.stop()
-            self.pooler.settings = before
-            self.pooler.start()
+            self.proxy.stop()
+            self.proxy.settings = self.proxy.pooler.settings = before
+            self.proxy.start()
 
 
 def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; errors of servers that are just starting count as not yet."""
-    waiting.until(condition, not_yet=psycopg.OperationalError)
+    waiting.until(condition, not_yet=(psycopg.OperationalError, OSError, LaptopError))
 
 
 _numbers = itertools.count(10)
@@ -145,10 +150,12 @@ def running() -> Iterator[Cloud]:
         authority,
     )
     password = secrets.token_urlsafe(24)
-    pooler = PgBouncer(
-        folder / "pooler",
-        PgBouncerSettings(
-            name="orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com",
+    name = "orders.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com"
+    proxy = Proxy(
+        folder,
+        "orders",
+        ProxySettings(
+            name=name,
             address=proxy_address,
             port=5432,
             connection_borrow_timeout=1,
@@ -157,16 +164,17 @@ def running() -> Iterator[Cloud]:
             users={APPLICATION: password},
         ),
         authority,
+        TokenAudience(host=name, port=5432, region="eu-west-1", arn_prefix="arn:aws:rds-db:"),
     )
     try:
         postgres.start()
-        pooler.start()
-        cloud = Cloud(folder, postgres, pooler, password)
+        proxy.start()
+        cloud = Cloud(folder, postgres, proxy, password)
         cloud.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD '{password}'")
         cloud.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {APPLICATION}")
         yield cloud
     finally:
-        pooler.stop()
+        proxy.stop()
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The DB proxies: a pooler, and an IAM gate in front of it where logins need one."""
+"""The DB proxies."""
 
 import secrets
 import shutil
@@ -7,16 +7,16 @@ from ...iam.tokens import TokenAudience
 from ..account import Account
 from ..credentials import Credentials
 from ..errors import LaptopError
-from ..iam_gate_process import IamGateProcess
-from ..pgbouncer import PgBouncer, PgBouncerSettings, Target
+from ..proxy import GATES, POOLERS, Proxy
 from ..proxy_logins import ProxyLogins
+from ..proxy_settings import ProxySettings, Target
 from ..state import Resource
 from .instance import POSTGRES_PORT
 from .kind import Kind
 
 
 class Proxies(Kind):
-    """The `poolers` and gates of all proxies, by name; there is none where it could not be started."""
+    """All proxies, `running` by name; there is none where it could not be started."""
 
     name = "proxy"
     runs = True
@@ -26,14 +26,13 @@ class Proxies(Kind):
         self._state = account.state
         self._logins = logins
         self._credentials = credentials
-        self.poolers: dict[str, PgBouncer] = {}
-        self._gates: dict[str, IamGateProcess] = {}
+        self.running: dict[str, Proxy] = {}
 
     def make(self, resource: Resource) -> None:
-        """Start a proxy, again if it comes to need a gate or no longer does; fills in its facts.
+        """Start a proxy; fills in its facts.
 
         Raises:
-            LaptopError: it is for another engine, or its pooler or gate does not start.
+            LaptopError: it is for another engine, or does not start.
         """
         name, facts, account = resource.identifier, resource.facts, self._account
         if resource.spec.get("engineFamily") != "POSTGRESQL":
@@ -45,75 +44,44 @@ class Proxies(Kind):
         facts["endpoint"] = f"{name}.proxy-{account.account_hash}.{account.region}.rds.amazonaws.com"
         facts["ip"] = account.ip("proxy", name)
         facts["port"] = POSTGRES_PORT
-        settings = self._settings(resource)
-        running = self.poolers.get(name)
-        if running is None:
-            self._start(resource, settings)
-        elif running.settings.gated != settings.gated:
-            self.drop(resource)
-            try:
-                self._start(resource, settings)
-            except (LaptopError, OSError):
-                self.drop(resource)
-                self._start(resource, running.settings)  # a change that fails must not cost the proxy
-                raise
+        if name not in self.running:
+            proxy = Proxy(account.folder, name, self._settings(resource), account.authority, self._audience(resource))
+            proxy.start(self._credentials.principals(self._state))
+            self.running[name] = proxy
 
     def drop(self, resource: Resource) -> None:
         """End a proxy and remove its files; it may be half made."""
-        name, folder = resource.identifier, self._account.folder
-        self._end(name)
-        for files in (folder / "gates" / name, folder / "proxies" / name):
-            shutil.rmtree(files, ignore_errors=True)
+        running = self.running.pop(resource.identifier, None)
+        if running is not None:
+            running.stop()
+        for folder in (GATES, POOLERS):
+            shutil.rmtree(self._account.folder / folder / resource.identifier, ignore_errors=True)
 
     def settle(self) -> None:
-        """Bring every running pooler and gate to what pool, target, users, secrets and policies are now."""
+        """Bring every running proxy to what pool, target, users, secrets and policies are now."""
         principals = self._credentials.principals(self._state)
         for resource in self._state.all(self.name):
-            pooler, gate = self.poolers.get(resource.identifier), self._gates.get(resource.identifier)
-            if pooler is not None:
-                pooler.change(self._settings(resource))
-                if gate is not None:
-                    gate.change(pooler.settings, principals)
+            running = self.running.get(resource.identifier)
+            if running is not None:
+                running.change(self._settings(resource), principals)
 
     def status(self, resource: Resource) -> str:
-        """RDS's word for a proxy: failed when its pooler could not be started, else that of the pooler."""
-        pooler = self.poolers.get(resource.identifier)
-        return "failed" if pooler is None else pooler.server.status
+        """RDS's word for a proxy: failed when it could not be started, else its own."""
+        running = self.running.get(resource.identifier)
+        return "failed" if running is None else running.status
 
     def stop(self) -> None:
-        """End every gate and pooler; nothing is forgotten."""
-        for gate in self._gates.values():
-            gate.stop()
-        for pooler in self.poolers.values():
-            pooler.stop()
+        """End every proxy; nothing is forgotten."""
+        for running in self.running.values():
+            running.stop()
 
-    def _start(self, resource: Resource, settings: PgBouncerSettings) -> None:
-        name, folder, authority = resource.identifier, self._account.folder, self._account.authority
-        pooler_folder = folder / "proxies" / name
-        try:
-            self.poolers[name] = PgBouncer(pooler_folder, settings, authority)
-            self.poolers[name].start()
-            if settings.gated:
-                gate = IamGateProcess(folder / "gates" / name, pooler_folder, authority, self._audience(resource))
-                self._gates[name] = gate
-                gate.start(settings, self._credentials.principals(self._state))
-        except BaseException:
-            self._end(name)  # its logs stay, for they say why
-            raise
-
-    def _end(self, name: str) -> None:
-        for running in (self._gates.pop(name, None), self.poolers.pop(name, None)):
-            if running is not None:
-                running.stop()
-
-    def _settings(self, resource: Resource) -> PgBouncerSettings:
+    def _settings(self, resource: Resource) -> ProxySettings:
         name, spec, facts = resource.identifier, resource.spec, resource.facts
         group = self._state.get("target-group", name)
         pool = group.spec if group else {}
         borrow = pool.get("connectionBorrowTimeout")
         logins = self._logins.of(resource)
-        iam = any(auth.get("iamAuth") == "REQUIRED" for auth in spec.get("auths") or [])
-        return PgBouncerSettings(
+        return ProxySettings(
             name=facts["endpoint"],
             address=facts["ip"],
             port=facts["port"],
@@ -124,7 +92,6 @@ class Proxies(Kind):
             init_query=pool.get("initQuery"),
             target=self._target(name),
             users={**dict.fromkeys(sorted(logins.own), ""), **logins.passwords},
-            gated=iam or spec.get("defaultAuthScheme") == "IAM_AUTH",
             token_users=logins.token_users,
             role=logins.role if logins.own else None,
         )

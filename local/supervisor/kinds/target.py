@@ -50,13 +50,13 @@ class Targets(Kind):
 
     def status(self, resource: Resource) -> str:
         """AWS's words: AVAILABLE, or UNAVAILABLE with a reason, told by logging in as each user of the proxy."""
-        pooler = self._proxies.poolers.get(resource.spec["proxyName"])
+        proxy = self._proxies.running.get(resource.spec["proxyName"])
         instance = self._instances.servers.get(resource.spec["dbInstanceIdentifier"])
-        if pooler is None or instance is None or pooler.server.pid is None or instance.server.pid is None:
+        if proxy is None or instance is None or proxy.pooler.server.pid is None or instance.server.pid is None:
             return "UNAVAILABLE: CONNECTION_FAILED"
-        for user, password in pooler.settings.users.items():
+        for user, password in proxy.settings.users.items():
             if not password:
-                continue  # logs in with the proxy's certificate, which is the pooler's alone
+                continue  # logs in with the proxy's certificate, which is its alone
             try:
                 instance.log_in(user, password, database=instance.settings.database, seconds=3).close()
             except psycopg.OperationalError as error:

@@ -16,12 +16,12 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from local.supervisor.iam_gate import Gate
+from local.supervisor.iam_gate_process import IamGateProcess
 
 from local.iam.tokens import TokenAudience
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
-from local.supervisor.iam_gate import Gate
-from local.supervisor.iam_gate_process import IamGateProcess
 from local.supervisor.pgbouncer import PgBouncerSettings
 from local.supervisor.processes import server_account
 from rds_connection.iam_token import AwsCredentials, auth_token

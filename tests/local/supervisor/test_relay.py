@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local.supervisor.relay import Relay
 
 from local.gate.reactor import Reactor
 from local.supervisor.certificates import Authority
-from local.supervisor.relay import Relay
 from tests.waiting import LIMIT_SECONDS
 
 MEGABYTES = 8

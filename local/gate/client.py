@@ -1,0 +1,315 @@
+"""A client that is logged in, and what becomes of what it says."""
+
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ops.pinning.rule import Rule
+
+from .database_connection import DatabaseConnection
+from .lending import Key, Lending
+from .protocol import Refusal
+from .reactor import READ, Conversation, Reactor
+from .session import Session
+from .side import CHUNK_BYTES, NOT_NOW, Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """Who logged in, and with which variables.
+
+    Attributes:
+        variables: of the startup packet, by the names that PostgreSQL has for them.
+        function: the Lambda function that it is, as far as its token or its name tell.
+    """
+
+    user: str
+    database: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    function: str = ""
+
+    @property
+    def application(self) -> str:
+        """Its `application_name`."""
+        return self.variables.get("application_name", "")
+
+
+class House(Protocol):
+    """What a client asks of the gate that it is at."""
+
+    reactor: Reactor
+    lending: Lending[DatabaseConnection]
+
+    def knows_greeting(self, who: Who) -> bytes | None:
+        """What ends its login, if that was learned already."""
+
+    def prepare(self, connection: DatabaseConnection, who: Who) -> Conversation:
+        """Set its variables on a connection; learns its greeting."""
+
+    def pinned(self, client: "Client", rule: Rule, text: str) -> None:
+        """It is pinned from now on."""
+
+    def will_pin(self, client: "Client", rule: Rule, text: str) -> None:
+        """It prepared a statement that pins when it runs."""
+
+    def too_long(self) -> Refusal:
+        """What is said to who waited in vain."""
+
+    def returned(self, connection: DatabaseConnection) -> None:
+        """A client has the connection no more."""
+
+    def gone(self, client: "Client") -> None:
+        """It is gone."""
+
+
+class Client(Side):
+    """One client: it borrows a database connection when it speaks, and gives it back when it can.
+
+    Attributes:
+        key: user and database: which connections fit.
+        connection: the one that it has.
+        active: when it last spoke.
+    """
+
+    __slots__ = (
+        "_enters",
+        "_house",
+        "_inbox",
+        "_is_gone",
+        "_last",
+        "_waits",
+        "active",
+        "connection",
+        "key",
+        "number",
+        "session",
+        "who",
+    )
+
+    def __init__(self, house: House, its_socket: socket.socket, who: Who, number: int) -> None:
+        super().__init__(house.reactor, its_socket)
+        self.who = who
+        self.number = number
+        self.key: Key = (who.user, who.database)
+        self.connection: DatabaseConnection | None = None
+        self.active = time.monotonic()
+        self.session = Session(
+            lambda rule, text: house.pinned(self, rule, text), lambda rule, text: house.will_pin(self, rule, text)
+        )
+        self._house = house
+        self._inbox = b""  # what it said while it waits
+        self._waits = False
+        self._enters = True
+        self._is_gone = False
+        self._last: DatabaseConnection | None = None  # where its unnamed statement is
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether its connection is its own until it leaves."""
+        return self.session.pin is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing but its prepared statements keeps its connection."""
+        return self.connection is not None and not self.is_pinned and self.session.is_idle and self.session.is_held
+
+    def enter(self) -> None:
+        """Be greeted, for which the first of its kind needs a database connection."""
+        greeting = self._house.knows_greeting(self.who)
+        if greeting is None:
+            self._borrow()
+        else:
+            self._enters = False
+            self.send(greeting)
+        self.balance()
+
+    def readable(self) -> None:
+        """It speaks."""
+        self.active = time.monotonic()
+        try:
+            data = self.socket.recv(CHUNK_BYTES)
+            while pending := self._pending():
+                data += self.socket.recv(pending)
+        except NOT_NOW:
+            return
+        except OSError:
+            data = b""
+        try:
+            if not data:
+                self.leave()
+            elif self._waits:
+                self._inbox += data
+                self.balance()
+            elif self.connection is not None:
+                self._ask(data)
+            elif self.session.begins_with_goodbye(data):
+                self.leave()
+            else:
+                self._inbox = data
+                self._borrow()
+        except Refusal as refusal:
+            self.refuse(refusal)
+        except Exception:  # a fault with one client must not end all others
+            traceback.print_exc(file=sys.stderr)
+            self.leave()
+
+    def answered(self, data: bytes) -> None:
+        """The database answered: it may be that it is needed no more."""
+        self.send(data)
+        if self.session.answer(data):
+            self._rest()
+        if self._mask != READ or self.blocked:
+            self.balance()
+
+    def granted(self, connection: DatabaseConnection) -> None:
+        """It need not wait any longer."""
+        self._take(connection)
+
+    def timed_out(self) -> None:
+        """It waited in vain."""
+        self.refuse(self._house.too_long())
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say so and let it go."""
+        self.send(refusal.sent())
+        self.leave()
+
+    def leave(self) -> None:
+        """It is gone, or has to go: nothing of it stays on a connection that others get."""
+        if self._is_gone:
+            return
+        self._is_gone = True
+        self._house.lending.leave(self)
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._house.returned(connection)
+            if self._waits or self.is_pinned or self.session.is_held or not self.session.is_idle:
+                self._house.lending.close(connection)
+            else:
+                connection.watch(reads=True)
+                self._house.lending.give_back(connection)
+        self.close()
+        self._house.gone(self)
+
+    def lost(self) -> None:
+        """Its connection is gone, which said last what was to be said."""
+        self.connection = None
+        self.leave()
+
+    def broken(self) -> None:
+        """It takes nothing any more."""
+        self.leave()
+
+    def unblocked(self) -> None:
+        """It took everything."""
+        self.balance()
+
+    def balance(self) -> None:
+        """Read of either side what the other one takes."""
+        if self._is_gone:
+            return
+        connection = self.connection
+        is_full = self._waits and len(self._inbox) >= CHUNK_BYTES
+        others = connection is not None and connection.blocked
+        self.watch(reads=not (self.blocked or others or is_full or self.session.is_full))
+        if connection is not None:
+            connection.watch(reads=not self.blocked)
+
+    def _pending(self) -> int:
+        """What TLS has read from its socket and not yet handed out: epoll does not know of it."""
+        return getattr(self.socket, "pending", _nothing)()
+
+    def _borrow(self) -> None:
+        connection = self._house.lending.borrow(self, self._last)
+        if connection is None:
+            self._waits = True
+        else:
+            self._take(connection)
+
+    def _take(self, connection: DatabaseConnection) -> None:
+        self._waits = False
+        self.connection = connection
+        connection.client = self
+        connection.lent_since = time.monotonic()
+        if connection.unnamed_of is not self:
+            self.session.moves()
+        if self._enters or connection.variables != self.who.variables:
+            connection.unwatch()
+            self._waits = True  # what it says meanwhile is kept
+            self._house.reactor.converse(self._prepare(connection), seconds=_PREPARE_SECONDS)
+        else:
+            self._go_on()
+
+    def _prepare(self, connection: DatabaseConnection) -> Conversation:
+        try:
+            yield from self._house.prepare(connection, self.who)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return
+        except (OSError, EOFError, GeneratorExit):
+            self.leave()
+            return
+        if self._is_gone:
+            return
+        self._waits = False
+        connection.watch(reads=True)
+        if self._enters:
+            self._enters = False
+            self.send(self._house.knows_greeting(self.who) or b"")
+            self._give_back()
+        if self._inbox:
+            if self.connection is None:
+                self._borrow()
+            else:
+                self._go_on()
+        self.balance()
+
+    def _go_on(self) -> None:
+        """Hand on what it said while it waited."""
+        data, self._inbox = self._inbox, b""
+        try:
+            self._ask(data)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return
+        self.balance()
+
+    def _ask(self, data: bytes) -> None:
+        connection = self.connection
+        if connection is None:
+            return
+        forward = self.session.ask(data)
+        if forward:
+            connection.send(forward)
+        if connection.blocked or self.session.is_full:
+            self.balance()
+        if not self.session.outstanding and self.session.is_idle:
+            # Nothing that is answered. Later, for who is given the connection then may have said no more than this one.
+            self._house.reactor.call_at(0.0, self._rest)
+
+    def _rest(self) -> None:
+        """Give the connection back if nothing is awaited, unless it has to stay."""
+        session = self.session
+        if session.ended and not session.outstanding:
+            self.leave()
+        elif session.is_idle and session.pin is None and not session.is_held:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._last = connection if self.session.has_unnamed else None
+            connection.unnamed_of = self if self.session.has_unnamed else None
+            self._house.returned(connection)
+            self._house.lending.give_back(connection)
+
+
+_PREPARE_SECONDS = 15.0
+
+
+def _nothing() -> int:
+    return 0

@@ -1,0 +1,90 @@
+"""A connection to the database through PgBouncer, lent to one client at a time."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .lending import Key
+from .reactor import Reactor
+from .side import CHUNK_BYTES, NOT_NOW, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .client import Client
+
+
+class DatabaseConnection(Side):
+    """One that is open and has run the init query.
+
+    Attributes:
+        key: user and database.
+        statuses: what the server tells of its settings, as it was opened.
+        variables: of a client's startup packet, that are set on it now.
+        client: who has it.
+        unnamed_of: whose unnamed prepared statement is on it.
+        is_stale: whether it is closed when it comes back, since settings are others now.
+    """
+
+    __slots__ = (
+        "_lost",
+        "client",
+        "idle_since",
+        "is_stale",
+        "key",
+        "lent_since",
+        "opened",
+        "statuses",
+        "unnamed_of",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        its_socket: socket.socket,
+        *,
+        key: Key,
+        statuses: Mapping[str, str],
+        lost: "Callable[[DatabaseConnection], None]",
+    ) -> None:
+        """`lost` is told when the database or PgBouncer ends it."""
+        super().__init__(reactor, its_socket)
+        self.key = key
+        self.statuses = statuses
+        self.variables: Mapping[str, str] = {}
+        self.client: Client | None = None
+        self.unnamed_of: Client | None = None
+        self.is_stale = False
+        self.opened = self.idle_since = self.lent_since = time.monotonic()
+        self._lost = lost
+
+    def readable(self) -> None:
+        """The database speaks."""
+        try:
+            data = self.socket.recv(CHUNK_BYTES)
+        except NOT_NOW:
+            return
+        except OSError:
+            data = b""
+        client = self.client
+        if not data:
+            self._lost(self)
+        elif client is not None:
+            client.answered(data)
+        # What an idle one says is for nobody: that it ends, which comes next, or that a setting was changed.
+
+    def broken(self) -> None:
+        """It takes nothing any more; what it said last is still delivered."""
+        client, self.is_stale = self.client, True
+        with contextlib.suppress(OSError):
+            while client is not None and (data := self.socket.recv(CHUNK_BYTES)):
+                client.answered(data)
+        self._lost(self)
+
+    def unblocked(self) -> None:
+        """Its client may go on."""
+        if self.client is not None:
+            self.client.balance()

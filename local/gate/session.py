@@ -1,0 +1,348 @@
+"""What a client and its database connection have said to each other, as far as lending has to know it. Pure.
+
+A connection may be given back when every request has its ReadyForQuery outside a transaction, nothing pins, and no
+prepared statement of the client's is open on it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+
+from ops.pinning.postgresql import LONGEST_TEXT_BYTES, OVERSIZED, pins
+from ops.pinning.rule import Rule
+
+from .protocol import HEAD_BYTES, Refusal
+
+_QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE, _SYNC, _CALL, _END = b"QPBDECSFX"
+_COPY_DONE, _COPY_FAILED = b"cf"
+_FRONTEND = frozenset(b"QPBDECSFXHdcf")
+_READ = frozenset((_QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE))
+_READY, _ERROR, _PARSED, _CLOSED, _COPY_IN, _COPY_BOTH = b"ZE13GW"
+_NOTED = frozenset(b"ZE13GW")
+_NOT_IN_TRANSACTION = ord("I")
+_OF_STATEMENT = ord("S")
+_READY_BYTES = 6
+# Names of statements and portals; PostgreSQL itself cuts those of SQL at 63.
+_LONGEST_NAME_BYTES = 1024
+_MOST_NAMES = 10_000
+_MOST_TEXTS = 1_000
+_MOST_AWAITED = 10_000
+_KEPT_CHARACTERS = 1_000
+# What is looked at of one message: a name, a text that is just too long, and the ends of both.
+_LOOK_BYTES = HEAD_BYTES + 2 * (_LONGEST_NAME_BYTES + 1) + LONGEST_TEXT_BYTES + 2
+# A name that nobody has, so that the server's own error tells what happened.
+_TAKEN = b"unnamed, and its connection was lent to others meanwhile; RDS Proxy multiplexes these"
+
+
+class _Unnamed(Enum):
+    """The unnamed prepared statement of a client."""
+
+    NONE = auto()
+    """There is none, or not on this connection."""
+    PARSED = auto()
+    USED = auto()
+
+
+class _Request(Enum):
+    """What a reply is awaited for, beside Parse and Close."""
+
+    QUERY = auto()
+    SYNC = auto()
+
+
+_Awaited = _Request | tuple[int, bytes | None]
+"""A request that ends in ReadyForQuery; or Parse or Close with the statement's name, None for a portal."""
+
+
+class Session:
+    """One client's, over all connections that it is lent.
+
+    Attributes:
+        pin: the rule by which it was pinned.
+        ended: whether the client has said goodbye.
+        outstanding: requests that ReadyForQuery is awaited for.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_copying",
+        "_head",
+        "_is_open",
+        "_kept",
+        "_names",
+        "_pinned",
+        "_portals",
+        "_rest",
+        "_reuses_unnamed",
+        "_skip",
+        "_status",
+        "_texts",
+        "_unnamed",
+        "_will_pin",
+        "ended",
+        "outstanding",
+        "pin",
+    )
+
+    def __init__(self, pinned: Callable[[Rule, str], None], will_pin: Callable[[Rule, str], None]) -> None:
+        """`pinned` is told the rule and the text once; `will_pin` of each statement that pins when it runs."""
+        self.pin: Rule | None = None
+        self.ended = False
+        self.outstanding = 0
+        self._pinned, self._will_pin = pinned, will_pin
+        self._awaited: deque[_Awaited] = deque()
+        self._copying = False
+        self._is_open = False  # messages of the extended protocol since the last Sync
+        self._status = _NOT_IN_TRANSACTION
+        self._names: set[bytes] = set()
+        self._unnamed = _Unnamed.NONE
+        self._reuses_unnamed = False
+        self._texts: dict[bytes, tuple[Rule, str]] = {}  # of prepared statements that pin when they run
+        self._portals: dict[bytes, tuple[Rule, str]] = {}
+        self._kept = b""  # of the client: the beginning of a message
+        self._rest = 0  # of the client: what is still to come of a message that is passed on already
+        self._head = b""  # of the server: the beginning of a message
+        self._skip = 0  # of the server: what is still to come of a message
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way and no transaction is open."""
+        return not self.outstanding and not self._is_open and not self._rest and self._status == _NOT_IN_TRANSACTION
+
+    @property
+    def is_held(self) -> bool:
+        """Whether prepared statements keep its connection: a named one, or the unnamed one before its first use.
+
+        The unnamed one is rarely used twice; who has done it once is expected to do it again.
+        """
+        return bool(self._names) or (
+            self._unnamed is not _Unnamed.NONE and (self._reuses_unnamed or self._unnamed is _Unnamed.PARSED)
+        )
+
+    @property
+    def has_unnamed(self) -> bool:
+        """Whether its unnamed prepared statement is on the connection."""
+        return self._unnamed is not _Unnamed.NONE
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has asked so much that it should be answered first."""
+        return len(self._awaited) > _MOST_AWAITED
+
+    def begins_with_goodbye(self, data: bytes) -> bool:
+        """Whether what the client says next is that it goes, for which no connection is needed."""
+        return not self._kept and data[0] == _END
+
+    def moves(self) -> None:
+        """It gets a connection that others had since."""
+        self._unnamed = _Unnamed.NONE
+
+    def ask(self, data: bytes) -> bytes:
+        """What of the client's bytes goes on to the database.
+
+        Raises:
+            Refusal: these are no messages of PostgreSQL's.
+        """
+        size = len(data)
+        # Nearly always it is one query, and all of it.
+        if (
+            data[0] == _QUERY
+            and not self._rest
+            and not self._kept
+            and HEAD_BYTES < size == 1 + int.from_bytes(data[1:HEAD_BYTES], "big")
+        ):
+            self._query(data, HEAD_BYTES, size)
+            return data
+        if self._kept:
+            data, self._kept = self._kept + data, b""
+            size = len(data)
+        said: list[bytes] = []
+        begin = at = 0
+        while at < size:
+            if self._rest:
+                step = min(self._rest, size - at)
+                self._rest -= step
+                at += step
+                continue
+            if size - at < HEAD_BYTES:
+                break
+            kind, end = data[at], at + 1 + int.from_bytes(data[at + 1 : at + HEAD_BYTES], "big")
+            if kind not in _FRONTEND or end < at + HEAD_BYTES:
+                raise Refusal("08P01", f"invalid frontend message type {kind}.")
+            if kind == _END:
+                self.ended = True
+                return b"".join([*said, data[begin:at]])
+            if kind in _READ and size < min(end, at + _LOOK_BYTES):
+                break
+            changed = self._message(kind, data, at, min(end, size), end)
+            if changed is not None:
+                said += [data[begin:at], changed]
+                begin = min(end, size)
+            self._rest = max(0, end - size)
+            at = min(end, size)
+        self._kept = data[at:]
+        return b"".join([*said, data[begin:at]]) if said else data[:at]
+
+    def answer(self, data: bytes) -> bool:
+        """Read the server's bytes: whether a ReadyForQuery among them ended all that was asked."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        at, size, is_ready = self._skip, len(data), False
+        while at + _READY_BYTES <= size:
+            kind = data[at]
+            if kind in _NOTED:
+                if kind == _READY:
+                    self._ready(data[at + HEAD_BYTES])
+                    is_ready = True
+                else:
+                    self._note(kind)
+            at += 1 + int.from_bytes(data[at + 1 : at + HEAD_BYTES], "big")
+        self._skip = max(0, at - size)
+        self._head = data[at:]
+        return is_ready and not self.outstanding and not self._is_open
+
+    def _message(self, kind: int, data: bytes, at: int, seen: int, end: int) -> bytes | None:
+        """Note one message, of which at least what matters is there; what goes on in its place, if anything does."""
+        if kind == _QUERY:
+            self._query(data, at + HEAD_BYTES, end)
+        elif kind == _SYNC:
+            if not self._copying:
+                self._is_open = False
+                self._awaited.append(_Request.SYNC)
+                self.outstanding += 1
+            self._portals.clear()
+        elif kind == _CALL:
+            self._awaited.append(_Request.QUERY)
+            self.outstanding += 1
+        elif kind in (_COPY_DONE, _COPY_FAILED):
+            self._copying = False
+        elif kind == _PARSE:
+            self._parse(data, at + HEAD_BYTES, seen)
+        elif kind == _BIND:
+            return self._bind(data, at, seen, end)
+        elif kind == _EXECUTE:
+            self._is_open = True
+            if self._portals and self.pin is None:
+                found = self._portals.get(_name(data, at + HEAD_BYTES, seen)[0])
+                if found is not None:
+                    self._pin(*found)
+        elif kind in (_DESCRIBE, _CLOSE):
+            return self._of_name(kind, data, at, seen)
+        return None
+
+    def _query(self, data: bytes, begin: int, end: int) -> None:
+        self._awaited.append(_Request.QUERY)
+        self.outstanding += 1
+        self._is_open = False
+        self._unnamed = _Unnamed.NONE  # the server forgets it
+        if self.pin is None:
+            text = data[begin : min(end, begin + LONGEST_TEXT_BYTES + 1)].rstrip(b"\0").decode(errors="replace")
+            rule = OVERSIZED if end - begin - 1 > LONGEST_TEXT_BYTES else pins(text)
+            if rule is not None:
+                self._pin(rule, text)
+
+    def _parse(self, data: bytes, begin: int, seen: int) -> None:
+        name, begin = _name(data, begin, seen)
+        self._is_open = True
+        self._awaited.append((_PARSE, name))
+        if not name:
+            self._unnamed = _Unnamed.PARSED
+        elif len(self._names) >= _MOST_NAMES:
+            raise Refusal("53200", f"{_MOST_NAMES:,} prepared statements are open; the laptop's proxy keeps no more.")
+        if self.pin is not None:
+            return
+        end = data.find(b"\0", begin, min(seen, begin + LONGEST_TEXT_BYTES + 1))
+        text = data[begin : end if end >= 0 else begin + LONGEST_TEXT_BYTES].decode(errors="replace")
+        rule = OVERSIZED if end < 0 else pins(text)
+        if rule is not None and len(self._texts) >= _MOST_TEXTS:
+            self._pin(rule, text)
+        elif rule is not None:
+            self._will_pin(rule, text)
+            self._texts[name] = rule, text[:_KEPT_CHARACTERS]
+        elif self._texts:
+            self._texts.pop(name, None)
+
+    def _bind(self, data: bytes, at: int, seen: int, end: int) -> bytes | None:
+        self._is_open = True
+        begin = at + HEAD_BYTES
+        portal, behind = _name(data, begin, seen)
+        name, after = _name(data, behind, seen)
+        if self._texts and name in self._texts and len(self._portals) < _MOST_TEXTS:
+            self._portals[portal] = self._texts[name]
+        elif self._portals:
+            self._portals.pop(portal, None)
+        if name:
+            return None
+        if self._unnamed is _Unnamed.NONE:
+            longer = (end - at - 1 + len(_TAKEN)).to_bytes(4, "big")
+            return data[at : at + 1] + longer + data[begin:behind] + _TAKEN + data[after - 1 : seen]
+        self._reuses_unnamed |= self._unnamed is _Unnamed.USED
+        self._unnamed = _Unnamed.USED
+        return None
+
+    def _of_name(self, kind: int, data: bytes, at: int, seen: int) -> bytes | None:
+        """Describe or Close, of a statement or a portal."""
+        self._is_open = True
+        of_statement = data[at + HEAD_BYTES] == _OF_STATEMENT if seen > at + HEAD_BYTES else False
+        name, _ = _name(data, at + HEAD_BYTES + 1, seen)
+        if kind == _CLOSE:
+            self._awaited.append((_CLOSE, name if of_statement else None))
+            if of_statement and not name:
+                self._unnamed = _Unnamed.NONE
+        elif of_statement and not name and self._unnamed is _Unnamed.NONE:
+            body = b"S" + _TAKEN + b"\0"
+            return data[at : at + 1] + (len(body) + 4).to_bytes(4, "big") + body
+        return None
+
+    def _pin(self, rule: Rule, text: str) -> None:
+        self.pin = rule
+        self._texts, self._portals = {}, {}
+        self._pinned(rule, text)
+
+    def _note(self, kind: int) -> None:
+        """What is not the end of a request and matters."""
+        if kind == _ERROR:
+            self._copying = False
+            self._fail()
+        elif kind in (_COPY_IN, _COPY_BOTH):
+            self._copying = True
+            # The server leaves out each Sync that comes before the end of the data.
+            if not self._awaited or self._awaited[0] is not _Request.QUERY:
+                self._is_open = True
+                self._awaited.clear()
+                self.outstanding = 0
+        elif self._awaited and isinstance(first := self._awaited[0], tuple):
+            self._awaited.popleft()
+            name = first[1]
+            if kind == _PARSED and name:
+                self._names.add(name)
+            elif kind == _CLOSED and name is not None:
+                self._names.discard(name)
+
+    def _fail(self) -> None:
+        """The server leaves out what else was asked, up to the next Sync."""
+        while self._awaited and isinstance(first := self._awaited[0], tuple):
+            self._awaited.popleft()
+            if first == (_PARSE, b"") and first not in self._awaited:
+                self._unnamed = _Unnamed.NONE
+
+    def _ready(self, status: int) -> None:
+        self._status = status
+        while self._awaited:
+            if isinstance(self._awaited.popleft(), _Request):
+                self.outstanding -= 1
+                return
+        # A Sync that came too late to be left out: the server had failed before it saw the end of the data.
+        self._is_open = False
+
+
+def _name(data: bytes, begin: int, end: int) -> tuple[bytes, int]:
+    """A name and where the next thing begins.
+
+    Raises:
+        Refusal: there is no end of it.
+    """
+    found = data.find(b"\0", begin, min(end, begin + _LONGEST_NAME_BYTES + 1))
+    if found < 0:
+        raise Refusal("08P01", "invalid name in a message.")
+    return data[begin:found], found + 1
