@@ -1,12 +1,13 @@
-import json
-import os
+"""What the tests of one module share: starting servers takes seconds."""
+
+from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.stand import Stand
+from tests.clients.stand import Stand, running_stand
 
 
 @pytest.fixture(scope="module")
-def stand():
-    at = json.load(open("/tmp/w/cl/env.json"))
-    return Stand(at, at, os.getpid())
+def stand() -> Iterator[Stand]:
+    with running_stand() as stand:
+        yield stand

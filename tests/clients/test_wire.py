@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.clients.stand import CEILING, Stand
+from tests.clients.stand import CEILING, Door, Stand
 from tests.clients.wire import (
     COPY_DONE,
     EXECUTE,
@@ -40,8 +40,13 @@ each_number = st.integers(0, 2**31 - 1)
 
 
 @pytest.fixture
-def wire(stand: Stand) -> Iterator[Wire]:
-    with Wire(stand.at) as wire:
+def door(stand: Stand) -> Door:
+    return stand.patient
+
+
+@pytest.fixture
+def wire(door: Door) -> Iterator[Wire]:
+    with Wire(door.at) as wire:
         yield wire
 
 
@@ -64,27 +69,27 @@ def state(wire: Wire) -> list[list[bytes | None]]:
 CLEAN = [[b"UTC", None, b"0", b"0", b"0", b"0"]]
 
 
-def all_connections_are_clean(stand: Stand) -> None:
+def all_connections_are_clean(door: Door) -> None:
     """Every database connection, looked at by a client of its own."""
     with contextlib.ExitStack() as clients:
-        wires = [clients.enter_context(Wire(stand.at)) for _ in range(CEILING)]
+        wires = [clients.enter_context(Wire(door.at)) for _ in range(CEILING)]
         for each in wires:
             each.ask(query("BEGIN"))
         assert [state(each) for each in wires] == [CLEAN] * CEILING
 
 
-def nothing_is_lent(stand: Stand) -> bool:
-    seen = stand.seen()
+def nothing_is_lent(door: Door) -> bool:
+    seen = door.seen()
     return (seen.clients, seen.borrowed, seen.waiting, seen.pinned, seen.held) == (0, 0, 0, 0, 0)
 
 
 @contextlib.contextmanager
-def others(stand: Stand, count: int = 2 * CEILING) -> Iterator[None]:
+def others(door: Door, count: int = 2 * CEILING) -> Iterator[None]:
     """So many other clients that work all the time, each with its own statement."""
     stopping = threading.Event()
 
     def work(own: int) -> None:
-        with Wire(stand.at) as wire:
+        with Wire(door.at) as wire:
             while not stopping.is_set():
                 text = f"SELECT $1::int + {own}"
                 assert wire.rows(parse("", text), bind("", b"1"), EXECUTE, SYNC) == [[b"%d" % (1 + own)]]
@@ -100,9 +105,9 @@ def others(stand: Stand, count: int = 2 * CEILING) -> Iterator[None]:
 
 
 def test_what_was_parsed_before_sync_is_executed_after_it_while_others_use_the_connections(
-    stand: Stand, wire: Wire
+    door: Door, wire: Wire
 ) -> None:
-    with others(stand):
+    with others(door):
         for number in range(100):
             wire.ask(parse("", f"SELECT $1::int, {number}"), SYNC)
 
@@ -110,16 +115,16 @@ def test_what_was_parsed_before_sync_is_executed_after_it_while_others_use_the_c
 
 
 def test_an_unnamed_statement_is_executed_again_and_again_while_others_use_the_connections(
-    stand: Stand, wire: Wire
+    door: Door, wire: Wire
 ) -> None:
-    with others(stand):
+    with others(door):
         wire.ask(parse("", "SELECT $1::int"), SYNC)
         for number in range(50):
             assert wire.rows(bind("", b"%d" % number), EXECUTE, SYNC) == [[b"%d" % number]]
 
 
-def test_each_request_of_a_pipeline_is_answered_in_its_turn_while_others_work(stand: Stand, wire: Wire) -> None:
-    with others(stand):
+def test_each_request_of_a_pipeline_is_answered_in_its_turn_while_others_work(door: Door, wire: Wire) -> None:
+    with others(door):
         for round_ in range(20):
             numbers = range(round_, round_ + 30)
             wire.send(*(parse("", "SELECT $1::int") + bind("", b"%d" % each) + EXECUTE + SYNC for each in numbers))
@@ -128,41 +133,41 @@ def test_each_request_of_a_pipeline_is_answered_in_its_turn_while_others_work(st
             assert [int(each[0][6:]) for each in answers] == list(numbers)
 
 
-def test_a_named_statement_keeps_a_connection_until_it_is_closed(stand: Stand, wire: Wire) -> None:
+def test_a_named_statement_keeps_a_connection_until_it_is_closed(door: Door, wire: Wire) -> None:
     wire.ask(parse("mine", "SELECT 1"), SYNC)
-    until(lambda: (stand.seen().held, stand.seen().pinned) == (1, 0))
+    until(lambda: (door.seen().held, door.seen().pinned) == (1, 0))
 
     wire.ask(close("mine"), SYNC)
 
-    until(lambda: (stand.seen().held, stand.seen().borrowed) == (0, 0))
+    until(lambda: (door.seen().held, door.seen().borrowed) == (0, 0))
 
 
-def test_a_named_statement_that_was_refused_keeps_nothing(stand: Stand, wire: Wire) -> None:
+def test_a_named_statement_that_was_refused_keeps_nothing(door: Door, wire: Wire) -> None:
     assert wire.refusal(parse("mine", "SELEC 1"), SYNC)["C"] == "42601"
     assert wire.refusal(parse("", "SELEC 1"), parse("mine", "SELECT 1"), SYNC)["C"] == "42601"
 
-    until(lambda: stand.seen().borrowed == 0)
+    until(lambda: door.seen().borrowed == 0)
     assert wire.refusal(bind("mine"), EXECUTE, SYNC)["C"] == "26000"
 
 
-def test_a_named_statement_that_was_there_before_the_error_is_still_there(stand: Stand, wire: Wire) -> None:
+def test_a_named_statement_that_was_there_before_the_error_is_still_there(door: Door, wire: Wire) -> None:
     assert wire.refusal(parse("mine", "SELECT $1::int"), bind("mine", b"x"), EXECUTE, SYNC)["C"] == "22P02"
 
     assert wire.rows(bind("mine", b"5"), EXECUTE, SYNC) == [[b"5"]]
 
 
-def test_a_transaction_keeps_its_connection_over_errors_and_gives_it_back_at_its_end(stand: Stand, wire: Wire) -> None:
+def test_a_transaction_keeps_its_connection_over_errors_and_gives_it_back_at_its_end(door: Door, wire: Wire) -> None:
     wire.ask(query("BEGIN"))
     assert wire.refusal(query("SELECT 1/0"))["C"] == "22012"
-    until(lambda: stand.seen().borrowed == 1)
+    until(lambda: door.seen().borrowed == 1)
     assert wire.refusal(query("SELECT 1"))["C"] == "25P02"
 
     wire.ask(query("ROLLBACK"))
 
-    until(lambda: stand.seen().borrowed == 0)
+    until(lambda: door.seen().borrowed == 0)
 
 
-def test_rows_are_copied_in_and_out_by_either_protocol(stand: Stand, wire: Wire) -> None:
+def test_rows_are_copied_in_and_out_by_either_protocol(door: Door, wire: Wire) -> None:
     into, out = "COPY copied FROM STDIN", "COPY (SELECT number FROM copied WHERE number < 0 ORDER BY 1) TO STDOUT"
     wire.ask(query("BEGIN"))
 
@@ -176,30 +181,30 @@ def test_rows_are_copied_in_and_out_by_either_protocol(stand: Stand, wire: Wire)
         assert b"".join(body for kind, body in wire.ask(*asked) if kind == b"d") == b"-3\n-2\n-1\n"
 
     wire.ask(query("ROLLBACK"))
-    until(lambda: stand.seen().borrowed == 0)
+    until(lambda: door.seen().borrowed == 0)
 
 
-def test_a_sync_that_comes_before_the_data_of_a_copy_ends_nothing(stand: Stand, wire: Wire) -> None:
+def test_a_sync_that_comes_before_the_data_of_a_copy_ends_nothing(door: Door, wire: Wire) -> None:
     wire.send(parse("", "COPY copied FROM STDIN"), bind(""), EXECUTE, SYNC)
     wire.until(b"G")
     wire.ask(copy_data(b"-9\n"), copy_fail("never mind"), SYNC)
 
     assert wire.rows(query("SELECT count(*) FROM copied WHERE number = -9")) == [[b"0"]]
-    until(lambda: stand.seen().borrowed == 0)
+    until(lambda: door.seen().borrowed == 0)
 
 
-def test_a_copy_that_fails_is_told_and_gives_the_connection_back(stand: Stand, wire: Wire) -> None:
+def test_a_copy_that_fails_is_told_and_gives_the_connection_back(door: Door, wire: Wire) -> None:
     for ending, code in ((copy_data(b"no number\n") + COPY_DONE, "22P02"), (copy_fail("never mind"), "57014")):
         wire.send(query("COPY copied FROM STDIN"))
         wire.until(b"G")
         assert wire.refusal(ending)["C"] == code
 
         assert wire.rows(query("SELECT 1")) == [[b"1"]]
-        until(lambda: stand.seen().borrowed == 0)
+        until(lambda: door.seen().borrowed == 0)
 
 
-def test_a_value_made_of_the_bytes_of_readyforquery_is_a_value(stand: Stand, wire: Wire) -> None:
-    with others(stand):
+def test_a_value_made_of_the_bytes_of_readyforquery_is_a_value(door: Door, wire: Wire) -> None:
+    with others(door):
         for times in (1, 1000, 100_000):
             sent = (READY * times).hex().encode()
             rows = wire.rows(parse("", "SELECT $1::bytea"), bind("", b"\\x" + sent), EXECUTE, SYNC)
@@ -207,11 +212,11 @@ def test_a_value_made_of_the_bytes_of_readyforquery_is_a_value(stand: Stand, wir
             assert rows == [[b"\\x" + sent]]
 
 
-def test_a_parameter_of_three_megabytes_comes_back(stand: Stand, wire: Wire) -> None:
+def test_a_parameter_of_three_megabytes_comes_back(door: Door, wire: Wire) -> None:
     sent = b"0123456789abcdef" * (3 * MEGABYTE // 16)
 
     assert wire.rows(parse("", "SELECT $1::text"), bind("", sent), EXECUTE, SYNC) == [[sent]]
-    assert stand.seen().pinned == 0
+    assert door.seen().pinned == 0
 
 
 _NAMES = st.sampled_from(["", "a", "b"])
@@ -232,7 +237,7 @@ _MESSAGES = st.one_of(
 def test_whatever_is_asked_is_answered_as_by_the_database_itself(stand: Stand, asked: list[list[bytes]]) -> None:
     def answers(at: dict[str, str]) -> list[Answer]:
         with Wire(at) as wire:
-            told = []
+            told: list[Answer] = []
             for batch in asked:
                 wire.send(*batch)
             # A Sync ends what is left out after an error, and then a word of our own ends the answers.
@@ -241,7 +246,7 @@ def test_whatever_is_asked_is_answered_as_by_the_database_itself(stand: Stand, a
                 told.append(_without_place(wire.next()))
             return told
 
-    assert answers(stand.at) == answers(stand.straight)
+    assert answers(stand.patient.at) == answers(stand.straight)
 
 
 def _without_place(answer: Answer) -> Answer:
@@ -262,71 +267,71 @@ _STREAMS = (
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_client_that_goes_at_any_byte_leaves_nothing_to_the_next_one(stand: Stand, data: st.DataObject) -> None:
+def test_a_client_that_goes_at_any_byte_leaves_nothing_to_the_next_one(door: Door, data: st.DataObject) -> None:
     stream = b"".join(data.draw(st.sampled_from(_STREAMS)))
     cut = data.draw(st.integers(0, len(stream)))
-    wire = Wire(stand.at)
+    wire = Wire(door.at)
     wire.send(stream[:cut])
     wire.go()
 
-    until(lambda: nothing_is_lent(stand))
-    all_connections_are_clean(stand)
+    until(lambda: nothing_is_lent(door))
+    all_connections_are_clean(door)
 
 
-def test_who_never_reads_cannot_make_the_gate_keep_the_answers(stand: Stand, wire: Wire) -> None:
-    before = memory(stand)
+def test_who_never_reads_cannot_make_the_gate_keep_the_answers(door: Door, wire: Wire) -> None:
+    before = memory(door)
     wire.socket.settimeout(2)
     with contextlib.suppress(TimeoutError):
         for _ in range(200):
             wire.send(query("SELECT repeat('x', 1000000)"))
 
-    with Wire(stand.at) as other:
+    with Wire(door.at) as other:
         assert other.rows(query("SELECT 1")) == [[b"1"]]
-    assert memory(stand) - before < SOME_MEGABYTES
+    assert memory(door) - before < SOME_MEGABYTES
 
 
-def test_questions_without_end_and_without_reading_are_not_kept(stand: Stand, wire: Wire) -> None:
-    before = memory(stand)
+def test_questions_without_end_and_without_reading_are_not_kept(door: Door, wire: Wire) -> None:
+    before = memory(door)
     wire.socket.settimeout(2)
     with contextlib.suppress(TimeoutError):
         for _ in range(2000):
             wire.send(query("SELECT 1") * 10_000)
 
-    with Wire(stand.at) as other:
+    with Wire(door.at) as other:
         assert other.rows(query("SELECT 1")) == [[b"1"]]
-    assert memory(stand) - before < SOME_MEGABYTES
+    assert memory(door) - before < SOME_MEGABYTES
 
 
-def test_a_million_syncs_are_answered_one_by_one(stand: Stand, wire: Wire) -> None:
-    before, count = memory(stand), 1_000_000
+def test_a_million_syncs_are_answered_one_by_one(door: Door, wire: Wire) -> None:
+    before, count = memory(door), 1_000_000
     sending = threading.Thread(target=wire.send, args=(SYNC * count,))
     sending.start()
     answers = sum(len(wire.until(b"Z")) for _ in range(count))
     sending.join()
 
     assert answers == count
-    assert memory(stand) - before < SOME_MEGABYTES
+    assert memory(door) - before < SOME_MEGABYTES
 
 
-def test_names_without_end_are_refused_or_forgotten_but_not_kept(stand: Stand, wire: Wire) -> None:
-    before = memory(stand)
+def test_names_without_end_are_refused_or_forgotten_but_not_kept(door: Door, wire: Wire) -> None:
+    before = memory(door)
     with contextlib.suppress(OSError, EOFError):
         for first in range(0, 50_000, 1000):
             names = (f"{first + each:060d}" for each in range(1000))
             wire.ask(*(parse(name, "SELECT 1") for name in names), SYNC)
 
-    assert memory(stand) - before < SOME_MEGABYTES
+    assert memory(door) - before < SOME_MEGABYTES
     wire.go()
-    until(lambda: nothing_is_lent(stand))
+    until(lambda: nothing_is_lent(door))
 
 
-def test_a_huge_text_is_passed_on_and_not_kept(stand: Stand, wire: Wire) -> None:
-    before, peak, stopping = memory(stand), 0, threading.Event()
+def test_a_huge_text_is_passed_on_and_not_kept(door: Door, wire: Wire) -> None:
+    before, peak, stopping = memory(door), 0, threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not stopping.wait(0.01):
-            peak = max(peak, memory(stand))
+            peak = max(peak, memory(door))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -336,9 +341,9 @@ def test_a_huge_text_is_passed_on_and_not_kept(stand: Stand, wire: Wire) -> None
     watching.join()
 
     assert peak - before < SOME_MEGABYTES
-    assert stand.seen().pinned == 1
+    assert door.seen().pinned == 1
 
 
-def memory(stand: Stand) -> int:
+def memory(door: Door) -> int:
     """What the gate's process has, in bytes."""
-    return int(psutil.Process(stand.gate).memory_info().rss)
+    return int(psutil.Process(door.gate).memory_info().rss)
