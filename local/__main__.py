@@ -1,15 +1,18 @@
 """`python -m local up|down|status [--json]`: the laptop stack."""
 
+import contextlib
 import json
 import sys
 
-from toolchain.checkout import checkout_root
+from toolchain.checkout import checkout_root, laptop_state
 from toolchain.progress import CommandError, fail, os_reason
 
 from .down import down
+from .gate.seen import Seen
 from .pulumi_cli import PulumiError
 from .supervisor.client import SupervisorClient
 from .supervisor.errors import LaptopError
+from .supervisor.proxy import seen
 from .topology import show_topology
 from .up import up
 
@@ -40,11 +43,15 @@ def _status(*, as_json: bool) -> None:
     client = SupervisorClient.running()
     if client is None:
         raise LaptopError("the local stack is not up; run `make up`")
-    resources = client.resources()
+    resources, gates = client.resources(), dict[str, Seen]()
+    for name in (each["identifier"] for each in resources if each["kind"] == "proxy"):
+        with contextlib.suppress(LaptopError):  # its status says that it does not serve
+            gates[name] = seen(laptop_state(checkout_root()), name)
     if as_json:
-        print(json.dumps({"endpoint": client.url, "problems": client.problems(), "resources": resources}, indent=2))
+        told = {"gates": {name: gate.as_json() for name, gate in gates.items()}, "resources": resources}
+        print(json.dumps({"endpoint": client.url, "problems": client.problems(), **told}, indent=2))
     else:
-        show_topology(client.url, resources)
+        show_topology(client.url, resources, gates)
 
 
 if __name__ == "__main__":

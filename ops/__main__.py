@@ -20,6 +20,7 @@ _MODULES = {
     "lock": "ops.lock",
     "logs": "ops.logs.command",
     "new": "ops.new",
+    "pins": "ops.pins.command",
     "preflight": "ops.preflight.command",
     "psql": "ops.psql.command",
     "sbom": "ops.sbom",
@@ -34,6 +35,8 @@ class _Modules(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the type of Typer's commands is private
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
         module = importlib.import_module(self.data[name])
+        if isinstance(group := getattr(module, name), typer.Typer):
+            return typer.main.get_group(group)
         alone.command(name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, name))
         return typer.main.get_command(alone)
 

@@ -64,15 +64,25 @@ def _microseconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds * 1000
 
 
+def _set_up(seen: Evidence) -> float | None:
+    if seen.clients_received is None or seen.failed_logins is None:
+        return None
+    return seen.clients_received - seen.failed_logins
+
+
 # A metric without a row has no number on the laptop, for the reason that docs/dashboard.md gives.
 LAPTOP_METRICS: Mapping[Metric, Number] = {
-    cloudwatch.CLIENT_CONNECTIONS: _seen("PgBouncer, `SHOW CLIENTS`", lambda seen: seen.clients),
-    cloudwatch.CLIENTS_RECEIVED: _seen("new clients in `SHOW CLIENTS`", lambda seen: seen.clients_received),
-    cloudwatch.CLIENTS_REFUSED: _seen("refusals in the logs of pooler and functions", lambda seen: seen.failed_logins),
-    cloudwatch.DATABASE_CONNECTIONS: _seen("PgBouncer, `SHOW POOLS`: all `sv_…`", lambda seen: seen.connections),
+    cloudwatch.CLIENT_CONNECTIONS: _seen("the gate: logged in", lambda seen: seen.clients),
+    cloudwatch.CLIENTS_RECEIVED: _seen("the gate: logins", lambda seen: seen.clients_received),
+    cloudwatch.CLIENTS_SET_UP: _seen("the gate: logins, without the refused", _set_up),
+    cloudwatch.CLIENTS_REFUSED: _seen("the gate: refused logins", lambda seen: seen.failed_logins),
+    cloudwatch.DATABASE_CONNECTIONS: _seen("the gate: open", lambda seen: seen.connections),
     cloudwatch.DATABASE_CONNECTIONS_ALLOWED: _seen("max_connections × percent", lambda seen: seen.allowed),
-    cloudwatch.DATABASE_CONNECTIONS_BORROWED: _seen("`SHOW POOLS`: `sv_active`", lambda seen: seen.borrowed),
-    cloudwatch.BORROW_LATENCY: _seen("`cl_waiting`, by Little's law", lambda seen: _microseconds(seen.borrow_latency)),
+    cloudwatch.DATABASE_CONNECTIONS_BORROWED: _seen("the gate: lent", lambda seen: seen.borrowed),
+    cloudwatch.DATABASE_CONNECTIONS_PINNED: _seen("the gate: pinned", lambda seen: seen.pinned),
+    cloudwatch.BORROW_LATENCY: _seen(
+        "the gate: seconds of waiting, by lent connections", lambda seen: _microseconds(seen.borrow_latency)
+    ),
     cloudwatch.DATABASE_LATENCY: _seen(
         "`active` in `pg_stat_activity`, by Little's law", lambda seen: _microseconds(seen.answer)
     ),

@@ -64,8 +64,8 @@ _REFUSED = (
 )
 # How a line of libpq's or psycopg's begins that tells of one more address of the same name.
 _ATTEMPT = ("connection to server ", "connection failed: ", "- host: ")
-# Connection exceptions, too many connections, and a server that stops, crashed or starts.
-_UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03")
+# Too many connections; a server that stops, crashed or starts; a session that was idle for longer than it lets one be.
+_UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03", "57P05")
 _now = time.monotonic
 _wait = psycopg.Connection.wait
 
@@ -253,7 +253,7 @@ def statement_failure(error: Exception) -> Failure:
     """What an error of a statement means: `UNAVAILABLE` if the connection was lost, or never got to the database."""
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state is not None:
-        # 08000: RDS Proxy's borrow timeout; 08P01: PgBouncer's query_wait_timeout and its lost servers.
+        # 08000: RDS Proxy's borrow timeout; 08P01: a pooler's query_wait_timeout and its lost servers.
         return Failure.UNAVAILABLE if state[:2] == "08" or state in _UNAVAILABLE_STATES else Failure.STATEMENT
     # Without one the error is psycopg's own: the connection went, or its last words came where an answer was due.
     lost = isinstance(error, psycopg.OperationalError | psycopg.InternalError)

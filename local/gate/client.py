@@ -1,10 +1,11 @@
 """A client that is logged in, and what becomes of what it says."""
 
 import socket
+import ssl
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,6 +82,7 @@ class Client(Side):
         "_inbox",
         "_is_gone",
         "_last",
+        "_pending",
         "_waits",
         "active",
         "connection",
@@ -101,6 +103,8 @@ class Client(Side):
             lambda rule, text: house.pinned(self, rule, text), lambda rule, text: house.will_pin(self, rule, text)
         )
         self._house = house
+        # What TLS has read from its socket and not yet handed out: epoll does not know of it.
+        self._pending: Callable[[], int] | None = its_socket.pending if isinstance(its_socket, ssl.SSLSocket) else None
         self._inbox = b""  # what it said while it waits
         self._waits = False
         self._enters = True
@@ -132,7 +136,7 @@ class Client(Side):
         self.active = time.monotonic()
         try:
             data = self.socket.recv(CHUNK_BYTES)
-            while pending := self._pending():
+            while self._pending is not None and (pending := self._pending()):
                 data += self.socket.recv(pending)
         except NOT_NOW:
             return
@@ -161,7 +165,9 @@ class Client(Side):
         """The database answered: it may be that it is needed no more."""
         self.send(data)
         if self.session.answer(data):
-            self._rest()
+            self._give_back()
+        if self.session.ended and not self.session.outstanding:
+            self.leave()
         if self._mask != READ or self.blocked:
             self.balance()
 
@@ -187,7 +193,7 @@ class Client(Side):
         connection, self.connection = self.connection, None
         if connection is not None:
             self._house.returned(connection)
-            if self._waits or self.is_pinned or self.session.is_held or not self.session.is_idle:
+            if self._waits or not self.session.is_free:
                 self._house.lending.close(connection)
             else:
                 connection.watch(reads=True)
@@ -218,10 +224,6 @@ class Client(Side):
         self.watch(reads=not (self.blocked or others or is_full or self.session.is_full))
         if connection is not None:
             connection.watch(reads=not self.blocked)
-
-    def _pending(self) -> int:
-        """What TLS has read from its socket and not yet handed out: epoll does not know of it."""
-        return getattr(self.socket, "pending", _nothing)()
 
     def _borrow(self) -> None:
         connection = self._house.lending.borrow(self, self._last)
@@ -296,7 +298,7 @@ class Client(Side):
         session = self.session
         if session.ended and not session.outstanding:
             self.leave()
-        elif session.is_idle and session.pin is None and not session.is_held:
+        elif session.is_free:
             self._give_back()
 
     def _give_back(self) -> None:
@@ -309,7 +311,3 @@ class Client(Side):
 
 
 _PREPARE_SECONDS = 15.0
-
-
-def _nothing() -> int:
-    return 0

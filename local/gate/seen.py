@@ -1,35 +1,17 @@
 """What a gate has seen: gauges of this moment, counts since it was started, and who pins. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from ops.pinning.counts import PinKey as PinKey  # what the tools tell is what the gate counts
+from ops.pinning.counts import as_documents
 
 # A client may send texts without end: beyond so many kinds of pins the others are counted as one.
 _MOST_PINS = 500
 OTHERS = "(others)"
 # In a gate's folder: who connects is told.
 SOCKET = "seen"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PinKey:
-    """One kind of pin.
-
-    Attributes:
-        reason: AWS's words, as its proxy logs them.
-        rule: the name of the rule in `ops.pinning`.
-        digest: the statement with its literals replaced.
-        user: of the database.
-        application: its `application_name`; empty when it has none.
-        function: the Lambda function that signed its token, or whose name is the application's; empty when none did.
-    """
-
-    reason: str
-    rule: str
-    digest: str
-    user: str
-    application: str = ""
-    function: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +32,9 @@ class Seen:
         borrow_seconds: that clients waited for one, in all.
         lent_seconds: that clients had one, in all.
         timeouts: clients that waited in vain.
+        borrow_timeout: that it runs with, in seconds.
+        idle_client_timeout: that it runs with, in seconds.
+        require_tls: whether it lets nobody in without.
         pins: how many sessions were pinned, by kind.
     """
 
@@ -66,12 +51,15 @@ class Seen:
     borrow_seconds: float = 0.0
     lent_seconds: float = 0.0
     timeouts: int = 0
+    borrow_timeout: float = 0.0
+    idle_client_timeout: float = 0.0
+    require_tls: bool = True
     pins: Mapping[PinKey, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """As it goes over the wire."""
         counts = {name: value for name, value in vars(self).items() if name != "pins"}
-        return {**counts, "pins": [{**asdict(key), "count": count} for key, count in self.pins.items()]}
+        return {**counts, "pins": as_documents(self.pins.items())}
 
     @classmethod
     def of_json(cls, said: Mapping[str, Any]) -> "Seen":
@@ -95,17 +83,3 @@ class PinCounts:
     def now(self) -> dict[PinKey, int]:
         """All of them."""
         return dict(self._counts)
-
-
-def fewer(now: Mapping[PinKey, int], before: Mapping[PinKey, int]) -> dict[PinKey, int]:
-    """The pins that came between two looks; a gate that was started anew meanwhile counts from zero."""
-    return {
-        key: new
-        for key, count in now.items()
-        if (new := count - before.get(key, 0) if count >= before.get(key, 0) else count)
-    }
-
-
-def ranked(pins: Mapping[PinKey, int]) -> Iterable[tuple[PinKey, int]]:
-    """The most frequent first."""
-    return sorted(pins.items(), key=lambda each: (-each[1], each[0].digest, each[0].user))

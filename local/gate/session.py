@@ -4,9 +4,10 @@ A connection may be given back when every request has its ReadyForQuery outside 
 prepared statement of the client's is open on it.
 """
 
+import struct
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
+from typing import Literal
 
 from ops.pinning.postgresql import LONGEST_TEXT_BYTES, OVERSIZED, pins
 from ops.pinning.rule import Rule
@@ -32,26 +33,19 @@ _KEPT_CHARACTERS = 1_000
 _LOOK_BYTES = HEAD_BYTES + 2 * (_LONGEST_NAME_BYTES + 1) + LONGEST_TEXT_BYTES + 2
 # A name that nobody has, so that the server's own error tells what happened.
 _TAKEN = b"unnamed, and its connection was lent to others meanwhile; RDS Proxy multiplexes these"
+_length = struct.Struct("!I").unpack_from
 
+# The unnamed prepared statement of a client: there is none on its connection; it was parsed; it was used as well.
+_NONE, _UNUSED, _USED = range(3)
 
-class _Unnamed(Enum):
-    """The unnamed prepared statement of a client."""
+_Request = Literal["query", "sync"]
+_Awaited = _Request | bytes | tuple[bytes | None]
+"""A request that ends in ReadyForQuery, Parse with the statement's name, or Close with that or None for a portal."""
 
-    NONE = auto()
-    """There is none, or not on this connection."""
-    PARSED = auto()
-    USED = auto()
-
-
-class _Request(Enum):
-    """What a reply is awaited for, beside Parse and Close."""
-
-    QUERY = auto()
-    SYNC = auto()
-
-
-_Awaited = _Request | tuple[int, bytes | None]
-"""A request that ends in ReadyForQuery; or Parse or Close with the statement's name, None for a portal."""
+# Parse messages of applications come again and again: what they pin by, if anything.
+_known: dict[bytes, Rule | None] = {}
+_MOST_KNOWN = 1_000
+_KNOWN_BYTES = 1_000
 
 
 class Session:
@@ -95,7 +89,7 @@ class Session:
         self._is_open = False  # messages of the extended protocol since the last Sync
         self._status = _NOT_IN_TRANSACTION
         self._names: set[bytes] = set()
-        self._unnamed = _Unnamed.NONE
+        self._unnamed = _NONE
         self._reuses_unnamed = False
         self._texts: dict[bytes, tuple[Rule, str]] = {}  # of prepared statements that pin when they run
         self._portals: dict[bytes, tuple[Rule, str]] = {}
@@ -107,7 +101,7 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and no transaction is open."""
-        return not self.outstanding and not self._is_open and not self._rest and self._status == _NOT_IN_TRANSACTION
+        return not (self.outstanding or self._is_open or self._rest) and self._status == _NOT_IN_TRANSACTION
 
     @property
     def is_held(self) -> bool:
@@ -115,14 +109,17 @@ class Session:
 
         The unnamed one is rarely used twice; who has done it once is expected to do it again.
         """
-        return bool(self._names) or (
-            self._unnamed is not _Unnamed.NONE and (self._reuses_unnamed or self._unnamed is _Unnamed.PARSED)
-        )
+        return bool(self._names) or self._unnamed == _UNUSED or (self._reuses_unnamed and self._unnamed == _USED)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it needs its connection no more."""
+        return self.pin is None and self.is_idle and not self.is_held
 
     @property
     def has_unnamed(self) -> bool:
         """Whether its unnamed prepared statement is on the connection."""
-        return self._unnamed is not _Unnamed.NONE
+        return self._unnamed != _NONE
 
     @property
     def is_full(self) -> bool:
@@ -135,7 +132,7 @@ class Session:
 
     def moves(self) -> None:
         """It gets a connection that others had since."""
-        self._unnamed = _Unnamed.NONE
+        self._unnamed = _NONE
 
     def ask(self, data: bytes) -> bytes:
         """What of the client's bytes goes on to the database.
@@ -145,12 +142,7 @@ class Session:
         """
         size = len(data)
         # Nearly always it is one query, and all of it.
-        if (
-            data[0] == _QUERY
-            and not self._rest
-            and not self._kept
-            and HEAD_BYTES < size == 1 + int.from_bytes(data[1:HEAD_BYTES], "big")
-        ):
+        if data[0] == _QUERY and HEAD_BYTES < size == 1 + _length(data, 1)[0] and not self._rest and not self._kept:
             self._query(data, HEAD_BYTES, size)
             return data
         if self._kept:
@@ -166,25 +158,40 @@ class Session:
                 continue
             if size - at < HEAD_BYTES:
                 break
-            kind, end = data[at], at + 1 + int.from_bytes(data[at + 1 : at + HEAD_BYTES], "big")
-            if kind not in _FRONTEND or end < at + HEAD_BYTES:
+            kind, end = data[at], at + 1 + _length(data, at + 1)[0]
+            if kind == _SYNC:
+                if not self._copying:
+                    self._is_open = False
+                    self._awaited.append("sync")
+                    self.outstanding += 1
+                self._portals.clear()
+            elif kind not in _FRONTEND or end < at + HEAD_BYTES:
                 raise Refusal("08P01", f"invalid frontend message type {kind}.")
-            if kind == _END:
+            elif kind == _END:
                 self.ended = True
                 return b"".join([*said, data[begin:at]])
-            if kind in _READ and size < min(end, at + _LOOK_BYTES):
-                break
-            changed = self._message(kind, data, at, min(end, size), end)
-            if changed is not None:
-                said += [data[begin:at], changed]
-                begin = min(end, size)
-            self._rest = max(0, end - size)
-            at = min(end, size)
+            elif kind in _READ:
+                seen = min(end, at + _LOOK_BYTES)
+                if size < seen:
+                    break
+                changed = self._message(kind, data, at, seen, end)
+                if changed is not None:
+                    said += [data[begin:at], changed]
+                    begin = seen
+            elif kind == _CALL:
+                self._awaited.append("query")
+                self.outstanding += 1
+            elif kind in (_COPY_DONE, _COPY_FAILED):
+                self._copying = False
+            if end > size:
+                self._rest = end - size
+                end = size
+            at = end
         self._kept = data[at:]
         return b"".join([*said, data[begin:at]]) if said else data[:at]
 
     def answer(self, data: bytes) -> bool:
-        """Read the server's bytes: whether a ReadyForQuery among them ended all that was asked."""
+        """Read the server's bytes: whether they end all that was asked, and the connection is needed no more."""
         if self._head:
             data, self._head = self._head + data, b""
         at, size, is_ready = self._skip, len(data), False
@@ -196,74 +203,79 @@ class Session:
                     is_ready = True
                 else:
                     self._note(kind)
-            at += 1 + int.from_bytes(data[at + 1 : at + HEAD_BYTES], "big")
-        self._skip = max(0, at - size)
-        self._head = data[at:]
-        return is_ready and not self.outstanding and not self._is_open
+            at += 1 + _length(data, at + 1)[0]
+        if at > size:
+            self._skip = at - size
+        else:
+            self._skip = 0
+            self._head = data[at:]
+        return is_ready and self.is_free
 
     def _message(self, kind: int, data: bytes, at: int, seen: int, end: int) -> bytes | None:
         """Note one message, of which at least what matters is there; what goes on in its place, if anything does."""
+        begin = at + HEAD_BYTES
         if kind == _QUERY:
-            self._query(data, at + HEAD_BYTES, end)
-        elif kind == _SYNC:
-            if not self._copying:
-                self._is_open = False
-                self._awaited.append(_Request.SYNC)
-                self.outstanding += 1
-            self._portals.clear()
-        elif kind == _CALL:
-            self._awaited.append(_Request.QUERY)
-            self.outstanding += 1
-        elif kind in (_COPY_DONE, _COPY_FAILED):
-            self._copying = False
-        elif kind == _PARSE:
-            self._parse(data, at + HEAD_BYTES, seen)
-        elif kind == _BIND:
+            self._query(data, begin, end)
+            return None
+        self._is_open = True
+        if kind == _BIND:
             return self._bind(data, at, seen, end)
-        elif kind == _EXECUTE:
-            self._is_open = True
+        if kind == _EXECUTE:
             if self._portals and self.pin is None:
-                found = self._portals.get(_name(data, at + HEAD_BYTES, seen)[0])
+                found = self._portals.get(_name(data, begin, seen)[0])
                 if found is not None:
                     self._pin(*found)
-        elif kind in (_DESCRIBE, _CLOSE):
+        elif kind == _PARSE:
+            self._parse(data, begin, seen, end)
+        elif data[begin : begin + 1] == b"S" or kind == _CLOSE:
             return self._of_name(kind, data, at, seen)
         return None
 
     def _query(self, data: bytes, begin: int, end: int) -> None:
-        self._awaited.append(_Request.QUERY)
+        self._awaited.append("query")
         self.outstanding += 1
         self._is_open = False
-        self._unnamed = _Unnamed.NONE  # the server forgets it
+        self._unnamed = _NONE  # the server forgets it
         if self.pin is None:
-            text = data[begin : min(end, begin + LONGEST_TEXT_BYTES + 1)].rstrip(b"\0").decode(errors="replace")
-            rule = OVERSIZED if end - begin - 1 > LONGEST_TEXT_BYTES else pins(text)
+            if end - begin - 1 > LONGEST_TEXT_BYTES:
+                rule: Rule | None = OVERSIZED
+                text = data[begin : begin + _KEPT_CHARACTERS].decode(errors="replace")
+            else:
+                text = data[begin : end - 1].decode(errors="replace")
+                rule = pins(text)
             if rule is not None:
                 self._pin(rule, text)
 
-    def _parse(self, data: bytes, begin: int, seen: int) -> None:
-        name, begin = _name(data, begin, seen)
-        self._is_open = True
-        self._awaited.append((_PARSE, name))
+    def _parse(self, data: bytes, begin: int, seen: int, end: int) -> None:
+        name, behind = _name(data, begin, seen)
+        self._awaited.append(name)
         if not name:
-            self._unnamed = _Unnamed.PARSED
+            self._unnamed = _UNUSED
         elif len(self._names) >= _MOST_NAMES:
             raise Refusal("53200", f"{_MOST_NAMES:,} prepared statements are open; the laptop's proxy keeps no more.")
         if self.pin is not None:
             return
-        end = data.find(b"\0", begin, min(seen, begin + LONGEST_TEXT_BYTES + 1))
-        text = data[begin : end if end >= 0 else begin + LONGEST_TEXT_BYTES].decode(errors="replace")
-        rule = OVERSIZED if end < 0 else pins(text)
-        if rule is not None and len(self._texts) >= _MOST_TEXTS:
+        known = data[behind:end] if end - behind <= _KNOWN_BYTES else None
+        rule = _known.get(known, OVERSIZED) if known is not None else OVERSIZED
+        text = ""
+        if rule is not None:
+            until = data.find(b"\0", behind, min(seen, behind + LONGEST_TEXT_BYTES + 1))
+            text = data[behind : until if until >= 0 else behind + LONGEST_TEXT_BYTES].decode(errors="replace")
+            rule = OVERSIZED if until < 0 else pins(text)
+            if known is not None and rule is None:
+                if len(_known) >= _MOST_KNOWN:
+                    _known.clear()
+                _known[known] = None
+        if rule is None:
+            if self._texts:
+                self._texts.pop(name, None)
+        elif len(self._texts) >= _MOST_TEXTS:
             self._pin(rule, text)
-        elif rule is not None:
+        else:
             self._will_pin(rule, text)
             self._texts[name] = rule, text[:_KEPT_CHARACTERS]
-        elif self._texts:
-            self._texts.pop(name, None)
 
     def _bind(self, data: bytes, at: int, seen: int, end: int) -> bytes | None:
-        self._is_open = True
         begin = at + HEAD_BYTES
         portal, behind = _name(data, begin, seen)
         name, after = _name(data, behind, seen)
@@ -273,23 +285,22 @@ class Session:
             self._portals.pop(portal, None)
         if name:
             return None
-        if self._unnamed is _Unnamed.NONE:
+        if self._unnamed == _NONE:
             longer = (end - at - 1 + len(_TAKEN)).to_bytes(4, "big")
             return data[at : at + 1] + longer + data[begin:behind] + _TAKEN + data[after - 1 : seen]
-        self._reuses_unnamed |= self._unnamed is _Unnamed.USED
-        self._unnamed = _Unnamed.USED
+        self._reuses_unnamed |= self._unnamed == _USED
+        self._unnamed = _USED
         return None
 
     def _of_name(self, kind: int, data: bytes, at: int, seen: int) -> bytes | None:
-        """Describe or Close, of a statement or a portal."""
-        self._is_open = True
+        """Describe of a statement, or Close."""
         of_statement = data[at + HEAD_BYTES] == _OF_STATEMENT if seen > at + HEAD_BYTES else False
         name, _ = _name(data, at + HEAD_BYTES + 1, seen)
         if kind == _CLOSE:
-            self._awaited.append((_CLOSE, name if of_statement else None))
+            self._awaited.append((name if of_statement else None,))
             if of_statement and not name:
-                self._unnamed = _Unnamed.NONE
-        elif of_statement and not name and self._unnamed is _Unnamed.NONE:
+                self._unnamed = _NONE
+        elif not name and self._unnamed == _NONE:
             body = b"S" + _TAKEN + b"\0"
             return data[at : at + 1] + (len(body) + 4).to_bytes(4, "big") + body
         return None
@@ -301,35 +312,38 @@ class Session:
 
     def _note(self, kind: int) -> None:
         """What is not the end of a request and matters."""
-        if kind == _ERROR:
+        awaited = self._awaited
+        if kind == _PARSED:
+            if awaited and isinstance(awaited[0], bytes):
+                name = awaited.popleft()
+                if name and isinstance(name, bytes):
+                    self._names.add(name)
+        elif kind == _CLOSED:
+            if awaited and isinstance(closed := awaited[0], tuple):
+                awaited.popleft()
+                self._names.discard(closed[0] or b"")
+        elif kind == _ERROR:
             self._copying = False
             self._fail()
-        elif kind in (_COPY_IN, _COPY_BOTH):
+        else:
             self._copying = True
             # The server leaves out each Sync that comes before the end of the data.
-            if not self._awaited or self._awaited[0] is not _Request.QUERY:
+            if not awaited or awaited[0] != "query":
                 self._is_open = True
-                self._awaited.clear()
+                awaited.clear()
                 self.outstanding = 0
-        elif self._awaited and isinstance(first := self._awaited[0], tuple):
-            self._awaited.popleft()
-            name = first[1]
-            if kind == _PARSED and name:
-                self._names.add(name)
-            elif kind == _CLOSED and name is not None:
-                self._names.discard(name)
 
     def _fail(self) -> None:
         """The server leaves out what else was asked, up to the next Sync."""
-        while self._awaited and isinstance(first := self._awaited[0], tuple):
+        while self._awaited and not isinstance(first := self._awaited[0], str):
             self._awaited.popleft()
-            if first == (_PARSE, b"") and first not in self._awaited:
-                self._unnamed = _Unnamed.NONE
+            if first == b"" and first not in self._awaited:
+                self._unnamed = _NONE
 
     def _ready(self, status: int) -> None:
         self._status = status
         while self._awaited:
-            if isinstance(self._awaited.popleft(), _Request):
+            if isinstance(self._awaited.popleft(), str):
                 self.outstanding -= 1
                 return
         # A Sync that came too late to be left out: the server had failed before it saw the end of the data.

@@ -16,10 +16,12 @@ import psycopg
 from toolchain.checkout import LAPTOP_REGION, checkout_root, laptop_state
 from toolchain.laptop_key import shell_secret
 
+from ..gate.seen import Seen
 from ..supervisor.client import SupervisorClient
 from ..supervisor.credentials import Credentials
 from ..supervisor.errors import LaptopError
 from ..supervisor.postgres import Postgres
+from ..supervisor.proxy import seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,14 @@ class LaptopStack:
         text = (self.state / "proxies" / self.proxy["identifier"] / "pgbouncer.ini").read_text()
         return int(next(line.split(" = ")[1] for line in text.splitlines() if line.startswith("max_db_connections = ")))
 
+    def gate(self) -> Seen:
+        """What the proxy's gate has seen.
+
+        Raises:
+            LaptopError, OSError: it does not answer.
+        """
+        return seen(self.state, self.proxy["identifier"])
+
     @property
     def certificates(self) -> Path:
         """What verifies every server of the stack."""
@@ -120,8 +130,7 @@ class LaptopStack:
         direct = Route(host=self.instance["address"], path="PostgreSQL", auth="password")
         # With `secret`, a thousand reads of one secret at the same moment would storm Secrets Manager instead.
         iam = self.proxy["auths"][0].get("iamAuth") == "REQUIRED"
-        path = "IAM gate → PgBouncer" if iam else "PgBouncer"
-        proxy = Route(host=self.proxy["endpoint"], path=path, auth="iam" if iam else "password")
+        proxy = Route(host=self.proxy["endpoint"], path="gate → PgBouncer", auth="iam" if iam else "password")
         return {"direct": direct, "proxy": proxy}
 
     @property

@@ -79,7 +79,7 @@ def _run_phase(stack: LaptopStack, settings: StormSettings, name: str, route: Ro
     with stack.postgres.superuser() as watcher:
         _end_clients(watcher, stack.user)
         with _load(stack, settings, route) as load:
-            _watch(load, watcher, stack.user, settings, phase, say)
+            _watch(load, watcher, stack, settings, phase, say)
             time.sleep(0.5)  # environments are idle now, and frozen on Lambda
             phase.idle_left_behind = phase.saw(_connections(watcher, stack.user))
         phase.seconds_to_recover = _recovery(stack)
@@ -176,7 +176,7 @@ def _load(stack: LaptopStack, settings: StormSettings, route: Route) -> Iterator
 def _watch(
     load: _Load,
     watcher: "psycopg.Connection[Any]",
-    user: str,
+    stack: LaptopStack,
     settings: StormSettings,
     phase: Phase,
     say: Say,
@@ -208,15 +208,24 @@ def _watch(
                 started = True
                 deadline = time.monotonic() + settings.seconds + 4 * _TIMEOUT_SECONDS
                 deadline += starts_after(settings.clients - 1)
-            connections = _connections(watcher, user)
+            connections = _connections(watcher, stack.user)
             if started:
                 phase.samples.append(Sample(seconds=line["seconds"], connections=connections))
                 phase.saw(connections)
+                _look_at_the_gate(stack, phase)
             if line["stage"] == "sustained" and not phase.query:
-                phase.query = _query(watcher, user)
+                phase.query = _query(watcher, stack.user)
             if len(phase.samples) % _MEMORY_EVERY == 1:
                 phase.peak_memory_mb = max(phase.peak_memory_mb, load.memory_mb())
             say(Progress(phase=phase.name, path=phase.path, connections=connections, **line))
+
+
+def _look_at_the_gate(stack: LaptopStack, phase: Phase) -> None:
+    """Whom it lets keep a connection; one that is too busy to say so is asked again at the next look."""
+    if phase.path == stack.routes["proxy"].path:
+        with contextlib.suppress(LaptopError, OSError):
+            gate = stack.gate()
+            phase.saw_at_the_gate(pinned=gate.pinned, held=gate.held)
 
 
 def _connections(watcher: "psycopg.Connection[Any]", user: str) -> int:

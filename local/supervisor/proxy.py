@@ -40,7 +40,7 @@ class Proxy:
         self.settings = settings
         self.pooler = PgBouncer(folder / POOLERS / name, settings, authority)
         self._authority = authority
-        self._audience = audience
+        self.audience = audience
         self._principals: Principals = {}
         self._folder = folder / GATES / name
         self._pooler_folder = folder / POOLERS / name / PRIVATE_FOLDER
@@ -68,7 +68,7 @@ class Proxy:
         Raises:
             LaptopError: the address is taken, or one of them does not start.
         """
-        self._principals = principals or {}
+        self._principals = self._principals if principals is None else principals
         free_of_others(self.settings.address, self.settings.port)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
@@ -113,7 +113,7 @@ class Proxy:
             pooler_port=PORT,
             certificate=str(folder / "server.pem"),
             key=str(folder / "server.key"),
-            audience=self._audience,
+            audience=self.audience,
             require_tls=settings.require_tls,
             tokens_per_second=int(os.environ[TOKENS_PER_SECOND]) if TOKENS_PER_SECOND in os.environ else None,
             principals={key: Principal(**each) for key, each in self._principals.items()},

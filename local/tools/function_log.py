@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ops.doctor.evidence import LoginProblem
 from ops.function_logs import TIMED_OUT, Event, document, failures, outcome, whole
 
-_OUT_OF_TIME, _LOGIN = "out-of-time", "authentication"
+_OUT_OF_TIME = "out-of-time"
 # The words of RDS Proxy, PostgreSQL and PgBouncer; an expired token is a matter of the words of the laptop's gate.
 _EXPIRED = re.compile(r"token is expired", re.IGNORECASE)
 _THROTTLED = re.compile(r"too many competing requests", re.IGNORECASE)
@@ -20,15 +20,13 @@ class LoggedInvocations:
 
     Attributes:
         connections: None when no line of the handler's metrics is in it.
-        failed_logins: by the handler's metrics; `login_errors` by the text of errors, which any driver writes.
+        login_problem: why a login was refused last, by the text of errors, which any driver writes.
     """
 
     invocations: int = 0
     errors: int = 0
     timeouts: int = 0
     connections: int | None = None
-    failed_logins: int = 0
-    login_errors: int = 0
     login_problem: LoginProblem | None = None
 
 
@@ -43,8 +41,6 @@ def read_log(logged: Iterable[Event]) -> LoggedInvocations:
         errors=len(failed),
         timeouts=sum(told.kind == TIMED_OUT for _, told in failed) + ends.count(_OUT_OF_TIME),
         connections=sum(connections) if connections else None,
-        failed_logins=ends.count(_LOGIN),
-        login_errors=len(problems),
         login_problem=problems[-1] if problems else None,
     )
 

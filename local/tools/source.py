@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,19 @@ from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, FunctionEvidence
 from ops.doctor.logged import logged_failures
 from ops.doctor.source import CannotLookError
+from ops.pinning.counts import Pinning, ranked
 from ops.stack_outputs import StackError, stack_outputs
 from toolchain.checkout import LAPTOP_STACK, checkout_root, laptop_state
 
 from ..supervisor.certificates import Authority
 from ..supervisor.client import SupervisorClient
 from ..supervisor.errors import LaptopError
-from ..supervisor.pgbouncer import PgBouncer, PgBouncerSettings
+from ..supervisor.pgbouncer import PgBouncer
 from ..supervisor.postgres import Postgres
+from ..supervisor.proxy import seen
+from ..supervisor.proxy_settings import ProxySettings
 from .function_events import events_since
-from .function_log import login_problem, read_log
+from .function_log import read_log
 from .sampler import LaptopSampler, ProxyDownError
 
 _ADMIN_FUNCTION = "-admin"
@@ -101,11 +104,11 @@ class LaptopSource:
             default_scheme=self._spec.get("defaultAuthScheme"),
             iam_auths=[str(each.get("iamAuth")) for each in self._spec.get("auths") or []],
         )
-        self._gated = self._auth not in (None, "secret")
         own = self._facts
-        pooler = PgBouncerSettings(name=own["endpoint"], address=own["ip"], port=own["port"], gated=self._gated)
+        pooler = ProxySettings(name=own["endpoint"], address=own["ip"], port=own["port"])
         self._sampler = LaptopSampler(
             name,
+            partial(seen, state, name),
             PgBouncer(self._folder, pooler, Authority(state / "authority")),
             Postgres.running(state, instance["identifier"], instance["facts"]),
         )
@@ -124,11 +127,10 @@ class LaptopSource:
     def look(self) -> Evidence:
         """What is seen from now on. Of a proxy that does not serve, that and what functions say of it is evidence."""
         files = [self._state / "functions" / each["identifier"] / "function.log" for each in self._functions]
-        since, pooler_log = time.time(), _Tail(self._folder / "pgbouncer.log")
+        since = time.time()
         logs_since = since - self._past
         began, throttles = time.monotonic(), _throttles(self._client.resources())
         try:
-            self._probe()
             samples, settings = self._sampler.take(self._seconds), self.settings()
         except ProxyDownError:
             time.sleep(max(0.0, began + self._seconds - time.monotonic()))
@@ -159,11 +161,8 @@ class LaptopSource:
                 proxy_status=_REFUSES,
                 functions=functions,
             )
-        refused = pooler_log.read()
-        problems = [each.login_problem for each in logged] + [login_problem(refused)]
         # As the supervisor tells it, which logs in to the database for the answer.
         state, _, reason = next((each["status"] for each in self._targets(resources)), "UNUSED").partition(": ")
-        borrowed = samples.mean(lambda each: each.borrowed)
         bearable = (os.cpu_count() or 1) * SESSIONS_PER_VCPU  # of this machine, which is no instance class
         return Evidence(
             seconds=round(samples.seconds, 1),
@@ -179,35 +178,33 @@ class LaptopSource:
             bearable_sessions=bearable,
             bearable_percent=highest_percent(self._max_connections, bearable),
             allowed=max(1, self._max_connections * (settings.max_connections_percent or 100) // 100),
-            connections=samples.peak(lambda each: each.connections),
-            borrowed=borrowed,
+            connections=samples.peak(lambda each: each.gate.connections),
+            borrowed=samples.mean(lambda each: each.gate.borrowed),
             in_transaction=samples.mean(lambda each: each.in_transaction),
-            pinned=0,  # PgBouncer never pins
-            clients=samples.peak(lambda each: each.clients),
-            clients_received=samples.clients_received,
-            waiting=samples.peak(lambda each: each.waiting),
-            borrow_latency=samples.milliseconds(samples.mean(lambda each: each.waiting)),
-            held=samples.milliseconds(borrowed),
-            answer=samples.milliseconds(samples.mean(lambda each: each.active)),
+            pinned=samples.mean(lambda each: each.gate.pinned),
+            held_by_statements=samples.mean(lambda each: each.gate.held),
+            pins=tuple(ranked(samples.pins)),
+            clients=samples.peak(lambda each: each.gate.clients),
+            clients_received=round(samples.counted(lambda gate: gate.accepted + gate.refused)),
+            waiting=samples.peak(lambda each: each.gate.waiting),
+            borrow_latency=samples.each_borrow(lambda gate: gate.borrow_seconds, lambda gate: gate.waiting),
+            borrow_timeouts=round(samples.counted(lambda gate: gate.timeouts)),
+            held=samples.each_borrow(lambda gate: gate.lent_seconds, lambda gate: gate.borrowed),
+            answer=samples.answer,
             idle_in_transaction_seconds=samples.taken[-1].idle_in_transaction_seconds,
-            failed_logins=max(
-                sum(each.failed_logins for each in logged),
-                sum(each.login_errors for each in logged),
-                refused.count("password authentication failed"),
-            ),
-            login_problem=next(filter(None, problems), None),
+            failed_logins=round(samples.counted(lambda gate: gate.refused)),
+            login_problem=next(filter(None, (each.login_problem for each in logged)), None),
             functions=functions,
         )
 
-    def _probe(self) -> None:
-        """See whether clients get in at all: in front of the pooler of an IAM proxy stands a gate."""
-        try:
-            socket.create_connection((self._facts["ip"], self._facts["port"]), timeout=3).close()
-        except OSError:
-            raise ProxyDownError(f"the proxy {self.name} {_REFUSES}") from None
+    def pins(self, since: float) -> Pinning:  # noqa: ARG002 - the gate counts from its own start
+        """What is pinned, and the sessions that were since the gate was started."""
+        gate = self._sampler.look()
+        return Pinning(pinned=gate.pinned, held=gate.held, pins=gate.pins)
 
     def settings(self) -> Settings:
-        """What runs: percent and timeouts as PgBouncer itself has them."""
+        """What runs: the percent as PgBouncer itself has it, the rest as the gate does."""
+        gate = self._sampler.look()
         running = {str(row["key"]): str(row["value"]) for row in self._sampler.show("CONFIG")}
         ceiling, percent = int(running["max_db_connections"]), int(self._asked_percent or 0)
         # Several percents round down to one number of connections: if it is the asked one's, that is what runs.
@@ -215,9 +212,9 @@ class LaptopSource:
             percent = -(-ceiling * 100 // self._max_connections)
         return Settings(
             max_connections_percent=percent,
-            borrow_timeout=round(float(running["query_wait_timeout"])),
-            idle_client_timeout=round(float(running["client_idle_timeout"])),
-            require_tls=self._gated or running["client_tls_sslmode"] in ("require", "verify-ca", "verify-full"),
+            borrow_timeout=round(gate.borrow_timeout),
+            idle_client_timeout=round(gate.idle_client_timeout),
+            require_tls=gate.require_tls,
             auth=self._auth,
         )
 
@@ -239,22 +236,6 @@ class LaptopSource:
 
     def _targets(self, resources: _Resources) -> _Resources:
         return [each for each in _of_kind(resources, "target") if each["spec"]["proxyName"] == self.name]
-
-
-class _Tail:
-    """What is written to a file from now on; it need not be there yet."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._position = file.stat().st_size if file.exists() else 0
-
-    def read(self) -> str:
-        """All that came since."""
-        if not self._file.exists():
-            return ""
-        with self._file.open("rb") as stream:
-            stream.seek(self._position)
-            return stream.read().decode(errors="replace")
 
 
 def _of_kind(resources: _Resources, kind: str) -> _Resources:

@@ -22,6 +22,7 @@ from lambda_rds_proxy.engines import ENGINES
 from lambda_rds_proxy.serverless_database.budget import ConnectionBudget
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
 from ops.doctor.logged import LoggedFailures
+from ops.pinning.counts import PinKey
 
 PERIOD_SECONDS = 60
 # By the family of a proxy, which may be of an engine that is none of ours.
@@ -110,6 +111,7 @@ def evidence(
     target_seconds: float | None = None,
     login_problem: LoginProblem | None = None,
     failures: Mapping[str, LoggedFailures] | None = None,
+    pins: tuple[tuple[PinKey, int], ...] = (),
     not_seen: tuple[str, ...] = (),
 ) -> Evidence:
     """What the series of so many minutes say."""
@@ -141,6 +143,7 @@ def evidence(
         borrowed=borrowed,
         in_transaction=in_transaction,
         pinned=_mean(series, "pinned"),
+        pins=pins,
         # Of a proxy that nobody has connected to yet there are no client metrics at all.
         clients=_peak(series, "clients") or 0,
         clients_received=round(sum(series.get("received", ()))),

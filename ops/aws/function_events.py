@@ -22,15 +22,15 @@ def failed_events(group: str, start: float, end: float) -> tuple[list[Event], bo
         And whether these are all that there are.
     """
     client = boto3.client("logs")
-    found, complete = _filtered(client, group, start, end, _FAILURES, _PAGES)
+    found, complete = filtered(client, group, start, end, _FAILURES, _PAGES)
     late = [event for event, told in failures(whole(found)) if told.kind == TIMED_OUT]
     for each in late[-_TIME_OUTS:]:
         if each.request_id:
-            found += _filtered(client, group, start, end, f'"{each.request_id}" CloudWatchMetrics', 1)[0]
+            found += filtered(client, group, start, end, f'"{each.request_id}" CloudWatchMetrics', 1)[0]
     return found, complete
 
 
-def _filtered(
+def filtered(
     client: Any,  # noqa: ANN401 - boto3's
     group: str,
     start: float,
@@ -38,6 +38,7 @@ def _filtered(
     pattern: str,
     pages: int,
 ) -> tuple[list[Event], bool]:
+    """The events of a group between two times that a pattern filters, and whether so many pages hold them all."""
     asked: dict[str, Any] = {"logGroupName": group, "filterPattern": pattern}
     asked |= {"startTime": round(start * 1000), "endTime": round(end * 1000)}
     found: list[Event] = []

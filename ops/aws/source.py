@@ -1,7 +1,7 @@
 """Looks at a stack on AWS: CloudWatch, the proxy's own description, and what stands around it."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,16 +14,19 @@ from ops.budget import budget_of_output
 from ops.doctor.drift import Settings, Surroundings, auth_of
 from ops.doctor.evidence import Evidence, LoginProblem
 from ops.doctor.logged import LoggedFailures, logged_failures
+from ops.pinning.counts import PinKey, Pinning, ranked
 from ops.stack_outputs import StackError, outputs_so_far, stack_outputs, stack_proxies, stack_resources
 
 from .cloudwatch import PERIOD_SECONDS, Function, Series, Target, evidence, failed, queries
 from .errors import AwsErrors, reason, refused_by
 from .function_events import failed_events
+from .proxy_log import read_pins
 from .surroundings import surroundings
 
 # CloudWatch shows a minute's value about a minute after its end.
 _LATE = timedelta(minutes=1)
 _QUERIES_AT_ONCE = 500
+_MORE_PINS = "the proxy's log tells of more pins than were read"
 
 
 def sources(
@@ -91,10 +94,11 @@ class CloudWatchSource:
                     for result in page["MetricDataResults"]:
                         series.setdefault(result["Id"], []).extend(result["Values"])
         failures, not_seen = self._failures(series, functions, start, end)
+        pins, pins_not_seen = self._pins(start, end) if any(series.get("pinned", ())) else ({}, ())
         return evidence(
             series,
             minutes=self._minutes,
-            engine_family=str(self._proxy.get("EngineFamily")),
+            engine_family=self._family,
             target=target,
             budget=self._budget(),
             borrow_timeout=self._pool.get("ConnectionBorrowTimeout"),
@@ -103,8 +107,29 @@ class CloudWatchSource:
             target_seconds=self._unchanged(end),
             login_problem=self._login_problem(start, end) if any(series.get("failedLogins", ())) else None,
             failures=failures,
-            not_seen=not_seen,
+            pins=tuple(ranked(pins)),
+            not_seen=not_seen + pins_not_seen,
         )
+
+    def pins(self, since: float) -> Pinning:
+        """The sessions whose pins the proxy's log tells of since then; what is pinned now it does not say."""
+        with refused_by(f"CloudWatch Logs does not show /aws/rds/proxy/{self.name}"):
+            pins, complete = read_pins(self.name, self._family, since, datetime.now(UTC).timestamp())
+        return Pinning(pins=pins, not_seen=() if complete else (_MORE_PINS,))
+
+    def _pins(self, start: datetime, end: datetime) -> tuple[Mapping[PinKey, int], tuple[str, ...]]:
+        """The pins of which the proxy's log tells, and what of them was not seen."""
+        try:
+            pins, complete = read_pins(self.name, self._family, start.timestamp(), (end + _LATE).timestamp())
+        except AwsErrors as error:
+            return {}, (f"why sessions are pinned: {reason(error)}",)
+        if not pins:
+            return {}, ("why sessions are pinned: the proxy's log does not say; set debugLoggingUntil for an hour",)
+        return pins, () if complete else (_MORE_PINS,)
+
+    @property
+    def _family(self) -> str:
+        return str(self._proxy.get("EngineFamily"))
 
     def _failures(
         self, series: Series, functions: list[Function], start: datetime, end: datetime

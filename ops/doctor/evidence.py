@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ops.pinning.counts import PinKey, as_documents
+
 from .logged import LoggedFailures
 
 
@@ -68,10 +70,14 @@ class Evidence:
         borrowed: of them, in use by a client.
         in_transaction: of them, inside a transaction.
         pinned: of them, bound to one client.
+        held_by_statements: of them, kept on the laptop by named prepared statements; RDS Proxy multiplexes these.
+        pins: sessions that were pinned, by kind, the most frequent first: during the look; where none was and some
+            still are, before it. On AWS those of which the proxy's log tells.
         clients: connections of clients to the proxy, at the peak.
         clients_received: that were opened during the look, whether their login succeeded or not.
         waiting: clients that wait for a database connection, at the peak.
         borrow_latency: that a client waits for a database connection.
+        borrow_timeouts: clients that waited in vain.
         held: that a client keeps a database connection once it has it.
         answer: of that, what the database works.
         idle_in_transaction_seconds: how long a connection stands in a transaction in which nothing runs.
@@ -99,10 +105,13 @@ class Evidence:
     borrowed: float | None = None
     in_transaction: float | None = None
     pinned: float | None = None
+    held_by_statements: float | None = None
+    pins: tuple[tuple[PinKey, int], ...] = ()
     clients: int | None = None
     clients_received: int | None = None
     waiting: int | None = None
     borrow_latency: float | None = None
+    borrow_timeouts: int | None = None
     held: float | None = None
     answer: float | None = None
     idle_in_transaction_seconds: float | None = None
@@ -142,9 +151,10 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Everything that was seen, with the names of `--json`."""
-        own = {name: value for name, value in vars(self).items() if name not in ("functions", "not_seen")}
+        own = {name: value for name, value in vars(self).items() if name not in ("functions", "not_seen", "pins")}
         return {
             **_camel(own),
+            "pins": as_documents(self.pins),
             "functions": [
                 {**_camel(vars(each)), "failures": _camel(vars(each.failures)) if each.failures else None}
                 for each in self.functions

@@ -1,7 +1,8 @@
 """Rows of the decision table about the proxy: whether it serves, who gets in, and whether its pool is enough. Pure."""
 
 from .evidence import Evidence, LoginProblem
-from .signs import congested, counted, failures, full, mostly_idle, much_pinned, pool
+from .pins import mends, reasons
+from .signs import congested, counted, failures, full, mostly_idle, much_held, much_pinned, pool
 from .verdict import Cause, Verdict
 
 # The proxy's states: RDS API Reference, DBProxy, Status.
@@ -85,12 +86,31 @@ def pinned(seen: Evidence) -> Verdict | None:
         numbers=(
             f"{seen.pinned:g} of {counted(seen.connections, 'database connection')} pinned "
             f"({seen.pinned / seen.connections:.0%})",
+            *reasons(seen),
             *pool(seen),
         ),
         is_not="a pool that is too small: a larger one is pinned just as well",
-        next_step=(
+        next_step=mends(seen)
+        or (
             "read the reasons in /aws/rds/proxy/<name> (“The client session was pinned … Reason: …”), and remove SET, "
             "PREPARE, temporary tables, advisory locks of sessions, statements above 16 KB from the handler"
+        ),
+    )
+
+
+def held_by_statements(seen: Evidence) -> Verdict | None:
+    """The laptop's pool is short because it does not multiplex prepared statements as RDS Proxy does."""
+    if not (full(seen) and congested(seen) and much_held(seen)):
+        return None
+    return Verdict(
+        cause=Cause.HELD_BY_STATEMENTS,
+        title="Named prepared statements keep database connections, on the laptop alone.",
+        numbers=(*pool(seen), *failures(seen)),
+        is_not="a fault on AWS: RDS Proxy multiplexes statements that a driver prepares by the protocol",
+        next_step=(
+            "nothing for AWS; for this load on the laptop raise maxConnectionsPercent, or let the driver keep none: "
+            "psycopg prepare_threshold=None, asyncpg statement_cache_size=0, pgx default_query_exec_mode=exec, "
+            "JDBC prepareThreshold=0"
         ),
     )
 

@@ -55,6 +55,18 @@ def much_pinned(seen: Evidence) -> bool:
     return (seen.pinned or 0) > _PINNED * (seen.connections or 0)
 
 
+def much_held(seen: Evidence) -> bool:
+    """Whether so many are kept by prepared statements that the rest can hardly be shared."""
+    return (seen.held_by_statements or 0) > _PINNED * (seen.connections or 0)
+
+
+def held(seen: Evidence) -> tuple[str, ...]:
+    """The connections that are kept by prepared statements."""
+    if not seen.held_by_statements:
+        return ()
+    return (f"{seen.held_by_statements:g} held here by prepared statements; RDS Proxy multiplexes these",)
+
+
 def slow_answer(seen: Evidence) -> bool:
     """Whether the database works for a large part of the shortest time that a function has."""
     return seen.answer is not None and seen.answer >= _SLOW_ANSWER * 1000 * (seen.shortest_timeout or math.inf)
@@ -99,9 +111,11 @@ def pool(seen: Evidence) -> tuple[str, ...]:
         )
     if seen.waiting:
         numbers.append(f"up to {counted(seen.waiting, 'client')} wait{'s' if seen.waiting == 1 else ''} for one")
+    if seen.borrow_timeouts:
+        numbers.append(f"{counted(seen.borrow_timeouts, 'client')} waited for one in vain")
     if seen.borrow_latency is not None:
         numbers.append(f"a client has its connection after {seen.borrow_latency:,.1f} ms")
-    return tuple(numbers)
+    return (*numbers, *held(seen))
 
 
 def invocations(seen: Evidence) -> str:

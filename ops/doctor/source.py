@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from ops.errors import OpsError
+from ops.pinning.counts import Pinning
 from ops.places import must_be_here, stack_or_the_places
 
 from .drift import Settings, Surroundings
@@ -43,6 +44,9 @@ class Source(Protocol):
 
     def surroundings(self) -> Surroundings:
         """What the proxy needs around it."""
+
+    def pins(self, since: float) -> Pinning:
+        """What is pinned now, and the sessions that were since a time in seconds since 1970, or the proxy's start."""
 
     def budget(self) -> tuple[str, ...]:
         """What the stack's connection budget warns of, where it is of this proxy."""

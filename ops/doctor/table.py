@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from . import database_rows, function_rows, proxy_rows
 from .evidence import Evidence
+from .pins import reasons
 from .signs import invocations, pool, proof
 from .verdict import Cause, Verdict
 
@@ -29,7 +30,7 @@ def _well(seen: Evidence) -> Verdict | None:
     return Verdict(
         cause=Cause.HEALTHY,
         title="All is well.",
-        numbers=(invocations(seen), *(proof(seen) or pool(seen))),
+        numbers=(invocations(seen), *(proof(seen) or pool(seen)), *reasons(seen)),
         is_not="a promise for more load than this",
         next_step="none",
     )
@@ -43,6 +44,7 @@ _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
     function_rows.function_fails,
     function_rows.never_reached,
     proxy_rows.pinned,
+    proxy_rows.held_by_statements,
     database_rows.idle_in_transaction,
     function_rows.timeout_below_borrow,
     database_rows.cpu_bound,

@@ -21,6 +21,7 @@ class Cause(StrEnum):
     FUNCTION_FAILS = "function-fails"
     NEVER_REACHED = "never-reached"
     PINNED = "pinned"
+    HELD_BY_STATEMENTS = "held-by-statements"
     IDLE_IN_TRANSACTION = "idle-in-transaction"
     TIMEOUT_BELOW_BORROW = "timeout-below-borrow"
     CPU_BOUND = "cpu-bound"

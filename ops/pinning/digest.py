@@ -1,8 +1,9 @@
 """A statement without its values, as RDS Proxy's log shows it: `set search_path = $1`. Pure."""
 
+import re
 from collections.abc import Iterator
 
-from .words import tokens
+from .words import POSTGRESQL, tokens
 
 LONGEST = 1_000
 _LITERALS = {"string", "number", "parameter"}
@@ -10,7 +11,7 @@ _LITERALS = {"string", "number", "parameter"}
 _ASSIGNING = {"update", "insert", "merge", "with", "explain"}
 
 
-def digest(text: str) -> str:
+def digest(text: str, dialect: re.Pattern[str] = POSTGRESQL) -> str:
     """The text in lower case, literals and parameters numbered $1, $2 …, comments gone, white space squeezed.
 
     Never a literal, which may be a password: one that is not closed counts to the text's end. Quoted names stay as they
@@ -19,7 +20,7 @@ def digest(text: str) -> str:
     said: list[str] = []
     length = values = 0
     space = ""
-    for part in _parts(text):
+    for part in _parts(text, dialect):
         if part == " ":
             space = " " if said else ""
             continue
@@ -34,13 +35,13 @@ def digest(text: str) -> str:
     return "".join(said)
 
 
-def _parts(text: str) -> Iterator[str]:
+def _parts(text: str, dialect: re.Pattern[str]) -> Iterator[str]:
     """What a digest shows: words and signs, " " for what separates them, "" for a value."""
     first = ""  # word of this statement
     setting = ""  # "name" behind SET, "value" behind its = or TO, "end" behind the value
-    for kind, part in tokens(text):
+    for kind, part in tokens(text, dialect):
         shown = part.lower() if kind == "word" else part
-        if kind in {"blank", "comment"}:
+        if kind in {"blank", "comment", "executable"}:
             yield " "
             continue
         if shown == ";":
@@ -60,6 +61,6 @@ def _parts(text: str) -> Iterator[str]:
             setting = "name"
         elif kind not in {"word", "name"} and shown != ".":
             setting = ""
-        if kind in _LITERALS or (kind == "name" and not part.endswith('"', part.index('"') + 1)):
+        if kind in _LITERALS:
             shown = ""
         yield shown

@@ -20,6 +20,8 @@ _SETTINGS = (
     "SQL changed session settings that the proxy doesn't track. "
     "Consider moving session configuration to the proxy's initialization query."
 )
+# Public log lines say these words of other statements than SET too: of set_config (AmbitionEng/django-pghistory#245),
+# of RESET ALL (MagicStack/asyncpg#1153), of DECLARE … CURSOR WITH HOLD (dimagi/open-chat-studio#4176).
 _ROLE = (
     "set it for the user (ALTER ROLE … SET …), in the proxy's initialization query, or, of the settings that "
     "RDS Proxy takes at login (client_encoding, DateStyle, TimeZone, search_path …), in the connection string"
@@ -61,6 +63,7 @@ SET_CONSTRAINTS = Rule(
 SET_CONFIG = Rule(
     name="set-config",
     reason=_SETTINGS,
+    from_log=True,
     source=GUIDE,
     contested="with is_local => true it is a SET LOCAL, of which AWS says nothing for PostgreSQL",
     fix=_ROLE,
@@ -68,6 +71,7 @@ SET_CONFIG = Rule(
 RESET = Rule(
     name="reset",
     reason=_SETTINGS,
+    from_log=True,
     source=GUIDE,
     fix="leave the reset to RDS Proxy: it resets a database connection before it lends it to another client",
 )
@@ -104,7 +108,8 @@ TEMPORARY = Rule(
 )
 DECLARE = Rule(
     name="declare-cursor",
-    reason="SQL declared a cursor.",
+    reason=_SETTINGS,
+    from_log=True,
     source=GUIDE,
     fix="read pages by key (WHERE id > … ORDER BY id LIMIT …) in place of a server-side cursor",
 )

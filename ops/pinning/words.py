@@ -10,14 +10,33 @@ POSTGRESQL = re.compile(
     (?P<word>(?!(?:[bexn]|u&)'|u&")[^\W\d][\w$]*+)
   | (?P<sign>[,;()=<>]|\.(?![0-9]))
   | (?P<blank>\s++|--[^\r\n]*+)
-  | (?P<comment>/\*)
+  | (?P<nested>/\*)
+  | (?P<name>(?:u&)?"(?:[^"]|"")*+")
   | (?P<string>
         e'(?:[^'\\]|\\.|'')*+(?:'(?:{_CONTINUES}'(?:[^'\\]|\\.|'')*+')*+|\\?\Z)
       | (?:b|x|n|u&)?'(?:[^']|'')*+(?:'|\Z)
-      | \$(?P<tag>(?:[^\W\d]\w*+)?+)\$.*?(?-i:\$(?P=tag)\$|\Z))
-  | (?P<name>(?:u&)?"(?:[^"]|"")*+(?:"|\Z))
+      | \$(?P<tag>(?:[^\W\d]\w*+)?+)\$.*?(?-i:\$(?P=tag)\$|\Z)
+      | ".*)
   | (?P<parameter>\$[0-9]++)
   | (?P<number>0[xob][0-9a-f_]++|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:e[+-]?[0-9_]++)?+)
+  | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+MYSQL = re.compile(
+    r"""
+    (?P<word>(?!(?:[bxn]|_\w+\s*+)')[^\W\d][\w$]*+)
+  | (?P<sign>[,;()=<>]|\.(?![0-9]))
+  | (?P<blank>\s++|\#[^\n]*+|--(?=\s|\Z)[^\n]*+)
+  | (?P<executable>/\*M?!.*?(?:\*/|\Z))
+  | (?P<comment>/\*.*?(?:\*/|\Z))
+  | (?P<name>`(?:[^`]|``)*+`)
+  | (?P<string>
+        (?:[bxn]|_\w+\s*+)?'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)
+      | "(?:[^"\\]|\\.|"")*+(?:"|\\?\Z)
+      | `.*)
+  | (?P<parameter>\?)
+  | (?P<number>0[xb][0-9a-f]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:e[+-]?[0-9]++)?+)
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
@@ -26,17 +45,17 @@ _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
 def tokens(text: str, dialect: re.Pattern[str] = POSTGRESQL) -> Iterator[tuple[str, str]]:
-    """(kind, text) of each part of a statement's text, in order; kinds are the dialect's groups.
+    """(kind, text) of each part of a text, in order; kinds are the dialect's groups, a nested comment is a `comment`.
 
-    A comment in /* */ is one part of kind `comment`; PostgreSQL nests them.
+    What is not closed, a literal or a quoted name, is a `string` up to the text's end.
     """
     at = 0
     while at < len(text):
         for found in dialect.finditer(text, at):
             kind = found.lastgroup or ""
-            if kind == "comment":
+            if kind == "nested":  # PostgreSQL's comments contain comments
                 at = _comment_end(text, found.start())
-                yield kind, text[found.start() : at]
+                yield "comment", text[found.start() : at]
                 break
             yield kind, found.group()
         else:

@@ -12,7 +12,10 @@ from .results import Phase, StormResult
 from .view import efficiency, proven, rows
 
 _COLOURS = {"direct": "tab:red", "proxy": "tab:green"}
-_STAND_IN = "PgBouncer stands in for RDS Proxy: it queues and multiplexes as RDS Proxy does, and never pins."
+_STAND_IN = (
+    "A gate and PgBouncer stand in for RDS Proxy: they queue, multiplex and pin as RDS Proxy does. Connections held by "
+    "named prepared statements are multiplexed there."
+)
 _CONNECTIONS = (
     "Database connections are sessions of the application's user at the database, counted there ten times a second "
     "from the first request until all environments stand still, those left behind included; sessions of others, "

@@ -35,7 +35,7 @@ class Phase:
     """What one phase measured: a cold start of all clients at once, then `seconds` sustained.
 
     Attributes:
-        path: what clients reached, such as "IAM gate → PgBouncer".
+        path: what clients reached, such as "gate → PgBouncer".
         cold_seconds: until every client had its first answer, good or bad; the sustained part begins there.
         served_at: of each request served, when it ended, in seconds since the start; `latencies` in milliseconds.
         medians: of each client that was served, its median latency: what it is used to.
@@ -43,6 +43,8 @@ class Phase:
         never_served: clients that got no answer but errors.
         peak_connections: most connections to the database at once, those left behind included; None where nobody can
             tell.
+        peak_pinned: most of them at once that were bound to one client; None where nobody tells.
+        peak_held: most of them at once that named prepared statements kept, on the laptop; None where nobody tells.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Phase:
     samples: list[Sample] = field(default_factory=list)
     never_served: int = 0
     peak_connections: int | None = None
+    peak_pinned: int | None = None
+    peak_held: int | None = None
     idle_left_behind: int | None = None
     seconds_to_recover: float | None = None
     peak_memory_mb: float = 0.0
@@ -73,6 +77,10 @@ class Phase:
         """Count how many connections to the database there are now, into the peak."""
         self.peak_connections = max(self.peak_connections or 0, connections)
         return connections
+
+    def saw_at_the_gate(self, *, pinned: int, held: int) -> None:
+        """Count how many connections clients keep now, into the peaks."""
+        self.peak_pinned, self.peak_held = max(self.peak_pinned or 0, pinned), max(self.peak_held or 0, held)
 
     def count_errors(self, errors: Mapping[str, int], texts: Mapping[str, str]) -> None:
         """Count failures under their labels, with a whole text of each; neither keeps a secret."""
@@ -104,6 +112,8 @@ class Phase:
             "p99Ms": self.percentile(99),
             "medianClientMs": self.median_client,
             "peakDatabaseConnections": self.peak_connections,
+            "peakPinned": self.peak_pinned,
+            "peakHeldByStatements": self.peak_held,
             "idleLeftBehind": self.idle_left_behind,
             "secondsToRecover": self.seconds_to_recover,
         }

@@ -90,6 +90,8 @@ def rows(result: StormResult) -> list[tuple[str, ...]]:
     for percent in (50, 95, 99):
         found.append((f"  p{percent}", *(_shown(phase.percentile(percent), " ms") for phase in phases)))
     found.append(("database connections, peak", *(_shown(phase.peak_connections) for phase in phases)))
+    found.append(("  pinned, peak", *(_shown(phase.peak_pinned) for phase in phases)))
+    found.append(("  held by prepared statements, peak", *(_shown(phase.peak_held) for phase in phases)))
     found.append(("  left behind, idle", *(_shown(phase.idle_left_behind) for phase in phases)))
     found.append(("time to recover", *(_shown(phase.seconds_to_recover, " s") for phase in phases)))
     return found

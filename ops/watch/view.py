@@ -36,6 +36,7 @@ class Picture:
             bar("sessions", sessions, top, of_database),
             Text(f"{'':12} {sparkline(self._sessions, top)}", style="cyan"),
             Text(f"{'waiting':12} {_shown(seen.waiting)}"),
+            Text(f"{'pinned':12} {_shown(seen.pinned)}, held by prepared statements {_shown(seen.held_by_statements)}"),
             Text(f"{'borrowed in':12} {_shown(seen.borrow_latency, ' ms')}"),
             Text(f"{'invocations':12} {seen.invocations / seen.seconds:,.1f}/s, {seen.errors:,} failed"),
         ]
@@ -55,6 +56,8 @@ def as_line(seen: Evidence, verdict: Verdict, now: datetime) -> str:
             "databaseSessions": seen.database_sessions,
             "maxConnections": seen.max_connections,
             "waiting": seen.waiting,
+            "pinned": seen.pinned,
+            "heldByStatements": seen.held_by_statements,
             "borrowLatencyMs": None if latency is None else round(latency, 3),
             "invocations": seen.invocations,
             "failed": seen.errors,

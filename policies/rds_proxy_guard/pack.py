@@ -18,7 +18,7 @@ from .memory import Memory
 from .mistakes import Reader
 from .policies import configuration_validation, resource_validation, stack_validation
 from .rule import ResourceRule, StackRule
-from .rules import credentials, direct_connection, max_connections, network, pool_size, proxy_settings
+from .rules import credentials, direct_connection, max_connections, network, pool_size, proxy_pinning, proxy_settings
 
 # In the order in which they are published.
 RULES: tuple[ResourceRule | StackRule, ...] = (
@@ -29,6 +29,7 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
     proxy_settings.BY_VALUE,
     credentials.BY_VALUE,
     pool_size.BY_VALUE,
+    proxy_pinning.BY_GRAPH,
     network.BY_GRAPH,
 )
 

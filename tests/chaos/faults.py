@@ -4,10 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
 
-from local.supervisor.pgbouncer import PgBouncer
-from local.supervisor.postgres import Postgres
 from tests.chaos.load import Load
 from tests.chaos.matrix import Auth, Cell, Fault, Moment
 from tests.chaos.stand import BORROW_SECONDS, Stand
@@ -16,8 +13,7 @@ from tests.chaos.wire import Break
 # How long a fault lasts that can last: within a handler's pause before its second attempt (0.2 to 1 s) for some
 # environments, and beyond it for others.
 _LASTS_SECONDS = 0.8
-# A statement that waits for a database connection is refused after the borrow timeout, plus the third of a second in
-# which PgBouncer looks at it.
+# A statement that waits for a database connection is refused after the borrow timeout.
 _HOLDS_SECONDS = BORROW_SECONDS + 0.7
 
 Met = Callable[[], int]
@@ -88,19 +84,30 @@ def _backends_killed(stand: Stand, _: Load) -> Iterator[Met]:
 
 
 @contextmanager
-def _down(which: Callable[[Stand], Postgres | PgBouncer], stand: Stand, load: Load) -> Iterator[Met]:
-    server, began, clients = which(stand), time.monotonic(), stand.wire.lines
-    server.server.stop(seconds=0)
+def _proxy_down(stand: Stand, load: Load) -> Iterator[Met]:
+    began, clients = time.monotonic(), stand.wire.lines
+    for server in (stand.proxy.gate, stand.proxy.pooler.server):
+        server.stop(seconds=0)
     try:
         yield lambda: max(clients, load.since(began))
     finally:
-        server.start()
+        stand.proxy.start()
+
+
+@contextmanager
+def _database_down(stand: Stand, load: Load) -> Iterator[Met]:
+    began, clients = time.monotonic(), stand.wire.lines
+    stand.postgres.server.stop(seconds=0)
+    try:
+        yield lambda: max(clients, load.since(began))
+    finally:
+        stand.postgres.start()
 
 
 @contextmanager
 def _database_connections_held(stand: Stand, load: Load) -> Iterator[Met]:
     with ExitStack() as stack:
-        for _ in range(stand.pooler.settings.ceiling):
+        for _ in range(stand.proxy.settings.ceiling):
             holder = stack.enter_context(stand.borrow())
             holder.execute("SELECT 1")  # without autocommit: a transaction that stays open
         began = time.monotonic()
@@ -109,12 +116,12 @@ def _database_connections_held(stand: Stand, load: Load) -> Iterator[Met]:
 
 @contextmanager
 def _client_connections_taken(stand: Stand, load: Load) -> Iterator[Met]:
-    usual, began = stand.pooler.settings.client_limit, time.monotonic()
-    stand.change_pooler(client_limit=1)
+    usual, began = stand.proxy.settings.client_limit, time.monotonic()
+    stand.change_proxy(client_limit=1)
     try:
         yield lambda: load.since(began)
     finally:
-        stand.change_pooler(client_limit=usual)
+        stand.change_proxy(client_limit=usual)
 
 
 @contextmanager
@@ -140,16 +147,14 @@ def _password_rotated(stand: Stand, load: Load) -> Iterator[Met]:
 
 _BREAKS = {
     Fault.NETWORK_CUT: Break.EVERYWHERE,
-    Fault.BORROW_TIMEOUT_RDS: Break.BORROW,
     Fault.CONNECT_REFUSED: Break.CONNECT,
     Fault.CONNECT_SILENT: Break.GREETING,
-    Fault.NO_CLIENT_CONNECTIONS_RDS: Break.STARTUP_FULL,
 }
 _MADE: dict[Fault, _Made] = {
     Fault.SERVER_GONE: _closed,
     Fault.BACKEND_KILLED: _backends_killed,
-    Fault.POOLER_RESTART: partial(_down, lambda stand: stand.pooler),
-    Fault.FAILOVER: partial(_down, lambda stand: stand.postgres),
+    Fault.PROXY_RESTART: _proxy_down,
+    Fault.FAILOVER: _database_down,
     Fault.BORROW_TIMEOUT: _database_connections_held,
     Fault.NO_CLIENT_CONNECTIONS: _client_connections_taken,
     Fault.TOKEN_EXPIRED: _old_tokens,

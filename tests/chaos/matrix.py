@@ -36,14 +36,12 @@ class Fault(StrEnum):
     CONNECTION_RESET = "connection-reset"
     NETWORK_CUT = "network-cut"
     BACKEND_KILLED = "backend-killed"
-    POOLER_RESTART = "pooler-restart"
+    PROXY_RESTART = "proxy-restart"
     FAILOVER = "failover"
     BORROW_TIMEOUT = "borrow-timeout"
-    BORROW_TIMEOUT_RDS = "borrow-timeout-rds"
     CONNECT_REFUSED = "connect-refused"
     CONNECT_SILENT = "connect-silent"
     NO_CLIENT_CONNECTIONS = "no-client-connections"
-    NO_CLIENT_CONNECTIONS_RDS = "no-client-connections-rds"
     TOKEN_EXPIRED = "token-expired"
     PASSWORD_ROTATED = "password-rotated"
 
@@ -91,14 +89,12 @@ _FAULTS = {
     Fault.CONNECTION_RESET: "the client's TCP connection is reset; at commit before the proxy got it",
     Fault.NETWORK_CUT: "bytes get lost both ways and nobody is told",
     Fault.BACKEND_KILLED: "`pg_terminate_backend` for all of the application's database connections",
-    Fault.POOLER_RESTART: "PgBouncer is killed and started again",
+    Fault.PROXY_RESTART: "the proxy, gate and PgBouncer, is killed and started again",
     Fault.FAILOVER: "PostgreSQL is killed and started again; the proxy keeps its clients",
-    Fault.BORROW_TIMEOUT: "others hold all database connections for longer than the borrow timeout (`08P01`)",
-    Fault.BORROW_TIMEOUT_RDS: "the same in RDS Proxy's words (`08000`), said by the wire",
+    Fault.BORROW_TIMEOUT: "others hold all database connections for longer than the borrow timeout (`08000`)",
     Fault.CONNECT_REFUSED: "nobody listens",
     Fault.CONNECT_SILENT: "connections are accepted and nothing is said",
-    Fault.NO_CLIENT_CONNECTIONS: "PgBouncer is at `max_client_conn`",
-    Fault.NO_CLIENT_CONNECTIONS_RDS: "the same in RDS Proxy's words (`53300`), said by the wire",
+    Fault.NO_CLIENT_CONNECTIONS: "the proxy has as many clients as it takes (`53300`)",
     Fault.TOKEN_EXPIRED: "the first token of each new connection is 16 minutes old",
     Fault.PASSWORD_ROTATED: "database, proxy and secret get another password; `DB_PASSWORD` stays the old one",
 }
@@ -108,14 +104,12 @@ _MATRIX: dict[Fault, tuple[Moment, ...]] = {
     Fault.CONNECTION_RESET: (Moment.FROZEN, Moment.CONNECT, *_DURING, Moment.ANSWER),
     Fault.NETWORK_CUT: (Moment.FROZEN, Moment.CONNECT, *_DURING),
     Fault.BACKEND_KILLED: (Moment.FROZEN, *_DURING),
-    Fault.POOLER_RESTART: (Moment.FROZEN, Moment.CONNECT, *_DURING),
+    Fault.PROXY_RESTART: (Moment.FROZEN, Moment.CONNECT, *_DURING),
     Fault.FAILOVER: (Moment.FROZEN, Moment.CONNECT, *_DURING),
     Fault.BORROW_TIMEOUT: (Moment.CONNECT, Moment.QUERY),
-    Fault.BORROW_TIMEOUT_RDS: (Moment.CONNECT, Moment.QUERY),
     Fault.CONNECT_REFUSED: (Moment.CONNECT,),
     Fault.CONNECT_SILENT: (Moment.CONNECT,),
     Fault.NO_CLIENT_CONNECTIONS: (Moment.CONNECT,),
-    Fault.NO_CLIENT_CONNECTIONS_RDS: (Moment.CONNECT,),
     Fault.TOKEN_EXPIRED: (Moment.CONNECT,),
     Fault.PASSWORD_ROTATED: (Moment.FROZEN, Moment.CONNECT),
 }

@@ -21,19 +21,9 @@ class Message:
         return self.kind == b"Q" and self.data[5:].rstrip(b"\0; \n").upper() == b"COMMIT"
 
     @property
-    def begins_work(self) -> bool:
-        """Whether a client sends a statement."""
-        return self.kind in (b"Q", b"P")
-
-    @property
     def confirms_commit(self) -> bool:
         """Whether a server says that COMMIT is done."""
         return self.kind == b"C" and self.data[5:] == b"COMMIT\0"
-
-    @property
-    def is_idle(self) -> bool | None:
-        """Whether a server is outside a transaction, if this message says so."""
-        return self.data[5:6] == b"I" if self.kind == b"Z" else None
 
 
 class Messages:
@@ -64,10 +54,3 @@ class Messages:
             found.append(Message(self._held[:head], self._held[:end]))
             self._held = self._held[end:]
             self._starting = False
-
-
-def fatal(state: str, text: str) -> bytes:
-    """The error after which a server closes the connection."""
-    fields = ((b"S", "FATAL"), (b"V", "FATAL"), (b"C", state), (b"M", text))
-    body = b"".join(kind + value.encode() + b"\0" for kind, value in fields) + b"\0"
-    return b"E" + struct.pack("!i", len(body) + 4) + body

@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,15 +18,16 @@ from typing import Any
 
 import boto3
 import psycopg
-from local.supervisor.iam_gate_process import IamGateProcess
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
 from local.iam.tokens import TokenAudience
 from local.supervisor.certificates import Authority
 from local.supervisor.errors import LaptopError
-from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings, Target
 from local.supervisor.postgres import Postgres, PostgresSettings
+from local.supervisor.proxy import Proxy
+from local.supervisor.proxy_settings import ProxySettings, Target
+from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.chaos.environment import Environment
 from tests.chaos.matrix import Auth
 from tests.chaos.wire import Wire
@@ -59,13 +60,13 @@ class Stand:
     """A database, its proxy with a wire in front of it, and the environments that use them with one kind of login.
 
     Attributes:
-        tell_gate: gives the IAM gate the pooler's users and passwords; None where there is no gate.
+        signer: who signs the tokens.
     """
 
     auth: Auth
     postgres: Postgres
-    pooler: PgBouncer
-    tell_gate: Callable[[PgBouncerSettings], None] | None
+    proxy: Proxy
+    signer: AwsCredentials
     wire: Wire
     secret: "Secret | None"
     password: str = field(repr=False)
@@ -93,14 +94,18 @@ class Stand:
 
     def borrow(self) -> "psycopg.Connection[Any]":
         """A client connection of somebody else, to the proxy and past the wire."""
-        settings = self.pooler.settings
+        audience, password = self.proxy.audience, self.password
+        if self.auth is Auth.IAM:
+            password = auth_token(
+                host=audience.host, port=_PORT, user=USER, region=audience.region, credentials=self.signer
+            )
         return psycopg.connect(
-            host=settings.address,
-            port=settings.own_port,
+            host=self.proxy.settings.address,
+            port=_PORT,
             dbname=DATABASE,
             user=USER,
-            password=self.password,
-            sslmode="disable" if settings.gated else "require",
+            password=password,
+            sslmode="require",
             prepare_threshold=None,
         )
 
@@ -111,22 +116,22 @@ class Stand:
         deadline = time.monotonic() + _END_SECONDS
         while self.query("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", killed) and time.monotonic() < deadline:
             time.sleep(0.01)
-        self.pooler.show("VERSION")  # it answers after it has read what was at its sockets
+        for answers in (lambda: self.proxy.pooler.show("VERSION"), self.proxy.seen):
+            answers()  # after it has read what was at its sockets
         return len(killed)
 
     def rotate(self, password: str) -> None:
         """Another password: of the user in the database, at the proxy, and in the secret, in this order."""
         self.password = password
         self.query(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(USER), sql.Literal(password)).as_string())
-        self.change_pooler(users={USER: password})
+        self.change_proxy(users={USER: password})
         if self.secret is not None:
             self.secret.put(password)
 
-    def change_pooler(self, **changes: Any) -> None:
+    def change_proxy(self, **changes: Any) -> None:
         """Other settings of the proxy; its clients stay."""
-        self.pooler.change(replace(self.pooler.settings, **changes))
-        if self.tell_gate is not None:
-            self.tell_gate(self.pooler.settings)
+        self.proxy.change(replace(self.proxy.settings, **changes))
+        self.proxy.seen()  # it answers after it has read them
 
 
 @dataclass(frozen=True)
@@ -157,9 +162,6 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
         postgres = Postgres(folder / "postgres", _database(), authority)
         stack.callback(postgres.stop)
         postgres.start()
-        pooler = PgBouncer(folder / "pooler", _proxy(auth, postgres.settings, password), authority)
-        stack.callback(pooler.stop)
-        pooler.start()
         address = _address()
         variables = {
             "DB_HOST": address,
@@ -170,21 +172,30 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             "DB_SSL_ROOT_CERT": str(authority.bundle),
             "AWS_REGION": _REGION,
         }
-        tell_gate, secret = None, None
+        access_key, secret_key = "CHAOS" + secrets.token_hex(7).upper(), secrets.token_urlsafe(24)
+        signer = AwsCredentials(access_key=access_key, secret_key=secret_key, session_token="")
+        secret = None
         if auth is Auth.IAM:
-            tell_gate = _gate(stack, folder, authority, pooler.settings, address, variables)
+            variables |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
         elif auth is Auth.SECRET:
             secret = _secret(stack, password, variables)
         else:
             variables["DB_PASSWORD"] = password
-        upstream = (pooler.settings.address, _PORT)
+        prefix = f"arn:aws:rds-db:{_REGION}:000000000000:dbuser:prx-chaos/"
+        # A token is for the host that the client connects to: the wire.
+        audience = TokenAudience(host=address, port=_PORT, region=_REGION, arn_prefix=prefix)
+        proxy = Proxy(folder, "chaos", _proxy(auth, postgres.settings, password), authority, audience)
+        stack.callback(proxy.stop)
+        statement = {"Effect": "Allow", "Action": "rds-db:connect", "Resource": prefix + USER}
+        proxy.start({access_key: {"secret": secret_key, "statements": [statement]}})
+        upstream = (proxy.settings.address, _PORT)
         wire = Wire(folder / "wire", authority, address=address, port=_PORT, upstream=upstream)
         stack.callback(wire.close)
         made = Stand(
             auth=auth,
             postgres=postgres,
-            pooler=pooler,
-            tell_gate=tell_gate,
+            proxy=proxy,
+            signer=signer,
             wire=wire,
             secret=secret,
             password=password,
@@ -230,8 +241,8 @@ def _database() -> PostgresSettings:
     )
 
 
-def _proxy(auth: Auth, database: PostgresSettings, password: str) -> PgBouncerSettings:
-    return PgBouncerSettings(
+def _proxy(auth: Auth, database: PostgresSettings, password: str) -> ProxySettings:
+    return ProxySettings(
         name="chaos.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com",
         address=_address(),
         port=_PORT,
@@ -239,31 +250,8 @@ def _proxy(auth: Auth, database: PostgresSettings, password: str) -> PgBouncerSe
         max_connections_percent=_PERCENT,
         target=Target(address=database.address, port=database.port, max_connections=database.max_connections),
         users={USER: password},
-        gated=auth is Auth.IAM,
         token_users=frozenset({USER} if auth is Auth.IAM else ()),
     )
-
-
-def _gate(
-    stack: ExitStack,
-    folder: Path,
-    authority: Authority,
-    settings: PgBouncerSettings,
-    address: str,
-    variables: dict[str, str],
-) -> Callable[[PgBouncerSettings], None]:
-    """Start the IAM gate in front of the pooler: what tells it of other users and passwords."""
-    access_key, secret_key = "CHAOS" + secrets.token_hex(7).upper(), secrets.token_urlsafe(24)
-    variables |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
-    prefix = f"arn:aws:rds-db:{_REGION}:000000000000:dbuser:prx-chaos/"
-    # A token is for the host that the client connects to: the wire.
-    audience = TokenAudience(host=address, port=_PORT, region=_REGION, arn_prefix=prefix)
-    statement = {"Effect": "Allow", "Action": "rds-db:connect", "Resource": prefix + USER}
-    principals = {access_key: {"secret": secret_key, "statements": [statement]}}
-    gate = IamGateProcess(folder / "gate", folder / "pooler", authority, audience)
-    gate.start(settings, principals)
-    stack.callback(gate.stop)
-    return lambda changed: gate.change(changed, principals)
 
 
 def _secret(stack: ExitStack, password: str, variables: dict[str, str]) -> Secret:

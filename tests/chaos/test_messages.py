@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.messages import STARTUP, Message, Messages, fatal
+from tests.chaos.messages import STARTUP, Message, Messages
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -58,15 +58,3 @@ def test_the_answer_to_commit_is_known_from_those_to_others() -> None:
     assert only(message(b"C", b"COMMIT\0")).confirms_commit
     assert not only(message(b"C", b"ROLLBACK\0")).confirms_commit
     assert not only(message(b"Q", b"COMMIT\0")).confirms_commit
-
-
-@pytest.mark.parametrize(("state", "idle"), [(b"I", True), (b"T", False), (b"E", False)])
-def test_ready_for_query_tells_whether_a_transaction_is_open(state: bytes, idle: bool) -> None:
-    assert only(message(b"Z", state)).is_idle is idle
-    assert only(message(b"C", state)).is_idle is None
-
-
-def test_a_fatal_error_is_one_message_with_state_and_text() -> None:
-    error = only(fatal("53300", "no more"))
-    assert error.kind == b"E"
-    assert b"C53300\0" in error.data and b"Mno more\0" in error.data and error.data.endswith(b"\0\0")

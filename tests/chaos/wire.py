@@ -15,7 +15,7 @@ from pathlib import Path
 
 from local.supervisor.certificates import Authority
 from local.supervisor.errors import LaptopError
-from tests.chaos.messages import SSL_REQUEST, STARTUP, Message, Messages, fatal
+from tests.chaos.messages import SSL_REQUEST, STARTUP, Message, Messages
 
 _CHUNK_BYTES = 64 * 1024
 _TICK_SECONDS = 0.01
@@ -33,10 +33,6 @@ class Break(Enum):
     """Connections are accepted and nothing is said, ever."""
     STARTUP = auto()
     """The connection is reset when the client says who it is."""
-    STARTUP_FULL = auto()
-    """The client is refused as RDS Proxy does it when it has no client connection left."""
-    BORROW = auto()
-    """A statement outside a transaction is refused as RDS Proxy does it when it has no database connection left."""
     COMMIT = auto()
     """The connection is reset instead of COMMIT being handed on."""
     ANSWER = auto()
@@ -166,7 +162,6 @@ class _Line:
         self._wire = wire
         self._client = client
         self._proxy: socket.socket | None = None
-        self._idle = True
 
     def run(self) -> None:
         """Carry until one side ends or the wire breaks."""
@@ -234,8 +229,7 @@ class _Line:
                 self._to_client(message)
             asked = _read(self._client)
             for message in to_proxy.feed(asked or b""):
-                if not self._to_proxy(message, proxy):
-                    return
+                self._to_proxy(message, proxy)
             if said is None or asked is None:
                 return
 
@@ -243,28 +237,15 @@ class _Line:
         if message.confirms_commit and self._wire.broken is Break.ANSWER:
             self._wire.count()
             raise _Broken
-        idle = message.is_idle
-        if idle is not None:
-            self._idle = idle
         _send(self._client, message.data)
 
-    def _to_proxy(self, message: Message, proxy: socket.socket) -> bool:
-        """Hand a message on, unless the wire breaks here; False when the client was told that it is over."""
+    def _to_proxy(self, message: Message, proxy: socket.socket) -> None:
+        """Hand a message on, unless the wire breaks here."""
         broken = self._wire.broken
-        refusal = b""
-        if message.kind == STARTUP and broken is Break.STARTUP_FULL:
-            refusal = fatal("53300", "The maximum number of client connections to the proxy exceeded 4.")
-        elif message.begins_work and self._idle and broken is Break.BORROW:
-            refusal = fatal("08000", "Timed-out waiting to acquire database connection.")
-        elif (message.kind == STARTUP and broken is Break.STARTUP) or (message.sends_commit and broken is Break.COMMIT):
+        if (message.kind == STARTUP and broken is Break.STARTUP) or (message.sends_commit and broken is Break.COMMIT):
             self._wire.count()
             raise _Broken
-        if refusal:
-            self._wire.count()
-            _send(self._client, refusal)
-            return False
         _send(proxy, message.data)
-        return True
 
 
 def _bound(address: tuple[str, int], *, backlog: int) -> socket.socket:

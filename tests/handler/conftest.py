@@ -23,7 +23,7 @@ def cloud(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The servers, and an environment that points at the proxy with a password; no connection is left from before."""
     for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
         monkeypatch.delenv(name)
-    settings = servers.pooler.settings
+    settings = servers.proxy.settings
     for name, value in {
         "DB_HOST": settings.address,
         "DB_PORT": str(settings.port),

@@ -45,17 +45,17 @@ def test_the_example_answers_from_a_real_query(cloud: Cloud, monkeypatch: pytest
     assert answer["ok"] is True
     assert answer["server"].startswith("PostgreSQL 1")
     assert "database app_db as app" in answer["server"]
-    assert answer["via"] == cloud.pooler.settings.address
+    assert answer["via"] == cloud.proxy.settings.address
 
 
 def test_a_warm_connection_is_reused_and_nothing_is_sent_to_check_it(cloud: Cloud) -> None:
     with connection() as conn:
         first = number(conn)
         conn.execute("SELECT 1")
-    before = queries(cloud)
+    before = borrows(cloud)
     with connection() as conn:
         assert number(conn) == first
-    assert queries(cloud) == before
+    assert borrows(cloud) == before
     assert clients(cloud) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_slot_is_free_again_after_any_error(cloud: Cloud, monkeypatch: pytest.
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), connection():
             raise ZeroDivisionError
-    right = cloud.pooler.settings.address
+    right = cloud.proxy.settings.address
     monkeypatch.setenv("DB_HOST", "127.0.0.1")
     monkeypatch.setenv("DB_PORT", "9")
     rds_connection.close()
@@ -190,10 +190,10 @@ def test_nothing_is_ever_prepared(cloud: Cloud) -> None:
 
 def test_tls_is_verified_by_name_and_authority(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_HOST", "localhost")
-    monkeypatch.setattr("socket.getaddrinfo", resolving_to(cloud.pooler.settings.address))
+    monkeypatch.setattr("socket.getaddrinfo", resolving_to(cloud.proxy.settings.address))
     with pytest.raises(NoConnectionError, match='does not match host name "localhost"'), connection(Context(30)):
         pass
-    monkeypatch.setenv("DB_HOST", cloud.pooler.settings.name)
+    monkeypatch.setenv("DB_HOST", cloud.proxy.settings.name)
     rds_connection.close()
     with connection(Context(30)) as conn:
         assert conn.pgconn.ssl_in_use
@@ -205,7 +205,7 @@ def test_tls_is_verified_by_name_and_authority(cloud: Cloud, monkeypatch: pytest
 
 
 def test_only_parameters_that_a_proxy_takes_are_sent(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    # libpq would send these from the environment; RDS Proxy, like PgBouncer, refuses `options`.
+    # libpq would send these from the environment; RDS Proxy, like the laptop's, refuses `options`.
     with connection() as conn:
         sent = {option.keyword.decode() for option in conn.pgconn.info if option.val and option.keyword != b"password"}
     startup = {"user", "dbname", "application_name", "client_encoding", "options", "replication"}
@@ -219,8 +219,8 @@ def test_only_parameters_that_a_proxy_takes_are_sent(cloud: Cloud, monkeypatch: 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, silent: str
 ) -> None:
-    monkeypatch.setenv("DB_HOST", cloud.pooler.settings.name)
-    monkeypatch.setattr("socket.getaddrinfo", resolving_to(silent, cloud.pooler.settings.address))
+    monkeypatch.setenv("DB_HOST", cloud.proxy.settings.name)
+    monkeypatch.setattr("socket.getaddrinfo", resolving_to(silent, cloud.proxy.settings.address))
     began = time.monotonic()
     with connection(Context(5)) as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)
@@ -351,16 +351,16 @@ def test_nothing_survives_into_a_snapshot(cloud: Cloud, monkeypatch: pytest.Monk
 
 def clients(cloud: Cloud) -> int:
     """The application's client connections at the proxy."""
-    return sum(client["user"] == "app" for client in cloud.pooler.show("CLIENTS"))
+    return cloud.proxy.seen().clients
 
 
 def wait_for_clients(cloud: Cloud, count: int) -> None:
     until(lambda: clients(cloud) == count)
 
 
-def queries(cloud: Cloud) -> object:
-    """How many statements the proxy has seen for the application's database."""
-    return [row["query_count"] for row in cloud.pooler.show("STATS_TOTALS") if row["database"] == "app_db"]
+def borrows(cloud: Cloud) -> int:
+    """How often the proxy has lent a database connection, as it does for each statement outside a transaction."""
+    return cloud.proxy.seen().borrows
 
 
 def idle_in_transaction(cloud: Cloud) -> int:

@@ -66,6 +66,7 @@ def test_an_error_while_connecting_is_told_by_its_words(text: str, failure: Fail
         ("57P01", Failure.UNAVAILABLE),
         ("57P02", Failure.UNAVAILABLE),
         ("57P03", Failure.UNAVAILABLE),
+        ("57P05", Failure.UNAVAILABLE),
         ("57014", Failure.STATEMENT),
         ("23505", Failure.STATEMENT),
         ("40001", Failure.STATEMENT),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.policies.analyzed import SENTINEL, Resource, analyze
-from tests.policies.resources import DIRECT, database, function
+from tests.policies.resources import DIRECT, PROXIED, database, function
 
 
 def resource(token: str, name: str = "x", feeds: Any = None, **inputs: Any) -> Resource:
@@ -46,6 +46,16 @@ UNSEEN: dict[str, list[Resource]] = {
             resourceRecordSets=[{"name": "db.corp.example", "resourceRecords": [{"value": DIRECT}]}],
         ),
         function({"DB_HOST": "db.corp.example"}),
+    ],
+    "what pins beyond the environment": [
+        resource("aws:ssm/parameter:Parameter", name="/orders/url", value=f"postgres://app@{PROXIED}/x?jit=off"),
+        function(
+            {
+                "URL_PARAMETER": "/orders/url",
+                "DATABASE_URL": f"postgresql+asyncpg://app@{PROXIED}/orders",
+                "REPORTS_URL": f"postgresql+psycopg://app@{PROXIED}/orders",
+            }
+        ),
     ],
     "functions of other services": [
         resource("aws:synthetics/canary:Canary", runConfig={"environmentVariables": {"DB_HOST": DIRECT}}),

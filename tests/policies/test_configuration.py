@@ -275,4 +275,4 @@ def test_the_defaults_of_the_schemas_change_nothing() -> None:
 def test_a_level_is_each_policys_own() -> None:
     levels = {policy.name: policy.enforcement_level for policy in build()["policies"]}
     advisory = {name for name, level in levels.items() if level is not None}
-    assert advisory == {"lambda-connection-pool", "rds-proxy-network", CONFIGURATION}
+    assert advisory == {"lambda-connection-pool", "lambda-proxy-pinning", "rds-proxy-network", CONFIGURATION}

@@ -37,6 +37,7 @@ NAMES = [
     "rds-proxy-settings",
     "lambda-database-credentials",
     "lambda-connection-pool",
+    "lambda-proxy-pinning",
     "rds-proxy-network",
     "rds-proxy-guard-configuration",
 ]
@@ -345,7 +346,7 @@ def test_types_that_no_policy_inspects_are_not_applicable_and_others_are() -> No
     assert skipped("aws:lambda/function:Function") == percent | proxies
     assert skipped("aws:rds/proxy:Proxy") == by_resource | percent
     empty = servicer.AnalyzeStack(proto.AnalyzeStackRequest(resources=[]), None)  # type: ignore[no-untyped-call]
-    assert len(empty.not_applicable) == 3
+    assert len(empty.not_applicable) == 4
 
 
 # --- the pack itself ------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def corpus() -> list[Topology]:
 
 def reported(verdicts: list[Verdict]) -> dict[tuple[str, str], str]:
     """(policy, resource) → message. A mandatory policy that speaks at advisory level is undecided."""
-    advisory = {"lambda-connection-pool", "rds-proxy-network"}
+    advisory = {"lambda-connection-pool", "lambda-proxy-pinning", "rds-proxy-network"}
     return {
         (each.policy, each.name + ("" if each.blocks or each.policy in advisory else _UNDECIDED)): each.message
         for each in verdicts

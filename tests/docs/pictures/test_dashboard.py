@@ -27,8 +27,8 @@ def test_every_widget_is_in_the_picture_and_what_has_no_number_says_so() -> None
     assert len(drawn.axes) == len(body()["widgets"])
     found = texts(plots.svg(drawn))
     assert set(found) >= TITLES
-    assert found.count("no number on the laptop") == 2  # pinned, without TLS
-    assert "clients set up (no number)" in found
+    assert found.count("no number on the laptop") == 1  # without TLS
+    assert "clients set up" in found
     assert [text for text in found if text.startswith("1 alarms: no number on the laptop")]
 
 

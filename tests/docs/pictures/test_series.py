@@ -75,9 +75,13 @@ def test_what_is_of_all_functions_adds_up_over_their_logs() -> None:
 
 
 def test_what_the_laptop_has_no_number_for_says_so_and_is_no_zero() -> None:
-    assert drawn("Pinned share") == {"pinned": None}
     assert drawn("Clients without TLS") == {"clients in plain text": None}
-    assert drawn("Set-ups")["clients set up"] is None
+    assert drawn("Set-ups")["refused by the database"] is None
+
+
+def test_what_the_gate_counts_stands_for_what_the_proxy_counts() -> None:
+    assert drawn("Pinned share", pinned=17.0) == {"pinned": [(1.0, 50)]}
+    assert drawn("Set-ups", clients_received=5, failed_logins=2)["clients set up"] == [(1.0, 3)]
 
 
 def test_a_sample_in_which_a_number_could_not_be_seen_is_left_out() -> None:

@@ -37,6 +37,27 @@ def think(conn: Any, event: dict[str, Any], context: Any) -> int:
 
 def forget(event: dict[str, Any], context: Any) -> int:
     """What psycopg does by itself: a transaction that begins with the first SELECT, and is never ended."""
+    _own().execute("SELECT 1")
+    return 1
+
+
+def pin(event: dict[str, Any], context: Any) -> int:
+    """Sets what RDS Proxy does not track."""
+    with connection(context) as conn:
+        conn.execute("SET statement_timeout = '1min'")
+        conn.execute("SELECT 1")
+    return 1
+
+
+def prepare(event: dict[str, Any], context: Any) -> int:
+    """A statement that the driver keeps prepared, under a name."""
+    conn = _own(autocommit=True, prepare_threshold=0)
+    conn.execute("SELECT 1")
+    return 1
+
+
+def _own(*, autocommit: bool = False, prepare_threshold: int | None = None) -> "psycopg.Connection[Any]":
+    """A connection that is kept, without the handler's care."""
     global _kept
     _kept = _kept or psycopg.connect(
         host=os.environ["DB_HOST"],
@@ -45,10 +66,10 @@ def forget(event: dict[str, Any], context: Any) -> int:
         password=os.environ["DB_PASSWORD"],
         sslmode="verify-full",
         sslrootcert=os.environ["DB_SSL_ROOT_CERT"],
-        prepare_threshold=None,
+        autocommit=autocommit,
+        prepare_threshold=prepare_threshold,
     )
-    _kept.execute("SELECT 1")
-    return 1
+    return _kept
 
 
 def stale(event: dict[str, Any], context: Any) -> int:

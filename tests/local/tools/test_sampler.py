@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import psycopg
@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.gate.seen import PinKey, Seen
+from local.supervisor.errors import LaptopError
 from local.supervisor.pgbouncer import PgBouncer
 from local.supervisor.postgres import Postgres
 from local.tools.sampler import LaptopSampler, ProxyDownError, Sample, Samples
 
-_CONSOLE_ROW = {"database": "pgbouncer", "user": "admin", "addr": "127.0.0.1", "port": 1, "connect_time": "then"}
+_SET = PinKey(reason="SQL changed session settings.", rule="set", digest="set timezone = $1", user="app")
+_LISTEN = PinKey(reason="SQL listens.", rule="listen", digest="listen jobs", user="app")
 
 
 class _Pooler:
@@ -31,85 +34,96 @@ class _ClosedPostgres:
         raise psycopg.OperationalError("sorry, too many clients already")
 
 
-def sampler(pooler: _Pooler) -> LaptopSampler:
-    return LaptopSampler("orders", cast(PgBouncer, pooler), cast(Postgres, _ClosedPostgres()))
+def transactions(*totals: int) -> _Pooler:
+    console = {"database": "pgbouncer", "total_xact_count": 7}
+    return _Pooler(STATS=[[console, {"database": "app_db", "total_xact_count": each}] for each in totals])
 
 
-def client(port: int) -> dict[str, object]:
-    return {"database": "app_db", "user": "app", "addr": "127.0.0.1", "port": port, "connect_time": "now"}
-
-
-def pool(**counts: int) -> dict[str, object]:
-    none = dict.fromkeys(("cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login"), 0)
-    return {"database": "app_db", "user": "app", **none, **counts}
-
-
-def sample(**numbers: Any) -> Sample:
-    return Sample(**{"clients": 0, "waiting": 0, "connections": 0, "borrowed": 0, **numbers})
+def sampler(pooler: _Pooler, look: Callable[[], Seen]) -> LaptopSampler:
+    return LaptopSampler("orders", look, cast(PgBouncer, pooler), cast(Postgres, _ClosedPostgres()))
 
 
 def samples(*taken: Sample, **numbers: Any) -> Samples:
-    chosen = {"seconds": 2.0, "transactions": 0, "had_clients": False, "opened": 0, **numbers}
-    return Samples(taken=taken or (sample(),), **chosen)
+    chosen = {"seconds": 2.0, "before": Seen(), "transactions": 0, **numbers}
+    return Samples(taken=taken or (Sample(gate=Seen()),), **chosen)
+
+
+def latency(seen: Samples) -> float:
+    return seen.each_borrow(lambda gate: gate.borrow_seconds, lambda gate: gate.waiting)
 
 
 def test_a_sample_without_a_number_counts_neither_for_the_mean_nor_for_the_peak() -> None:
-    seen = samples(sample(sessions=4), sample(sessions=None), sample(sessions=8))
+    seen = samples(*(Sample(gate=Seen(), sessions=each) for each in (4, None, 8)))
     assert seen.mean(lambda each: each.sessions) == 6
     assert seen.peak(lambda each: each.sessions) == 8
 
 
 def test_what_no_sample_has_is_none_and_not_zero() -> None:
-    seen = samples(sample(), sample())
+    seen = samples()
     assert seen.mean(lambda each: each.sessions) is None
     assert seen.peak(lambda each: each.sessions) is None
-    assert seen.milliseconds(None) is None
+    assert seen.answer is None
 
 
 @given(st.integers(0, 100), st.integers(1, 10_000), st.floats(0.1, 60))
-def test_clients_that_stay_as_long_as_littles_law_says_are_on_average_as_many(
-    mean: int, transactions: int, seconds: float
+def test_transactions_that_last_as_littles_law_says_are_on_average_as_many(
+    active: int, ended: int, seconds: float
 ) -> None:
-    milliseconds = samples(seconds=seconds, transactions=transactions).milliseconds(mean)
-    assert milliseconds is not None
-    assert milliseconds / 1000 * transactions / seconds == pytest.approx(mean)
+    answer = samples(Sample(gate=Seen(), active=active), seconds=seconds, transactions=ended).answer
+    assert answer is not None
+    assert answer / 1000 * ended / seconds == pytest.approx(active)
 
 
-def test_where_no_transaction_ended_a_wait_lasted_all_the_while() -> None:
-    assert samples(seconds=2.0, transactions=0).milliseconds(1) == 2000
+def test_a_wait_is_what_the_gate_has_counted_for_each_connection_that_it_lent() -> None:
+    before = Seen(borrows=100, borrow_seconds=50.0)
+    seen = samples(Sample(gate=Seen(waiting=9, borrows=104, borrow_seconds=50.2)), before=before)
+    assert latency(seen) == pytest.approx(50)
 
 
-@pytest.mark.parametrize(
-    ("opened", "transactions", "had_clients", "received"),
-    [(3, 9, True, 3), (0, 9, False, 1), (0, 9, True, 0), (0, 0, False, 0)],
-)
-def test_work_of_nobody_who_was_there_before_is_a_client_that_came(
-    opened: int, transactions: int, had_clients: bool, received: int
-) -> None:
-    assert samples(opened=opened, transactions=transactions, had_clients=had_clients).clients_received == received
+def test_where_no_connection_was_lent_who_waits_has_waited_all_the_while() -> None:
+    assert latency(samples(Sample(gate=Seen(waiting=1)), seconds=2.0)) == 2000
+    assert latency(samples()) == 0
+
+
+@given(st.integers(0, 9), st.integers(0, 9))
+def test_a_gate_that_was_started_anew_counts_from_zero(before: int, now: int) -> None:
+    seen = samples(Sample(gate=Seen(accepted=now)), before=Seen(accepted=before))
+    assert seen.counted(lambda gate: gate.accepted) == (now - before if now >= before else now)
+
+
+def test_pins_are_those_of_the_look() -> None:
+    now = Seen(pinned=3, pins={_SET: 5, _LISTEN: 2})
+    assert samples(Sample(gate=now), before=Seen(pins={_SET: 5, _LISTEN: 1})).pins == {_LISTEN: 1}
+
+
+def test_where_nothing_was_pinned_meanwhile_what_is_pinned_still_has_its_reason() -> None:
+    now = Seen(pinned=3, pins={_SET: 5})
+    assert samples(Sample(gate=now), before=now).pins == {_SET: 5}
+    gone = Seen(pinned=0, pins={_SET: 5})
+    assert samples(Sample(gate=gone), before=gone).pins == {}
 
 
 def test_a_sample_is_taken_however_short_the_time_is_and_leaves_out_the_console() -> None:
-    console: dict[str, object] = {**_CONSOLE_ROW, **pool(sv_active=7, cl_waiting=7), "database": "pgbouncer"}
-    pooler = _Pooler(
-        CLIENTS=[[_CONSOLE_ROW, client(1)], [_CONSOLE_ROW, client(1), client(2)]],
-        POOLS=[[console, pool(sv_active=2, sv_idle=3, cl_waiting=1)]],
-        STATS=[
-            [{"database": "app_db", "total_xact_count": 10}, {"database": "pgbouncer", "total_xact_count": 1}],
-            [{"database": "app_db", "total_xact_count": 14}, {"database": "pgbouncer", "total_xact_count": 9}],
-        ],
-    )
-    seen = sampler(pooler).take(0)
-    assert seen.taken == (sample(clients=2, waiting=1, connections=5, borrowed=2),)
-    assert (seen.transactions, seen.had_clients, seen.opened) == (4, True, 1)
+    looks = iter([Seen(accepted=1), Seen(accepted=2, clients=2)])
+    seen = sampler(transactions(10, 14), lambda: next(looks)).take(0)
+    assert (seen.before, seen.last) == (Seen(accepted=1), Seen(accepted=2, clients=2))
+    assert seen.transactions == 4
 
 
-def test_a_database_that_lets_nobody_in_is_not_seen_and_the_pooler_still_is() -> None:
-    pooler = _Pooler(CLIENTS=[[client(1)]], POOLS=[[pool(sv_active=1)]], STATS=[[]])
-    seen = sampler(pooler).take(0)
-    assert seen.taken == (sample(clients=1, connections=1, borrowed=1),)
+def test_a_database_that_lets_nobody_in_is_not_seen_and_the_gate_still_is() -> None:
+    seen = sampler(transactions(0), lambda: Seen(clients=1, borrowed=1)).take(0)
+    assert seen.taken == (Sample(gate=Seen(clients=1, borrowed=1)),)
+
+
+@pytest.mark.parametrize("error", [LaptopError("gone"), ConnectionRefusedError()])
+def test_a_gate_that_does_not_answer_is_named(error: Exception) -> None:
+    def look() -> Seen:
+        raise error
+
+    with pytest.raises(ProxyDownError, match=r"the proxy orders \(its gate\) does not answer"):
+        sampler(transactions(0), look).take(0)
 
 
 def test_a_pooler_that_does_not_answer_is_named() -> None:
     with pytest.raises(ProxyDownError, match=r"the proxy orders \(PgBouncer\) does not answer"):
-        sampler(_Pooler()).take(0)
+        sampler(_Pooler(), Seen).take(0)

@@ -188,6 +188,29 @@ def test_a_pool_that_is_too_small(root: Path) -> None:
     assert cause is Cause.POOL_TOO_SMALL, why
 
 
+def test_sessions_that_are_pinned_are_told_with_statement_user_and_function(root: Path) -> None:
+    pool(root, percent=7)
+    with Load(root, "pin", 6, 0.0):
+        seen = look(root)
+        told = next(sources(root=root)).pins(0)
+    verdict = diagnose(seen)
+    assert verdict.cause is Cause.PINNED, f"{verdict}\n{seen}"
+    assert (seen.pinned or 0) > 1 and seen.connections == 2
+    assert any("“set statement_timeout = $1” (user app" in each for each in verdict.numbers), verdict
+    assert any("function orders" in each for each in verdict.numbers), verdict
+    assert verdict.next_step.startswith("“set statement_timeout = $1”: set it for the user")
+    assert told.pinned == 2 and {key.rule for key in told.pins} == {"set"}
+
+
+def test_statements_that_stay_prepared_hold_connections_and_pin_none(root: Path) -> None:
+    pool(root, percent=7)
+    with Load(root, "prepare", 6, 0.0):
+        seen = look(root)
+    verdict = diagnose(seen)
+    assert verdict.cause is Cause.HELD_BY_STATEMENTS, f"{verdict}\n{seen}"
+    assert seen.pinned == 0 and (seen.held_by_statements or 0) > 1
+
+
 def test_transactions_that_are_too_long(root: Path) -> None:
     pool(root, percent=7)
     with Load(root, "think", 5, 0.4):

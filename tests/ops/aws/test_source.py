@@ -117,12 +117,13 @@ def _account() -> dict[str, str]:
     return {**groups, "role": role, "secret": secret, "roomy": subnets[0], "narrow": subnets[1]}
 
 
-_days = itertools.count(1)
+# CloudWatch Logs takes no event that is older than 14 days.
+_hours = itertools.count(3, 3)
 
 
 def publish(cause: Cause) -> datetime:
-    """A row's series, a value a minute, the last one a minute old, on a day of their own: the moment to look."""
-    now = NOW - timedelta(days=next(_days))
+    """A row's series, a value a minute, the last one a minute old, at an hour of their own: the moment to look."""
+    now = NOW - timedelta(hours=next(_hours))
     client = boto3.client("cloudwatch")
     target = Target(dimension="DBInstanceIdentifier", identifier="orders")
     asked = {
@@ -305,9 +306,51 @@ def test_iams_own_limit_is_told_by_the_proxys_log(cloud: dict[str, str], message
         logs.delete_log_group(logGroupName=group)
 
 
-def logged(now: datetime, *messages: str) -> None:
-    """Put events into the log of the function, one each second, a few minutes before."""
-    logs, group = boto3.client("logs"), "/aws/lambda/orders-app"
+@pytest.fixture
+def proxy_log(cloud: dict[str, str]) -> Iterator[str]:
+    """The log group of the proxy."""
+    yield "/aws/rds/proxy/orders"
+    boto3.client("logs").delete_log_group(logGroupName="/aws/rds/proxy/orders")
+
+
+PIN = (
+    "The client session was pinned to the database connection [dbConnection=1] for the remainder of the session. The "
+    "proxy can't reuse this connection until the session ends. Reason: SQL changed session settings that the proxy "
+    'doesn\'t track. Digest: "set search_path = $1".'
+)
+
+
+def test_why_sessions_are_pinned_is_read_out_of_the_proxys_log(proxy_log: str) -> None:
+    now = publish(Cause.PINNED)
+    logged(now, PIN, "A new client connected from 10.0.0.7:51234.", PIN, group=proxy_log)
+    looked_at = CloudWatchSource(OUTPUTS, minutes=5)
+    verdict = diagnose(looked_at.look(now))
+    assert verdict.cause is Cause.PINNED
+    assert any(each.startswith("2 of 2 pinned sessions: “set search_path = $1” – SQL") for each in verdict.numbers)
+    assert verdict.next_step.startswith("“set search_path = $1”: ")
+    told = looked_at.pins(now.timestamp() - 300)
+    assert (sum(told.pins.values()), told.pinned) == (2, None)
+
+
+def test_a_proxy_whose_log_says_nothing_of_its_pins_is_told_how_it_would(proxy_log: str) -> None:
+    now = publish(Cause.PINNED)
+    logged(now, "A new client connected from 10.0.0.7:51234.", group=proxy_log)
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(now)
+    assert diagnose(seen).cause is Cause.PINNED
+    assert any("set debugLoggingUntil" in each for each in seen.not_seen)
+
+
+def test_a_proxys_log_that_may_not_be_read_leaves_the_verdict(cloud: dict[str, str]) -> None:
+    seen = CloudWatchSource(OUTPUTS, minutes=5).look(publish(Cause.PINNED))
+    assert diagnose(seen).cause is Cause.PINNED
+    assert any(each.startswith("why sessions are pinned: ResourceNotFound") for each in seen.not_seen)
+    with pytest.raises(CannotLookError, match="CloudWatch Logs does not show /aws/rds/proxy/orders"):
+        CloudWatchSource(OUTPUTS).pins(0)
+
+
+def logged(now: datetime, *messages: str, group: str = "/aws/lambda/orders-app") -> None:
+    """Put events into a log group, the function's own if none is named, one each second, a few minutes before."""
+    logs = boto3.client("logs")
     with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
         logs.delete_log_group(logGroupName=group)
     logs.create_log_group(logGroupName=group)

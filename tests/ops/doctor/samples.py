@@ -6,6 +6,7 @@ from typing import Any
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
 from ops.doctor.logged import LoggedFailures
 from ops.doctor.verdict import Cause
+from ops.pinning.counts import PinKey
 
 APP = FunctionEvidence(name="app", timeout=15.0, invocations=1000, errors=0, timeouts=0, connections=1000)
 WELL = Evidence(
@@ -53,6 +54,14 @@ RAISED = LoggedFailures(
 _REFUSED = replace(RAISED, own=0, error="NoConnectionError", message="no connection within 5 s", place=None)
 _FULL: dict[str, Any] = {"connections": 59, "borrowed": 58.0, "borrow_latency": 900.0, "waiting": 200}
 
+PINS = (
+    (PinKey(reason="SQL changed session settings.", rule="set", digest="set timezone = $1", user="app"), 31),
+    (
+        PinKey(reason="SQL discarded.", rule="deallocate", digest="deallocate all", user="app", application="shop"),
+        9,
+    ),
+)
+
 CASES: dict[Cause, Evidence] = {
     Cause.PROXY_DOWN: Evidence(seconds=5, proxy_status="refuses connections", functions=_FAILING),
     Cause.DATABASE_FULL: replace(WELL, database_sessions=71, target_state="UNAVAILABLE", functions=_FAILING),
@@ -72,7 +81,8 @@ CASES: dict[Cause, Evidence] = {
     Cause.NEVER_REACHED: replace(
         WELL, clients=0, clients_received=0, connections=0, functions=(replace(APP, errors=1000, connections=0),)
     ),
-    Cause.PINNED: replace(WELL, **_FULL, pinned=55, functions=_LATE),
+    Cause.PINNED: replace(WELL, **_FULL, pinned=55, pins=PINS, functions=_LATE),
+    Cause.HELD_BY_STATEMENTS: replace(WELL, **_FULL, held_by_statements=55.0, borrow_timeouts=9, functions=_LATE),
     Cause.IDLE_IN_TRANSACTION: replace(WELL, in_transaction=12.0, borrowed=12.0, idle_in_transaction_seconds=240.0),
     Cause.TIMEOUT_BELOW_BORROW: replace(WELL, **_FULL, borrow_timeout=120, held=40.0, answer=35.0, functions=_LATE),
     Cause.CPU_BOUND: replace(

@@ -14,6 +14,7 @@ from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.evidence import Evidence
 from ops.doctor.source import CannotLookError, Source
 from ops.doctor.verdict import Cause
+from ops.pinning.counts import Pinning
 from ops.stack_outputs import StackError
 from tests.ops.doctor.samples import CASES, RAISED
 
@@ -34,6 +35,9 @@ class Seen:
 
     def look(self) -> Evidence:
         return self._seen
+
+    def pins(self, since: float) -> Pinning:
+        return Pinning()
 
     def settings(self) -> Settings:
         return SETTINGS

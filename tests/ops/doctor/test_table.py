@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ops.doctor.evidence import Evidence, FunctionEvidence, LoginProblem
 from ops.doctor.table import diagnose
 from ops.doctor.verdict import Cause
-from tests.ops.doctor.samples import APP, CASES, RAISED, WELL
+from tests.ops.doctor.samples import APP, CASES, PINS, RAISED, WELL
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -19,6 +19,37 @@ def test_each_cause_is_named_by_its_evidence(cause: Cause) -> None:
     assert verdict.cause is cause, verdict
     assert verdict.numbers and verdict.is_not and verdict.next_step
     assert verdict.title.endswith((".", "app"))
+
+
+def test_pins_are_told_by_statement_and_session_and_mended_by_their_rules_the_most_frequent_first() -> None:
+    verdict = diagnose(CASES[Cause.PINNED])
+    assert "31 of 40 pinned sessions: “set timezone = $1” (user app) – SQL changed session settings." in verdict.numbers
+    assert any("“deallocate all” (user app, application shop)" in each for each in verdict.numbers)
+    first, _, second = verdict.next_step.partition("; “deallocate all”: ")
+    assert first.startswith("“set timezone = $1”: ")
+    assert second == "sent by psycopg 3, after a rollback once it has prepared: connect with prepare_threshold=None"
+
+
+def test_a_rule_that_pins_twice_is_mended_once_and_one_that_nobody_knows_leaves_where_to_look() -> None:
+    (key, _), pinned = PINS[0], CASES[Cause.PINNED]
+    twice = replace(pinned, pins=((key, 5), (replace(key, digest="set role $1"), 4)))
+    assert diagnose(twice).next_step.count("initialization query") == 1
+    unknown = replace(pinned, pins=((replace(key, rule=""), 5),))
+    assert "/aws/rds/proxy/<name>" in diagnose(unknown).next_step
+
+
+def test_connections_that_statements_keep_are_no_pins_and_no_fault_on_aws() -> None:
+    verdict = diagnose(CASES[Cause.HELD_BY_STATEMENTS])
+    assert "55 held here by prepared statements; RDS Proxy multiplexes these" in verdict.numbers
+    assert "9 clients waited for one in vain" in verdict.numbers
+    assert verdict.is_not.startswith("a fault on AWS")
+    assert diagnose(replace(CASES[Cause.HELD_BY_STATEMENTS], borrow_latency=1.0, waiting=0)).cause is Cause.PROXY_WORKS
+
+
+def test_a_stack_that_is_well_says_who_pins() -> None:
+    verdict = diagnose(replace(WELL, pinned=1, pins=PINS))
+    assert verdict.cause is Cause.HEALTHY
+    assert any("“set timezone = $1”" in each for each in verdict.numbers)
 
 
 def test_functions_that_fail_by_their_own_fault_are_quoted_with_place_share_and_since_when() -> None:
@@ -267,6 +298,9 @@ _evidence = st.builds(
     borrowed=_numbers,
     in_transaction=_numbers,
     pinned=_numbers,
+    held_by_statements=_numbers,
+    borrow_timeouts=_counts,
+    pins=st.just(()) | st.just(PINS),
     clients=_counts,
     clients_received=_counts,
     waiting=_counts,

@@ -22,6 +22,11 @@ _SECRET = "hunter2"  # fake
         ("UPDATE t SET a = b, c = 'x' WHERE d = $3", "update t set a = b, c = $1 where d = $2"),
         ("SELECT nextval('\"Orders_id\"')", "select nextval($1)"),
         ('DECLARE "Named" CURSOR FOR SELECT 1.5e3', 'declare "Named" cursor for select $1'),
+        (
+            "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;",
+            "select pg_advisory_unlock_all(); close all; unlisten *; reset all;",
+        ),
+        ("SELECT set_config('a', 'b', false), f(%s) LIMIT 21", "select set_config($1, $2, false), f(%s) limit $3"),
         ("", ""),
     ],
 )

@@ -9,7 +9,7 @@ def phase(name: str, latencies: list[float], **errors: int) -> Phase:
     """One in which a request was served in each second, the first in the cold start."""
     return Phase(
         name=name,
-        path="PostgreSQL" if name == "direct" else "IAM gate → PgBouncer",
+        path="PostgreSQL" if name == "direct" else "gate → PgBouncer",
         seconds=10.0,
         cold_seconds=1.0,
         served_at=[second + 1.0 for second in range(len(latencies))],
@@ -19,6 +19,8 @@ def phase(name: str, latencies: list[float], **errors: int) -> Phase:
         errors=Counter(errors),
         samples=[Sample(seconds=0.1, connections=3), Sample(seconds=0.2, connections=67)],
         peak_connections=67,
+        peak_pinned=None if name == "direct" else 3,
+        peak_held=None if name == "direct" else 2,
         idle_left_behind=67,
         seconds_to_recover=0.01,
     )

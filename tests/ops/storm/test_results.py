@@ -23,11 +23,14 @@ def test_the_json_has_the_names_of_the_contract() -> None:
         "p99Ms": 4.0,
         "medianClientMs": 3.0,
         "peakDatabaseConnections": 67,
+        "peakPinned": 3,
+        "peakHeldByStatements": 2,
         "idleLeftBehind": 67,
         "secondsToRecover": 0.01,
     }
     assert found["phases"]["direct"]["failed"] == {"refused": 7}
     assert found["phases"]["direct"]["p50Ms"] is None
+    assert found["phases"]["direct"]["peakPinned"] is None
 
 
 def test_requests_of_the_cold_start_count_as_served_but_not_in_the_rate() -> None:

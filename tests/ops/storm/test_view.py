@@ -24,12 +24,12 @@ def test_the_table_counts_each_kind_of_failure_and_who_was_never_served() -> Non
     assert found["  p50"] == ["–", "3.0 ms"]
     assert found["what the client in the middle waits"] == ["never served", "3.0 ms"]
     assert found["the times below are of"] == ["75 clients", "1,000 clients"]
-    assert "IAM gate → PgBouncer" in text_of(table(storm))
+    assert "gate → PgBouncer" in text_of(table(storm))
 
 
 def test_the_efficiency_names_the_path_and_is_left_out_without_pgbench() -> None:
     storm = result()
-    assert "(IAM gate → PgBouncer)" in (efficiency(storm) or "")
+    assert "(gate → PgBouncer)" in (efficiency(storm) or "")
     storm.pgbench_requests_per_second = 0.0
     assert (efficiency(storm) or "").endswith("path 0/s, as it was refused")
     storm.pgbench_requests_per_second = None

@@ -10,6 +10,7 @@ from ops.__main__ import app
 from ops.doctor.drift import Settings, Surroundings
 from ops.doctor.evidence import Evidence
 from ops.doctor.source import CannotLookError, Source
+from ops.pinning.counts import Pinning
 from ops.watch import command
 from tests.ops.doctor.samples import WELL
 
@@ -39,6 +40,9 @@ class Ticking:
 
     def settings(self) -> Settings:
         return Settings()
+
+    def pins(self, since: float) -> Pinning:
+        return Pinning()
 
     def budget(self) -> tuple[str, ...]:
         return ()

@@ -36,6 +36,7 @@ def test_the_picture_has_connections_under_max_connections_and_who_waits() -> No
         "200",
         "900.0 ms",
         "pool-too-small",
+        "pinned       0, held by prepared statements –",
         "120 failed",
     ):
         assert words in text
@@ -62,6 +63,7 @@ def test_a_line_names_its_moment_and_its_numbers() -> None:
     assert line["at"] == "2026-11-25T12:00:00.000+00:00"
     assert line["databaseSessions"] == 25
     assert (line["connections"], line["maxConnections"], line["borrowLatencyMs"]) == (20, 79, 0.412)
+    assert (line["pinned"], line["heldByStatements"]) == (0, None)
 
 
 @given(st.lists(st.integers(0, 10_000)), st.integers(0, 10_000))
