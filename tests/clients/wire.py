@@ -1,5 +1,6 @@
 """A client that says what it is told to, byte by byte. The database's protocol: PostgreSQL 15, chapter 55."""
 
+import contextlib
 import socket
 import struct
 from collections.abc import Mapping
@@ -121,7 +122,8 @@ class Wire:
     def go(self) -> None:
         """Be gone, without a word."""
         # The other descriptor of the same socket is psycopg's; what it says at its end goes nowhere.
-        self.socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # the other side went first
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self._login.close()
 
