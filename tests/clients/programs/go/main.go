@@ -148,12 +148,12 @@ func (r *report) see(expected, got any) {
 func (r *report) failed(err error) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	state := ""
+	state, detail := "", ""
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		state = refused.Code
+		state, detail = refused.Code, refused.Detail
 	}
-	r.Errors = append(r.Errors, state+" "+strings.Join(strings.Fields(err.Error()), " "))
+	r.Errors = append(r.Errors, strings.Join(strings.Fields(state+" "+err.Error()+" "+detail), " "))
 }
 
 func number(name string) int {

@@ -46,7 +46,7 @@ async function run(own) {
     try {
       await session(KINDS[process.argv[2]], own * 1000 + each * statements, own);
     } catch (error) {
-      report.errors.push(`${error.code ?? ""} ${error.message}`);
+      report.errors.push(`${error.code ?? ""} ${error.message} ${error.detail ?? ""}`);
     }
   }
   arrive(own);

@@ -29,10 +29,15 @@ class _Report:
         if expected != got:
             self.wrong.append(f"{expected!r} became {got!r}")
 
-    def failed(self, error: Exception) -> None:
-        origin = getattr(error, "orig", None) or error
-        # Where psycopg learns it from the socket that a login failed, it has no SQLSTATE.
-        self.errors.append(f"{getattr(origin, 'sqlstate', None) or ''} {' '.join(str(origin).split())}")
+    def failed(self, error: BaseException) -> None:
+        state, text = "", str(error)
+        # asyncpg says that the connection is gone, because of what the server said; SQLAlchemy wraps either.
+        cause: BaseException | None = error
+        while cause is not None:
+            if getattr(cause, "sqlstate", None):
+                state, text = cause.sqlstate, str(cause)  # type: ignore[attr-defined]
+            cause = getattr(cause, "orig", None) or cause.__cause__
+        self.errors.append(" ".join(f"{state} {text}".split()))
 
 
 def main(kinds: Kinds) -> None:
