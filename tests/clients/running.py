@@ -136,6 +136,7 @@ def _tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise CommandError(
-            f"{name} is not on PATH, and clients are written for it; `make setup-tests` says how to get it"
+            f"{name} is not on PATH, and clients are written for it; run `make setup-tests`, "
+            "or for Go install it: https://go.dev/doc/install"
         )
     return found
