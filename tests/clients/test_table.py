@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.clients.table import TABLE, Row
 from tests.waiting import until
 
 _FEW, _MANY = CEILING - 2, 2 * CEILING
-_SESSIONS, _STATEMENTS = 5, 8
+_SESSIONS, _STATEMENTS = 3, 8
 _TIMED_OUT = "08000 .*Timed-out waiting to acquire database connection"
 _HELD = "held here by prepared statements; RDS Proxy multiplexes these"
 
@@ -31,26 +31,42 @@ def test_fewer_clients_than_the_ceiling_come_and_go_and_at_last_stay(stand: Stan
 
 @pytest.mark.servers
 @each_row
-def test_more_clients_than_the_ceiling_come_and_go(stand: Stand, row: Row) -> None:
-    met, found = _run(stand.patient, row, clients=_MANY, sessions=_SESSIONS, stay=False)
+def test_more_clients_than_the_ceiling_come_and_go_and_at_last_stay_if_they_keep_nothing(
+    stand: Stand, row: Row
+) -> None:
+    met, found = _run(stand.patient, row, clients=_MANY, sessions=_SESSIONS, stay=not row.keeps)
 
     assert (met.errors, met.wrong) == ([], [])
     assert found == _expected(row, _MANY * _SESSIONS)
 
 
 @pytest.mark.servers
-@each_row
-def test_more_clients_than_the_ceiling_stay(stand: Stand, row: Row) -> None:
-    """Whom nothing is left for is told so, and why, where those who stay keep their connections."""
-    door = stand.impatient if row.keeps else stand.patient
-    met, found = _run(door, row, clients=_MANY, sessions=1, stay=True)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.keeps], ids=lambda row: row.kind)
+def test_of_more_clients_than_the_ceiling_that_stay_and_keep_connections_the_others_are_told_why(
+    stand: Stand, row: Row
+) -> None:
+    met, found = _run(stand.impatient, row, clients=_MANY, sessions=1, stay=True)
 
     assert met.wrong == []
-    assert len(met.errors) == (_MANY - CEILING if row.keeps else 0)
+    assert len(met.errors) == _MANY - CEILING
     for error in met.errors:
         assert re.search(_TIMED_OUT, error)
         assert (_HELD in error) == (not row.pins)
     assert found == _expected(row, CEILING)
+
+
+@pytest.mark.servers
+def test_clients_of_all_languages_at_once_do_not_see_each_other(stand: Stand) -> None:
+    """Their drivers log in with variables of their own; others set some, make tables, or prepare."""
+    kinds = ("set", "temporary-table", "asyncpg-uncached", "pgx", "pgx-describe-exec", "pg", "jdbc-unprepared")
+
+    def met(kind: str) -> Outcome:
+        return run_clients(kind, stand.patient.at, clients=_FEW, sessions=_SESSIONS, statements=_STATEMENTS)
+
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        found = dict(zip(kinds, pool.map(met, kinds), strict=True))
+
+    assert {kind: (each.errors, each.wrong) for kind, each in found.items()} == dict.fromkeys(kinds, ([], []))
 
 
 def _run(door: Door, row: Row, *, clients: int, sessions: int, stay: bool) -> tuple[Outcome, Counter[str]]:
@@ -71,18 +87,6 @@ def _pins(door: Door) -> Counter[str]:
 
 def _expected(row: Row, sessions: int) -> Counter[str]:
     return Counter({row.pins: sessions} if row.pins else {})
-
-
-def test_every_kind_of_the_programs_is_in_the_table() -> None:
-    """Written in four languages, each kind stands alone in quotes before its client."""
-    programs = Path(__file__).parent / "programs"
-    text = "".join(file.read_text() for file in programs.glob("*/*") if file.suffix in {".py", ".go", ".js", ".java"})
-    libraries = {row.kind.split("-")[0] for row in TABLE}
-    named = {
-        kind for kind in re.findall(r'"?\b([a-z]+(?:-[a-z]+)*)"?(?:: |, )', text) if kind.split("-")[0] in libraries
-    }
-
-    assert {row.kind for row in TABLE} <= named
 
 
 def test_every_pin_of_the_table_is_a_rule() -> None:
