@@ -25,7 +25,7 @@ from .client import Client, Who
 from .database_connection import DatabaseConnection
 from .lending import Key, Lending
 from .login import Logins
-from .opening import NotYetError, open_connection, until_ready
+from .opening import NotYet, open_connection, until_ready
 from .protocol import Refusal, as_the_server_has_it, greeting, settings_query
 from .reactor import READ, WRITE, Conversation, Reactor
 from .seen import SOCKET, PinCounts, PinKey, Seen
@@ -203,7 +203,7 @@ class Gate:
             except Refusal as refusal:
                 self._not_opened(key, refusal)
                 return
-            except (NotYetError, GeneratorExit):
+            except (NotYet, GeneratorExit):
                 self._not_opened(key, None)
                 return
             closing.pop_all()

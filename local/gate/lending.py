@@ -164,7 +164,9 @@ class Lending(Generic[_C]):
     def change(self, *, ceiling: int, borrow_timeout: float) -> None:
         """Other settings; idle connections above the ceiling are closed now, the others when they come back."""
         self.ceiling, self.borrow_timeout = ceiling, borrow_timeout
-        self.drop(lambda _: self.open > ceiling)
+        for connection in list(self._each_idle()):
+            if self.open > ceiling:
+                self.close(connection)
         self._rings()
         self._serve()
 
@@ -187,11 +189,11 @@ class Lending(Generic[_C]):
 
     def _serve(self) -> None:
         """Open for those who wait, the oldest first, as far as there is room."""
-        for key in list(self._queues):
+        for key in sorted(self._queues, key=lambda each: self._waiting[next(iter(self._queues[each]))]):
             self._open_for(key)
 
     def _open_for(self, key: Key) -> None:
-        while self._opening.get(key, 0) < len(self._queues.get(key, ())):
+        while (opening := self._opening.get(key, 0)) < len(self._queues.get(key, ())):
             if self.open >= self.ceiling:
                 other = next((each for name, idle in self._idle.items() if name != key for each in idle), None)
                 if other is None:
@@ -200,8 +202,10 @@ class Lending(Generic[_C]):
                 self._close(other)
                 self.open -= 1
             self.open += 1
-            self._opening[key] = self._opening.get(key, 0) + 1
+            self._opening[key] = opening + 1
             self._open_(key)
+            if self._opening.get(key, 0) == opening:  # it failed at once, as the next one would
+                return
 
     def _opened(self, key: Key) -> None:
         self._opening[key] -= 1
@@ -211,7 +215,7 @@ class Lending(Generic[_C]):
     def _expire(self) -> None:
         now = self._clock()
         for borrower, since in list(self._waiting.items()):
-            if now - since < self.borrow_timeout:
+            if now < since + self.borrow_timeout:  # rounded as the alarm's time is
                 break
             self.borrow_seconds += now - since
             self.timeouts += 1

@@ -76,7 +76,7 @@ DJANGO_TIME_ZONE = Rule(
 DJANGO_ROLE = Rule(
     name="django-assume-role",
     reason="Django sends SET ROLE on each connection.",
-    source=_DJANGO + "#assuming-a-role",
+    source=_DJANGO,
     fix="log in as a user who has the rights, or set the role in the proxy's initialization query",
 )
 SQLALCHEMY_ISOLATION = Rule(
