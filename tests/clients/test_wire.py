@@ -228,17 +228,28 @@ def test_a_parameter_of_three_megabytes_comes_back(door: Door, wire: Wire) -> No
 
 
 _NAMES = st.sampled_from(["", "a", "b"])
+_TEXTS = st.sampled_from(["SELECT $1::int", "SELECT 1/$1::int", "SELEC"])
+_VALUES = st.sampled_from([b"0", b"1", b"x"])
 _QUERIES = st.sampled_from(["SELECT 1", "SELECT 1; SELECT 2", "", "SELECT 1/0", "BEGIN", "COMMIT", "ROLLBACK"]).map(
     query
 )
-_EXTENDED = st.one_of(
-    st.builds(parse, _NAMES, st.sampled_from(["SELECT $1::int", "SELECT 1/$1::int", "SELEC"])),
-    st.builds(bind, _NAMES, st.sampled_from([b"0", b"1", b"x"])),
-    _NAMES.map(describe),
-    _NAMES.map(close),
-    st.sampled_from([EXECUTE, FLUSH]),
-)
-_BATCHES = st.one_of(_QUERIES, st.lists(_EXTENDED, max_size=8).map(lambda batch: b"".join([*batch, SYNC])))
+
+
+def _extended(names: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+    return st.one_of(
+        st.builds(parse, names, _TEXTS),
+        st.builds(bind, names, _VALUES),
+        names.map(describe),
+        names.map(close),
+        st.sampled_from([EXECUTE, FLUSH]),
+    )
+
+
+# Whether an unnamed statement is still there after a batch that failed, the gate does not know, and says no. So whoever
+# compares uses it at once.
+_AT_ONCE = st.builds(lambda text, value: parse("", text) + bind("", value) + EXECUTE, _TEXTS, _VALUES)
+_IN_ORDER = st.one_of(_extended(st.sampled_from(["a", "b"])), _AT_ONCE)
+_BATCHES = st.one_of(_QUERIES, st.lists(_IN_ORDER, max_size=8).map(lambda batch: b"".join([*batch, SYNC])))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -248,7 +259,7 @@ def test_whatever_is_asked_is_answered_as_by_the_database_itself(stand: Stand, a
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(asked=st.lists(st.one_of(_QUERIES, _EXTENDED, st.just(SYNC)), max_size=16))
+@given(asked=st.lists(st.one_of(_QUERIES, _extended(_NAMES), st.just(SYNC)), max_size=16))
 def test_whatever_is_asked_out_of_order_has_an_end(door: Door, asked: list[bytes]) -> None:
     answers(door.at, asked)
 
