@@ -298,6 +298,9 @@ class Gate:
             borrow_seconds=lending.borrow_seconds,
             lent_seconds=self._lent_seconds + sum(now - each.lent_since for each in lent),
             timeouts=lending.timeouts,
+            borrow_timeout=lending.borrow_timeout,
+            idle_client_timeout=self.settings.idle_client_timeout,
+            require_tls=self.settings.require_tls,
             pins=self._pins.now(),
         )
 

@@ -12,7 +12,7 @@ from ..iam.tokens import refusal, signer
 from .client import Who
 from .protocol import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Refusal, code, message, said_at_startup
 from .reactor import READ, WRITE
-from .scram import MECHANISM, Unproven, ScramServer
+from .scram import MECHANISM, ScramServer, Unproven
 from .settings import GateSettings
 
 _T = TypeVar("_T")
