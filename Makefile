@@ -10,7 +10,7 @@ help:           ## What can be typed
 setup:          ## Everything this project needs on this machine (servers, Python packages, the Pulumi engine)
 	@python3 -m toolchain setup
 
-setup-tests:    ## What the tests need as well (MariaDB)
+setup-tests:    ## What the tests need as well (MariaDB, Node.js, Java)
 	@python3 -m toolchain setup --tests
 
 up: setup       ## The local stack under the policy pack, ending in a real invocation and its answer

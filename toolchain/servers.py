@@ -1,4 +1,4 @@
-"""PostgreSQL, PgBouncer, libnss-wrapper, and MariaDB for tests: found, or installed with apt by root, or named."""
+"""PostgreSQL, PgBouncer, libnss-wrapper, and what only tests start: found, or installed with apt by root, or named."""
 
 import os
 import re
@@ -74,8 +74,14 @@ PACKAGES: dict[str, Callable[[], bool]] = {
     "libnss-wrapper": _nss_wrapper,
     "util-linux": _setpriv,
 }
-# What only tests start.
-TEST_PACKAGES: dict[str, Callable[[], bool]] = {"mariadb-server-core": lambda: mariadbd() is not None}
+# What only tests start: a server, and clients in other languages. Go is not among them: Debian's is too old.
+TEST_PACKAGES: dict[str, Callable[[], bool]] = {
+    "mariadb-server-core": lambda: mariadbd() is not None,
+    "nodejs": lambda: shutil.which("node") is not None,
+    "npm": lambda: shutil.which("npm") is not None,
+    "default-jdk-headless": lambda: shutil.which("javac") is not None,
+    "maven": lambda: shutil.which("mvn") is not None,
+}
 
 
 def missing(*, tests: bool = False) -> list[str]:

@@ -170,6 +170,7 @@ def test_missing_servers_are_named_with_the_one_command_for_who_may_not_install(
 def test_mariadb_is_for_the_tests_and_no_stack_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "PACKAGES", {package: lambda: True for package in servers.PACKAGES})
     monkeypatch.setattr(servers, "mariadbd", lambda: None)
+    monkeypatch.setattr("shutil.which", lambda name, **_: name)
     monkeypatch.setattr(servers, "postgresql_folder", lambda: Path("/"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     servers.install_servers()
