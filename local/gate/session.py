@@ -25,6 +25,8 @@ _OF_STATEMENT = ord("S")
 _READY_BYTES = 6
 # Names of statements and portals; PostgreSQL itself cuts those of SQL at 63.
 _LONGEST_NAME_BYTES = 1024
+# PostgreSQL's own limit (PQ_LARGE_MESSAGE_LIMIT).
+_LONGEST_MESSAGE_BYTES = 0x3FFFFFFF
 _MOST_NAMES = 10_000
 _MOST_TEXTS = 1_000
 _MOST_AWAITED = 10_000
@@ -165,7 +167,7 @@ class Session:
                     self._awaited.append("sync")
                     self.outstanding += 1
                 self._portals.clear()
-            elif kind not in _FRONTEND or end < at + HEAD_BYTES:
+            elif kind not in _FRONTEND or not 0 <= end - at - HEAD_BYTES < _LONGEST_MESSAGE_BYTES:
                 raise Refusal("08P01", f"invalid frontend message type {kind}.")
             elif kind == _END:
                 self.ended = True
