@@ -186,8 +186,9 @@ class Session:
             elif kind == _CALL:
                 self._awaited.append("query")
                 self.outstanding += 1
-            elif kind in _COPIED and (self._is_open or (self._awaited and self._awaited[-1] == "sync")):
-                if not self._awaited or self._awaited[-1] is not None:
+            elif kind in _COPIED:
+                last = self._awaited[-1] if self._awaited else b""
+                if last == "sync" or (self._is_open and last is not None):
                     self._awaited.append(None)
             if end > size:
                 self._rest = end - size

@@ -1,7 +1,7 @@
 """What two sides say, read in whatever pieces it comes in, against a server that is strict with the protocol."""
 
-import struct
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -74,7 +74,7 @@ def new() -> Session:
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     places = sorted({0, len(data), *(each % (len(data) + 1) for each in cuts)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(places)]
 
 
 _texts = st.sampled_from(["SELECT 1", "BEGIN", "SET a = 'b'", "", "SELECT nextval('a')", "x" * 16_384, "x" * 16_385])
@@ -346,7 +346,7 @@ def test_a_name_that_is_prepared_anew_pins_by_its_new_text() -> None:
 def test_a_text_pins_that_is_longer_than_16_kb(size: int, pins: list[str]) -> None:
     by_query, by_parse = Told(), Told()
     by_query.session.ask(query("x" * size)[:100_000])
-    by_parse.session.ask((parse("x" * size, "n" * 1_024) + bind("n" * 1_024) + execute() + SYNC))
+    by_parse.session.ask(parse("x" * size, "n" * 1_024) + bind("n" * 1_024) + execute() + SYNC)
     for told in (by_query, by_parse):
         assert [name for name, _ in told.pins] == pins
         assert all(len(text) <= 1_000 for _, text in told.pins)
