@@ -18,7 +18,7 @@ _QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE, _SYNC, _CALL, _END = b"QPBDE
 _COPIED = frozenset(b"dcf")
 _FRONTEND = frozenset(b"QPBDECSFXHdcf")
 _READ = frozenset((_QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE))
-_READY, _ERROR, _PARSED, _CLOSED, _COPY_IN, _COPY_BOTH = b"ZE13GW"
+_READY, _ERROR, _PARSED, _CLOSED = b"ZE13"
 _NOTED = frozenset(b"ZE13GW")
 _NOT_IN_TRANSACTION = ord("I")
 _OF_STATEMENT = ord("S")
@@ -321,24 +321,21 @@ class Session:
     def _note(self, kind: int) -> None:
         """What is not the end of a request and matters."""
         awaited = self._awaited
-        if kind == _ERROR:
+        if kind in (_PARSED, _CLOSED):
+            while awaited and awaited[0] is None:  # it was no COPY
+                awaited.popleft()
+            if awaited and isinstance(first := awaited[0], bytes if kind == _PARSED else tuple):
+                awaited.popleft()
+                if isinstance(first, tuple):
+                    self._names.discard(first[0] or b"")
+                elif first:
+                    self._names.add(first)
+        elif kind == _ERROR:
             # Had it read that Sync before? Two answers may come, or one: the connection stays with this client.
             self._is_unsure |= self._left_out
             self._fail()
-        elif kind in (_COPY_IN, _COPY_BOTH):
-            if not awaited or awaited[0] != "query":
-                self._copies()
-        else:
-            while awaited and awaited[0] is None:  # it was no COPY
-                awaited.popleft()
-            if kind == _PARSED:
-                if awaited and isinstance(name := awaited[0], bytes):
-                    awaited.popleft()
-                    if name:
-                        self._names.add(name)
-            elif awaited and isinstance(closed := awaited[0], tuple):
-                awaited.popleft()
-                self._names.discard(closed[0] or b"")
+        elif not awaited or awaited[0] != "query":
+            self._copies()
 
     def _copies(self) -> None:
         """The server leaves out each Sync that comes before the data of a COPY."""
