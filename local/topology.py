@@ -37,8 +37,8 @@ def show_topology(url: str, resources: Sequence[dict[str, Any]], gates: Mapping[
             console.print(f"  {name}")
         if seen:
             console.print(
-                f"  {seen.clients:,} clients, {seen.waiting:,} waiting; {seen.borrowed:,} of {seen.ceiling:,} "
-                f"connections lent, {seen.pinned:,} pinned, {seen.held:,} held"
+                f"  clients: {seen.clients:,}, {seen.waiting:,} waiting; connections: {seen.borrowed:,} of "
+                f"{seen.ceiling:,} lent, {seen.pinned:,} pinned, {seen.held:,} held"
             )
             console.print(f"  sessions pinned since its start: {sum(seen.pins.values()):,}; python -m ops pins watch")
     console.print(f"AWS's API: {url}; everything: python -m local status --json")

@@ -3,17 +3,33 @@
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from .lending import Key
 from .reactor import Reactor
 from .side import CHUNK_BYTES, NOT_NOW, Side
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from .client import Client
+class Holder(Protocol):
+    """The client that has one."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it keeps it until it leaves."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing but its prepared statements keeps it."""
+
+    def answered(self, data: bytes) -> None:
+        """The database said this."""
+
+    def lost(self) -> None:
+        """There is no connection any more."""
+
+    def balance(self) -> None:
+        """The connection takes something again."""
 
 
 class DatabaseConnection(Side):
@@ -55,8 +71,8 @@ class DatabaseConnection(Side):
         self.key = key
         self.statuses = statuses
         self.variables: Mapping[str, str] = {}
-        self.client: Client | None = None
-        self.unnamed_of: Client | None = None
+        self.client: Holder | None = None
+        self.unnamed_of: Holder | None = None
         self.is_stale = False
         self.opened = self.idle_since = self.lent_since = time.monotonic()
         self._lost = lost

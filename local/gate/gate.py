@@ -25,7 +25,7 @@ from .client import Client, Who
 from .database_connection import DatabaseConnection
 from .lending import Key, Lending
 from .login import Logins
-from .opening import NotYetError, open_connection, until_ready
+from .opening import NotYet, open_connection, until_ready
 from .protocol import Refusal, as_the_server_has_it, greeting, settings_query
 from .reactor import READ, WRITE, Conversation, Reactor
 from .seen import SOCKET, PinCounts, PinKey, Seen
@@ -204,7 +204,7 @@ class Gate:
             except Refusal as refusal:
                 self._not_opened(key, refusal)
                 return
-            except (NotYetError, GeneratorExit):
+            except (NotYet, GeneratorExit):
                 self._not_opened(key, None)
                 return
             closing.pop_all()
@@ -304,6 +304,9 @@ class Gate:
             borrow_seconds=lending.borrow_seconds,
             lent_seconds=self._lent_seconds + sum(now - each.lent_since for each in lent),
             timeouts=lending.timeouts,
+            borrow_timeout=lending.borrow_timeout,
+            idle_client_timeout=self.settings.idle_client_timeout,
+            require_tls=self.settings.require_tls,
             pins=self._pins.now(),
         )
 

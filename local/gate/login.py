@@ -12,13 +12,15 @@ from ..iam.tokens import refusal, signer
 from .client import Who
 from .protocol import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Refusal, code, message, said_at_startup
 from .reactor import READ, WRITE
-from .scram import MECHANISM, ScramError, ScramServer
+from .scram import MECHANISM, ScramServer, Unproven
 from .settings import GateSettings
 
 _T = TypeVar("_T")
 _Talk = Generator[tuple[int, int], None, _T]
 
 _LONGEST_PACKET = 10_000
+# A name that means PgBouncer's own console to it, which trusts us.
+_CONSOLE = "pgbouncer"
 _SASL, _SASL_CONTINUE, _SASL_FINAL, _CLEAR_TEXT = 10, 11, 12, 3
 
 
@@ -52,6 +54,8 @@ class Logins:
             raise Refusal("0A000", "RDS Proxy does not support cancel requests.")
         said = said_at_startup(packet)
         user, database = said.pop("user"), said.pop("database")
+        if database == _CONSOLE:
+            raise Refusal("3D000", f'database "{database}" does not exist')
         encrypted, function = isinstance(client, ssl.SSLSocket), ""
         if user in settings.token_users:
             if not encrypted:
@@ -101,7 +105,7 @@ def _password(client: socket.socket, user: str, password: str) -> _Talk[None]:
         client.sendall(message(b"R", struct.pack("!i", _SASL_CONTINUE) + answer.encode()))
         body = yield from _message(client, b"p")
         answer = server.final(body.decode())
-    except (ScramError, UnicodeDecodeError):
+    except (Unproven, UnicodeDecodeError):
         raise Refusal("28P01", f"The password that was provided for the role {user} is wrong.") from None
     client.sendall(message(b"R", struct.pack("!i", _SASL_FINAL) + answer.encode()))
 

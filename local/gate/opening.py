@@ -16,7 +16,7 @@ from .side import CHUNK_BYTES
 _Talk = Generator[tuple[int, int], None, dict[str, str]]
 
 
-class NotYetError(Exception):
+class NotYet(Exception):  # noqa: N818 - it is waited for, no fault
     """There is no connection now, as the database or PgBouncer is away; it may be there in a moment."""
 
 
@@ -30,7 +30,7 @@ def open_connection(pooler: socket.socket, folder: int, key: Key, settings: Gate
 
     Raises:
         Refusal: the database does not let this user in.
-        NotYetError: it is not there at the moment.
+        NotYet: it is not there at the moment.
     """
     try:
         yield from _reach(pooler, folder, settings.pooler_port)
@@ -41,10 +41,10 @@ def open_connection(pooler: socket.socket, folder: int, key: Key, settings: Gate
         pooler.sendall(query(settings.init_query or ""))
         changed = yield from until_ready(pooler)
     except (OSError, EOFError):
-        raise NotYetError from None
+        raise NotYet from None
     except Refusal as refusal:
         if refusal.state in _PASSING_STATES or any(words in str(refusal) for words in _PASSING):
-            raise NotYetError from None
+            raise NotYet from None
         raise
     return {**statuses, **changed}
 
@@ -87,7 +87,7 @@ def _reach(pooler: socket.socket, folder: int, port: int) -> Generator[tuple[int
     """Connect to PgBouncer at its private socket, where it trusts us.
 
     Raises:
-        NotYetError: it is not there; or somebody else is.
+        NotYet: it is not there; or somebody else is.
     """
     # By way of the folder's descriptor, for a socket's path holds no more than 107 characters.
     address = f"/proc/self/fd/{folder}/.s.PGSQL.{port}"
@@ -96,7 +96,7 @@ def _reach(pooler: socket.socket, folder: int, port: int) -> Generator[tuple[int
         yield pooler.fileno(), WRITE
         failed = pooler.connect_ex(address)
     if failed or _listener(pooler) != os.fstat(folder).st_uid:
-        raise NotYetError
+        raise NotYet
 
 
 def _listener(client: socket.socket) -> int:

@@ -17,7 +17,7 @@ _ITERATIONS = 4096  # as RDS Proxy
 _HEADERS = {"n,,": "biws", "y,,": "eSws"}  # that the client takes no channel binding, or knows that we have none
 
 
-class ScramError(Exception):
+class Unproven(Exception):  # noqa: N818 - what is told to the client, not a fault of ours
     """The client does not know the password, or says something else."""
 
 
@@ -32,12 +32,12 @@ class ScramServer:
         """The answer to the client's first message.
 
         Raises:
-            ScramError: it is none.
+            Unproven: it is none.
         """
         self._header, bare = said[:3], said[3:]
         words = bare.split(",")
         if self._header not in _HEADERS or len(words) < 2 or words[0][:2] != "n=" or words[1][:2] != "r=":
-            raise ScramError
+            raise Unproven
         self._nonce = words[1][2:] + secrets.token_urlsafe(18)
         answer = f"r={self._nonce},s={base64.b64encode(self._salt).decode()},i={_ITERATIONS}"
         self._spoken = f"{bare},{answer}"
@@ -47,20 +47,20 @@ class ScramServer:
         """The answer to its final message, which proves that it knows the password.
 
         Raises:
-            ScramError: it does not.
+            Unproven: it does not.
         """
         without, _, proof = said.rpartition(",p=")
         if without != f"c={_HEADERS[self._header]},r={self._nonce}":
-            raise ScramError
+            raise Unproven
         spoken = f"{self._spoken},{without}".encode()
         signature = hmac.digest(self._stored_key, spoken, "sha256")
         try:
             given = base64.b64decode(proof, validate=True)
         except (binascii.Error, ValueError):
-            raise ScramError from None
+            raise Unproven from None
         key = bytes(one ^ other for one, other in zip(given, signature, strict=False))
         if len(given) != len(signature) or not hmac.compare_digest(hashlib.sha256(key).digest(), self._stored_key):
-            raise ScramError
+            raise Unproven
         return "v=" + base64.b64encode(hmac.digest(self._server_key, spoken, "sha256")).decode()
 
 

@@ -175,6 +175,8 @@ _EXPLAINED = {"select", "insert", "update", "delete", "merge", "values", "with",
 
 # The usual text is judged without looking at each of its words: by its first letters and by what may be in it.
 _FIRST_LETTERS = {"cre", "dea", "dec", "dis", "exe", "exp", "lis", "loa", "pre", "res", "set"}
+# What may begin a statement that pins, where a comment or another statement stands before it.
+_BEHIND_OTHERS = ("set", "prepare", "execute", "deallocate", "discard", "declare", "listen", "load", "temp")
 # A cached answer keeps its text; a client may send texts without end, and long ones.
 _LONGEST_CACHED, _MOST_CACHED = 1_024, 1_024
 
@@ -192,10 +194,11 @@ def pins(text: str) -> Rule | None:
         and "tval" not in lowered  # nextval, setval
         and "set_config" not in lowered
         and "advisory" not in lowered
-        and "--" not in lowered
-        and "/*" not in lowered
-        and ";" not in lowered[:-1]
         and not ("temp" in lowered and "into" in lowered)
+        and (
+            ("--" not in lowered and "/*" not in lowered and ";" not in lowered[:-1])
+            or not any(word in lowered for word in _BEHIND_OTHERS)
+        )
     ):
         return None
     return _cached(text) if len(text) <= _LONGEST_CACHED else _first(text)

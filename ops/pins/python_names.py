@@ -1,12 +1,17 @@
 """What a name or an expression in Python stands for, as far as it can be told without running it. Pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 # Stands for what only a running program knows; no word, so that nothing pins by it.
 UNSEEN = "…"
 _SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _WRAPPERS = {"text", "SQL", "TextClause", "dedent", "cleandoc", "RawSQL", "literal_column", "DDL", "L", "Composed"}
+# Methods of a text, or of a statement made of it, that leave its words as they are.
+_SAME = {"strip", "lstrip", "rstrip", "as_string", "bindparams", "columns", "execution_options", "replace"}
+_PERCENT = re.compile(r"%(?:\(\w+\))?[sdri]")
+_BRACES = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 20  # a constant that is made of constants
 
 
@@ -18,11 +23,14 @@ class Names:
         self._assigned: dict[tuple[ast.AST, str], list[ast.expr | None]] = {}
         self._parents: dict[ast.AST, ast.AST] = {}
         self.modules: set[str] = set()
+        self.read: set[ast.AST] = set()  # what `text` made its texts of
         self.set_later: set[str] = set()  # attributes and keys that statements of their own set
-        for node in ast.walk(tree):
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
-        for node in ast.walk(tree):
+        self.nodes: list[ast.AST] = [tree]  # the outer ones first
+        for node in self.nodes:
+            children = list(ast.iter_child_nodes(node))
+            self._parents.update(dict.fromkeys(children, node))
+            self.nodes += children
+        for node in self.nodes:
             self._take(node)
 
     def _take(self, node: ast.AST) -> None:
@@ -95,6 +103,7 @@ class Names:
     def text(self, node: ast.expr, depth: int = 0) -> str:
         """The text that an expression makes, with `UNSEEN` for what isn't constant."""
         node = self.value(node)
+        self.read.add(node)
         if depth > _DEEPEST:
             return UNSEEN
         if isinstance(node, ast.Constant):
@@ -106,7 +115,7 @@ class Names:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             return self._sum(node, depth)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-            return self.text(node.left, depth + 1)  # %s is no word
+            return _PERCENT.sub(UNSEEN, self.text(node.left, depth + 1))
         if isinstance(node, ast.Call):
             return self._called(node, depth)
         return UNSEEN
@@ -124,16 +133,9 @@ class Names:
         name = self.dotted(function).rpartition(".")[2] or (
             function.attr if isinstance(function, ast.Attribute) else ""
         )
-        if isinstance(function, ast.Attribute) and name in {
-            "format",
-            "strip",
-            "lstrip",
-            "rstrip",
-            "as_string",
-            "upper",
-        }:
-            return self.text(function.value, depth + 1)
-        if isinstance(function, ast.Attribute) and name in {"bindparams", "columns", "execution_options", "replace"}:
+        if isinstance(function, ast.Attribute) and name == "format":
+            return _BRACES.sub(UNSEEN, self.text(function.value, depth + 1))
+        if isinstance(function, ast.Attribute) and name in _SAME:
             return self.text(function.value, depth + 1)
         if name in _WRAPPERS and node.args:
             return self.text(node.args[0], depth + 1)

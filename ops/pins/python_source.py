@@ -49,6 +49,11 @@ _GOES_ON = {
     "discard": r"discard\s+(?:all|plans|sequences|temp)",
     "declare-cursor": r"\bcursor\b",
 }
+# A text that nothing in this file runs is a statement when it begins like one; prose doesn't write its SET so.
+_STATEMENT = re.compile(
+    r"\s*(?:(?i:select|insert|with|create\s+(?:or\s+replace\s+)?(?:local\s+)?temp\w*)\s"
+    r"|(?:SET|RESET|LISTEN|DISCARD|DEALLOCATE|DECLARE)\s)"
+)
 
 
 def read_python(source: str, engine: str) -> Read:
@@ -62,15 +67,19 @@ def read_python(source: str, engine: str) -> Read:
         tree = ast.parse(source)
     names = Names(tree)
     reader = _Reader(names, _engine(source, names) or engine)
-    for node in ast.walk(tree):
+    for node in names.nodes:
         reader.look(node)
-    comments = [
-        (token.start[0], token.string, token.line[: token.start[1]].isspace() or token.start[1] == 0)
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    ]
+    comments = list(_comments(source)) if "pins:" in source.lower() else []
     alone = {line for line, _, is_alone in comments if is_alone}
     return Read(findings=judged(list(reader.found()), allowances(comments), alone), unseen=reader.unseen)
+
+
+def _comments(source: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, comment, whether it stands alone) of each."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            yield line, token.string, not token.line[:column].strip()
 
 
 def _engine(source: str, names: Names) -> str:
@@ -88,18 +97,19 @@ class _Reader:
         self._knows_databases = bool(names.modules & _OURS)
         self._found: list[tuple[ast.expr | ast.stmt, Rule, str]] = []
         self._judged: set[ast.AST] = set()
-        self._waiting: list[ast.Call] = []
+        self._parts: set[ast.AST] = set()  # of f-strings
+        self._waiting: list[ast.Call | ast.Constant | ast.JoinedStr] = []
         self.unseen = 0
 
     def look(self, node: ast.AST) -> None:
         """Take one node; of two that are nested the outer one comes first."""
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            self._judged.add(node.value)  # a docstring
+            self._parts.add(node.value)  # a docstring
         elif isinstance(node, ast.Call):
             self._call(node)
         elif isinstance(node, ast.Dict):
-            self._add(node, of_dict(node, self._names), "")
-        elif isinstance(node, ast.Constant | ast.JoinedStr) and node not in self._judged:
+            self._settings(node, of_dict(node, self._names), "")
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and node not in self._parts:
             self._string(node)
         elif isinstance(node, ast.Assign) and "PGOPTIONS" in ast.dump(node.targets[0]):
             self._add(node, connection_strings.rules(f"PGOPTIONS={self._names.text(node.value)}"), "PGOPTIONS")
@@ -107,42 +117,53 @@ class _Reader:
     def _call(self, call: ast.Call) -> None:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else self._names.dotted(call.func)
         name = name.rpartition(".")[2]
-        self._add(call, of_call(call, self._names), name)
+        self._settings(call, of_call(call, self._names), name)
         if self._foreign or not call.args:
             return
         if name in _TEXTS:
-            self._waiting.append(call)  # until it is known whether something runs it
+            self._waiting.append(call)
         elif name in _RUNNING and not isinstance(call.args[0], ast.Starred):
             self._run(call, call.args[0], name)
 
     def _run(self, call: ast.Call, statement: ast.expr, name: str) -> None:
-        self._judged.update(ast.walk(self._names.value(statement)))
+        self._names.read.clear()
         text = self._names.text(statement)
+        self._judged |= self._names.read
         if UNSEEN in text and name in _ONLY_STATEMENTS and self._knows_databases:
             self.unseen += 1
         self._statement(call, text)
 
-    def _statement(self, call: ast.Call, text: str) -> None:
+    def _statement(self, node: ast.expr, text: str) -> None:
         rule = rule_of(text, self._engine)
         if rule and re.search(_GOES_ON.get(rule.name, ""), text, re.IGNORECASE | re.DOTALL):
-            self._found.append((call, rule, shown_of(text, self._engine)))
+            self._found.append((node, rule, shown_of(text, self._engine)))
 
     def _string(self, node: ast.Constant | ast.JoinedStr) -> None:
-        self._judged.update(ast.walk(node))
+        if isinstance(node, ast.JoinedStr):
+            self._parts.update(node.values)
         text = self._names.text(node)
         if "://" in text or "=" in text:
             self._add(node, connection_strings.rules(text), "connection string")
+        if not self._foreign and _STATEMENT.match(text):
+            self._waiting.append(node)
+
+    def _settings(self, node: ast.Call | ast.Dict, rules: Iterator[Rule], shown: str) -> None:
+        self._names.read.clear()
+        self._add(node, rules, shown)
+        self._judged |= self._names.read  # a setting's own SQL, such as init_command, is judged there
 
     def _add(self, node: ast.expr | ast.stmt, rules: Iterator[Rule], shown: str) -> None:
         self._found += [(node, rule, shown) for rule in rules]
 
     def found(self) -> Iterator[Finding]:
-        """Each finding once."""
-        for call in self._waiting:
-            if call not in self._judged:
-                self._statement(call, self._names.text(call.args[0]))
+        """Each finding once; of a text that something in this file runs, where it is run."""
+        for node in self._waiting:
+            if node not in self._judged:
+                self._names.read.clear()
+                self._statement(node, self._names.text(node.args[0] if isinstance(node, ast.Call) else node))
+                self._judged |= self._names.read
         told = set()
-        for node, rule, shown in self._found:
-            if (node.lineno, rule) not in told:
-                told.add((node.lineno, rule))
-                yield Finding(rule=rule, line=node.lineno, last_line=node.end_lineno or node.lineno, shown=shown)
+        for place, rule, shown in self._found:
+            if (place.lineno, rule) not in told:
+                told.add((place.lineno, rule))
+                yield Finding(rule=rule, line=place.lineno, last_line=place.end_lineno or place.lineno, shown=shown)

@@ -63,7 +63,8 @@ def kind(path: Path) -> str:
 def _files(given: Path, report: Report) -> Iterator[Path]:
     if given.is_file():
         yield given
-    elif not given.is_dir():
+        return
+    if not given.is_dir():
         report.errors[given] = "there is no such file or folder"
     for folder, folders, names in os.walk(given, onerror=lambda error: _unreadable(error, report)):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)  # links to folders are not walked into

@@ -53,6 +53,37 @@ def test_an_example_is_previewed_as_its_readme_says(name: str, checkout: Checkou
     assert sorted(each for each in functions if "admin" not in each) == PREVIEWED[name], made
 
 
+_PINNING = """    conn.execute("SELECT set_config('TimeZone', %s, false)", [zone])
+    row = conn.execute("SELECT extract(hour FROM now())::int").fetchone()
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.servers
+def test_an_applications_tests_fail_in_ci_when_they_pin_and_only_then(up: Checkout) -> None:
+    readme = (EXAMPLES / "pins-in-ci" / "README.md").read_text()
+    first, *typed = re.findall(r"^\$ (.*)$", readme, re.MULTILINE)
+    assert first == 'eval "$(make -s env)"'
+    script = " && ".join(typed)
+    passes = up.run("bash", "-c", script)
+    assert passes.returncode == 0, passes.stdout + passes.stderr
+    assert "2 passed" in passes.stdout and passes.stderr == "0 sessions pinned that count, 0 allowed\n"
+
+    function = up.root / "examples" / "pins-in-ci" / "hours.py"
+    good = function.read_text()
+    (line,) = (each for each in good.splitlines(keepends=True) if "AT TIME ZONE" in each)
+    function.write_text(good.replace(line, _PINNING))
+    try:
+        pins = up.run("bash", "-c", script)
+    finally:
+        function.write_text(good)
+    assert pins.returncode == 3, pins.stdout + pins.stderr
+    assert "2 passed" in pins.stdout
+    shown = readme.rpartition("pinned meanwhile\n")[2].partition("```")[0]
+    assert "".join(shown.split()) in "".join(pins.stderr.split()), pins.stderr
+    assert all(each.strip() in readme for each in _PINNING.splitlines())
+
+
 def test_the_own_programs_function_is_what_ops_new_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, ["new", "function", "api"]).exit_code == 0

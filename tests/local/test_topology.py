@@ -62,7 +62,7 @@ def test_what_does_not_serve_says_so_in_its_own_words(monkeypatch: pytest.Monkey
 def test_a_proxys_gate_tells_who_waits_and_who_is_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(monkeypatch, {"orders": SEEN})
     at = lines.index(f"  {PROXY}")
-    assert lines[at + 1] == "  412 clients, 3 waiting; 20 of 67 connections lent, 2 pinned, 0 held"
+    assert lines[at + 1] == "  clients: 412, 3 waiting; connections: 20 of 67 lent, 2 pinned, 0 held"
     assert lines[at + 2].startswith("  sessions pinned since its start: 7;")
     assert all(len(line) <= 80 for line in lines[at + 1 : at + 3])
 

@@ -461,7 +461,7 @@ def verify(servers: Cloud, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, tm
     database = {"host": "orders", "port": 5432, "masterSecretArn": secrets.master_arn}
     made_for(monkeypatch, tmp_path, database)
     # libpq resolves no name that psycopg has not resolved before.
-    resolving(monkeypatch, servers.pooler.settings.address, 5432)
+    resolving(monkeypatch, servers.proxy.settings.address, 5432)
 
     def invoke(**changed: Any) -> Event:
         event = {
@@ -491,8 +491,8 @@ def test_the_way_through_the_proxy_is_verified_as_the_application(verify: Callab
 
 @servers_needed
 def test_a_proxy_that_is_still_starting_is_waited_for(servers: Cloud, verify: Callable[..., Event]) -> None:
-    servers.pooler.stop()
-    starting = threading.Timer(0.3, servers.pooler.start)
+    servers.proxy.stop()
+    starting = threading.Timer(0.3, servers.proxy.start)
     starting.start()
     try:
         assert verify(timeoutSeconds=10)["attempts"] > 1
@@ -529,7 +529,7 @@ def test_a_proxy_with_another_authority_is_refused(
 def test_a_proxy_of_another_name_is_refused(
     servers: Cloud, verify: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = servers.pooler.settings.address
+    address = servers.proxy.settings.address
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 5432))])
     with pytest.raises(AdminError, match=r"does not match host name.*not for this name"):
         verify(host="another.proxy-c0ffee123456.eu-west-1.rds.amazonaws.com")
@@ -554,7 +554,7 @@ def test_a_reason_never_quotes_the_statement(servers: Cloud) -> None:
 def test_a_proxy_without_a_database_connection_is_told(servers: Cloud, verify: Callable[..., Event]) -> None:
     with servers.pooling(max_connections_percent=3), servers.connect() as holder:
         holder.execute("SELECT 1")
-        with pytest.raises(AdminError, match=r"query_wait_timeout.*gets no database connection"):
+        with pytest.raises(AdminError, match=r"Timed-out waiting.*gets no database connection"):
             verify()
 
 

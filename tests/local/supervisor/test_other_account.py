@@ -14,7 +14,6 @@ import pytest
 
 from local.supervisor.certificates import Authority
 from local.supervisor.client import SupervisorClient
-from local.supervisor.pgbouncer import PgBouncer, PgBouncerSettings
 from local.supervisor.postgres import Postgres, PostgresSettings
 from local.supervisor.private_file import write_private
 from local.supervisor.processes import give_to_servers, keep_from_servers, run, server_account
@@ -191,20 +190,17 @@ def test_a_private_file_goes_by_no_link(tmp_path: Path, victim: Path) -> None:
     assert victim.read_text() == SECRET
 
 
-@pytest.mark.parametrize("who", ["superuser", "user", "pooler"])
+@pytest.mark.parametrize("who", ["superuser", "user"])
 def test_whoever_stands_in_the_place_of_a_server_is_shown_no_password(tmp_path: Path, who: str) -> None:
     with listening_postgresql(tmp_path, tls=True) as found:
         authority = Authority(tmp_path)
         at: dict[str, Any] = {"name": "orders", "address": found.address, "port": 5432}
-        for name in ("rdsadmin.password", "admin.password"):
-            write_private(tmp_path / name, SECRET)
+        write_private(tmp_path / "rdsadmin.password", SECRET)
         login: dict[str, Any] = {"database": "app_db", "username": "db_admin", "password": SECRET, "max_connections": 9}
         server = Postgres(tmp_path, PostgresSettings(**at, **login), authority)
-        pooler = PgBouncer(tmp_path, PgBouncerSettings(**at), authority)
         asks: dict[str, Callable[[], object]] = {
             "superuser": server.superuser,
             "user": lambda: server.log_in("app", SECRET, database="app_db", seconds=10),
-            "pooler": lambda: pooler.show("VERSION"),
         }
         with pytest.raises(psycopg.OperationalError, match="authentication method requirement"):
             asks[who]()

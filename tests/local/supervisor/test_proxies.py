@@ -7,10 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
+from local.gate.seen import Seen
 from local.supervisor.client import SupervisorClient
 from local.supervisor.pgbouncer import ADMIN_USER
+from local.supervisor.proxy import seen
 from tests.local.supervisor.conftest import INSTANCE, checkout, client_of, log_in, put_orders, until
 from tests.processes import children, kill, program, wait_for_the_end
 from toolchain.checkout import laptop_state
@@ -54,25 +55,9 @@ def lets_in(root: Path, facts: dict[str, Any], **changes: Any) -> Callable[[], b
     return attempt
 
 
-def pooler_setting(root: Path, name: str) -> str:
-    """What the running PgBouncer says of a setting, not what its file says."""
-    return {str(row["key"]): str(row["value"]) for row in shown(root, "CONFIG")}[name]
-
-
-def shown(root: Path, what: str) -> list[dict[str, Any]]:
-    """Rows of PgBouncer's admin console."""
-    facts = SupervisorClient.ensure(root).get("proxy", "orders")
-    assert facts is not None
-    with log_in(
-        root,
-        facts,
-        dbname="pgbouncer",
-        user=ADMIN_USER,
-        password=(laptop_state(root) / "proxies" / "orders" / "admin.password").read_text(),
-        cursor_factory=psycopg.ClientCursor,
-        row_factory=dict_row,
-    ) as connection:
-        return connection.execute(f"SHOW {what}").fetchall()
+def now(root: Path) -> Seen:
+    """What the gate of the proxy has seen."""
+    return seen(laptop_state(root), "orders")
 
 
 def status(supervisor: SupervisorClient, kind: str) -> str:
@@ -82,15 +67,21 @@ def status(supervisor: SupervisorClient, kind: str) -> str:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"password": "guessed"}, "authentication failed"),
-        ({"user": "db_admin", "password": "not-a-real-one"}, "authentication failed"),
-        ({"sslmode": "disable", "sslrootcert": None}, "SSL required"),
+        ({"password": "guessed"}, "The password that was provided for the role app is wrong"),
+        ({"user": "db_admin", "password": "not-a-real-one"}, "This RDS proxy has no credentials for the role db_admin"),
+        ({"sslmode": "disable", "sslrootcert": None}, "This RDS Proxy requires TLS connections"),
         ({"host": "another.name.example"}, "does not match host name"),
-        ({"options": "-c statement_timeout=1000"}, "unsupported startup parameter"),
+        ({"options": "-c statement_timeout=1000"}, "RDS Proxy currently doesn't support command-line options"),
+        ({"replication": "database"}, "RDS Proxy currently doesn't support the option replication"),
+        ({"dbname": "missing"}, 'database "missing" does not exist'),
+        ({"dbname": "pgbouncer", "user": ADMIN_USER}, "no credentials for the role"),
+        ({"dbname": "pgbouncer"}, 'database "pgbouncer" does not exist'),
     ],
-    ids=["wrong password", "user without a secret", "no TLS", "another name", "options, as RDS Proxy"],
+    ids=["password", "user without a secret", "no TLS", "name", "options", "parameter", "database", "admin", "console"],
 )
-def test_a_login_is_refused(root: Path, proxy: dict[str, Any], changes: dict[str, Any], words: str) -> None:
+def test_a_login_is_refused_in_the_words_of_rds_proxy(
+    root: Path, proxy: dict[str, Any], changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(psycopg.OperationalError, match=words):
         enter(root, proxy, **changes)
 
@@ -102,7 +93,7 @@ def test_clients_share_the_pool_and_wait_no_longer_than_the_borrow_timeout(
     with enter(root, proxy) as one, enter(root, proxy) as other:
         pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
         assert len(pids) == 1
-        with one.transaction(), pytest.raises(psycopg.Error, match="query_wait_timeout"):
+        with one.transaction(), pytest.raises(psycopg.Error, match="Timed-out waiting to acquire database connection"):
             one.execute("SELECT 1")
             other.execute("SELECT 1")
 
@@ -115,20 +106,17 @@ def test_a_borrow_timeout_of_0_errors_at_once_and_does_not_wait_for_ever(
     with enter(root, proxy) as one, enter(root, proxy) as other, one.transaction():
         one.execute("SELECT 1")  # it has the only database connection, whose opening takes a loaded machine its time
         supervisor.put("target-group", "orders", {**patient, "connectionBorrowTimeout": 0})
-        until(lambda: float(pooler_setting(root, "query_wait_timeout")) < 1)
-        with pytest.raises(psycopg.Error, match="query_wait_timeout"):
+        with pytest.raises(psycopg.Error, match="Timed-out waiting to acquire database connection"):
             other.execute("SELECT 1")
 
 
-def test_a_change_of_percent_reaches_the_pooler_while_a_client_stays_in(
+def test_a_change_of_percent_reaches_the_proxy_while_a_client_stays_in(
     root: Path, proxy: dict[str, Any], supervisor: SupervisorClient
 ) -> None:
     with enter(root, proxy) as connection:
-        pooler = pooler_setting(root, "max_db_connections")
-        assert pooler == str(79 * 50 // 100)
+        assert now(root).ceiling == 79 * 50 // 100
         supervisor.put("target-group", "orders", {**POOL, "maxConnectionsPercent": 80})
-        until(lambda: pooler_setting(root, "max_db_connections") == str(79 * 80 // 100))
-        assert pooler_setting(root, "default_pool_size") == str(79 * 80 // 100)
+        until(lambda: now(root).ceiling == 79 * 80 // 100)
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert supervisor.get("proxy", "orders") == proxy
 
@@ -182,7 +170,7 @@ def test_a_proxy_without_its_target_errors_after_the_borrow_timeout_and_keeps_it
 ) -> None:
     enter(root, proxy).close()
     supervisor.delete("target", "orders/orders")
-    with pytest.raises(psycopg.OperationalError, match="query_wait_timeout"):
+    with pytest.raises(psycopg.OperationalError, match="Timed-out waiting to acquire database connection"):
         enter(root, proxy)
     supervisor.put("target", "orders/orders", {"proxyName": "orders", "dbInstanceIdentifier": "orders"})
     until(lets_in(root, proxy))
@@ -215,3 +203,10 @@ def test_plain_text_is_let_in_only_where_tls_is_not_required(
     supervisor.put("proxy", "orders", {**spec, "requireTls": True})
     until(lambda: not plain())
     assert lets_in(root, proxy)()
+
+
+@pytest.mark.usefixtures("proxy")
+def test_pgbouncer_listens_at_no_port(supervisor: SupervisorClient) -> None:
+    (pooler,) = [each for each in children(supervisor.pid) if program(each) == "pgbouncer"]
+    listening = [each for each in pooler.net_connections("all") if each.status == "LISTEN" or each.laddr]
+    assert {str(each.laddr).rpartition("/")[2] for each in listening} == {".s.PGSQL.6432"}
