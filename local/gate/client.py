@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from ops.pinning.rule import Rule
@@ -193,7 +194,7 @@ class Client(Side):
         connection, self.connection = self.connection, None
         if connection is not None:
             self._house.returned(connection)
-            if self._waits or not self.session.is_free:
+            if self._waits or connection.blocked or not self.session.is_free:
                 self._house.lending.close(connection)
             else:
                 connection.watch(reads=True)
@@ -222,7 +223,7 @@ class Client(Side):
         is_full = self._waits and len(self._inbox) >= CHUNK_BYTES
         others = connection is not None and connection.blocked
         self.watch(reads=not (self.blocked or others or is_full or self.session.is_full))
-        if connection is not None:
+        if connection is not None and not self._waits:  # else whoever prepares it watches it
             connection.watch(reads=not self.blocked)
 
     def _borrow(self) -> None:
@@ -263,7 +264,7 @@ class Client(Side):
             self._enters = False
             self.send(self._house.knows_greeting(self.who) or b"")
             self._give_back()
-        if self._inbox:
+        if self._inbox and not self._is_gone:
             if self.connection is None:
                 self._borrow()
             else:
@@ -273,11 +274,14 @@ class Client(Side):
     def _go_on(self) -> None:
         """Hand on what it said while it waited."""
         data, self._inbox = self._inbox, b""
+        # Who goes here may give its connection to the next one that goes: later, or a queue of them is a deep stack.
         try:
             self._ask(data)
         except Refusal as refusal:
-            self.refuse(refusal)
-            return
+            self._house.reactor.call_at(0.0, partial(self.refuse, refusal))
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            self._house.reactor.call_at(0.0, self.leave)
         self.balance()
 
     def _ask(self, data: bytes) -> None:
@@ -289,7 +293,7 @@ class Client(Side):
             connection.send(forward)
         if connection.blocked or self.session.is_full:
             self.balance()
-        if not self.session.outstanding and self.session.is_idle:
+        if not self.session.outstanding and (self.session.is_idle or self.session.ended):
             # Nothing that is answered. Later, for who is given the connection then may have said no more than this one.
             self._house.reactor.call_at(0.0, self._rest)
 
@@ -306,6 +310,8 @@ class Client(Side):
         if connection is not None:
             self._last = connection if self.session.has_unnamed else None
             connection.unnamed_of = self if self.session.has_unnamed else None
+            if connection.blocked:  # by what nobody answers: the next client would wait for it
+                connection.is_stale = True
             self._house.returned(connection)
             self._house.lending.give_back(connection)
 

@@ -62,6 +62,7 @@ class Gate:
         self._pins = PinCounts()
         self._numbers = self._accepted = self._refused = 0
         self._lent_seconds = 0.0
+        self._will_retry = False
         self._tell_lending()
         self._tell_unsure()
 
@@ -218,8 +219,13 @@ class Gate:
         if refusal is not None and waiting:
             print(f"the database refuses {key[0]}: {refusal}", flush=True)
             waiting[0].refuse(refusal)
-        if waiting:
-            self.reactor.call_at(time.monotonic() + _RETRY_SECONDS, self.lending.retry)
+        if self.lending.waiting and not self._will_retry:  # once for all of them, whatever they wait for
+            self._will_retry = True
+            self.reactor.call_at(time.monotonic() + _RETRY_SECONDS, self._retry)
+
+    def _retry(self) -> None:
+        self._will_retry = False
+        self.lending.retry()
 
     def _close(self, connection: DatabaseConnection) -> None:
         self._connections.discard(connection)

@@ -15,16 +15,18 @@ from ops.pinning.rule import Rule
 from .protocol import HEAD_BYTES, Refusal
 
 _QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE, _SYNC, _CALL, _END = b"QPBDECSFX"
-_COPY_DONE, _COPY_FAILED = b"cf"
+_COPIED = frozenset(b"dcf")
 _FRONTEND = frozenset(b"QPBDECSFXHdcf")
 _READ = frozenset((_QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE))
-_READY, _ERROR, _PARSED, _CLOSED, _COPY_IN, _COPY_BOTH = b"ZE13GW"
+_READY, _ERROR, _PARSED, _CLOSED = b"ZE13"
 _NOTED = frozenset(b"ZE13GW")
 _NOT_IN_TRANSACTION = ord("I")
 _OF_STATEMENT = ord("S")
 _READY_BYTES = 6
 # Names of statements and portals; PostgreSQL itself cuts those of SQL at 63.
 _LONGEST_NAME_BYTES = 1024
+# PostgreSQL's own limit (PQ_LARGE_MESSAGE_LIMIT).
+_LONGEST_MESSAGE_BYTES = 0x3FFFFFFF
 _MOST_NAMES = 10_000
 _MOST_TEXTS = 1_000
 _MOST_AWAITED = 10_000
@@ -39,8 +41,9 @@ _length = struct.Struct("!I").unpack_from
 _NONE, _UNUSED, _USED = range(3)
 
 _Request = Literal["query", "sync"]
-_Awaited = _Request | bytes | tuple[bytes | None]
-"""A request that ends in ReadyForQuery, Parse with the statement's name, or Close with that or None for a portal."""
+_Awaited = _Request | bytes | tuple[bytes | None] | None
+"""A request that ends in ReadyForQuery, Parse with the statement's name, Close with that or None for a portal; or None
+where the client began to send what may be the data of a COPY: only what stands before them may be left out for it."""
 
 # Parse messages of applications come again and again: what they pin by, if anything.
 _known: dict[bytes, Rule | None] = {}
@@ -59,10 +62,11 @@ class Session:
 
     __slots__ = (
         "_awaited",
-        "_copying",
         "_head",
         "_is_open",
+        "_is_unsure",
         "_kept",
+        "_left_out",
         "_names",
         "_pinned",
         "_portals",
@@ -85,7 +89,8 @@ class Session:
         self.outstanding = 0
         self._pinned, self._will_pin = pinned, will_pin
         self._awaited: deque[_Awaited] = deque()
-        self._copying = False
+        self._left_out = False  # a Sync, for a COPY that is not over
+        self._is_unsure = False  # which Sync the server has answered
         self._is_open = False  # messages of the extended protocol since the last Sync
         self._status = _NOT_IN_TRANSACTION
         self._names: set[bytes] = set()
@@ -101,7 +106,9 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and no transaction is open."""
-        return not (self.outstanding or self._is_open or self._rest) and self._status == _NOT_IN_TRANSACTION
+        return self._status == _NOT_IN_TRANSACTION and not (
+            self.outstanding or self._is_open or self._rest or self._is_unsure
+        )
 
     @property
     def is_held(self) -> bool:
@@ -160,12 +167,10 @@ class Session:
                 break
             kind, end = data[at], at + 1 + _length(data, at + 1)[0]
             if kind == _SYNC:
-                if not self._copying:
-                    self._is_open = False
-                    self._awaited.append("sync")
-                    self.outstanding += 1
-                self._portals.clear()
-            elif kind not in _FRONTEND or end < at + HEAD_BYTES:
+                self._is_open = False
+                self._awaited.append("sync")
+                self.outstanding += 1
+            elif kind not in _FRONTEND or not 0 <= end - at - HEAD_BYTES < _LONGEST_MESSAGE_BYTES:
                 raise Refusal("08P01", f"invalid frontend message type {kind}.")
             elif kind == _END:
                 self.ended = True
@@ -181,8 +186,10 @@ class Session:
             elif kind == _CALL:
                 self._awaited.append("query")
                 self.outstanding += 1
-            elif kind in (_COPY_DONE, _COPY_FAILED):
-                self._copying = False
+            elif kind in _COPIED:
+                last = self._awaited[-1] if self._awaited else b""
+                if last == "sync" or (self._is_open and last is not None):
+                    self._awaited.append(None)
             if end > size:
                 self._rest = end - size
                 end = size
@@ -227,7 +234,7 @@ class Session:
                     self._pin(*found)
         elif kind == _PARSE:
             self._parse(data, begin, seen, end)
-        elif data[begin : begin + 1] == b"S" or kind == _CLOSE:
+        elif kind == _CLOSE or (seen > begin and data[begin] == _OF_STATEMENT):
             return self._of_name(kind, data, at, seen)
         return None
 
@@ -260,7 +267,8 @@ class Session:
         text = ""
         if rule is not None:
             until = data.find(b"\0", behind, min(seen, behind + LONGEST_TEXT_BYTES + 1))
-            text = data[behind : until if until >= 0 else behind + LONGEST_TEXT_BYTES].decode(errors="replace")
+            longest = min(seen, behind + LONGEST_TEXT_BYTES)
+            text = data[behind : until if until >= 0 else longest].decode(errors="replace")
             rule = OVERSIZED if until < 0 else pins(text)
             if known is not None and rule is None:
                 if len(_known) >= _MOST_KNOWN:
@@ -313,25 +321,31 @@ class Session:
     def _note(self, kind: int) -> None:
         """What is not the end of a request and matters."""
         awaited = self._awaited
-        if kind == _PARSED:
-            if awaited and isinstance(awaited[0], bytes):
-                name = awaited.popleft()
-                if name and isinstance(name, bytes):
-                    self._names.add(name)
-        elif kind == _CLOSED:
-            if awaited and isinstance(closed := awaited[0], tuple):
+        if kind in (_PARSED, _CLOSED):
+            while awaited and awaited[0] is None:  # it was no COPY
                 awaited.popleft()
-                self._names.discard(closed[0] or b"")
+            if awaited and isinstance(first := awaited[0], bytes if kind == _PARSED else tuple):
+                awaited.popleft()
+                if isinstance(first, tuple):
+                    self._names.discard(first[0] or b"")
+                elif first:
+                    self._names.add(first)
         elif kind == _ERROR:
-            self._copying = False
+            # Had it read that Sync before? Two answers may come, or one: the connection stays with this client.
+            self._is_unsure |= self._left_out
             self._fail()
-        else:
-            self._copying = True
-            # The server leaves out each Sync that comes before the end of the data.
-            if not awaited or awaited[0] != "query":
-                self._is_open = True
-                awaited.clear()
-                self.outstanding = 0
+        elif not awaited or awaited[0] != "query":
+            self._copies()
+
+    def _copies(self) -> None:
+        """The server leaves out each Sync that comes before the data of a COPY."""
+        awaited = self._awaited
+        while awaited and awaited[0] is not None:
+            if isinstance(awaited.popleft(), str):
+                self.outstanding -= 1
+                self._left_out = True
+        if not self.outstanding:
+            self._is_open = True
 
     def _fail(self) -> None:
         """The server leaves out what else was asked, up to the next Sync."""
@@ -342,12 +356,16 @@ class Session:
 
     def _ready(self, status: int) -> None:
         self._status = status
+        self._left_out = False
         while self._awaited:
             if isinstance(self._awaited.popleft(), str):
                 self.outstanding -= 1
-                return
-        # A Sync that came too late to be left out: the server had failed before it saw the end of the data.
-        self._is_open = False
+                break
+        else:
+            # A Sync that came too late to be left out: the server had failed before it saw the end of the data.
+            self._is_open = False
+        if self._portals and status == _NOT_IN_TRANSACTION and not self.outstanding:
+            self._portals.clear()
 
 
 def _name(data: bytes, begin: int, end: int) -> tuple[bytes, int]:

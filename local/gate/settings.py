@@ -62,4 +62,5 @@ class GateSettings:
         """From the file."""
         said = json.loads(file.read_text())
         principals = {key: Principal(**each) for key, each in said["principals"].items()}
-        return cls(**{**said, "audience": TokenAudience(**said["audience"]), "principals": principals})
+        read = {"audience": TokenAudience(**said["audience"]), "token_users": tuple(said["token_users"])}
+        return cls(**{**said, **read, "principals": principals})

@@ -327,7 +327,8 @@ def test_what_clients_waited_is_counted() -> None:
     desk.give_back(served)
     desk.wait(3)
     lending = desk.lending
-    assert (lending.borrows, lending.timeouts, lending.borrow_seconds) == (2, 1, pytest.approx(2 + 5))
+    assert (lending.borrows, lending.timeouts) == (2, 1)
+    assert lending.borrow_seconds == pytest.approx(2 + 5)
 
 
 class Counter(RuleBasedStateMachine):
