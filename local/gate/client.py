@@ -227,10 +227,9 @@ class Client(Side):
             connection.watch(reads=not self.blocked)
 
     def _borrow(self) -> None:
+        self._waits = True  # before it asks, for it may be granted one meanwhile
         connection = self._house.lending.borrow(self, self._last)
-        if connection is None:
-            self._waits = True
-        else:
+        if connection is not None:
             self._take(connection)
 
     def _take(self, connection: DatabaseConnection) -> None:

@@ -294,6 +294,7 @@ class Session:
         if name:
             return None
         if self._unnamed == _NONE:
+            self._reuses_unnamed = True  # so that it does not happen to this client again
             longer = (end - at - 1 + len(_TAKEN)).to_bytes(4, "big")
             return data[at : at + 1] + longer + data[begin:behind] + _TAKEN + data[after - 1 : seen]
         self._reuses_unnamed |= self._unnamed == _USED
