@@ -51,9 +51,8 @@ OF_THE_DATABASE = (
         "[database-nearly-full](runbook.md#database-nearly-full), [size](how-to/size.md)",
     ),
     (
-        ("Timed-out waiting to acquire database connection", "query_wait_timeout"),
-        "the proxy had no connection free within the borrow timeout (`08000`, MySQL `9501`; the laptop's PgBouncer "
-        "says `08P01`)",
+        ("Timed-out waiting to acquire database connection",),
+        "the proxy had no connection free within the borrow timeout (`08000`, MySQL `9501`)",
         "[proxy-is-the-bottleneck](runbook.md#proxy-is-the-bottleneck), [size](how-to/size.md)",
     ),
     (
@@ -110,11 +109,6 @@ OF_THE_DATABASE = (
         ("certificate verify failed", "server certificate for … does not match host name"),
         "TLS found another authority or another name: the handler brings the authorities, other clients need a file",
         "[certificates](../handler/README.md#certificates), `python -m ops psql --print`",
-    ),
-    (
-        ("server login has been failing, cached error: …",),
-        "the laptop's PgBouncer could not log in to the database just now; it tries again by itself",
-        "[a rotation, step by step](laptop.md#a-rotation-step-by-step)",
     ),
     (
         (

@@ -32,13 +32,12 @@ _COLD_SECONDS = 30.0
 # both ends of each handshake. Lambda itself starts no more than 1,000 environments of a function in 10 s.
 _AT_ONCE, _PER_SECOND = 1000, 400
 _NEVER = float("inf")
-# What PostgreSQL, PgBouncer and RDS Proxy say when they are at a limit.
+# What PostgreSQL and RDS Proxy say when they are at a limit.
 _KNOWN_FAILURES = (
     "too many clients already",
     "remaining connection slots are reserved",
-    "query_wait_timeout",
     "Timed-out waiting",
-    "no more connections allowed",
+    "maximum number of client connections",
     "Connection refused",
     "timeout expired",
     "did not answer within",

@@ -93,9 +93,10 @@ SEQUENCE = Rule(
 )
 JDBC = Rule(
     name="pgjdbc-settings",
-    reason="pgJDBC sends SET extra_float_digits on each connection when it isn't told the server's version.",
-    source="https://github.com/prisma/orm/issues/5866",
-    fix="add assumeMinServerVersion=9.0 to the URL: it then says it at login",
+    reason="pgJDBC sends SET application_name, and up to 42.7.3 SET extra_float_digits, on each connection "
+    "when it isn't told the server's version.",
+    source="https://github.com/pgjdbc/pgjdbc/pull/4308",
+    fix="add assumeMinServerVersion=9.0 to the URL: it then says them at login",
 )
 NPGSQL = Rule(
     name="npgsql-reset",
@@ -165,11 +166,22 @@ SENT = (
         fix="set it for the user: ALTER ROLE … SET datestyle TO 'ISO'",
         source="psycopg2 2.9.10, connection_int.c",
     ),
+    *(
+        Sent(digest=f"set {name}", driver="pgJDBC, on each connection", fix=JDBC.fix, source=JDBC.source)
+        for name in ("extra_float_digits", "application_name")
+    ),
     Sent(
-        digest="set extra_float_digits",
-        driver="pgJDBC, on each connection",
-        fix=JDBC.fix,
-        source=JDBC.source,
+        digest="set default_transaction_",
+        driver="psycopg2's set_session under autocommit",
+        fix=PSYCOPG2_SESSION.fix,
+        source=PSYCOPG2_SESSION.source,
+    ),
+    Sent(
+        digest="set client_min_messages to",
+        driver="Sequelize and Active Record, on each connection",
+        fix='with Sequelize keepDefaultTimezone: true and dialectOptions: {clientMinMessages: "ignore"}; Active Record '
+        "has no setting for it",
+        source="Sequelize 6.37, dialects/postgres/connection-manager.js",
     ),
     Sent(
         digest="set session characteristics as transaction",

@@ -27,7 +27,6 @@ from local.supervisor.errors import LaptopError
 from local.supervisor.postgres import Postgres, PostgresSettings
 from local.supervisor.proxy import Proxy
 from local.supervisor.proxy_settings import ProxySettings, Target
-from rds_connection.iam_token import AwsCredentials, auth_token
 from tests.chaos.environment import Environment
 from tests.chaos.matrix import Auth
 from tests.chaos.wire import Wire
@@ -60,13 +59,13 @@ class Stand:
     """A database, its proxy with a wire in front of it, and the environments that use them with one kind of login.
 
     Attributes:
-        signer: who signs the tokens.
+        keys: access key and secret key of who signs the tokens.
     """
 
     auth: Auth
     postgres: Postgres
     proxy: Proxy
-    signer: AwsCredentials
+    keys: tuple[str, str] = field(repr=False)
     wire: Wire
     secret: "Secret | None"
     password: str = field(repr=False)
@@ -96,9 +95,9 @@ class Stand:
         """A client connection of somebody else, to the proxy and past the wire."""
         audience, password = self.proxy.audience, self.password
         if self.auth is Auth.IAM:
-            password = auth_token(
-                host=audience.host, port=_PORT, user=USER, region=audience.region, credentials=self.signer
-            )
+            access, secret = self.keys
+            signer = boto3.Session(aws_access_key_id=access, aws_secret_access_key=secret, region_name=_REGION)
+            password = signer.client("rds").generate_db_auth_token(audience.host, _PORT, USER)
         return psycopg.connect(
             host=self.proxy.settings.address,
             port=_PORT,
@@ -173,7 +172,6 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             "AWS_REGION": _REGION,
         }
         access_key, secret_key = "CHAOS" + secrets.token_hex(7).upper(), secrets.token_urlsafe(24)
-        signer = AwsCredentials(access_key=access_key, secret_key=secret_key, session_token="")
         secret = None
         if auth is Auth.IAM:
             variables |= {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
@@ -195,7 +193,7 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             auth=auth,
             postgres=postgres,
             proxy=proxy,
-            signer=signer,
+            keys=(access_key, secret_key),
             wire=wire,
             secret=secret,
             password=password,

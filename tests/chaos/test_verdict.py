@@ -54,6 +54,7 @@ def test_a_row_that_nobody_knows_of_may_be_there_or_not(copies: int) -> None:
         ([attempt(2, runs=2)], {2: 1}, {"over": True}, "1 run twice for what was over"),
         ([], {}, {"in_transaction": 1}, "1 left in a transaction"),
         ([], {}, {"stuck": 3}, "3 still failing afterwards"),
+        ([], {}, {"pinned": 2}, "2 pinned to a database connection"),
         ([], {}, {"repeated": True}, "no second attempt was made"),
         ([], {}, {"met": 0}, "the fault met nobody"),
     ],

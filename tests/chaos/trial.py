@@ -79,6 +79,7 @@ def try_cell(its: Stand, cell: Cell, *, seconds: float) -> Verdict:
         its.terminate_backends()  # the next cell must not wait for what this one left behind
     aftermath = Aftermath(
         rows=its.rows(),
+        pinned=sum(its.proxy.seen().pins.values()),
         met=met,
         in_transaction=left,
         stuck=stuck,

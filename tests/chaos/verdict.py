@@ -48,6 +48,8 @@ class Aftermath:
     """Database connections of the application that stay in a transaction though nobody works."""
     stuck: int = 0
     """Environments whose next invocation failed."""
+    pinned: int = 0
+    """Sessions that were pinned to a database connection: the handler's never are."""
     unnoticed: bool = False
     """Whether no caller may have noticed anything."""
     over: bool = False
@@ -97,6 +99,7 @@ def judge(attempts: Iterable[Attempt], aftermath: Aftermath) -> Verdict:
         "run twice for what was over": aftermath.over * sum(each.runs > 1 for each in attempts),
         "left in a transaction": aftermath.in_transaction,
         "still failing afterwards": aftermath.stuck,
+        "pinned to a database connection": aftermath.pinned,
     }
     problems = [f"{count} {what}" for what, count in counts.items() if count]
     if not aftermath.met:

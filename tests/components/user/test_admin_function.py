@@ -554,7 +554,7 @@ def test_a_reason_never_quotes_the_statement(servers: Cloud) -> None:
 def test_a_proxy_without_a_database_connection_is_told(servers: Cloud, verify: Callable[..., Event]) -> None:
     with servers.pooling(max_connections_percent=3), servers.connect() as holder:
         holder.execute("SELECT 1")
-        with pytest.raises(AdminError, match=r"query_wait_timeout.*gets no database connection"):
+        with pytest.raises(AdminError, match=r"Timed-out waiting.*gets no database connection"):
             verify()
 
 

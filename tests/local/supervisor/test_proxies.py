@@ -203,3 +203,10 @@ def test_plain_text_is_let_in_only_where_tls_is_not_required(
     supervisor.put("proxy", "orders", {**spec, "requireTls": True})
     until(lambda: not plain())
     assert lets_in(root, proxy)()
+
+
+@pytest.mark.usefixtures("proxy")
+def test_pgbouncer_listens_at_no_port(supervisor: SupervisorClient) -> None:
+    (pooler,) = [each for each in children(supervisor.pid) if program(each) == "pgbouncer"]
+    listening = [each for each in pooler.net_connections("all") if each.status == "LISTEN" or each.laddr]
+    assert {str(each.laddr).rpartition("/")[2] for each in listening} == {".s.PGSQL.6432"}
