@@ -45,7 +45,7 @@ def run(
     - `python -m ops pins run -- pytest -q`: fails when a test pins a session
     - `python -m ops pins run --allow 2 -- ./smoke.sh`: two sessions may be pinned
     - `python -m ops pins run --allow-rule advisory-lock -- python migrate.py`: so many as like, by that rule
-    - `PGAPPNAME=ci python -m ops pins run --application ci -- pytest -q`: while others use the stack
+    - `python -m ops pins run --application ci -- pytest -q`: with PGAPPNAME=ci, while others use the stack
 
     Exit status: the command's own where it fails, 3 when more sessions were pinned than allowed, 2 it could not look.
     """
