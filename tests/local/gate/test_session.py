@@ -283,8 +283,10 @@ def test_describing_a_portal_is_never_changed() -> None:
 def test_a_goodbye_ends_what_is_handed_on() -> None:
     session = new()
     assert session.ask(query("SELECT 1") + TERMINATE + query("SELECT 2")) == query("SELECT 1")
+    assert session.ask(query("SELECT 2")) == session.ask(b"S") == b""
     assert session.ended
     assert session.outstanding == 1
+    assert session.answer(COMPLETE + READY)
 
 
 def test_a_goodbye_inside_a_message_is_none() -> None:
