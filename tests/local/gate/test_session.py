@@ -336,6 +336,14 @@ def test_a_portal_that_is_run_in_a_later_batch_pins() -> None:
     assert [name for name, _ in told.pins] == ["sequence"]
 
 
+def test_a_portal_that_ended_with_its_transaction_pins_nothing() -> None:
+    told = Told()
+    told.session.ask(parse("SELECT nextval('a')") + bind(portal="p") + SYNC)
+    told.session.answer(PARSED + BOUND + READY)
+    told.session.ask(execute("p") + SYNC)
+    assert told.pins == []
+
+
 def test_a_name_that_is_prepared_anew_pins_by_its_new_text() -> None:
     told = Told()
     told.session.ask(parse("SET a = 'b'") + parse("SELECT 1") + bind() + execute() + SYNC)
