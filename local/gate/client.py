@@ -74,7 +74,7 @@ class Client(Side):
     Attributes:
         key: user and database: which connections fit.
         connection: the one that it has.
-        active: when it last spoke.
+        active: when it last spoke, or was seen to be busy.
     """
 
     __slots__ = (
@@ -121,6 +121,11 @@ class Client(Side):
     def is_held(self) -> bool:
         """Whether nothing but its prepared statements keeps its connection."""
         return self.connection is not None and not self.is_pinned and self.session.is_idle and self.session.is_held
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it waits, for a connection or an answer."""
+        return self._waits or self.session.outstanding > 0
 
     def enter(self) -> None:
         """Be greeted, for which the first of its kind needs a database connection."""

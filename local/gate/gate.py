@@ -271,8 +271,10 @@ class Gate:
         for connection in self._connections:
             connection.is_stale |= now - connection.opened > _LIFETIME_SECONDS
         idle_client_timeout = self.settings.idle_client_timeout
-        for client in [each for each in self._clients if now - each.active > idle_client_timeout]:
-            if not client.session.outstanding:
+        for client in list(self._clients):
+            if client.is_busy:
+                client.active = now  # it may have asked long ago: idle it is from its answer on
+            elif now - client.active > idle_client_timeout:
                 client.leave()
         self.reactor.call_at(now + _SWEEP_SECONDS, self._sweep)
 

@@ -153,6 +153,8 @@ class Session:
             self._query(data, HEAD_BYTES, size)
             return data
         if self._kept:
+            if self.ended:  # what comes after is for nobody
+                return b""
             data, self._kept = self._kept + data, b""
             size = len(data)
         said: list[bytes] = []
@@ -174,6 +176,7 @@ class Session:
                 raise Refusal("08P01", f"invalid frontend message type {kind}.")
             elif kind == _END:
                 self.ended = True
+                self._kept = data[at : at + 1]
                 return b"".join([*said, data[begin:at]])
             elif kind in _READ:
                 seen = min(end, at + _LOOK_BYTES)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from local.gate.client import Client, Who
 from local.gate.database_connection import DatabaseConnection
 from local.gate.lending import Key, Lending
-from local.gate.protocol import Refusal, message, query
+from local.gate.protocol import Refusal, message, messages, query
 from local.gate.reactor import READ, WRITE, Conversation, Reactor
 from local.gate.side import CHUNK_BYTES
 from ops.pinning.rule import Rule
@@ -223,18 +225,19 @@ def test_what_is_said_while_a_connection_is_prepared_comes_after(house: House) -
     assert house.hear(other, 100) == b""
 
 
-def test_who_goes_before_it_is_greeted_leaves_nothing_behind() -> None:
+def test_who_goes_as_it_is_greeted_leaves_nothing_behind() -> None:
     house = House(knows=False)
     client = house.come()
     client.sendall(query("SET a = b"))
     house.turn()
     database = house.open_next()
     assert house.hear(database, len(_SET)) == _SET
-    client.close()
     database.sendall(_DONE)
+    client.close()
     house.turn()
     assert len(house.left) == 1
     assert house.lending.idle + len(house.closed) == 1
+    assert house.hear(database, 1) == b"", "somebody who is gone was lent it"
     house.end()
 
 
@@ -303,10 +306,9 @@ def test_who_goes_while_its_connection_is_prepared_leaves_it_closed(house: House
     other.sendall(query("SELECT 2"))
     assert house.hear(database, len(_SET)) == _SET
     other.close()
-    next(iter(c for c in house.clients if c.who is _OTHER)).leave()
+    house.turn()
     assert len(house.closed) == 1
     assert house.lending.open == 0
-    house.turn()
 
 
 def test_a_connection_lost_while_it_is_prepared_ends_its_client(house: House) -> None:
@@ -489,3 +491,99 @@ def test_a_length_beyond_all_bounds_ends_one_client_and_no_other(house: House) -
     database.sendall(_DONE)
     house.turn()
     assert len(house.left) == 1
+
+
+class Echo:
+    """A database's end that answers each query with its text, and knows transactions."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self.end = end
+        self.status = b"I"
+        self._heard = self._unsaid = b""
+        self._is_over = False
+
+    def speak(self, count: int) -> None:
+        """Say so many bytes more."""
+        if self._is_over:
+            return
+        with suppress(BlockingIOError, ConnectionError):
+            self._heard += self.end.recv(CHUNK_BYTES)
+        for _, body in messages(self._heard):
+            self._heard = self._heard[5 + len(body) :]
+            text = body[:-1]
+            if text == b"the settings":
+                self._unsaid += _DONE
+                continue
+            self.status = {b"BEGIN": b"T", b"COMMIT": b"I"}.get(text.partition(b" ")[0], self.status)
+            self._unsaid += answer(text, self.status)
+        part, self._unsaid = self._unsaid[:count], self._unsaid[count:]
+        with suppress(ConnectionError):
+            self.end.sendall(part)
+
+    def die(self) -> None:
+        self._is_over = True
+        self.end.close()
+
+
+def answer(text: bytes, status: bytes) -> bytes:
+    return message(b"D", text) + message(b"C", b"SELECT 1\0") + message(b"Z", status)
+
+
+_clients = st.integers(0, 3)
+_moments = st.one_of(
+    st.tuples(st.sampled_from(["SELECT", "SELECT", "BEGIN", "COMMIT", "SET a ="]), _clients, st.just(0)),
+    st.tuples(st.just("begins"), _clients, st.integers(1, 12)),
+    st.tuples(st.just("speaks"), _clients, st.integers(1, 200)),
+    st.tuples(st.just("leaves"), _clients, st.just(0)),
+    st.tuples(st.just("dies"), _clients, st.just(0)),
+    st.tuples(st.just("opens"), _clients, st.just(0)),
+)
+
+
+@settings(max_examples=150)
+@given(st.integers(1, 2), st.lists(_moments, max_size=40))
+def test_whoever_comes_and_goes_each_hears_its_own_answers(ceiling: int, moments: list[tuple[str, int, int]]) -> None:
+    house = House(ceiling=ceiling)
+    ends = [house.come(_WHO if number % 2 else _OTHER) for number in range(4)]
+    heard, expected, unsent, status = [b""] * 4, [b""] * 4, [b""] * 4, [b"I"] * 4
+    databases: list[Echo] = []
+    gone: set[int] = set()
+    for number, (what, which, value) in enumerate(moments):
+        if what.partition(" ")[0].isupper() and which not in gone:
+            text = f"{what} {which}.{number}".encode()
+            status[which] = {"BEGIN": b"T", "COMMIT": b"I"}.get(what, status[which])
+            expected[which] += answer(text, status[which])
+            with suppress(ConnectionError):  # its connection may have died
+                ends[which].sendall(unsent[which] + query(text.decode()))
+            unsent[which] = b""
+        elif what == "begins" and which not in gone and not unsent[which]:
+            text = f"SELECT {which}.{number}".encode()
+            whole = query(text.decode())
+            expected[which] += answer(text, status[which])
+            with suppress(ConnectionError):
+                ends[which].sendall(whole[:value])
+            unsent[which] = whole[value:]
+        elif what == "leaves" and which not in gone:
+            gone.add(which)
+            ends[which].close()
+        elif what == "opens" and house.asked:
+            databases.append(Echo(house.open_next()))
+        elif databases and what in ("speaks", "dies"):
+            database = databases[which % len(databases)]
+            if what == "dies":
+                database.die()
+            else:
+                database.speak(value)
+        house.turn()
+        for client, end in enumerate(ends):
+            if client not in gone:
+                with suppress(ConnectionError):
+                    heard[client] += house.hear(end, 100_000)
+                assert expected[client].startswith(heard[client]), "this was another one's, or for nobody"
+        having = [each for each in house.connections if each.client is not None]
+        assert house.lending.open == len(having) + house.lending.idle + house.lending.opening <= ceiling
+        assert len(house.connections) - len(house.closed) == len(having) + house.lending.idle
+        assert all(each.client not in house.left for each in having), "somebody who is gone has it"
+        assert len({id(each.client) for each in having}) == len(having)
+    house.end()

@@ -177,6 +177,18 @@ def test_who_has_waited_too_long_is_not_passed_over_for_a_user_who_always_has_so
     assert bob.told == ["granted"]
 
 
+def test_one_that_is_being_opened_for_the_longest_waiting_is_enough() -> None:
+    desk = Desk(ceiling=2)
+    first, second = desk.lent(_ALICE), desk.lent(_ALICE)
+    bob, third = desk.come(_BOB), desk.come(_ALICE)
+    desk.wait(0.3)
+    desk.give_back(first)
+    desk.give_back(second)
+    assert (desk.asked, third.told, len(desk.closed)) == ([_BOB], ["granted"], 1)
+    desk.open_next()
+    assert bob.told == ["granted"]
+
+
 @pytest.mark.parametrize("borrow_timeout", [0.1, 0.3, 0.7, 1, 2.2, 120])
 def test_who_waits_in_vain_is_told_at_the_very_moment(borrow_timeout: float) -> None:
     desk = Desk(ceiling=1, borrow_timeout=borrow_timeout)

@@ -283,8 +283,10 @@ def test_describing_a_portal_is_never_changed() -> None:
 def test_a_goodbye_ends_what_is_handed_on() -> None:
     session = new()
     assert session.ask(query("SELECT 1") + TERMINATE + query("SELECT 2")) == query("SELECT 1")
+    assert session.ask(query("SELECT 2")) == session.ask(b"S") == b""
     assert session.ended
     assert session.outstanding == 1
+    assert session.answer(COMPLETE + READY)
 
 
 def test_a_goodbye_inside_a_message_is_none() -> None:
@@ -332,6 +334,14 @@ def test_a_portal_that_is_run_in_a_later_batch_pins() -> None:
     told.session.answer(PARSED + BOUND + IN_TRANSACTION)
     told.session.ask(execute("p") + SYNC)
     assert [name for name, _ in told.pins] == ["sequence"]
+
+
+def test_a_portal_that_ended_with_its_transaction_pins_nothing() -> None:
+    told = Told()
+    told.session.ask(parse("SELECT nextval('a')") + bind(portal="p") + SYNC)
+    told.session.answer(PARSED + BOUND + READY)
+    told.session.ask(execute("p") + SYNC)
+    assert told.pins == []
 
 
 def test_a_name_that_is_prepared_anew_pins_by_its_new_text() -> None:
