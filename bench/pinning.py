@@ -30,7 +30,7 @@ def main() -> None:
             raise SystemExit("a text of this benchmark pins")
         asked = ((pins, usual), (pins, commented), (pins, looked_at), (digest, usual))
         shown.add_row(str(length), *(_told(call, texts) for call, texts in asked))
-    Console().print(shown)
+    Console(emoji=False).print(shown)
 
 
 def _text(length: int, number: int) -> str:

@@ -93,16 +93,21 @@ class Samples:
         """The largest of the samples that have the number; None where none has."""
         return max((value for each in self.taken if (value := read(each)) is not None), default=None)
 
-    def each_borrow(self, count: Callable[[Seen], float], gauge: Callable[[Seen], int]) -> float:
+    def each_borrow(
+        self,
+        count: Callable[[Seen], float],
+        gauge: Callable[[Seen], int],
+        ended: Callable[[Seen], int] = lambda gate: gate.borrows,
+    ) -> float:
         """Milliseconds in some state for each connection that was lent, by the gate's count of the seconds.
 
         Args:
             count: the seconds.
-            gauge: how many are in that state: where no connection was lent, they were all the while.
+            gauge: how many are in that state: where it ended for none, they were all the while.
+            ended: for how many it ended.
         """
-        borrows = self.counted(lambda gate: gate.borrows)
-        if borrows:
-            return 1000 * self.counted(count) / borrows
+        if ends := self.counted(ended):
+            return 1000 * self.counted(count) / ends
         return 1000 * self.seconds * (self.mean(lambda each: gauge(each.gate)) or 0.0)
 
     @property

@@ -187,7 +187,9 @@ class LaptopSource:
             clients=samples.peak(lambda each: each.gate.clients),
             clients_received=round(samples.counted(lambda gate: gate.accepted + gate.refused)),
             waiting=samples.peak(lambda each: each.gate.waiting),
-            borrow_latency=samples.each_borrow(lambda gate: gate.borrow_seconds, lambda gate: gate.waiting),
+            borrow_latency=samples.each_borrow(
+                lambda gate: gate.borrow_seconds, lambda gate: gate.waiting, lambda gate: gate.borrows + gate.timeouts
+            ),
             borrow_timeouts=round(samples.counted(lambda gate: gate.timeouts)),
             held=samples.each_borrow(lambda gate: gate.lent_seconds, lambda gate: gate.borrowed),
             answer=samples.answer,

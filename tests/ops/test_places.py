@@ -72,9 +72,11 @@ def test_without_a_place_pulumi_runs_where_we_are_and_a_stack_must_be_named(
 
 
 def test_the_tools_do_not_know_how_the_laptops_stack_is_called() -> None:
-    rooms = checkout_root() / "ops"
-    named = [str(path) for path in rooms.rglob("*.py") if re.search(r"\b_?local\b", path.read_text(), re.IGNORECASE)]
-    assert named == []
+    ops = checkout_root() / "ops"
+    # In these rooms LOCAL is a word of SQL.
+    others = [path for path in ops.rglob("*.py") if path.relative_to(ops).parts[0] not in ("pinning", "pins")]
+    assert len(others) > 50
+    assert [str(path) for path in others if re.search(r"\b_?local\b", path.read_text(), re.IGNORECASE)] == []
 
 
 def test_tools_of_another_environment_hand_over_to_those_that_the_shell_names(tmp_path: Path) -> None:

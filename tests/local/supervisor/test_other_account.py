@@ -72,7 +72,7 @@ def test_where_we_write_the_servers_put_nothing(folders: list[Path], victim: Pat
     for folder in folders:
         assert folder.stat().st_uid == os.geteuid()
         names = [each.name for each in folder.iterdir() if each.is_file()]
-        assert len(names) > 4
+        assert len(names) >= 4
         for name in [*names, *(f"{each}.new" for each in names), "another"]:
             assert not plant(folder / name, victim), name
 

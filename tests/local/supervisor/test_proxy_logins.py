@@ -105,9 +105,13 @@ def test_a_password_is_proved_by_scram_through_the_gate_too(root: Path, mixed: d
     [
         ("app", lambda *_: PASSWORDS["app"], "this is no IAM token"),
         ("batch", lambda *_: "useless", "this is no IAM token"),
-        ("reporting", lambda root, facts: token(root, facts, "reporting"), "authentication failed"),
-        ("reporting", lambda *_: "guessed", "authentication failed"),
-        ("reporting", lambda *_: PASSWORDS["app"], "authentication failed"),
+        (
+            "reporting",
+            lambda root, facts: token(root, facts, "reporting"),
+            "for the role reporting is wrong",
+        ),
+        ("reporting", lambda *_: "guessed", "for the role reporting is wrong"),
+        ("reporting", lambda *_: PASSWORDS["app"], "for the role reporting is wrong"),
         ("app", lambda root, facts: token(root, facts, "batch"), "another user"),
         ("db_admin", lambda root, facts: token(root, facts, "db_admin"), "no credentials for the role db_admin"),
     ],
@@ -126,8 +130,10 @@ def test_behind_the_gate_only_the_gate_needs_no_password(root: Path, mixed: dict
             enter(root, pooler, user, word, sslmode="disable", sslrootcert=None)
     private = laptop_state(root) / "proxies" / "orders" / "private"
     assert private.stat().st_mode & 0o077 == 0
-    gate = (laptop_state(root) / "gates" / "orders" / "gate.json").read_text()
-    assert not [word for word in PASSWORDS.values() if word in gate]
+    gate = laptop_state(root) / "gates" / "orders" / "gate.json"
+    assert (gate.stat().st_mode & 0o777, gate.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    # It checks passwords, so it has those of who proves one, and no others.
+    assert [user for user, word in PASSWORDS.items() if word in gate.read_text()] == ["reporting"]
 
 
 def test_the_database_lets_the_proxys_role_in_as_whom_its_policy_names_and_takes_no_password_of_theirs(
