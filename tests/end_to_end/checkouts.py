@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local.supervisor.client import SupervisorClient
+from local.supervisor.proxy import seen
 from tests.waiting import LIMIT_SECONDS
 from toolchain.checkout import checkout_cache, laptop_state
 from toolchain.remains import remove_remains
@@ -46,6 +47,12 @@ class Checkout:
         found = SupervisorClient.running(self.root)
         assert found is not None, "the supervisor does not run"
         return found
+
+    def pinned(self) -> list[str]:
+        """The statements that pinned a session at any of its proxies since they were started."""
+        proxies = [each["identifier"] for each in self.supervisor.resources() if each["kind"] == "proxy"]
+        assert proxies
+        return [pin.digest for name in proxies for pin in seen(self.state, name).pins]
 
     def pulumi(
         self, *arguments: str, project: Path | None = None, environment: Mapping[str, str] | None = None

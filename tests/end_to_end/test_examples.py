@@ -92,6 +92,13 @@ def test_the_own_programs_function_is_what_ops_new_writes(tmp_path: Path, monkey
     assert {name: (there / name).read_text() for name in written} == written
 
 
+def test_what_is_published_sends_nothing_that_pins() -> None:
+    rooms = [str(ROOT / name) for name in ("components", "handler", "examples", "__main__.py")]
+    done = CliRunner().invoke(app, ["pins", "lint", *rooms])
+    assert done.exit_code == 0, done.output
+    assert "python 1" in done.output  # more than a hundred files
+
+
 def test_every_function_of_the_shop_is_in_its_package() -> None:
     handlers = re.findall(r'"handler": "(\w+)\.handler"', (EXAMPLES / "several-functions" / "__main__.py").read_text())
     archive = build_package(EXAMPLES / "several-functions" / "shop", target=this_machine(), engine=Engine.POSTGRESQL)

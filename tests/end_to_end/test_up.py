@@ -341,6 +341,7 @@ def test_a_user_with_a_secret_comes_to_a_running_stack_and_goes_again(up: Checko
 def test_two_functions_share_the_proxy_as_users_with_their_own_ways_to_log_in(two_users: Checkout) -> None:
     assert "database app_db as app," in two_users.invoke()["body"]["server"]
     assert "database app_db as reporting," in two_users.invoke(function="reports")["body"]["server"]
+    assert two_users.pinned() == []
     assert len([found for found in two_users.supervisor.resources() if found["kind"] == "proxy"]) == 1
 
 

@@ -59,6 +59,7 @@ def test_the_example_comes_up_and_its_function_answers_through_the_proxy(checkou
     )
     answer = checkout.run("python", "-c", code, outputs["functions"]["api"])
     assert json.loads(answer.stdout) == {"answer": 1}, answer.stdout + answer.stderr
+    assert checkout.pinned() == []
     assert checkout.pulumi("destroy", "--yes", "--skip-preview", project=project).returncode == 0
 
 

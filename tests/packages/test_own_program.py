@@ -73,6 +73,7 @@ def test_it_previews_and_runs_on_the_laptop_without_a_word_changed(checkout: Che
         )
         answer = checkout.run("python", "-c", code, function)
         assert json.loads(answer.stdout) == {"answer": 1}, answer.stdout + answer.stderr
+        assert checkout.pinned() == []
         state = json.loads(checkout.pulumi("stack", "export", project=own).stdout)
         runtimes = {
             each["inputs"]["runtime"]

@@ -82,6 +82,7 @@ class Session:
             DatabaseNotReadyError: the secret is being rotated, or another run is at it.
         """
         # No transaction: in MySQL each of these statements commits by itself. The lock goes with the connection.
+        # pins: allowed because it is sent straight to the database, never to a proxy
         if self._rows(f"SELECT GET_LOCK({self._literal(_LOCK)}, {int(self._seconds / 2)})") != [(1,)]:
             raise DatabaseNotReadyError("another run is making users of this server", out_of_time=True)
         # MySQL 5.7 and MariaDB do not have it.
