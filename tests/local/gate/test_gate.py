@@ -234,3 +234,30 @@ def test_what_is_seen_tells_of_pins_by_kind(hand: Hand) -> None:
     assert (pin.rule, pin.application, pin.user, count) == ("set", "tests", "app", 1)
     assert "secret" not in pin.digest
     assert (seen.pinned, seen.borrowed, seen.held) == (1, 1, 0)
+
+
+def test_a_connection_that_was_idle_for_five_minutes_or_lives_for_a_day_is_closed(hand: Hand) -> None:
+    listener = hand.listen()
+    hand.change(ceiling=2)
+    _, end = hand.come()
+    session = hand.accept(listener)
+    hand.hear(end)
+    (connection,) = hand.gate._connections
+
+    connection.idle_since -= 290
+    hand.gate._sweep()
+    assert hand.gate.seen().connections == 1
+    connection.idle_since -= 20
+    hand.gate._sweep()
+    assert hand.gate.seen().connections == 0
+
+    end.sendall(query("SELECT 1"))
+    session = hand.accept(listener)
+    (connection,) = hand.gate._connections
+    connection.opened -= 25 * 3600
+    hand.gate._sweep()
+    assert hand.gate.seen().connections == 1  # somebody has it
+    assert hand.hear(session) == query("SELECT 1")
+    session.sendall(_DONE)
+    assert hand.hear(end) == _DONE
+    assert hand.gate.seen().connections == 0
