@@ -9,7 +9,7 @@ from .pulumi_cli import console
 # kind, what it is called, which fact is its host name
 _SERVERS = (
     ("function", "Lambda", ""),
-    ("proxy", "→ RDS Proxy (PgBouncer)", "endpoint"),
+    ("proxy", "→ RDS Proxy (gate, PgBouncer)", "endpoint"),
     ("instance", "→ RDS (PostgreSQL)", "address"),
 )
 
