@@ -3,15 +3,12 @@
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
+from ops.pinning.drivers import STARTUP_PARAMETERS
+
 # Version 3, in the upper half of a startup packet's code; what asks for something else has codes of its own.
 PROTOCOL = 3
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 HEAD_BYTES = 5
-# As RDS Proxy: the parameters that a startup packet may have ("Considerations for connecting to PostgreSQL").
-VARIABLES = {
-    name.lower(): name
-    for name in ("application_name", "client_encoding", "DateStyle", "TimeZone", "extra_float_digits", "search_path")
-}
 _LONGEST_NAME = 63
 
 
@@ -73,9 +70,9 @@ def said_at_startup(packet: bytes) -> dict[str, str]:
     for name, value in said.items():
         if name == "options":
             raise Refusal("0A000", "Feature not supported: RDS Proxy currently doesn't support command-line options.")
-        if name.lower() not in VARIABLES:
+        if name.lower() not in STARTUP_PARAMETERS:
             raise Refusal("0A000", f"Feature not supported: RDS Proxy currently doesn't support the option {name}.")
-        found[VARIABLES[name.lower()]] = value
+        found[STARTUP_PARAMETERS[name.lower()]] = value
     if not found.get("user"):
         raise Refusal("28000", "no PostgreSQL user name specified in startup packet.")
     return {**found, "database": found.get("database") or found["user"]}

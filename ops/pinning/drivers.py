@@ -8,10 +8,12 @@ from .rule import Rule
 _REFUSED = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-connecting.html"
 _DJANGO = "https://docs.djangoproject.com/en/5.2/ref/databases/"
 
-# What RDS Proxy takes at login from a client of PostgreSQL, in lower case; everything else is refused.
-STARTUP_PARAMETERS = frozenset(
-    {"application_name", "client_encoding", "datestyle", "timezone", "extra_float_digits", "search_path"}
-)
+# Lower case → as PostgreSQL spells it: what RDS Proxy takes at login beside user and database ("Considerations for
+# connecting to PostgreSQL"); everything else is refused.
+STARTUP_PARAMETERS = {
+    name.lower(): name
+    for name in ("application_name", "client_encoding", "DateStyle", "TimeZone", "extra_float_digits", "search_path")
+}
 
 ASYNCPG_POOL = Rule(
     name="asyncpg-pool-reset",

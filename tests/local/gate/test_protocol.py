@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.gate.protocol import (
-    VARIABLES,
     Refusal,
     as_the_server_has_it,
     code,
@@ -21,6 +20,7 @@ from local.gate.protocol import (
     settings_query,
     startup,
 )
+from ops.pinning.drivers import STARTUP_PARAMETERS
 
 _text = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]))
 _word = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1)
@@ -35,7 +35,7 @@ def test_messages_are_told_apart_and_a_beginning_is_not_one(said: list[tuple[byt
         assert [*messages(data[:-1])] == said[:-1]
 
 
-@given(_word, _word, st.fixed_dictionaries({}, optional=dict.fromkeys(VARIABLES.values(), _word)))
+@given(_word, _word, st.fixed_dictionaries({}, optional=dict.fromkeys(STARTUP_PARAMETERS.values(), _word)))
 def test_a_startup_packet_says_what_was_put_in(user: str, database: str, variables: dict[str, str]) -> None:
     words = {"user": user, "database": database, **variables}
     packet = startup(words)
@@ -91,7 +91,7 @@ def test_any_startup_packet_is_read_or_refused(body: bytes) -> None:
         return
     assert said["user"]
     assert said["database"]
-    assert {*said} - {"user", "database"} <= {*VARIABLES.values()}
+    assert {*said} - {"user", "database"} <= {*STARTUP_PARAMETERS.values()}
 
 
 @pytest.mark.parametrize("packet", [b"", b"\0\0\0\x04", b"\0\0\0\x07\0\3\0"])
