@@ -14,10 +14,15 @@ from ops.pinning.rule import Rule
 
 from .database_connection import DatabaseConnection
 from .lending import Key, Lending
-from .protocol import Refusal
+from .protocol import Refusal, message
 from .reactor import READ, Conversation, Reactor
 from .session import Session
 from .side import CHUNK_BYTES, NOT_NOW, Side
+
+_PREPARE_SECONDS = 15.0
+# What PgBouncer adds when the database ended a session, behind the database's own last words, if it had any: drivers
+# take no two errors for one request, and RDS Proxy says no such thing.
+_CRASHED = message(b"E", b"SFATAL\0C08P01\0Mserver conn crashed?\0\0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +174,8 @@ class Client(Side):
 
     def answered(self, data: bytes) -> None:
         """The database answered: it may be that it is needed no more."""
+        if data.endswith(_CRASHED) and self.session.ends_before(data, len(_CRASHED)):
+            data = data[: -len(_CRASHED)]
         self.send(data)
         if self.session.answer(data):
             self._give_back()
@@ -318,6 +325,3 @@ class Client(Side):
                 connection.is_stale = True
             self._house.returned(connection)
             self._house.lending.give_back(connection)
-
-
-_PREPARE_SECONDS = 15.0

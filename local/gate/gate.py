@@ -4,6 +4,7 @@ PgBouncer, behind it in session mode, opens the connections, limits them and res
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -158,9 +160,20 @@ class Gate:
     # Clients that come.
 
     def _accept(self, server: socket.socket, _: int) -> None:
-        with contextlib.suppress(OSError):  # it went away, or there are no more file descriptors
-            client, _ = server.accept()
+        client = self._next(server, self._accept)
+        if client is not None:
             self.reactor.converse(self._let_in(client), seconds=_LOGIN_SECONDS)
+
+    def _next(self, listener: socket.socket, accept: Callable[[socket.socket, int], None]) -> socket.socket | None:
+        """Who is first in a listener's queue; None when it went away, or there are no more file descriptors."""
+        try:
+            return listener.accept()[0]
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # it stays in the queue, of which epoll would tell at once
+                self.reactor.forget(listener.fileno())
+                again = partial(self.reactor.watch, listener.fileno(), READ, partial(accept, listener))
+                self.reactor.call_at(time.monotonic() + _RETRY_SECONDS, again)
+            return None
 
     def _let_in(self, client: socket.socket) -> Conversation:
         client.setblocking(False)
@@ -197,14 +210,13 @@ class Gate:
 
     def _opening(self, key: Key, settings: GateSettings) -> Conversation:
         with contextlib.ExitStack() as closing:
-            pooler = closing.enter_context(socket.socket(socket.AF_UNIX))
-            pooler.setblocking(False)
             try:
+                pooler = closing.enter_context(_socket())
                 statuses = yield from open_connection(pooler, self._pooler_folder, key, settings)
             except Refusal as refusal:
                 self._not_opened(key, refusal)
                 return
-            except (NotYet, GeneratorExit):
+            except (NotYet, OSError, GeneratorExit):
                 self._not_opened(key, None)
                 return
             closing.pop_all()
@@ -281,9 +293,9 @@ class Gate:
     # What is seen.
 
     def _tell(self, teller: socket.socket, _: int) -> None:
-        with contextlib.suppress(OSError):
-            asker, _ = teller.accept()
-            with asker:
+        asker = self._next(teller, self._tell)
+        if asker is not None:
+            with asker, contextlib.suppress(OSError):
                 asker.settimeout(1.0)
                 asker.sendall(json.dumps(self.seen().as_json()).encode())
 
@@ -321,6 +333,12 @@ def _kind(who: Who) -> tuple[str, ...]:
     """Logins that are greeted alike: an application's name is told as it was given."""
     variables = (f"{name}={value}" for name, value in sorted(who.variables.items()) if name != "application_name")
     return (who.user, who.database, *variables)
+
+
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_UNIX)
+    made.setblocking(False)
+    return made
 
 
 def _say_goodbye(client: socket.socket) -> None:

@@ -200,6 +200,14 @@ class Session:
         self._kept = data[at:]
         return b"".join([*said, data[begin:at]]) if said else data[:at]
 
+    def ends_before(self, data: bytes, last: int) -> bool:
+        """Whether the last so many of the server's bytes begin a message, and not within one."""
+        whole = self._head + data
+        at, end = self._skip, len(whole) - last
+        while at < end:
+            at += 1 + _length(whole, at + 1)[0]
+        return at == end
+
     def answer(self, data: bytes) -> bool:
         """Read the server's bytes: whether they end all that was asked, and the connection is needed no more."""
         if self._head:

@@ -166,6 +166,7 @@ RULES = (OVERSIZED, SET, *_SET.values(), PREPARE, *_STATEMENTS.values(), TEMPORA
 
 _SCOPES = {"or", "replace", "local", "global"}
 _TEMPORARY = {"temp", "temporary"}
+_OWN_SCHEMA = {"pg_temp", '"pg_temp"'}
 # Words that follow INTO temp in a SELECT when `temp` is a table's own name.
 _AFTER_TARGET = {
     *("", ".", ",", ")", "from", "where", "group", "having", "window", "union", "intersect", "except", "order"),
@@ -242,7 +243,9 @@ def _pin(words: list[str]) -> Rule | None:
 def _creates_temporary(words: list[str]) -> bool:
     kind = next((at for at, word in enumerate(words) if at and word not in _SCOPES), 0)
     # A table can be made in the session's own schema too: CREATE TABLE pg_temp.seen.
-    return words[kind] in _TEMPORARY or ("pg_temp" in words[kind : kind + 7] and words[kind] in {"table", "view"})
+    return words[kind] in _TEMPORARY or (
+        words[kind] in {"table", "view", "sequence"} and not _OWN_SCHEMA.isdisjoint(words[kind : kind + 7])
+    )
 
 
 def _inside(words: list[str]) -> Rule | None:
@@ -254,5 +257,7 @@ def _inside(words: list[str]) -> Rule | None:
         elif word == "into" and words[at - 1] not in {"insert", "merge"}:
             ahead = [each for each in words[at + 1 : at + 4] if each not in _SCOPES]
             if ahead and ahead[0] in _TEMPORARY and (*ahead, "")[1] not in _AFTER_TARGET:
+                return TEMPORARY
+            if ahead[1:2] == ["."] and ahead[0] in _OWN_SCHEMA:
                 return TEMPORARY
     return None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.gate.client import Client, Who
+from local.gate.client import _CRASHED, Client, Who
 from local.gate.database_connection import DatabaseConnection
 from local.gate.lending import Key, Lending
 from local.gate.protocol import Refusal, message, messages, query
@@ -345,6 +345,27 @@ def test_what_the_database_said_last_arrives_before_the_end(house: House, *, spe
     assert house.hear(client, len(_FATAL)) == _FATAL
     assert house.is_ended(client)
     assert len(house.closed) == 1
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_pgbouncer_adds_to_the_databases_last_words_is_left_out(house: House, *, apart: bool) -> None:
+    client, database = lent(house, query("BEGIN"))
+    database.sendall(_IN_TRANSACTION)
+    house.hear(client, len(_IN_TRANSACTION))
+    database.sendall(_FATAL)
+    if apart:
+        house.turn()
+    database.sendall(_CRASHED)
+    database.close()
+    assert house.hear(client, len(_FATAL)) == _FATAL
+    assert house.is_ended(client)
+
+
+def test_a_value_that_ends_like_pgbouncers_last_words_arrives_whole(house: House) -> None:
+    client, database = lent(house, query("SELECT 1"))
+    row = message(b"D", b"x" * 10 + _CRASHED)
+    database.sendall(row)
+    assert house.hear(client, len(row)) == row
 
 
 def test_what_the_database_said_last_arrives_at_a_slow_reader(house: House) -> None:

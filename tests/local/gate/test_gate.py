@@ -1,5 +1,6 @@
 """A gate in the test's own thread, with clients that are in already and a PgBouncer in the test's hand."""
 
+import errno
 import os
 import socket
 import time
@@ -13,6 +14,7 @@ import pytest
 from local.gate.client import Client, Who
 from local.gate.gate import Gate
 from local.gate.protocol import fields, message, messages, query, startup
+from local.gate.reactor import READ
 from local.gate.settings import GateSettings
 from local.iam.tokens import TokenAudience
 from local.supervisor.certificates import Authority
@@ -261,3 +263,39 @@ def test_a_connection_that_was_idle_for_five_minutes_or_lives_for_a_day_is_close
     session.sendall(_DONE)
     assert hand.hear(end) == _DONE
     assert hand.gate.seen().connections == 0
+
+
+def test_a_gate_without_descriptors_for_a_moment_opens_as_many_connections_afterwards(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = hand.listen()
+
+    def none_left() -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("local.gate.gate._socket", none_left)
+        hand.come()
+        hand.turn(0.3)
+        assert hand.gate.lending.open == 0
+    hand.turn(0.3)
+    hand.accept(listener)
+    assert hand.gate.seen().connections == 1
+
+
+def test_a_queue_that_cannot_be_served_for_want_of_descriptors_is_no_reason_to_spin(hand: Hand) -> None:
+    tried: list[int] = []
+
+    class Full(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
+            tried.append(1)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    with Full(socket.AF_INET) as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        hand.gate.reactor.watch(server.fileno(), READ, lambda _: hand.gate._accept(server, 0))
+        with socket.create_connection(server.getsockname()):
+            hand.turn(0.55)
+            assert 2 <= len(tried) <= 7
+        hand.gate.reactor.forget(server.fileno())
