@@ -73,6 +73,32 @@ class House(Protocol):
         """It is gone."""
 
 
+class _Remains:
+    """What a client left at work: until it ends, its connection is one, whether anybody waits for the answer or not."""
+
+    is_pinned = is_held = False
+
+    def __init__(self, house: House, connection: DatabaseConnection, session: Session, last: bytes) -> None:
+        self._house, self._connection, self._session = house, connection, session
+        connection.client = self
+        connection.lent_since = time.monotonic()
+        connection.send(last)
+        connection.watch(reads=True)
+
+    def answered(self, data: bytes) -> None:
+        """Nobody hears it."""
+        self._session.answer(data)
+        if not self._session.outstanding:
+            self._house.returned(self._connection)
+            self._house.lending.close(self._connection)
+
+    def lost(self) -> None:
+        """It has ended, too."""
+
+    def balance(self) -> None:
+        """Nobody is slow to read it."""
+
+
 class Client(Side):
     """One client: it borrows a database connection when it speaks, and gives it back when it can.
 
@@ -206,11 +232,16 @@ class Client(Side):
         connection, self.connection = self.connection, None
         if connection is not None:
             self._house.returned(connection)
-            if self._waits or connection.blocked or not self.session.is_free:
+            last = self.session.give_up() if self.session.outstanding else None
+            connection.watch(reads=True)
+            if self._waits or connection.blocked:
+                self._house.lending.close(connection)
+            elif self.session.is_free:
+                self._house.lending.give_back(connection)
+            elif last is None:
                 self._house.lending.close(connection)
             else:
-                connection.watch(reads=True)
-                self._house.lending.give_back(connection)
+                _Remains(self._house, connection, self.session, last)
         self.close()
         self._house.gone(self)
 

@@ -40,6 +40,7 @@ class DatabaseConnection(Side):
         statuses: what the server tells of its settings, as it was opened.
         variables: of a client's startup packet, that are set on it now.
         client: who has it.
+        number: of this connection, as the log tells it.
         unnamed_of: whose unnamed prepared statement is on it.
         is_stale: whether it is closed when it comes back, since settings are others now.
     """
@@ -51,6 +52,7 @@ class DatabaseConnection(Side):
         "is_stale",
         "key",
         "lent_since",
+        "number",
         "opened",
         "statuses",
         "unnamed_of",
@@ -65,10 +67,12 @@ class DatabaseConnection(Side):
         key: Key,
         statuses: Mapping[str, str],
         lost: "Callable[[DatabaseConnection], None]",
+        number: int = 0,
     ) -> None:
         """`lost` is told when the database or PgBouncer ends it."""
         super().__init__(reactor, its_socket)
         self.key = key
+        self.number = number
         self.statuses = statuses
         self.variables: Mapping[str, str] = {}
         self.client: Holder | None = None

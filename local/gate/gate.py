@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -124,12 +125,12 @@ class Gate:
             function=client.who.function,
         )
         self._pins.add(key)
-        connection = client.connection
+        number = client.connection.number if client.connection else 0
         self._log(
             "WARN",
             client,
-            f"The client session was pinned to the database connection [dbConnection={id(connection) % 10**9}] for the "
-            "remainder of the session. The proxy can't reuse this connection until the session ends. "
+            f"The client session was pinned to the database connection [dbConnection={number}] for the remainder of "
+            "the session. The proxy can't reuse this connection until the session ends. "
             f'Reason: {rule.reason} Digest: "{key.digest}".',
         )
 
@@ -219,8 +220,15 @@ class Gate:
             except (NotYet, OSError, GeneratorExit):
                 self._not_opened(key, None)
                 return
+            except Exception:  # whatever it was, the others must not be one connection fewer for it
+                traceback.print_exc()
+                self._not_opened(key, None)
+                return
             closing.pop_all()
-        connection = DatabaseConnection(self.reactor, pooler, key=key, statuses=statuses, lost=self._lost)
+        self._numbers += 1
+        connection = DatabaseConnection(
+            self.reactor, pooler, key=key, statuses=statuses, lost=self._lost, number=self._numbers
+        )
         connection.is_stale = settings.opens_with != self.settings.opens_with
         connection.watch(reads=True)
         self._connections.add(connection)

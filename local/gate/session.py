@@ -12,7 +12,7 @@ from typing import Literal
 from ops.pinning.postgresql import LONGEST_TEXT_BYTES, OVERSIZED, pins
 from ops.pinning.rule import Rule
 
-from .protocol import HEAD_BYTES, Refusal
+from .protocol import HEAD_BYTES, Refusal, message
 
 _QUERY, _PARSE, _BIND, _DESCRIBE, _EXECUTE, _CLOSE, _SYNC, _CALL, _END = b"QPBDECSFX"
 _COPIED = frozenset(b"dcf")
@@ -63,6 +63,7 @@ class Session:
     __slots__ = (
         "_awaited",
         "_head",
+        "_is_mixed",
         "_is_open",
         "_is_unsure",
         "_kept",
@@ -92,6 +93,7 @@ class Session:
         self._left_out = False  # a Sync, for a COPY that is not over
         self._is_unsure = False  # which Sync the server has answered
         self._is_open = False  # messages of the extended protocol since the last Sync
+        self._is_mixed = False  # a query stood among them, which is left out with them if they fail
         self._status = _NOT_IN_TRANSACTION
         self._names: set[bytes] = set()
         self._unnamed = _NONE
@@ -189,6 +191,7 @@ class Session:
             elif kind == _CALL:
                 self._awaited.append("query")
                 self.outstanding += 1
+                self._is_mixed |= self._is_open
             elif kind in _COPIED:
                 last = self._awaited[-1] if self._awaited else b""
                 if last == "sync" or (self._is_open and last is not None):
@@ -199,6 +202,21 @@ class Session:
             at = end
         self._kept = data[at:]
         return b"".join([*said, data[begin:at]]) if said else data[:at]
+
+    def give_up(self) -> bytes | None:
+        """What is said in place of a client that is gone, after which nothing remains but to await the answers.
+
+        None where that cannot be said: within a message, or when it is not known how many answers come.
+        """
+        if self._rest or self._is_unsure or self._is_mixed:
+            return None
+        last = message(b"f", b"the client is gone\0")  # ends a COPY; anywhere else the server leaves it out
+        if self._is_open:
+            self._is_open = False
+            self._awaited.append("sync")
+            self.outstanding += 1
+            last += message(b"S", b"")
+        return last
 
     def ends_before(self, data: bytes, last: int) -> bool:
         """Whether the last so many of the server's bytes begin a message, and not within one."""
@@ -252,7 +270,8 @@ class Session:
     def _query(self, data: bytes, begin: int, end: int) -> None:
         self._awaited.append("query")
         self.outstanding += 1
-        self._is_open = False
+        if self._is_open:
+            self._is_open, self._is_mixed = False, True
         self._unnamed = _NONE  # the server forgets it
         if self.pin is None:
             if end - begin - 1 > LONGEST_TEXT_BYTES:

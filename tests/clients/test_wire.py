@@ -29,6 +29,7 @@ from tests.clients.wire import (
     parse,
     query,
 )
+from tests.handler.cloud import APPLICATION
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -379,3 +380,28 @@ def test_a_huge_text_is_passed_on_and_not_kept(door: Door, wire: Wire) -> None:
 def memory(door: Door) -> int:
     """What the gate's process has, in bytes."""
     return int(psutil.Process(door.gate).memory_info().rss)
+
+
+def test_the_ceiling_holds_when_clients_die_in_the_middle_of_their_statements(stand: Stand, door: Door) -> None:
+    with Wire(stand.straight) as straight, contextlib.ExitStack() as clients:
+
+        def at_the_database(condition: str) -> int:
+            proxied = f"usename = '{APPLICATION}' AND pid <> pg_backend_pid() AND {condition}"
+            ((found,),) = straight.rows(query(f"SELECT count(*) FROM pg_stat_activity WHERE {proxied}"))
+            return int(found or b"")
+
+        dying = [clients.enter_context(Wire(door.at)) for _ in range(CEILING)]
+        for each in dying:
+            each.send(query("SELECT pg_sleep(3) /* dying */"))
+        until(lambda: at_the_database("query LIKE '%dying%'") == CEILING)
+        for each in dying:
+            each.socket.shutdown(socket.SHUT_RDWR)
+        until(lambda: door.seen().clients == 0)
+        assert door.seen().borrowed == CEILING
+        later = clients.enter_context(Wire(door.at))
+        later.send(query("SELECT 1"))
+        until(lambda: door.seen().waiting == 1 or not at_the_database("state = 'active'"))
+        while at_the_database("state = 'active' AND query LIKE '%dying%'"):
+            assert at_the_database("true") <= CEILING
+        assert later.until(b"Z")
+        until(lambda: door.seen().borrowed == 0)

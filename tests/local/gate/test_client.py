@@ -246,10 +246,47 @@ _HELD = message(b"P", b"name\0SELECT 1\0\0\0") + _SYNC
 
 
 @pytest.mark.parametrize(
+    ("said", "answered", "last", "rest"),
+    [
+        (query("SELECT 1"), b"", b"f", _DONE),
+        (query("SELECT 1"), _DONE[:-1], b"f", _DONE[-1:]),
+        (query("SELECT 1") + query("SELECT 2"), _DONE, b"f", _DONE),
+        (query("BEGIN") + query("SELECT 1"), _IN_TRANSACTION, b"f", message(b"Z", b"T")),
+        (query("SELECT 1") + _BATCH, b"", b"fS", _DONE + message(b"1", b"") + message(b"Z", b"I")),
+    ],
+)
+def test_what_is_still_at_work_when_its_client_goes_counts_as_a_connection_until_it_ends(
+    house: House, said: bytes, answered: bytes, last: bytes, rest: bytes
+) -> None:
+    client = house.come()
+    client.sendall(said)
+    house.turn()
+    database = house.open_next()
+    house.turn()
+    database.sendall(answered)
+    house.turn()
+    client.close()
+    house.turn()
+    assert (house.lending.idle, house.lending.open, len(house.closed), len(house.left)) == (0, 1, 0, 1)
+    heard = database.recv(1000)
+    assert heard.startswith(said) and b"".join(kind for kind, _ in messages(heard[len(said) :])) == last
+    database.sendall(rest)
+    house.turn()
+    assert (house.lending.idle, house.lending.open, len(house.closed)) == (0, 0, 1)
+
+
+def test_what_was_at_work_ends_with_its_database(house: House) -> None:
+    client, database = lent(house, query("SELECT 1"))
+    client.close()
+    house.turn()
+    database.close()
+    house.turn()
+    assert (house.lending.open, len(house.closed)) == (0, 1)
+
+
+@pytest.mark.parametrize(
     ("said", "answered", "is_kept"),
     [
-        (query("SELECT 1"), b"", False),
-        (query("SELECT 1"), _DONE[:-1], False),
         (query("SELECT 1"), _DONE, True),
         (query("BEGIN"), _IN_TRANSACTION, False),
         (query("SET a = 'b'"), _DONE, False),
