@@ -105,6 +105,8 @@ func gormClient(driver postgres.Config, config gorm.Config) kind {
 		driver, config := driver, config
 		driver.DSN = "sslmode=" + os.Getenv("PGSSLMODE")
 		config.Logger = logger.Discard
+		// Whatever the proxy says to a ping, pgx calls it "bad connection".
+		config.DisableAutomaticPing = true
 		db, err := gorm.Open(postgres.New(driver), &config)
 		if err != nil {
 			return err
