@@ -324,7 +324,8 @@ class Client(Side):
         except Exception:
             traceback.print_exc(file=sys.stderr)
             self._house.reactor.call_at(0.0, self.leave)
-        self.balance()
+        if self._mask != READ or self.blocked:
+            self.balance()
 
     def _ask(self, data: bytes) -> None:
         connection = self.connection

@@ -6,6 +6,7 @@ for a connection that changes its user costs a reset and a login (first come, fi
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
@@ -78,8 +79,9 @@ class Lending(Generic[_C]):
         self._open_, self._close, self._alarm, self._clock = open_, close, alarm, clock
         self._idle: dict[Key, dict[_C, None]] = {}
         self._opening: dict[Key, int] = {}
-        self._waiting: dict[Borrower[_C], float] = {}  # in the order in which they came, since when
-        self._queues: dict[Key, dict[Borrower[_C], None]] = {}
+        # Ordered dicts, whose first is found at once however many went before it.
+        self._waiting: OrderedDict[Borrower[_C], float] = OrderedDict()  # in the order in which they came, since when
+        self._queues: dict[Key, OrderedDict[Borrower[_C], None]] = {}
         self._alarm_is_set = False
 
     @property
@@ -107,8 +109,12 @@ class Lending(Generic[_C]):
                 return last
             return idle.popitem()[0]  # the newest, so that the others may grow old
         self._waiting[borrower] = self._clock()
-        self._queues.setdefault(borrower.key, {})[borrower] = None
-        self._open_for(borrower.key)
+        queue = self._queues.get(borrower.key)
+        if queue is None:
+            queue = self._queues[borrower.key] = OrderedDict()
+        queue[borrower] = None
+        if self.open < self.ceiling or any(self._idle.values()):
+            self._open_for(borrower.key)
         if not self.borrow_timeout and borrower in self._waiting:
             # Not now: who asks does not expect to be told before it is told that it waits.
             self._alarm(self._clock(), self._expire)
@@ -176,11 +182,11 @@ class Lending(Generic[_C]):
     def _lend(self, connection: _C) -> None:
         """Give it to whose turn it is; whom it does not fit gets another in its place."""
         oldest, since = next(iter(self._waiting.items()))
-        same = self._queues.get(connection.key)
-        is_urgent = self._clock() - since >= _PATIENCE_SECONDS and not self._opening.get(oldest.key)
+        same, now = self._queues.get(connection.key), self._clock()
+        is_urgent = now - since >= _PATIENCE_SECONDS and not self._opening.get(oldest.key)
         if same and (oldest.key == connection.key or not is_urgent):
             borrower = next(iter(same))
-            self.borrow_seconds += self._clock() - self._waiting[borrower]
+            self.borrow_seconds += now - self._waiting[borrower]
             self.borrows += 1
             self.leave(borrower)
             borrower.granted(connection)
