@@ -33,6 +33,8 @@ from .protocol import Refusal, as_the_server_has_it, greeting, settings_query
 from .reactor import READ, WRITE, Conversation, Reactor
 from .seen import SOCKET, PinCounts, PinKey, Seen
 from .settings import GateSettings
+from .short_path import short_path
+from .side import close
 
 _LOGIN_SECONDS = 15.0
 _OPEN_SECONDS = 15.0
@@ -192,7 +194,7 @@ class Gate:
                 self._refused += 1
                 with contextlib.suppress(OSError):
                     client.sendall(refusal.sent())
-                    _say_goodbye(client)
+                    close(client)
                 print(f"refused: {refusal}", flush=True)
                 return
             except (OSError, EOFError):
@@ -349,19 +351,12 @@ def _socket() -> socket.socket:
     return made
 
 
-def _say_goodbye(client: socket.socket) -> None:
-    if isinstance(client, ssl.SSLSocket):
-        with contextlib.suppress(OSError, ValueError):
-            client.unwrap()
-
-
 def _bind(listener: socket.socket, file: Path) -> None:
-    """Listen at a socket that nobody else may use, by way of its folder's descriptor, for its path may be long."""
-    folder = os.open(file.parent, os.O_PATH | os.O_DIRECTORY)
+    """Listen at a socket that nobody else may use."""
     mask = os.umask(0o177)
     try:
-        listener.bind(f"/proc/self/fd/{folder}/{file.name}")
+        with short_path(file.parent) as folder:
+            listener.bind(f"{folder}/{file.name}")
     finally:
         os.umask(mask)
-        os.close(folder)
     listener.listen()

@@ -4,7 +4,8 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import partial
 
 from .lending import Key
 from .login import patiently
@@ -59,7 +60,7 @@ def until_ready(source: socket.socket) -> _Talk:
     data, statuses = b"", dict[str, str]()
     refused: Refusal | None = None
     while True:
-        part = yield from patiently(source, _reading(source))
+        part = yield from patiently(source, partial(source.recv, CHUNK_BYTES))
         if not part:
             raise refused or EOFError()
         data += part
@@ -77,10 +78,6 @@ def until_ready(source: socket.socket) -> _Talk:
                 if refused is not None:
                     raise refused
                 return statuses
-
-
-def _reading(source: socket.socket) -> "Callable[[], bytes]":
-    return lambda: source.recv(CHUNK_BYTES)
 
 
 def _reach(pooler: socket.socket, folder: int, port: int) -> Generator[tuple[int, int], None, None]:

@@ -73,10 +73,7 @@ class Side:
     def close(self) -> None:
         """Say goodbye where TLS has a word for it, and close it."""
         self.unwatch()
-        if isinstance(self.socket, ssl.SSLSocket):
-            with contextlib.suppress(OSError, ValueError):
-                self.socket.unwrap()
-        self.socket.close()
+        close(self.socket)
 
     def _event(self, events: int) -> None:
         if events & WRITE and self.blocked:
@@ -88,3 +85,11 @@ class Side:
             self.readable()
         elif events & ~(READ | WRITE):
             self.broken()
+
+
+def close(its_socket: socket.socket) -> None:
+    """Say goodbye where TLS has a word for it, and close it."""
+    if isinstance(its_socket, ssl.SSLSocket):
+        with contextlib.suppress(OSError, ValueError):
+            its_socket.unwrap()
+    its_socket.close()

@@ -5,8 +5,6 @@ that nobody else may enter, and trusts who comes there.
 """
 
 import contextlib
-import os
-import pwd
 import re
 import shutil
 import signal
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from ..gate.short_path import short_path
 from .certificates import Authority
 from .errors import LaptopError
 from .libpq import regardless_of_the_environment
@@ -113,21 +112,17 @@ class PgBouncer:
 
     @contextlib.contextmanager
     def _console(self) -> "Iterator[psycopg.Connection[tuple[object, ...]]]":
-        # By way of the folder's descriptor, for a socket's path holds no more than 107 characters.
-        folder = os.open(self._folder / PRIVATE_FOLDER, os.O_PATH | os.O_DIRECTORY)
-        try:
+        with short_path(self._folder / PRIVATE_FOLDER) as folder:
             parameters = regardless_of_the_environment(
-                host=f"/proc/self/fd/{folder}",
+                host=folder,
                 port=PORT,
                 dbname=CONSOLE,
                 user=ADMIN_USER,
-                requirepeer=pwd.getpwuid(os.fstat(folder).st_uid).pw_name,
+                requirepeer=Path(folder).owner(),
                 connect_timeout=10,
             )
             with psycopg.connect(**parameters, autocommit=True, cursor_factory=psycopg.ClientCursor) as console:
                 yield console
-        finally:
-            os.close(folder)
 
     def _write(self) -> None:
         settings = self.settings
@@ -148,7 +143,7 @@ class PgBouncer:
         databases = "".join(f"{name} = {where}\n" for name in [*self._databases, "*"])
         values = {
             "listen_addr": "",
-            # Relative to its folder, for the same reason as above.
+            # Relative to its folder, for a socket's path holds no more than 107 characters.
             "unix_socket_dir": PRIVATE_FOLDER,
             "unix_socket_mode": "0700",
             "listen_port": PORT,

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..gate.seen import SOCKET, Seen
 from ..gate.settings import GateSettings
+from ..gate.short_path import short_path
 from ..iam.tokens import Principal, TokenAudience
 from .certificates import Authority
 from .errors import LaptopError
@@ -37,7 +38,6 @@ class Proxy:
     def __init__(
         self, folder: Path, name: str, settings: ProxySettings, authority: Authority, audience: TokenAudience
     ) -> None:
-        self.settings = settings
         self.pooler = PgBouncer(folder / POOLERS / name, settings, authority)
         self._authority = authority
         self.audience = audience
@@ -56,6 +56,11 @@ class Proxy:
             environment={"PYTHONPATH": str(_ROOT)},
             as_server=False,
         )
+
+    @property
+    def settings(self) -> ProxySettings:
+        """What it is asked to be."""
+        return self.pooler.settings
 
     @property
     def status(self) -> str:
@@ -83,7 +88,6 @@ class Proxy:
 
     def change(self, settings: ProxySettings, principals: Principals | None = None) -> None:
         """Take other settings, users or grants; name, address and port must stay. Clients that are in stay in."""
-        self.settings = settings
         self._principals = self._principals if principals is None else principals
         self.pooler.change(settings)  # first, so that what the gate opens anew is the new one's
         if self._tell():
@@ -157,16 +161,11 @@ def seen(state: Path, name: str) -> Seen:
 def _seen(folder: Path) -> Seen:
     said = b""
     try:
-        # By way of its descriptor, for a socket's path holds no more than 107 characters.
-        at = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-        try:
-            with socket.socket(socket.AF_UNIX) as teller:
-                teller.settimeout(_SECONDS)
-                teller.connect(f"/proc/self/fd/{at}/{SOCKET}")
-                while part := teller.recv(1 << 16):
-                    said += part
-        finally:
-            os.close(at)
+        with short_path(folder) as at, socket.socket(socket.AF_UNIX) as teller:
+            teller.settimeout(_SECONDS)
+            teller.connect(f"{at}/{SOCKET}")
+            while part := teller.recv(1 << 16):
+                said += part
         return Seen.of_json(json.loads(said))
     except (OSError, ValueError):
         raise LaptopError(f"the gate of the proxy {folder.name} does not answer") from None

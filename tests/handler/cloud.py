@@ -105,13 +105,13 @@ class Cloud:
         """The proxy with other settings for the length of a block."""
         before = self.proxy.settings
         self.proxy.stop()
-        self.proxy.settings = self.proxy.pooler.settings = replace(before, **changed)
+        self.proxy.pooler.settings = replace(before, **changed)
         self.proxy.start()
         try:
             yield
         finally:
             self.proxy.stop()
-            self.proxy.settings = self.proxy.pooler.settings = before
+            self.proxy.pooler.settings = before
             self.proxy.start()
 
 
