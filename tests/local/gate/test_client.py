@@ -34,6 +34,7 @@ class House:
         self.lending = Lending[DatabaseConnection](open_=self.asked_for, close=self._close, alarm=self.reactor.call_at)
         self.lending.change(ceiling=ceiling, borrow_timeout=60)
         self.knows = knows
+        self.opens_at_once = False
         self.asked: list[Key] = []
         self.closed: list[DatabaseConnection] = []
         self.left: list[Client] = []
@@ -43,6 +44,8 @@ class House:
 
     def asked_for(self, key: Key) -> None:
         self.asked.append(key)
+        if self.opens_at_once:
+            self.open_next()
 
     def knows_greeting(self, who: Who) -> bytes | None:
         return _GREETING if self.knows else None
@@ -243,6 +246,19 @@ def test_who_goes_as_it_is_greeted_leaves_nothing_behind() -> None:
 
 _BATCH = message(b"P", b"\0SELECT 1\0\0\0")
 _HELD = message(b"P", b"name\0SELECT 1\0\0\0") + _SYNC
+
+
+def test_a_client_that_is_granted_a_connection_while_it_asks_goes_on_speaking(house: House) -> None:
+    house.opens_at_once = True
+    client = house.come()
+    client.sendall(query("BEGIN"))
+    house.turn()
+    (database,) = house.connections.values()
+    assert house.hear(database, len(query("BEGIN"))) == query("BEGIN")
+    database.sendall(_IN_TRANSACTION)
+    house.hear(client, len(_IN_TRANSACTION))
+    client.sendall(query("SELECT 1"))
+    assert house.hear(database, len(query("SELECT 1"))) == query("SELECT 1")
 
 
 @pytest.mark.parametrize(
