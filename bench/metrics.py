@@ -30,9 +30,9 @@ print(json.dumps([first - began, (time.perf_counter() - first) / 1000]), file=sy
 """
 _OURS = _TIMED.format(
     # The rest of the package is there in any case, and with it what both need.
-    before="import rds_connection, rds_connection.invocation\ndel sys.modules['rds_connection.metrics']",
+    before="import rds_connection, rds_connection.invocations\ndel sys.modules['rds_connection.metrics']",
     imported="from rds_connection.metrics import metrics_line",
-    emit="one = rds_connection.invocation.Invocation(None)\n"
+    emit="one = rds_connection.invocations.Invocation(None)\n"
     "print(metrics_line(one, outcome='ok', function='app', proxy='orders', milliseconds=1))",
     again="    print(metrics_line(one, outcome='ok', function='app', proxy='orders', milliseconds=1))",
 )

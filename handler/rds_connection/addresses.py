@@ -2,8 +2,10 @@
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 # Labels of 1 to 63 characters, 253 in all: of others Python's look-up makes a UnicodeError.
 _NAME = re.compile(r"(?!.{255})[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -24,15 +26,45 @@ def is_host(text: str) -> bool:
     return True
 
 
-def shares(host: str, port: int, seconds: float) -> Iterator[tuple[str, float]]:
-    """Each address with the seconds that connecting to it may take, so that some are left for those after it.
+def look_up(host: str, port: int) -> "Future[list[str]]":
+    """The addresses of a name, to come: a resolver that hangs takes minutes, and nothing can interrupt it.
+
+    The future's error is an OSError: the name does not resolve.
+    """
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()  # who no longer waits for it cannot take it back either
+
+    def resolve() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+        except BaseException as error:
+            found.set_exception(error)
+
+    # Not a pool's: those are waited for when the interpreter, or an event loop, ends.
+    threading.Thread(target=resolve, name="rds_connection look-up", daemon=True).start()
+    return found
+
+
+def addresses(host: str, port: int, seconds: float) -> list[str]:
+    """The addresses of a name, had within `seconds`.
 
     Raises:
-        OSError: the name does not resolve.
+        OSError: the name does not resolve; a TimeoutError if nobody said so in time.
     """
-    began = time.monotonic()
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for number, address in enumerate(addresses):
-        left = seconds - (time.monotonic() - began)
-        yield address, left / (len(addresses) - number)
+    found = look_up(host, port)
+    try:
+        return found.result(seconds)
+    except TimeoutError:
+        raise unresolved(seconds) from None
+
+
+def unresolved(seconds: float) -> TimeoutError:
+    """The error of a name service that did not answer within `seconds`."""
+    return TimeoutError(f"the name service did not answer within {seconds:.1f} s; look at the VPC's DNS")
+
+
+def shares(found: list[str], ends: float) -> Iterator[tuple[str, float]]:
+    """Each address with the seconds that connecting to it may take, so that some are left for those after it."""
+    for number, address in enumerate(found):
+        yield address, max(ends - time.monotonic(), 0.0) / (len(found) - number)

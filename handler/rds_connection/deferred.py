@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
 from typing import Generic, NoReturn, TypeVar
 
@@ -21,7 +21,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def refuse_deferred(function: object) -> None:
-    """Refuse a function whose call does not run its body.
+    """Refuse a function whose body runs neither in its call nor where its call is awaited.
 
     Raises:
         TypeError: with the function's name and the way out.
@@ -29,8 +29,8 @@ def refuse_deferred(function: object) -> None:
     if not callable(function) or isinstance(function, classmethod):
         raise TypeError(f"@transaction needs a function, not {_what(function)}; put it below @classmethod and the like")
     body = _body(function)
-    if inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body):
-        kind = "async"
+    if inspect.isasyncgenfunction(body):
+        kind = "an async generator"
     elif inspect.isgeneratorfunction(body):
         kind = "a generator"
     elif isinstance(body, FunctionType) and body.__globals__ is vars(contextlib) and body.__code__.co_name == "helper":
@@ -39,8 +39,13 @@ def refuse_deferred(function: object) -> None:
         return
     raise TypeError(
         f"@transaction cannot hold for {name_of(function)}: it is {kind}, so its body would run after the commit; make "
-        "it a plain function that returns its result"
+        "it a plain function, or an async one, that returns its result"
     )
+
+
+def is_async(function: object) -> bool:
+    """Whether the call of a function is awaited."""
+    return inspect.iscoroutinefunction(_body(function))
 
 
 def refuse_unfinished(result: object, function: object) -> None:
@@ -93,8 +98,22 @@ def _body(function: object) -> object:
             return function
 
 
-class Block(Generic[_T]):
-    """A context manager for `with` alone: made by `contextmanager`, it would decorate what is still to run as well."""
+class _Undecorating:
+    """No decorator, as what `contextmanager` makes would be: it would decorate what is still to run as well."""
+
+    __slots__ = ()
+
+    def __call__(self, function: object) -> NoReturn:
+        """Refuse to decorate.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"transaction() of a connection is for `with`; put @transaction above {name_of(function)}")
+
+
+class Block(_Undecorating, Generic[_T]):
+    """A context manager for `with` alone."""
 
     __slots__ = ("_block",)
 
@@ -109,10 +128,19 @@ class Block(Generic[_T]):
     ) -> bool | None:
         return self._block.__exit__(kind, error, traceback)
 
-    def __call__(self, function: object) -> NoReturn:
-        """Refuse to decorate.
 
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError(f"transaction() of a connection is for `with`; put @transaction above {name_of(function)}")
+class AsyncBlock(_Undecorating, Generic[_T]):
+    """A context manager for `async with` alone."""
+
+    __slots__ = ("_block",)
+
+    def __init__(self, block: AbstractAsyncContextManager[_T]) -> None:
+        self._block = block
+
+    async def __aenter__(self) -> _T:
+        return await self._block.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._block.__aexit__(kind, error, traceback)

@@ -10,26 +10,27 @@ from typing import Any, Protocol
 from .credentials import Login
 from .errors import ConfigurationError
 from .failures import Failure
-from .settings import Settings
+from .invocations import Invocation
+from .settings import ENGINES, Settings
 
 
-class DriverConnection(Protocol):
-    """What the pool needs of a connection; what the application does with it is the library's own.
+class KeptConnection(Protocol):
+    """What the pool needs of a connection that costs no I/O; what the application does with it is the library's own.
 
     Attributes:
-        deadline: when an answer is due, on the monotonic clock.
-        query_seconds: time spent waiting for the database since this was last set.
+        invocation: whose time a statement takes when it runs where none is known to be under way, as in a thread.
+        stale: the server refused to write, so that after a failover it may no longer be the one that does.
         transactions_ended: how often the server may have been outside a transaction, so that something is committed.
         give_back: what `close` calls instead of closing, once.
     """
 
-    deadline: float
-    query_seconds: float
+    invocation: Invocation
+    stale: bool
     transactions_ended: int
-    give_back: Callable[[Any], None] | None
+    give_back: Callable[[Any], Any] | None
 
-    def close(self) -> None:
-        """Close the connection, or give it back to its pool if it was lent by `connect`."""
+    def drop(self) -> None:
+        """Close the connection, whoever has it."""
 
     def is_young(self, lifetime: float) -> bool:
         """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
@@ -40,14 +41,27 @@ class DriverConnection(Protocol):
     def is_idle(self) -> bool:
         """Whether the connection is known to be open, outside a transaction, with no statement under way."""
 
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open, be it sound or failed."""
+    def is_lost(self) -> bool:
+        """Whether it ended without being closed: whatever error says so."""
 
     def is_failed(self) -> bool:
         """Whether a statement failed in the open transaction, which can then no longer commit."""
 
     def is_autocommit(self) -> bool:
         """Whether each statement commits by itself."""
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, be it sound or failed."""
+
+    def only_read(self) -> None:
+        """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
+
+    def restore(self) -> None:
+        """Take back what a block may have set on the connection object; needs an idle connection."""
+
+
+class DriverConnection(KeptConnection, Protocol):
+    """A connection that blocks."""
 
     def set_autocommit(self, value: bool) -> None:
         """Whether each statement is to commit by itself."""
@@ -61,12 +75,9 @@ class DriverConnection(Protocol):
     def rollback(self) -> None:
         """Roll back the open transaction."""
 
-    def restore(self) -> None:
-        """Take back what a block may have set on the connection object; needs an idle connection."""
-
 
 class Driver(Protocol):
-    """What each engine's module has."""
+    """What each engine's module has. For asyncio `postgresql` has `open_async_connection`, too; PyMySQL has nothing."""
 
     @property
     def Error(self) -> type[Exception]:  # noqa: N802 - as DBAPI modules call it
@@ -94,11 +105,13 @@ class Driver(Protocol):
 
 
 def driver(engine: str) -> Driver:
-    """The module of an engine; `Settings` refuses those that are neither.
+    """The module of an engine.
 
     Raises:
-        ConfigurationError: the package has not the library of this engine, but most likely the other one's.
+        ConfigurationError: there is no such engine, or the package has not its library.
     """
+    if engine not in ENGINES:
+        raise ConfigurationError(f"the database environment is wrong: DB_ENGINE is not one of {', '.join(ENGINES)}")
     library = "pymysql" if engine == "mysql" else "psycopg"
     try:
         if engine == "mysql":
@@ -109,8 +122,14 @@ def driver(engine: str) -> Driver:
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
+        problem = f"this package has no {library}; DB_ENGINE must be the engine it was made for: {' or '.join(ENGINES)}"
+    except ImportError as error:
+        if not str(error).startswith(("no pq wrapper available", "couldn't import requested psycopg")):
+            raise
+        problem = (
+            "this package's psycopg has no libpq that runs here; its list needs psycopg[binary], for the function's "
+            "Python and architecture"
+        )
     else:
         return postgresql
-    raise ConfigurationError(
-        f"this package has no {library}; DB_ENGINE must be the engine it was made for: postgresql or mysql"
-    )
+    raise ConfigurationError(problem)

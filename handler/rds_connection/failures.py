@@ -12,6 +12,8 @@ class Failure(StrEnum):
     """The credentials were refused: another attempt with new ones may work."""
     REFUSED = "refused"
     """The server does not want this connection, however often it is asked."""
+    READ_ONLY = "read-only"
+    """The server only reads, as after a failover: another connection may lead to the one that writes."""
     STATEMENT = "statement"
     """The connection is fine; the database refused what it was asked."""
 
@@ -21,9 +23,17 @@ class Failure(StrEnum):
         return _HINTS[self]
 
 
+UNVERIFIED = "certificate verify failed"
+"""How OpenSSL begins, through libpq and through Python, when no authority of the bundle made a certificate."""
+BUNDLE_HINT = (
+    "DB_SSL_ROOT_CERT must be the bundle with the server's authority: a proxy needs Amazon Trust Services' "
+    "(amazon-trust-services.pem), a database RDS's (rds.pem, AWS's global-bundle.pem); leave it unset, and the "
+    "right one of rds_connection/certificates is taken"
+)
 _HINTS = {
     Failure.UNAVAILABLE: "look at the proxy's target health, its client connections and the security groups on the way",
     Failure.AUTHENTICATION: "the secret, the database's user and the proxy's auth must agree",
     Failure.REFUSED: "this will not pass by itself; check the DB_* variables and the proxy's settings",
+    Failure.READ_ONLY: "look at the proxy's targets: none of them writes",
     Failure.STATEMENT: "look at the statement",
 }

@@ -1,62 +1,62 @@
-"""A connection for a block, or for SQLAlchemy, from the one pool of this execution environment."""
+"""A connection for a block, or for SQLAlchemy, from the pools of this execution environment."""
 
-import os
-import sys
-import threading
-import time
-from typing import TYPE_CHECKING, cast
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
-from .invocation import Invocation, LambdaContext, current
-from .metrics import metrics_line, outcome, proxy_of
-from .pool import Pool
+from .driver import DriverConnection
+from .environment import begin, end, reader, writer
+from .errors import NoConnectionError
+from .invocations import Invocation, LambdaContext, under_way
+from .pool import AsyncPool, Pool, Slots
 
 if TYPE_CHECKING:
-    from .postgresql import Connection
+    from .postgresql import AsyncConnection, Connection
 
-_pool: Pool | None = None
-_pool_lock = threading.Lock()
+_log = logging.getLogger(__package__)
 
 
 class connection:  # noqa: N801 - reads as what it gives: `with connection() as conn`
     """A connection for a `with` block, in autocommit; what the block leaves open ends with it.
 
     Each statement stands for itself, and none is ever repeated: only `transaction` can know that a second attempt does
-    nothing twice. Connecting is repeated once, for nothing ran yet.
+    nothing twice. Connecting is repeated while there is time, for nothing ran yet.
 
     Args:
         context: Lambda's context, so that an answer comes before Lambda ends the invocation. A block inside another, or
-            inside `transaction`, has the outer one's.
+            inside `transaction`, has the outer one's. What is no context of Lambda's is as none.
+        read_only: connect to DB_READER_HOST, and begin transactions with READ ONLY. With DB_READER_FALLBACK true the
+            writer stands in where there is no reader, or none to be had; it refuses no single statement that writes.
 
     Raises:
-        ConfigurationError: the `DB_*` environment is wrong.
+        ConfigurationError: the `DB_*` environment is wrong, or has no reader.
         PoolExhaustedError: DB_POOL_MAX_OPEN connections are in use.
         NoConnectionError: none could be had in the time that is left.
         OutOfTimeError: a statement did not end in that time.
         UnfinishedTransactionError: the block left a transaction open.
     """
 
-    __slots__ = ("_conn", "_context", "_invocation", "_outermost", "_pool")
+    __slots__ = ("_conn", "_context", "_invocation", "_outermost", "_pool", "_read_only")
 
-    def __init__(self, context: LambdaContext | None = None) -> None:
+    def __init__(self, context: LambdaContext | object = None, *, read_only: bool = False) -> None:
         self._context = context
+        self._read_only = read_only
 
     def __enter__(self) -> "Connection":
-        under_way = current.get()
-        self._outermost = under_way is None
-        self._invocation = invocation = under_way or begin(self._context)
+        found = under_way(self._context)
+        self._outermost = found is None
+        self._invocation = invocation = found or begin(self._context)
         try:
-            self._pool = pool = _pool or the_pool()
-            self._conn = conn = pool.acquire(invocation)
+            self._pool, self._conn = acquire(invocation, read_only=self._read_only)
         except BaseException as error:
             if self._outermost:
                 end(invocation, error)
             raise
-        return conn  # type: ignore[return-value] # the same names, whatever the engine
+        return self._conn  # type: ignore[return-value] # the same names, whatever the engine
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         ending = error
         try:
-            self._pool.release(self._conn, self._invocation, failed=error is not None)
+            self._pool.release(self._conn, failed=error is not None)
         except BaseException as second:
             ending = second
             raise
@@ -65,68 +65,103 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
                 end(self._invocation, ending)
 
 
-def connect() -> "Connection":
+class aconnection:  # noqa: N801 - as above
+    """`connection` for `async with`: psycopg's AsyncConnection, by the same rules; PostgreSQL only.
+
+    It is kept from one event loop to the next, so that a handler may call `asyncio.run` in each invocation.
+    """
+
+    __slots__ = ("_conn", "_context", "_invocation", "_outermost", "_pool", "_read_only")
+
+    def __init__(self, context: LambdaContext | object = None, *, read_only: bool = False) -> None:
+        self._context = context
+        self._read_only = read_only
+
+    async def __aenter__(self) -> "AsyncConnection":
+        found = under_way(self._context)
+        self._outermost = found is None
+        self._invocation = invocation = found or begin(self._context)
+        try:
+            self._pool, self._conn = await aacquire(invocation, read_only=self._read_only)
+        except BaseException as error:
+            if self._outermost:
+                end(invocation, error)
+            raise
+        return self._conn
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        ending = error
+        try:
+            await self._pool.release(self._conn, failed=error is not None)
+        except BaseException as second:
+            ending = second
+            raise
+        finally:
+            if self._outermost:
+                end(self._invocation, ending)
+
+
+def connect(context: LambdaContext | object = None) -> "Connection":
     """A connection with autocommit off, as DBAPI users expect, whose `close()` rolls back and gives it back.
 
     For SQLAlchemy: `create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)`, or
-    "mysql+pymysql://". Raises what
+    "mysql+pymysql://". In an `invocation` block, and in any other, its statements end with the invocation. Raises what
     `connection` does.
     """
-    conn = the_pool().lend(current.get() or Invocation(None))
+    conn = writer(Pool).lend(under_way(context) or Invocation(context))
     conn.set_autocommit(False)
     return cast("Connection", conn)
 
 
-def close() -> None:
-    """Close idle connections and forget what was read from the environment: for tests and before a snapshot."""
-    global _pool
-    with _pool_lock:
-        pool, _pool = _pool, None
-    if pool is not None:
-        pool.close()
+async def aconnect(context: LambdaContext | object = None) -> "AsyncConnection":
+    """`connect` for SQLAlchemy's asyncio: `create_async_engine(…, async_creator=aconnect, poolclass=NullPool)`."""
+    conn = await writer(AsyncPool).lend(under_way(context) or Invocation(context))
+    await conn.set_autocommit(False)
+    return conn
 
 
-def close_before_snapshot() -> None:
-    """With SnapStart, leave no connection and no secret in the snapshot that thousands of environments start from."""
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        from snapshot_restore_py import register_before_snapshot  # part of Lambda's runtime
-
-        register_before_snapshot(close)
-
-
-def begin(context: LambdaContext | None) -> Invocation:
-    """Begin an invocation: whatever is nested in it finds it in `current`."""
-    invocation = Invocation(context)
-    current.set(invocation)
-    return invocation
-
-
-def end(invocation: Invocation, error: BaseException | None) -> None:
-    """End an invocation, and in Lambda tell how it went."""
-    current.set(None)
-    # Looking into os.environ costs more than all the rest of this.
-    function = _pool.function_name if _pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-    if function:
-        line = metrics_line(
-            invocation,
-            outcome=outcome(error, _pool.driver if _pool is not None else None),
-            function=function,
-            proxy=_pool.proxy if _pool is not None else proxy_of(os.environ.get("DB_HOST", "")),
-            milliseconds=int(time.time() * 1000),
-        )
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+def acquire(invocation: Invocation, *, read_only: bool) -> tuple[Pool, DriverConnection]:
+    """A connection, and the pool that it goes back to. Raises what `connection` does."""
+    if not read_only:
+        pool = writer(Pool)
+        return pool, pool.acquire(invocation)
+    found = reader(Pool)
+    if found is not None:
+        try:
+            conn = found.acquire(invocation)
+        except NoConnectionError as error:
+            _stand_in(found, error)
+        else:
+            conn.only_read()
+            return found, conn
+    pool = writer(Pool)
+    conn = pool.acquire(invocation)
+    conn.only_read()
+    return pool, conn
 
 
-def the_pool() -> Pool:
-    """The pool of this execution environment, made at its first use.
+async def aacquire(invocation: Invocation, *, read_only: bool) -> tuple[AsyncPool, "AsyncConnection"]:
+    """As `acquire`, for asyncio."""
+    if not read_only:
+        pool = writer(AsyncPool)
+        return pool, await pool.acquire(invocation)
+    found = reader(AsyncPool)
+    if found is not None:
+        try:
+            conn = await found.acquire(invocation)
+        except NoConnectionError as error:
+            _stand_in(found, error)
+        else:
+            conn.only_read()
+            return found, conn
+    pool = writer(AsyncPool)
+    conn = await pool.acquire(invocation)
+    conn.only_read()
+    return pool, conn
 
-    Raises:
-        ConfigurationError: the `DB_*` environment is wrong.
-    """
-    global _pool
-    if _pool is None:
-        with _pool_lock:
-            if _pool is None:
-                _pool = Pool.from_environment()
-    return _pool
+
+def _stand_in(pool: Slots[Any], error: NoConnectionError) -> None:
+    """Let the writer stand in for a reader that gave no connection, if it may."""
+    if not pool.has_stand_in:
+        raise error
+    _log.warning("%s; the writer stands in", error)

@@ -8,7 +8,7 @@ whose sample count is its uses of the database, and those without any connection
 from .driver import Driver
 from .errors import RdsConnectionError
 from .failures import Failure
-from .invocation import Invocation
+from .invocations import Invocation
 
 NAMESPACE = "LambdaRdsProxy"
 OUTCOMES = ("ok", "application", "configuration", "pool-exhausted", "out-of-time", *Failure)

@@ -18,11 +18,12 @@ from pymysql.constants import CR, ER, SERVER_STATUS
 from pymysql.cursors import Cursor
 from pymysql.protocol import MysqlPacket
 
-from .addresses import shares
+from .addresses import addresses, shares
 from .credentials import Login, check_sendable
 from .deferred import Block
-from .errors import ConfigurationError, OutOfTimeError, RdsConnectionError
+from .errors import OutOfTimeError, RdsConnectionError
 from .failures import Failure
+from .invocations import NOBODYS, Invocation, current
 from .settings import Settings
 
 if TYPE_CHECKING:  # generic in its types alone
@@ -32,7 +33,6 @@ else:
 Error = pymysql.Error
 ConnectError = pymysql.err.OperationalError
 _IN_TRANSACTION = SERVER_STATUS.SERVER_STATUS_IN_TRANS
-_NEVER = float("inf")
 # A socket takes no timeout of 0 for one: it would stop blocking.
 _SHORTEST_SECONDS = 0.001
 _now = time.monotonic
@@ -42,6 +42,7 @@ _REFUSED = {
     ER.DBACCESS_DENIED_ERROR,
     ER.BAD_DB_ERROR,
     ER.HOST_NOT_PRIVILEGED,
+    ER.HOST_IS_BLOCKED,
     ER.NOT_SUPPORTED_AUTH_MODE,
     CR.CR_SSL_CONNECTION_ERROR,
     CR.CR_AUTH_PLUGIN_CANNOT_LOAD,
@@ -66,6 +67,11 @@ _UNAVAILABLE = {
     4031,  # the server closed a silent connection
     9501,  # RDS Proxy's borrow timeout
 }
+# The server, or the transaction, only reads. The first stands for other options of the server as well.
+_OPTION_PREVENTS = 1290
+_READ_ONLY = {1792, 1836}
+# Whose refusal cannot have ended the transaction: a procedure may commit before it comes to what is refused.
+_PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 
 
 class TransactionResolutionUnknown(pymysql.err.OperationalError):
@@ -74,7 +80,7 @@ class TransactionResolutionUnknown(pymysql.err.OperationalError):
 
 class Connection(_PyMySQL):
     """PyMySQL's connection, with psycopg's `execute` and `transaction`, and with an end: statements do not wait past
-    the invocation's deadline.
+    the deadline of the invocation under way.
 
     Attributes: see `DriverConnection`.
     """
@@ -87,8 +93,9 @@ class Connection(_PyMySQL):
         def _force_close(self) -> None: ...
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - PyMySQL's own
-        self.deadline = _NEVER
-        self.query_seconds = 0.0
+        self.invocation: Invocation = NOBODYS
+        self.stale = False
+        self.late = False
         self.transactions_ended = 0
         self.give_back: Callable[[Any], None] | None = None
         self.opened_at = (time.monotonic(), time.time())
@@ -96,8 +103,13 @@ class Connection(_PyMySQL):
         # An error comes without the state of the transaction: it may have ended, or a procedure have begun one.
         self._in_doubt = False
         self._statement_failed = False
+        self._only_reads = False
+        self._statement = ""
+        # While it connects, in place of the invocation.
+        self.login: Invocation | None = None
         self._depth = 0
         super().__init__(**arguments, defer_connect=True)
+        self._converters = dict(self.encoders), dict(self.decoders)
 
     def connect(self, sock: Any = None) -> None:  # noqa: ANN401 - PyMySQL's own
         """Log in over a socket that is connected."""
@@ -122,6 +134,11 @@ class Connection(_PyMySQL):
         """Whether it can no longer be used."""
         return not self.open
 
+    def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
+        """Run one statement; how many rows it concerns."""
+        self._statement = sql[:32] if isinstance(sql, str) else sql[:32].decode(errors="replace")
+        return super().query(sql, unbuffered)
+
     def execute(self, query: str, args: Any = None) -> Cursor:  # noqa: ANN401 - PyMySQL's own
         """A cursor with the result of one statement, as psycopg's connections have it."""
         cursor = self.cursor()
@@ -137,7 +154,8 @@ class Connection(_PyMySQL):
         depth, name = self._depth, f"rds_connection_{self._depth}"
         if depth == 0:
             self._statement_failed = False
-        self.query(f"SAVEPOINT {name}" if depth else "BEGIN")
+        begin = "START TRANSACTION READ ONLY" if self._only_reads else "BEGIN"
+        self.query(f"SAVEPOINT {name}" if depth else begin)
         self._depth = depth + 1
         try:
             yield
@@ -166,7 +184,8 @@ class Connection(_PyMySQL):
             pymysql.ProgrammingError: it belongs to a `transaction` block, which does that.
         """
         self._outside_a_block("rollback")
-        super().rollback()
+        if not self.late:  # after OutOfTimeError there is no connection left that could, and no need to
+            super().rollback()
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""
@@ -177,6 +196,11 @@ class Connection(_PyMySQL):
             if self._is_streaming():
                 self._result.unbuffered_active = False  # else it would read the rest when it is collected
             super().close()
+
+    def drop(self) -> None:
+        """Close the connection, whoever has it."""
+        self.give_back = None
+        self.close()
 
     def is_young(self, lifetime: float) -> bool:
         """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
@@ -200,6 +224,10 @@ class Connection(_PyMySQL):
             and not self._has_more_results()
         )
 
+    def is_lost(self) -> bool:
+        """Whether it ended without being closed: whatever error says so."""
+        return self._sock is None and not self._closed
+
     def in_transaction(self) -> bool:
         """Whether a transaction is open; asked of the server if its last answer did not tell."""
         if (self._in_doubt or self._has_more_results()) and not self._is_streaming():
@@ -218,10 +246,17 @@ class Connection(_PyMySQL):
         """Whether each statement is to commit by itself."""
         self.autocommit(value)
 
+    def only_read(self) -> None:
+        """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
+        self._only_reads = True
+
     def restore(self) -> None:
         """Take back what a block may have set on the connection object; needs an idle connection."""
         self.cursorclass = Cursor
         self._depth = 0
+        self._only_reads = False
+        encoders, decoders = self._converters
+        self.encoders, self.decoders = dict(encoders), dict(decoders)
         if not self.get_autocommit():
             try:
                 self.autocommit(True)
@@ -250,38 +285,48 @@ class Connection(_PyMySQL):
     # PyMySQL has no other place for a limit that shrinks: all it reads and writes goes through these two.
     def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
         began = _now()
-        self._read_timeout = self._seconds_left(began)
+        invocation = self.login or current.get() or self.invocation
+        self._read_timeout = patience = _patience(invocation, began)
         try:
             return super()._read_packet(packet_type)  # type: ignore[no-any-return, no-untyped-call]
         except pymysql.Error as error:
-            self._out_of_time(error)
-            if statement_failure(error) is Failure.STATEMENT:
-                self._in_doubt = self._statement_failed = True
-                self.transactions_ended += 1
-            else:
+            self._raise_if_out_of_time(error, began, patience)
+            failure = statement_failure(error)
+            if failure is Failure.UNAVAILABLE:
                 self._force_close()
+                raise
+            self._in_doubt = self._statement_failed = True
+            if failure is Failure.READ_ONLY:
+                self.stale = not self._only_reads
+            if failure is Failure.STATEMENT or not self._statement.lstrip().upper().startswith(_PLAIN):
+                self.transactions_ended += 1
             raise
         finally:
-            self.query_seconds += _now() - began
+            invocation.query_seconds += _now() - began
 
     def _write_bytes(self, data: bytes) -> None:
-        self._write_timeout = self._seconds_left(_now())
+        began = _now()
+        self._write_timeout = patience = _patience(self.login or current.get() or self.invocation, began)
         try:
             super()._write_bytes(data)  # type: ignore[misc]
         except pymysql.Error as error:
-            self._out_of_time(error)
+            self._raise_if_out_of_time(error, began, patience)
             raise
 
-    def _seconds_left(self, now: float) -> float | None:
-        return None if self.deadline == _NEVER else max(self.deadline - now, _SHORTEST_SECONDS)
-
-    def _out_of_time(self, error: pymysql.Error) -> None:
+    def _raise_if_out_of_time(self, error: pymysql.Error, began: float, patience: float | None) -> None:
         """Raise OutOfTimeError if an error says no more than that the deadline has come."""
-        if self._sock is None and _now() >= self.deadline and isinstance(error.__context__, TimeoutError):
+        came = patience is not None and _now() >= began + patience
+        if self._sock is None and came and isinstance(error.__context__, TimeoutError):
+            self.late = True
             raise OutOfTimeError(
                 "the database did not answer before this invocation's time was up; what it was doing may or may not "
                 "take effect: raise the function's timeout, or make the statement faster"
             ) from None
+
+
+def _patience(invocation: Invocation, now: float) -> float | None:
+    left = invocation.patience(now)
+    return None if left is None else max(left, _SHORTEST_SECONDS)
 
 
 def open_connection(settings: Settings, login: Login, seconds: float) -> Connection:
@@ -291,11 +336,13 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
 
     Raises:
         OSError: the name does not resolve.
-        pymysql.OperationalError: with the last address's reason, when none of them let us in.
-        ConfigurationError: a value cannot be sent to a server, or the certificates cannot be read.
+        pymysql.OperationalError: with the most telling of the addresses' reasons, when none of them let us in.
+        ConfigurationError: a value cannot be sent to a server.
     """
     check_sendable(settings, login)
-    for address, share in shares(settings.host, settings.port, seconds):
+    ends = _now() + seconds
+    reasons: list[pymysql.OperationalError] = []
+    for address, share in shares(addresses(settings.host, settings.port, seconds), ends):
         conn = Connection(
             host=settings.host,
             port=settings.port,
@@ -306,19 +353,31 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
             autocommit=True,
             program_name=settings.function_name or "rds_connection",
         )
-        conn.deadline = _now() + share
+        conn.login = Invocation.lasting(share)
         try:
             conn.connect(_socket(address, settings.port, share))
         except (OutOfTimeError, TimeoutError):
-            reason = pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"{address} did not answer within {share:.1f} s")
+            text = f"{address} did not answer within {share:.1f} s"
+            reasons.append(pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, text))
         except pymysql.OperationalError as error:
-            reason = error
+            reasons.append(error)
         except (OSError, pymysql.Error) as error:
-            reason = pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"{address}: {error}")
+            reasons.append(pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"{address}: {error}"))
         else:
-            conn.deadline = _NEVER
+            conn.login = None
             return conn
-    raise reason
+    raise _most_telling(reasons)
+
+
+def _most_telling(reasons: list[pymysql.OperationalError]) -> pymysql.OperationalError:
+    """What a server answered before what the network did: a refused login has to be seen, so that the secret is read
+    again, though another address of the name is dead. The last one of either kind."""
+    answers = [error for error in reasons if _is_of_server(error) or connect_failure(error) is not Failure.UNAVAILABLE]
+    return (answers or reasons)[-1]
+
+
+def _is_of_server(error: pymysql.OperationalError) -> bool:
+    return not CR.CR_ERROR_FIRST <= error.args[0] <= CR.CR_ERROR_LAST
 
 
 def _socket(address: str, port: int, seconds: float) -> socket.socket:
@@ -332,10 +391,8 @@ def _verified(bundle: str) -> ssl.SSLContext:
     """TLS that verifies authority and name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with suppress(OSError):  # ssl.SSLError is one too
-        context.load_verify_locations(bundle)
-        return context
-    raise ConfigurationError("DB_SSL_ROOT_CERT is not a file with certificates in PEM format")
+    context.load_verify_locations(bundle)
+    return context
 
 
 def connect_failure(error: Exception) -> Failure:
@@ -356,6 +413,8 @@ def connect_reason(error: Exception) -> str:
 def statement_failure(error: Exception) -> Failure:
     """What an error of a statement means: `UNAVAILABLE` if the connection was lost, or never got to the database."""
     code = error.args[0] if error.args else None
+    if code in _READ_ONLY or (code == _OPTION_PREVENTS and "read-only" in str(error).replace("_", "-")):
+        return Failure.READ_ONLY
     # Without a number of the server's the error is PyMySQL's own: closed before, or answers out of order.
     lost = isinstance(error, pymysql.InterfaceError | pymysql.InternalError) and (
         not isinstance(code, int) or code == 0

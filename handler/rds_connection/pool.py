@@ -1,93 +1,184 @@
 """One or two connections per execution environment: opened when needed, reused while warm, never when in doubt."""
 
 import logging
-import os
+import socket
 import threading
 import time
+from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import WeakSet
 
 from .credentials import Credentials, Login
-from .driver import Driver, DriverConnection, driver
+from .driver import Driver, DriverConnection, KeptConnection, driver
 from .errors import (
+    ConfigurationError,
     NoConnectionError,
     OutOfTimeError,
     PoolExhaustedError,
     RdsConnectionError,
     UnfinishedTransactionError,
 )
-from .failures import Failure
-from .invocation import Invocation
+from .failures import BUNDLE_HINT, UNVERIFIED, Failure
+from .invocations import NOBODYS, Invocation
 from .metrics import proxy_of
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .postgresql import AsyncConnection
 
 # The longest wait for a new connection, in seconds. Through a proxy it takes 5 to 30 ms; the rest is for a busy one.
 _CONNECT_SECONDS = 5.0
 _log = logging.getLogger(__package__)
+_C = TypeVar("_C", bound=KeptConnection)
 
 
-class Pool:
-    """At most `max_open` connections at once, of which `max_idle` stay open between invocations.
+class Slots(Generic[_C]):
+    """What pools of both styles share: which connections there are, and what follows from an error. No I/O.
+
+    At most `max_open` connections at once, of which `max_idle` stay open between invocations.
 
     Attributes:
         acquired: how often a connection was handed out.
         driver: the module of its engine.
         function_name: of the Lambda function; empty outside Lambda.
+        has_stand_in: another pool is asked when this one has no connection, so that it is not to take all the time.
         proxy: what metrics call the proxy.
     """
 
-    def __init__(self, settings: Settings, credentials: Credentials) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials, *, has_stand_in: bool = False) -> None:
         self.driver: Driver = driver(settings.engine)
+        self.function_name = settings.function_name
+        self.has_stand_in = has_stand_in
+        self.proxy = proxy_of(settings.host)
+        self.acquired = 0
         self._settings = settings
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
-        self.function_name = settings.function_name
-        self.proxy = proxy_of(settings.host)
-        self._idle: list[DriverConnection] = []
-        self._open = 0
-        self.acquired = 0
+        self._idle: list[_C] = []
+        # Weak, for who lets one go without closing it must not have the slot for ever.
+        self._in_use: WeakSet[_C] = WeakSet()
+        self._opening = 0
         self._lock = threading.Lock()
 
-    @classmethod
-    def from_environment(cls) -> "Pool":
-        """The pool that the `DB_*` variables describe.
+    def close(self) -> None:
+        """Close every connection and forget the secret: before a snapshot, or at the end of a test."""
+        with self._lock:
+            found = [*self._idle, *self._in_use]
+            self._idle.clear()
+            self._in_use.clear()
+        for conn in found:
+            conn.drop()
+        self._credentials.forget()
+
+    def _warm(self, invocation: Invocation) -> _C | None:
+        """A connection that is as good as new, if there is one; else there is room for a new one.
 
         Raises:
-            ConfigurationError: with every problem.
+            PoolExhaustedError: `max_open` are in use. It does not wait: who waits for himself waits for ever.
         """
-        settings = Settings.from_environment(os.environ)
-        return cls(settings, Credentials(settings, os.environ))
+        settings = self._settings
+        with self._lock:
+            self.acquired += 1
+            conn = self._idle.pop() if self._idle else None
+            if conn is None and len(self._in_use) + self._opening >= settings.max_open:
+                advice = "" if settings.max_open > 1 else ", or set it to 2"
+                raise PoolExhaustedError(
+                    f"{settings.max_open} in use and DB_POOL_MAX_OPEN is {settings.max_open}: end one block before the "
+                    f"next begins, or hand the connection on{advice}"
+                )
+            if conn is not None and conn.is_young(self._max_lifetime) and conn.is_alive():
+                self._in_use.add(conn)
+                conn.invocation = invocation
+                invocation.reused += 1
+                return conn
+            self._opening += 1
+        if conn is not None:
+            conn.drop()
+        return None
+
+    def _opened(self, conn: _C, invocation: Invocation) -> _C:
+        conn.invocation = invocation
+        invocation.opened += 1
+        with self._lock:
+            self._in_use.add(conn)
+        return conn
+
+    def _keep(self, conn: _C) -> None:
+        """Keep a connection for the next one if it is idle and wanted; else it is closed."""
+        kept = conn.is_idle() and not conn.stale
+        if kept:
+            conn.restore()
+            # Nothing of an invocation outlives it.
+            conn.invocation, conn.give_back = NOBODYS, None
+        with self._lock:
+            kept = kept and conn in self._in_use and len(self._idle) < self._settings.max_idle
+            self._in_use.discard(conn)
+            if kept:
+                self._idle.append(conn)
+        if not kept:
+            conn.drop()
+
+    def _pause(self, error: Exception, login: Login | None, invocation: Invocation) -> float:
+        """How long to wait before another attempt to connect, in seconds.
+
+        Raises:
+            NoConnectionError: there is to be none.
+        """
+        settings = self._settings
+        reason, failure, hint = self._reason(error)
+        problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {hint}"
+        pause = None
+        if failure is Failure.AUTHENTICATION and self._credentials.refused():
+            pause = invocation.retry("login", once=True, at_once=not self._is_early(login, invocation))
+        elif failure is Failure.UNAVAILABLE and not self.has_stand_in:
+            # A name that nobody knows may be as new as its function, but not for long.
+            pause = invocation.retry("connect", once=_is_unknown_name(error))
+        if pause is None:
+            raise NoConnectionError(problem, failure)
+        _log.warning("%s; trying again in %.1f s", problem, pause)
+        return pause
+
+    def _reason(self, error: Exception) -> tuple[str, Failure, str]:
+        if not isinstance(error, self.driver.ConnectError):
+            return f"the name does not resolve: {error}", Failure.UNAVAILABLE, Failure.UNAVAILABLE.hint
+        reason, failure = self.driver.connect_reason(error), self.driver.connect_failure(error)
+        return reason, failure, BUNDLE_HINT if UNVERIFIED in reason else failure.hint
+
+    def _share(self, invocation: Invocation) -> float:
+        """Seconds that a step of connecting may take.
+
+        Raises:
+            OutOfTimeError: there are none left.
+        """
+        left = invocation.seconds_left()
+        if left <= 0:
+            raise OutOfTimeError("no time of this invocation is left to connect in; raise the function's timeout")
+        return min(_CONNECT_SECONDS, left / 3 if self.has_stand_in else left)
+
+    def _is_early(self, refused: Login | None, invocation: Invocation) -> bool:
+        """Whether the secret holds just what was refused: a proxy takes a moment to read one that was rotated."""
+        return self._settings.auth == "secret" and self._credentials.login(self._share(invocation)) == refused
+
+
+class Pool(Slots[DriverConnection]):
+    """The connections of plain functions."""
 
     def acquire(self, invocation: Invocation) -> DriverConnection:
         """A connection, warm or new, that nobody else has until it is released.
 
         Raises:
-            PoolExhaustedError: `max_open` are in use. It does not wait: who waits for himself waits for ever.
+            PoolExhaustedError: `max_open` are in use.
             NoConnectionError: none could be had in the time that is left.
         """
-        with self._lock:
-            self.acquired += 1
-            conn = self._idle.pop() if self._idle else None
-            if conn is None:
-                if self._open >= self._settings.max_open:
-                    raise PoolExhaustedError(
-                        f"{self._open} in use and DB_POOL_MAX_OPEN is {self._settings.max_open}: end one block before "
-                        "the next begins, hand the connection on, or set it to 2"
-                    )
-                self._open += 1
-        if conn is not None and conn.is_young(self._max_lifetime) and conn.is_alive():
-            invocation.reused += 1
-        else:
-            try:
-                if conn is not None:
-                    conn.close()
-                conn = self._connect(invocation)
-            except BaseException:
-                self._forget()
-                raise
-        conn.deadline = invocation.deadline
-        conn.query_seconds = 0.0
-        return conn
+        conn = self._warm(invocation)
+        if conn is not None:
+            return conn
+        try:
+            return self._opened(self._connect(invocation), invocation)
+        finally:
+            with self._lock:
+                self._opening -= 1
 
-    def release(self, conn: DriverConnection, invocation: Invocation, *, failed: bool) -> None:
+    def release(self, conn: DriverConnection, *, failed: bool) -> None:
         """End what the block left open, then keep the connection if it is as good as new.
 
         Args:
@@ -96,104 +187,107 @@ class Pool:
         Raises:
             UnfinishedTransactionError: a transaction was begun and not ended, so that its work is lost.
         """
-        if conn.is_idle():
-            invocation.query_seconds += conn.query_seconds
-            self._put_back(conn)
-            return
         try:
-            _end(conn, failed=failed)
+            if not conn.is_idle() and conn.in_transaction():
+                # With autocommit off, psycopg's convention: the end of a block commits.
+                if not failed and not conn.is_autocommit() and not conn.is_failed():
+                    conn.commit()
+                else:
+                    conn.rollback()
+                    _tell_unfinished(failed)
         except (self.driver.Error, RdsConnectionError):
             if not failed:
                 raise
         finally:
-            invocation.query_seconds += conn.query_seconds
-            if conn.is_idle():
-                self._put_back(conn)
-            else:
-                self._discard(conn)
+            self._keep(conn)
 
     def lend(self, invocation: Invocation) -> DriverConnection:
         """A connection for a caller that ends with `close()`, which then gives it back with its work rolled back."""
         conn = self.acquire(invocation)
-        conn.give_back = lambda lent: self.release(lent, invocation, failed=True)
+        conn.give_back = lambda lent: self.release(lent, failed=True)
         return conn
 
-    def close(self) -> None:
-        """Close what is idle and forget the secret: before a snapshot, or at the end of a test."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-            self._open -= len(idle)
-        for conn in idle:
-            conn.close()
-        self._credentials.forget()
-
     def _connect(self, invocation: Invocation) -> DriverConnection:
-        settings = self._settings
         while True:
-            began = time.monotonic()
+            began, login = time.monotonic(), None
             try:
-                login = self._credentials.login(_share(invocation))
-                conn = self.driver.open_connection(settings, login, _share(invocation))
-            except OSError as error:
-                reason, failure = f"the name does not resolve: {error}", Failure.UNAVAILABLE
-            except self.driver.ConnectError as error:
-                reason, failure = self.driver.connect_reason(error), self.driver.connect_failure(error)
-            else:
-                invocation.opened += 1
-                return conn
+                login = self._credentials.login(self._share(invocation))
+                return self.driver.open_connection(self._settings, login, self._share(invocation))
+            except (OSError, self.driver.ConnectError) as error:
+                failed = error  # what follows is not to carry it along: some errors show what was sent
             finally:
                 invocation.connect_seconds += time.monotonic() - began
-            problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {failure.hint}"
-            if failure is Failure.AUTHENTICATION:
-                again = self._credentials.refused() and invocation.retry(
-                    "connect", pause=self._is_early(login, invocation)
-                )
-            else:
-                again = failure is Failure.UNAVAILABLE and invocation.retry("connect")
-            if not again:
-                raise NoConnectionError(problem, failure)
-            _log.warning("%s; trying once more", problem)
-
-    def _is_early(self, refused: Login, invocation: Invocation) -> bool:
-        """Whether the secret holds just what was refused: a proxy takes a moment to read one that was rotated."""
-        return self._settings.auth == "secret" and self._credentials.login(_share(invocation)) == refused
-
-    def _put_back(self, conn: DriverConnection) -> None:
-        conn.restore()
-        with self._lock:
-            if len(self._idle) < self._settings.max_idle:
-                self._idle.append(conn)
-                return
-        self._discard(conn)
-
-    def _discard(self, conn: DriverConnection) -> None:
-        conn.close()
-        self._forget()
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._open -= 1
+            time.sleep(self._pause(failed, login, invocation))
 
 
-def _share(invocation: Invocation) -> float:
-    """Seconds that a step of connecting may take."""
-    seconds = min(_CONNECT_SECONDS, invocation.seconds_left())
-    if seconds <= 0:
-        raise OutOfTimeError("no time of this invocation is left to connect in; raise the function's timeout")
-    return seconds
+class AsyncPool(Slots["AsyncConnection"]):
+    """The connections of coroutines: psycopg's alone, for PyMySQL has none."""
+
+    def __init__(self, settings: Settings, credentials: Credentials, *, has_stand_in: bool = False) -> None:
+        if settings.engine != "postgresql":
+            raise ConfigurationError(
+                "DB_ENGINE is not postgresql, and PyMySQL has no connection for asyncio; use `connection` and "
+                "`@transaction` in plain functions, and call those with asyncio.to_thread"
+            )
+        super().__init__(settings, credentials, has_stand_in=has_stand_in)
+
+    async def acquire(self, invocation: Invocation) -> "AsyncConnection":
+        """As `Pool.acquire`."""
+        conn = self._warm(invocation)
+        if conn is not None:
+            return conn
+        try:
+            return self._opened(await self._connect(invocation), invocation)
+        finally:
+            with self._lock:
+                self._opening -= 1
+
+    async def release(self, conn: "AsyncConnection", *, failed: bool) -> None:
+        """As `Pool.release`."""
+        try:
+            if not conn.is_idle() and conn.in_transaction():
+                if not failed and not conn.is_autocommit() and not conn.is_failed():
+                    await conn.commit()
+                else:
+                    await conn.rollback()
+                    _tell_unfinished(failed)
+        except (self.driver.Error, RdsConnectionError):
+            if not failed:
+                raise
+        finally:
+            self._keep(conn)
+
+    async def lend(self, invocation: Invocation) -> "AsyncConnection":
+        """As `Pool.lend`."""
+        conn = await self.acquire(invocation)
+        conn.give_back = lambda lent: self.release(lent, failed=True)
+        return conn
+
+    async def _connect(self, invocation: Invocation) -> "AsyncConnection":
+        import asyncio  # psycopg has loaded it, and PyMySQL does without
+
+        from .postgresql import open_async_connection
+
+        while True:
+            began, login = time.monotonic(), None
+            try:
+                # Secrets Manager, and SnapStart's credentials, are read over a network.
+                login = await asyncio.to_thread(self._credentials.login, self._share(invocation))
+                return await open_async_connection(self._settings, login, self._share(invocation))
+            except (OSError, self.driver.ConnectError) as error:
+                failed = error
+            finally:
+                invocation.connect_seconds += time.monotonic() - began
+            await asyncio.sleep(await asyncio.to_thread(self._pause, failed, login, invocation))
 
 
-def _end(conn: DriverConnection, *, failed: bool) -> None:
-    """Leave no transaction open; a connection that cannot be mended stays as it is and is closed by the caller."""
-    if not conn.in_transaction():
-        return
-    # With autocommit off, psycopg's convention: the end of a block commits.
-    if not failed and not conn.is_autocommit() and not conn.is_failed():
-        conn.commit()
-        return
-    conn.rollback()
+def _tell_unfinished(failed: bool) -> None:
     if not failed:
         raise UnfinishedTransactionError(
             "the block ended inside a transaction, which was rolled back; use `with conn.transaction():`, and let its "
             "errors through"
         )
+
+
+def _is_unknown_name(error: Exception) -> bool:
+    return isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME

@@ -4,23 +4,27 @@ Sources of the errors: RDS User Guide, "Troubleshooting RDS Proxy", PgBouncer 1.
 PostgreSQL's appendix "Error Codes". While connecting, libpq gives text and no SQLSTATE, so text decides.
 """
 
+import asyncio
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import generators, waiting
+from psycopg._connection_base import BaseConnection
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from .addresses import shares
+from .addresses import addresses, look_up, shares, unresolved
 from .credentials import Login, check_sendable
-from .deferred import Block
+from .deferred import AsyncBlock, Block
 from .errors import OutOfTimeError
 from .failures import Failure
+from .invocations import NOBODYS, Invocation, current
 from .settings import Settings
 
 Error = psycopg.Error
@@ -34,7 +38,6 @@ _FAILED = int(TransactionStatus.INERROR)
 # How long psycopg's waiting goes without a look at signals, in seconds: how late Ctrl-C can be. Its own default, 0.1,
 # is a load of its own where thousands wait.
 _INTERVAL_SECONDS = 1.0
-_NEVER = float("inf")
 # Looked for first: the words of other errors are in these ("IAM authentication failed because of too many …").
 _UNAVAILABLE = ("too many competing requests", "unexpected eof while reading")
 _AUTHENTICATION = (
@@ -48,6 +51,7 @@ _REFUSED = (
     "certificate",
     "SSL error",
     "server does not support SSL",
+    "received invalid response to SSL negotiation",
     "has no credentials for the role",
     "requires TLS",
     "only with SSL",
@@ -55,12 +59,15 @@ _REFUSED = (
     "Configure IAM authentication",
     "Feature not supported",
     "unsupported startup parameter",
+    "unsupported frontend protocol",
+    "authentication method",
     "no pg_hba.conf entry",
     "no such user",
     "no such database",
     "does not exist",
     "permission denied for database",
     "is not permitted to log in",
+    "is not currently accepting connections",
 )
 # How a line of libpq's or psycopg's begins that tells of one more address of the same name.
 _ATTEMPT = ("connection to server ", "connection failed: ", "- host: ")
@@ -68,73 +75,38 @@ _ATTEMPT = ("connection to server ", "connection failed: ", "- host: ")
 _UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03", "57P05")
 _now = time.monotonic
 _wait = psycopg.Connection.wait
+_wait_async = psycopg.AsyncConnection.wait
 
 
-class Connection(psycopg.Connection[TupleRow]):
-    """psycopg's connection, with an end: statements do not wait past the invocation's deadline.
+class _Kept(BaseConnection[TupleRow]):
+    """What both kinds of connection are to their pool: kept between invocations, known from libpq without I/O, and
+    with an end: statements do not wait past the deadline of the invocation under way.
 
-    Attributes:
-        deadline: when an answer is due, on the monotonic clock.
-        query_seconds: time spent waiting for the database since this was last set.
-        transactions_ended: how often the server was seen outside a transaction, so that something may be committed.
-        give_back: what `close` calls instead of closing, once.
+    Attributes: see `DriverConnection`.
     """
-
-    deadline: float
-    query_seconds: float
-    transactions_ended: int
-    give_back: Callable[[Any], None] | None
-    opened_at: tuple[float, float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*args, **kwargs)
-        self.deadline = _NEVER
-        self.query_seconds = 0.0
+        self.invocation: Invocation = NOBODYS
+        self.stale = False
+        self.late = False
         self.transactions_ended = 0
-        self.give_back = None
+        self.give_back: Callable[[Any], Any] | None = None
         self.opened_at = (time.monotonic(), time.time())
         self._readable = select.poll()
         self._readable.register(self.pgconn.socket, select.POLLIN)
         # An execution environment ends without a word, with connections open: nothing to warn of.
         self._pool = None
+        # A SELECT without autocommit leaves a transaction open, and the proxy's connection borrowed, until the next
+        # invocation. Prepared statements end in DEALLOCATE ALL, which pins the session (psycopg #1105).
+        self._autocommit = True
+        self.prepare_threshold = None
 
-    def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
-        """Wait for the database, at most until the deadline.
-
-        Raises:
-            OutOfTimeError: no answer came by then.
-        """
-        began = _now()
-        bounded = timeout is None and self.deadline != _NEVER
-        if bounded:
-            timeout = max(self.deadline - began, 0.0)
-        try:
-            return _wait(self, gen, interval, timeout)
-        except psycopg.errors._WaitTimeout:
-            if not bounded:
-                raise
-            raise OutOfTimeError(
-                "the database did not answer before this invocation's time was up; what it was doing may or may not "
-                "take effect: raise the function's timeout, or make the statement faster"
-            ) from None
-        finally:
-            self.query_seconds += _now() - began
-            if self.pgconn.transaction_status == _IDLE:
-                self.transactions_ended += 1
-
-    def transaction(  # type: ignore[override] # as psycopg's, but for `with` alone
-        self, savepoint_name: str | None = None, force_rollback: bool = False
-    ) -> Block[psycopg.Transaction]:
-        """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
-        return Block(super().transaction(savepoint_name, force_rollback))
-
-    def close(self) -> None:
-        """Close the connection, or give it back to its pool if it was lent by `connect`."""
-        give_back, self.give_back = self.give_back, None
-        if give_back is None:
-            super().close()
-        else:
-            give_back(self)
+    def drop(self) -> None:
+        """Close the connection, whoever has it."""
+        self.give_back = None
+        self._closed = True
+        self.pgconn.finish()
 
     def is_young(self, lifetime: float) -> bool:
         """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
@@ -153,6 +125,10 @@ class Connection(psycopg.Connection[TupleRow]):
         pgconn = self.pgconn
         return pgconn.transaction_status == _IDLE and pgconn.status == _OK and pgconn.pipeline_status == _NO_PIPELINE
 
+    def is_lost(self) -> bool:
+        """Whether it ended without being closed: whatever error says so."""
+        return self.broken
+
     def in_transaction(self) -> bool:
         """Whether a transaction is open, be it sound or failed."""
         return self.pgconn.transaction_status in (_IN_TRANSACTION, _FAILED)
@@ -163,21 +139,138 @@ class Connection(psycopg.Connection[TupleRow]):
 
     def is_autocommit(self) -> bool:
         """Whether each statement commits by itself."""
-        return self.autocommit
+        return self._autocommit
+
+    def only_read(self) -> None:
+        """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
+        self._read_only = True
+        self._begin_statement = b""
+
+    def restore(self) -> None:
+        """Take back what a block may have set on the connection object; needs an idle connection.
+
+        psycopg has no public way back for some of it, and none that is the same for both kinds.
+        """
+        self.prepare_threshold = None
+        self._autocommit = True
+        self._isolation_level = self._read_only = self._deferrable = None
+        self._begin_statement = b""
+        self._adapters = None
+        self._notice_handlers.clear()
+        self._notify_handlers.clear()
+
+    def _waited(self, invocation: Invocation, began: float) -> None:
+        invocation.query_seconds += _now() - began
+        if self.pgconn.transaction_status == _IDLE:
+            self.transactions_ended += 1
+
+
+class Connection(_Kept, psycopg.Connection[TupleRow]):
+    """psycopg's connection, kept by a pool."""
+
+    def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
+        """Wait for the database, at most until the deadline.
+
+        Raises:
+            OutOfTimeError: no answer came by then.
+        """
+        began = _now()
+        invocation = current.get() or self.invocation
+        try:
+            return _wait(self, gen, interval, invocation.patience(began) if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            if timeout is not None:
+                raise
+            self.late = True
+            raise _out_of_time() from None
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self.stale = self.read_only is not True
+            raise
+        finally:
+            self._waited(invocation, began)
+
+    def transaction(  # type: ignore[override] # as psycopg's, but for `with` alone
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Block[psycopg.Transaction]:
+        """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return Block(super().transaction(savepoint_name, force_rollback))
+
+    def rollback(self) -> None:
+        """Roll back the open transaction; after OutOfTimeError there is nothing left that could, and no need to."""
+        if self.late:
+            self.pgconn.finish()
+        else:
+            super().rollback()
+
+    def close(self) -> None:
+        """Close the connection, or give it back to its pool if it was lent by `connect`."""
+        give_back, self.give_back = self.give_back, None
+        if give_back is None:
+            super().close()
+        else:
+            give_back(self)
 
     def restore(self) -> None:
         """Take back what a block may have set on the connection object; needs an idle connection."""
+        super().restore()
         self.row_factory = tuple_row
         self.cursor_factory = psycopg.Cursor
-        self.prepare_threshold = None
-        if not self.autocommit:
-            self.autocommit = True
-        if self.isolation_level is not None:
-            self.isolation_level = None
-        if self.read_only is not None:
-            self.read_only = None
-        if self.deferrable is not None:
-            self.deferrable = None
+        self.server_cursor_factory = psycopg.ServerCursor
+
+
+class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
+    """psycopg's connection for asyncio, kept by a pool, also from one event loop to the next."""
+
+    async def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
+        """Wait for the database, at most until the deadline.
+
+        Raises:
+            OutOfTimeError: no answer came by then.
+        """
+        began = _now()
+        invocation = current.get() or self.invocation
+        try:
+            return await _wait_async(self, gen, interval, invocation.patience(began) if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            if timeout is not None:
+                raise
+            self.late = True
+            raise _out_of_time() from None
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self.stale = self.read_only is not True
+            raise
+        finally:
+            self._waited(invocation, began)
+
+    def transaction(  # type: ignore[override] # as psycopg's, but for `async with` alone
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncBlock[psycopg.AsyncTransaction]:
+        """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
+        return AsyncBlock(super().transaction(savepoint_name, force_rollback))
+
+    async def rollback(self) -> None:
+        """As of `Connection`."""
+        if self.late:
+            self.pgconn.finish()
+        else:
+            await super().rollback()
+
+    async def close(self) -> None:
+        """Close the connection, or give it back to its pool if it was lent by `aconnect`."""
+        give_back, self.give_back = self.give_back, None
+        if give_back is None:
+            await super().close()
+        else:
+            await give_back(self)
+
+    def restore(self) -> None:
+        """Take back what a block may have set on the connection object; needs an idle connection."""
+        super().restore()
+        self.row_factory = tuple_row
+        self.cursor_factory = psycopg.AsyncCursor
+        self.server_cursor_factory = psycopg.AsyncServerCursor
+        # One that was waited for belongs to its event loop for ever; `asyncio.run` makes a new loop each time.
+        self.lock = asyncio.Lock()
 
 
 def open_connection(settings: Settings, login: Login, seconds: float) -> Connection:
@@ -188,27 +281,58 @@ def open_connection(settings: Settings, login: Login, seconds: float) -> Connect
 
     Raises:
         OSError: the name does not resolve.
-        psycopg.OperationalError: with the last address's reason, when none of them let us in.
+        psycopg.OperationalError: with the most telling of the addresses' reasons, when none of them let us in.
         ConfigurationError: a value cannot be sent to a server.
     """
     check_sendable(settings, login)
-    for address, share in shares(settings.host, settings.port, seconds):
-        try:
-            pgconn = waiting.wait_conn(
-                generators.connect(_conninfo(settings, login, address)), interval=_INTERVAL_SECONDS, timeout=share
-            )
-        except psycopg.errors._WaitTimeout:
-            reason = psycopg.OperationalError(f"{address} did not answer within {share:.1f} s")
-        except psycopg.OperationalError as error:
-            reason = error
-        else:
-            conn = Connection(pgconn)
-            # A SELECT without autocommit leaves a transaction open, and the proxy's connection borrowed, until the next
-            # invocation. Prepared statements end in DEALLOCATE ALL, which pins the session (psycopg #1105).
-            conn.autocommit = True
-            conn.prepare_threshold = None
-            return conn
-    raise reason
+    ends = _now() + seconds
+    reasons: list[psycopg.OperationalError] = []
+    for address, share in shares(addresses(settings.host, settings.port, seconds), ends):
+        with _attempt(address, share, reasons):
+            gen = generators.connect(_conninfo(settings, login, address))
+            return Connection(waiting.wait_conn(gen, interval=_INTERVAL_SECONDS, timeout=share))
+    raise _most_telling(reasons)
+
+
+async def open_async_connection(settings: Settings, login: Login, seconds: float) -> AsyncConnection:
+    """As `open_connection`, for asyncio."""
+    check_sendable(settings, login)
+    ends = _now() + seconds
+    try:
+        found = await asyncio.wait_for(asyncio.wrap_future(look_up(settings.host, settings.port)), seconds)
+    except TimeoutError:
+        raise unresolved(seconds) from None
+    reasons: list[psycopg.OperationalError] = []
+    for address, share in shares(found, ends):
+        with _attempt(address, share, reasons):
+            gen = generators.connect(_conninfo(settings, login, address))
+            return AsyncConnection(await waiting.wait_conn_async(gen, interval=_INTERVAL_SECONDS, timeout=share))
+    raise _most_telling(reasons)
+
+
+@contextmanager
+def _attempt(address: str, share: float, reasons: list[psycopg.OperationalError]) -> Iterator[None]:
+    """Keep the reason why one address let us not in; then it is the next one's turn."""
+    try:
+        yield
+    except psycopg.errors._WaitTimeout:
+        reasons.append(psycopg.OperationalError(f"{address} did not answer within {share:.1f} s"))
+    except psycopg.OperationalError as error:
+        reasons.append(error)
+
+
+def _most_telling(reasons: list[psycopg.OperationalError]) -> psycopg.OperationalError:
+    """What a server answered before what the network did: a refused login has to be seen, so that the secret is read
+    again, though another address of the name is dead. The last one of either kind."""
+    answers = [error for error in reasons if "FATAL" in str(error) or connect_failure(error) is not Failure.UNAVAILABLE]
+    return (answers or reasons)[-1]
+
+
+def _out_of_time() -> OutOfTimeError:
+    return OutOfTimeError(
+        "the database did not answer before this invocation's time was up; what it was doing may or may not take "
+        "effect: raise the function's timeout, or make the statement faster"
+    )
 
 
 def _conninfo(settings: Settings, login: Login, address: str) -> str:
@@ -252,6 +376,8 @@ def connect_reason(error: Exception) -> str:
 def statement_failure(error: Exception) -> Failure:
     """What an error of a statement means: `UNAVAILABLE` if the connection was lost, or never got to the database."""
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state == "25006":
+        return Failure.READ_ONLY
     if state is not None:
         # 08000: RDS Proxy's borrow timeout; 08P01: a pooler's query_wait_timeout and its lost servers.
         return Failure.UNAVAILABLE if state[:2] == "08" or state in _UNAVAILABLE_STATES else Failure.STATEMENT

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .addresses import is_host
@@ -13,6 +13,7 @@ AMAZON_TRUST_SERVICES = _CERTIFICATES / "amazon-trust-services.pem"
 RDS = _CERTIFICATES / "rds.pem"
 _AUTHS = ("iam", "secret", "password")
 _PORTS = {"postgresql": 5432, "mysql": 3306}
+ENGINES = tuple(_PORTS)
 _LIFETIME_SECONDS = 300
 # A proxy drops a client after 1800 s of silence unless told otherwise; a connection must not live to see that.
 _LONGEST_LIFETIME_SECONDS = 1800
@@ -28,7 +29,10 @@ _REGION = re.compile("[a-z0-9-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where to connect, as whom, and how large the pool is. `max_lifetime` is in seconds."""
+    """Where to connect, as whom, and how large the pool is. `max_lifetime` is in seconds.
+
+    `reader_fallback` is one of the texts "true" and "false": whether who only reads may use the writer instead.
+    """
 
     engine: str = "postgresql"
     host: str
@@ -41,6 +45,8 @@ class Settings:
     password: str = field(default="", repr=False)
     region: str = ""
     function_name: str = ""
+    reader_host: str = ""
+    reader_fallback: str = "false"
     max_open: int = 1
     max_idle: int = 1
     max_lifetime: int = _LIFETIME_SECONDS
@@ -60,14 +66,21 @@ class Settings:
         return settings
 
     @property
+    def reader(self) -> "Settings":
+        """The same for who only reads, at the reader endpoint."""
+        has_own = self.ssl_root_cert not in (str(AMAZON_TRUST_SERVICES), str(RDS))
+        bundle = self.ssl_root_cert if has_own else str(root_certificates(self.reader_host))
+        return replace(self, host=self.reader_host, ssl_root_cert=bundle)
+
+    @property
     def secret(self) -> str:
         """What messages call the secret: by its ARN if it is one, for a bare name may be a password by mistake."""
         return f"the secret {self.secret_arn}" if _SECRET_ARN.fullmatch(self.secret_arn) else "the secret DB_SECRET_ARN"
 
     def problems(self) -> Iterator[str]:
         """What is wrong, by variable name; never a value, for whatever stands in the wrong place may be a secret."""
-        if self.engine not in _PORTS:
-            yield f"DB_ENGINE is not one of {', '.join(_PORTS)}"
+        if self.engine not in ENGINES:
+            yield f"DB_ENGINE is not one of {', '.join(ENGINES)}"
         if self.auth not in _AUTHS:
             yield f"DB_AUTH is not one of {', '.join(_AUTHS)}"
         needed = {"DB_HOST": self.host, "DB_NAME": self.database, "DB_USER": self.user}
@@ -78,8 +91,11 @@ class Settings:
         yield from (f"{name} is not set" for name, value in needed.items() if not value)
         if self.auth == "iam" and not self.region:
             yield "AWS_REGION is not set, and DB_AUTH iam signs its tokens for a region"
-        if self.host and not is_host(self.host):
-            yield "DB_HOST is not a host name alone; leave out scheme, user, password, port and path"
+        for name, host in (("DB_HOST", self.host), ("DB_READER_HOST", self.reader_host)):
+            if host and not is_host(host):
+                yield f"{name} is not a host name alone; leave out scheme, user, password, port, path, quotes, blanks"
+        if self.reader_fallback not in ("true", "false"):
+            yield "DB_READER_FALLBACK is not one of true, false"
         if self.database and not is_name(self.database):
             yield f"DB_NAME is not the name of a database, {_NAME_CHARACTERS}"
         if self.user and not is_name(self.user):
@@ -92,8 +108,7 @@ class Settings:
             yield "AWS_REGION is not a region such as eu-west-1"
         if not is_sendable(self.function_name):
             yield "AWS_LAMBDA_FUNCTION_NAME is not the name of a function"
-        if not _is_bundle(self.ssl_root_cert):
-            yield "DB_SSL_ROOT_CERT is not a file with certificates in PEM format"
+        yield from _bundle_problems(self.ssl_root_cert)
         for name, number, low, high, reason in (
             ("DB_PORT", self.port, 1, 65_535, "a port"),
             ("DB_POOL_MAX_OPEN", self.max_open, 1, 2, "the proxy does the pooling, not the function"),
@@ -114,7 +129,7 @@ def _read(environment: Mapping[str, str]) -> Settings:
     """What the environment says, right or wrong."""
     given = {name: value for name, value in environment.items() if value}
     engine = given.get("DB_ENGINE", "postgresql")
-    host = given.get("DB_HOST", "")
+    host = _without_dot(given.get("DB_HOST", ""))
     bundle = given.get("DB_SSL_ROOT_CERT", str(root_certificates(host)))
     return Settings(
         engine=engine,
@@ -130,6 +145,8 @@ def _read(environment: Mapping[str, str]) -> Settings:
         password=given.get("DB_PASSWORD", ""),
         region=given.get("AWS_REGION", given.get("AWS_DEFAULT_REGION", "")),
         function_name=given.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        reader_host=_without_dot(given.get("DB_READER_HOST", "")),
+        reader_fallback=given.get("DB_READER_FALLBACK", "false"),
         max_open=_number(given.get("DB_POOL_MAX_OPEN"), 1),
         max_idle=_number(given.get("DB_POOL_MAX_IDLE"), 1),
         max_lifetime=_number(given.get("DB_POOL_MAX_LIFETIME"), _LIFETIME_SECONDS),
@@ -158,11 +175,24 @@ def root_certificates(host: str) -> Path:
     return RDS if is_rds and not is_proxy else AMAZON_TRUST_SERVICES
 
 
-def _is_bundle(path: str) -> bool:
+def _without_dot(host: str) -> str:
+    """A name without the dot that makes it absolute, which neither certificates nor tokens have."""
+    return host[:-1] if host.endswith(".") and not host.endswith("..") else host
+
+
+def _bundle_problems(path: str) -> Iterator[str]:
+    """What is wrong with a certificate file, as the TLS library finds it: both drivers leave it to OpenSSL."""
+    if path in (str(AMAZON_TRUST_SERVICES), str(RDS)):
+        return  # the package's own are tested; reading 108 authorities would be a part of each cold start
+    import ssl  # only here, for most functions have none of their own
+
     try:
-        return Path(path).is_file() and b"CERTIFICATE-----" in Path(path).read_bytes()
-    except (OSError, ValueError):  # not readable; a NUL in it
-        return False
+        with Path(path).open("rb"):  # a reason that the TLS library does not tell apart: missing, a folder, not ours
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        yield "DB_SSL_ROOT_CERT is not a file with certificates in PEM format: it has none, or is cut off or damaged"
+    except (OSError, ValueError) as error:  # a NUL in it
+        yield f"DB_SSL_ROOT_CERT is not a file that can be read ({type(error).__name__})"
 
 
 def _number(text: str | None, default: int) -> int:

@@ -1,124 +1,184 @@
 """A function in one transaction, run once more when its connection was lost and nothing can have been committed."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from .deferred import refuse_deferred, refuse_unfinished
+from .deferred import is_async, refuse_deferred, refuse_unfinished
+from .driver import KeptConnection
+from .environment import acquired, invocation
 from .errors import UnfinishedTransactionError
 from .failures import Failure
-from .invocation import Invocation, LambdaContext, current
-from .lease import begin, end, the_pool
+from .invocations import Invocation, seconds_of
+from .lease import aacquire, acquire
+from .pool import Slots
 
 _C = TypeVar("_C")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_NONE = object()
 
 
-def transaction(function: Callable[Concatenate[_C, _P], _R]) -> Callable[_P, _R]:
-    """Run a function in one transaction, with the connection as its first argument.
+@overload
+def transaction(function: Callable[Concatenate[_C, _P], _R], /) -> Callable[_P, _R]: ...
 
-    It runs once more, on a new connection, when the connection was lost before COMMIT was sent: then nothing can have
-    been committed. A COMMIT that got no answer is never repeated; nor is a function that used another connection, or
-    ended the transaction itself. What the function does outside the database happens twice, too.
+
+@overload
+def transaction(*, read_only: bool = False) -> Callable[[Callable[Concatenate[_C, _P], _R]], Callable[_P, _R]]: ...
+
+
+def transaction(function: Any = _NONE, /, *, read_only: bool = False) -> Any:
+    """Run a function, plain or async, in one transaction, with the connection as its first argument.
+
+    It runs once more, on a new connection, when the connection was lost before COMMIT was sent, or led to a server that
+    only reads: then nothing can have been committed. A BEGIN that did not get through is repeated while there is time.
+    A COMMIT that got no answer is never repeated; nor is a function that used another connection, or ended the
+    transaction itself. What the function does outside the database happens twice, too.
 
     If an argument is Lambda's context, an answer comes before Lambda ends the invocation.
 
+    Args:
+        function: an async one gets psycopg's AsyncConnection, as of `aconnection`.
+        read_only: `@transaction(read_only=True)` begins with READ ONLY, at the reader, as `connection` has it.
+
     Raises:
-        TypeError: at once for an async function or a generator, whose body would run after COMMIT; when it is called,
-            for one that returns what is still to run, which is rolled back.
+        TypeError: at once for a generator, whose body would run after COMMIT; when it is called, for one that returns
+            what is still to run, which is rolled back.
         TransactionResolutionUnknown: of `psycopg.errors`, or of `rds_connection.mysql`: COMMIT was sent and no answer
             came, so that it may be committed. After OutOfTimeError, too, it may; after any other error it is not, but
             for what the function itself committed.
         RdsConnectionError: what `connection` raises.
     """
+    if function is _NONE:
+        return functools.partial(_decorated, read_only=read_only)
+    return _decorated(function, read_only=read_only)
 
+
+def _decorated(function: Callable[..., Any], *, read_only: bool) -> Callable[..., Any]:
     refuse_deferred(function)
 
     @functools.wraps(function)
-    def in_transaction(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        under_way = current.get()
-        if under_way is not None:
-            return _repeatedly(under_way, function, *args, **kwargs)
-        invocation = begin(_lambda_context(*args, *kwargs.values()))
-        try:
-            result = _repeatedly(invocation, function, *args, **kwargs)
-        except BaseException as error:
-            end(invocation, error)
-            raise
-        end(invocation, None)
-        return result
+    def in_transaction(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+        with invocation(_context(args, kwargs)) as under_way:
+            while True:
+                pool, conn = acquire(under_way, read_only=read_only)
+                attempt = _Attempt(function, under_way, pool, conn)
+                try:
+                    # `raise psycopg.Rollback` ends the block below without a result.
+                    with conn.transaction():
+                        with attempt.running():
+                            attempt.result = function(conn, *args, **kwargs)
+                        attempt.check()
+                    return attempt.succeeded()
+                except pool.driver.Error as error:
+                    pause = attempt.pause(error)
+                finally:
+                    pool.release(conn, failed=attempt.failed)
+                time.sleep(pause)
 
-    return in_transaction
+    @functools.wraps(function)
+    async def in_async_transaction(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+        import asyncio  # psycopg has loaded it, and PyMySQL does without
 
+        with invocation(_context(args, kwargs)) as under_way:
+            while True:
+                pool, conn = await aacquire(under_way, read_only=read_only)
+                attempt = _Attempt(function, under_way, pool, conn)
+                try:
+                    async with conn.transaction():
+                        with attempt.running():
+                            attempt.result = await function(conn, *args, **kwargs)
+                        attempt.check()
+                    return attempt.succeeded()
+                except pool.driver.Error as error:
+                    pause = attempt.pause(error)
+                finally:
+                    await pool.release(conn, failed=attempt.failed)
+                await asyncio.sleep(pause)
 
-def _repeatedly(
-    invocation: Invocation, function: Callable[Concatenate[_C, _P], _R], *args: _P.args, **kwargs: _P.kwargs
-) -> _R:
-    """Run a function in a transaction, and once more if that is harmless and may help."""
-    driver = the_pool().driver
-    while True:
-        attempt = _Attempt(invocation)
-        try:
-            return attempt.run(function, *args, **kwargs)
-        except driver.Error as error:
-            lost = driver.statement_failure(error) is Failure.UNAVAILABLE
-            if lost and attempt.committing:
-                raise driver.TransactionResolutionUnknown(
-                    "the connection was lost after COMMIT was sent, so the transaction may be committed or not; look "
-                    f"for what it wrote before you repeat it ({' '.join(str(error).split())})"
-                ) from error
-            if not (lost and attempt.nothing_committed and invocation.retry("transaction")):
-                raise
+    return in_async_transaction if is_async(function) else in_transaction
 
 
 class _Attempt:
     """One run of a function in one transaction.
 
     Attributes:
-        committing: COMMIT may have been sent for it.
-        nothing_committed: so that another run is harmless.
+        result: what the function returned.
+        failed: the transaction did not come to its end.
     """
 
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-        self.committing = False
-        self.nothing_committed = True
+    def __init__(
+        self, function: Callable[..., Any], under_way: Invocation, pool: Slots[Any], conn: KeptConnection
+    ) -> None:
+        self.result: Any = None
+        self.failed = True
+        self._function = function
+        self._invocation = under_way
+        self._driver = pool.driver
+        self._conn = conn
+        self._before = acquired(), conn.transactions_ended
+        self._ran = False
+        self._committing = False
+        self._nothing_committed = True
 
-    def run(self, function: Callable[Concatenate[_C, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """What the function returns, once it is committed."""
-        invocation, pool = self._invocation, the_pool()
-        conn = pool.acquire(invocation)
-        acquired_before, ended_before = pool.acquired, conn.transactions_ended
-        failed = True
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The time in which the function runs."""
+        self._ran = True
         try:
-            # `raise psycopg.Rollback` ends the block below without a result.
-            result = cast(_R, None)
-            with conn.transaction():
-                try:
-                    result = function(cast(_C, conn), *args, **kwargs)
-                finally:
-                    # Another connection commits on its own; so does a COMMIT that the function sent itself.
-                    self.nothing_committed = (
-                        pool.acquired == acquired_before and conn.transactions_ended == ended_before
-                    )
-                refuse_unfinished(result, function)
-                if conn.is_failed():
-                    raise UnfinishedTransactionError(
-                        "a statement failed and its error was caught, so the transaction cannot commit; let the error "
-                        "through, or put the statement into a `with conn.transaction():` of its own"
-                    )
-                # From here on COMMIT may arrive, whatever becomes of its answer.
-                self.committing = True
-                self.nothing_committed = False
-            failed = False
-            return result
+            yield
         finally:
-            pool.release(conn, invocation, failed=failed)
+            # Another connection commits on its own; so does a COMMIT that the function sent itself.
+            self._nothing_committed = self._before == (acquired(), self._conn.transactions_ended)
+
+    def check(self) -> None:
+        """Refuse to commit what is no result, or cannot be committed.
+
+        Raises:
+            TypeError: the function returned what is still to run.
+            UnfinishedTransactionError: a statement failed, and nobody was told.
+        """
+        refuse_unfinished(self.result, self._function)
+        if self._conn.is_failed():
+            raise UnfinishedTransactionError(
+                "a statement failed and its error was caught, so the transaction cannot commit; let the error through, "
+                "or put the statement into a `with conn.transaction():` of its own"
+            )
+        # From here on COMMIT may arrive, whatever becomes of its answer.
+        self._committing = True
+        self._nothing_committed = False
+
+    def succeeded(self) -> Any:  # noqa: ANN401 - the function's own
+        """The result, for its transaction is committed."""
+        self.failed = False
+        return self.result
+
+    def pause(self, error: Exception) -> float:
+        """How long to wait before the next attempt, in seconds.
+
+        Raises:
+            TransactionResolutionUnknown: nobody knows whether this one was committed.
+            Exception: the error itself, if another attempt could do harm or would not help.
+        """
+        failure = self._driver.statement_failure(error)
+        if self._committing and failure is Failure.UNAVAILABLE:
+            raise self._driver.TransactionResolutionUnknown(
+                "the connection was lost after COMMIT was sent, so the transaction may be committed or not; look for "
+                f"what it wrote before you repeat it ({' '.join(str(error).split())})"
+            ) from error
+        # Whatever an error says: what is in the midst of a COPY hears of its end in other words.
+        may_help = failure is Failure.UNAVAILABLE or self._conn.is_lost() or self._conn.stale
+        pause = None
+        if may_help and self._nothing_committed:
+            # A BEGIN that did not get through is as a connect; the function itself runs twice at most.
+            pause = self._invocation.retry("transaction", once=True) if self._ran else self._invocation.retry("begin")
+        if pause is None:
+            raise error
+        return pause
 
 
-def _lambda_context(*arguments: Any) -> LambdaContext | None:  # noqa: ANN401 - whatever a function takes
-    for argument in arguments:
-        if hasattr(argument, "get_remaining_time_in_millis"):
-            return cast(LambdaContext, argument)
-    return None
+def _context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """Lambda's context, if it is among the arguments."""
+    return next((each for each in (*args, *kwargs.values()) if seconds_of(each) is not None), None)

@@ -22,7 +22,7 @@ from local.provider import ACCOUNT
 from local.supervisor import secrets_manager
 from ops.aws.cloudwatch import Function, Target, queries
 from rds_connection import Settings, addresses, settings
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from rds_connection.metrics import metrics_line, proxy_of
 from rds_proxy_guard.rules import max_connections
 from tests.components.proxy.test_verification import PROXY

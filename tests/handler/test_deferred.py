@@ -56,22 +56,26 @@ class AtOnce:
 
 
 DEFERRED: list[tuple[Any, str]] = [
-    (later, "later: it is async"),
     (one_by_one, "one_by_one: it is a generator"),
-    (one_by_one_later, "one_by_one_later: it is async"),
+    (one_by_one_later, "one_by_one_later: it is an async generator"),
     (in_steps, "in_steps: it is a generator"),
-    (functools.partial(later), "later: it is async"),
     (functools.partial(functools.partial(one_by_one), conn=1), "one_by_one: it is a generator"),
-    (Later(), r"Later\.__call__: it is async"),
-    (functools.partial(Later()), r"Later\.__call__: it is async"),
-    (Later().method, r"Later\.method: it is async"),
-    (Later.of_all, r"Later\.of_all: it is async"),
+    (functools.partial(one_by_one_later), "one_by_one_later: it is an async generator"),
     (Later.steps, r"Later\.steps: it is a generator"),
-    (staticmethod(later), "later: it is async"),
-    (staticmethod(functools.partial(later)), "later: it is async"),
+    (staticmethod(one_by_one_later), "one_by_one_later: it is an async generator"),
     (contextlib.contextmanager(one_by_one), "one_by_one: it is a context manager"),
     (contextlib.asynccontextmanager(one_by_one_later), "one_by_one_later: it is a context manager"),
     (lambda conn: (yield conn), "<lambda>: it is a generator"),
+]
+AWAITED: list[Any] = [
+    later,
+    functools.partial(later),
+    Later(),
+    functools.partial(Later()),
+    Later().method,
+    Later.of_all,
+    staticmethod(later),
+    staticmethod(functools.partial(later)),
 ]
 
 
@@ -79,6 +83,11 @@ DEFERRED: list[tuple[Any, str]] = [
 def test_a_function_whose_body_runs_later_is_refused_at_once_by_name(function: Any, words: str) -> None:
     with pytest.raises(TypeError, match=rf"@transaction cannot hold for .*{words}.*a plain function"):
         transaction(function)
+
+
+@pytest.mark.parametrize("function", AWAITED)
+def test_a_function_whose_call_is_awaited_is_awaited_in_its_transaction(function: Any) -> None:
+    assert asyncio.iscoroutinefunction(transaction(function))
 
 
 @pytest.mark.parametrize("function", [None, 5, classmethod(at_once), functools.partialmethod(at_once), "text"])
@@ -89,7 +98,7 @@ def test_what_is_no_function_is_refused(function: Any) -> None:
 
 def test_no_message_shows_the_arguments_of_a_partial() -> None:
     with pytest.raises(TypeError) as raised:
-        transaction(functools.partial(later, "hidden-word"))
+        transaction(functools.partial(one_by_one, "hidden-word"))
     assert "hidden" not in str(raised.value)
 
 

@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from rds_connection import Connection, NoConnectionError, OutOfTimeError, connection, transaction
 from rds_connection.credentials import Credentials, Login
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from tests.waiting import LIMIT_SECONDS
 
 from .cloud import APPLICATION, Cloud, Context, until
@@ -61,7 +61,9 @@ def proxy_is_back_at_the_retry(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) ->
     def pause(_seconds: float) -> None:
         until(cloud.proxy.seen)
 
-    monkeypatch.setattr("rds_connection.invocation.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=pause)
+    for module in ("pool", "transactions"):
+        monkeypatch.setattr(f"rds_connection.{module}.time", clock)
 
 
 class Writer:
@@ -236,7 +238,7 @@ def test_an_error_of_the_application_is_not_repeated(cloud: Cloud, rows: Callabl
     assert rows() == []
 
 
-def test_a_restarted_proxy_is_waited_for_once(
+def test_a_restarted_proxy_is_waited_for(
     cloud: Cloud, rows: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm()
@@ -244,11 +246,11 @@ def test_a_restarted_proxy_is_waited_for_once(
     retry = Invocation.retry
     asked: list[str] = []
 
-    def started_in_the_pause(self: Invocation, what: str, *, pause: bool = True) -> bool:
+    def started_in_the_pause(self: Invocation, what: str, **how: bool) -> float | None:
         if not asked:
             cloud.proxy.start()  # however long that takes on a busy machine
         asked.append(what)
-        return retry(self, what, pause=pause)
+        return retry(self, what, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(Invocation, "retry", started_in_the_pause)
@@ -256,13 +258,16 @@ def test_a_restarted_proxy_is_waited_for_once(
     assert (asked, rows()) == (["connect"], [1])
 
 
-def test_a_refused_connect_is_tried_twice_and_told_within_the_time(cloud: Cloud) -> None:
+def test_a_refused_connect_is_tried_again_and_told_within_the_time(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
     cloud.proxy.stop()
     try:
         limited = Context(3)
         with pytest.raises(NoConnectionError, match=r"Connection refused.*target health"), connection(limited):
             pass
-        assert 0 < limited.get_remaining_time_in_millis() < 2800
+        assert 0 < limited.get_remaining_time_in_millis() < 1500
+        assert caplog.text.count("trying again") >= 2
     finally:
         cloud.proxy.start()
 
@@ -289,7 +294,7 @@ def test_a_borrow_timeout_is_told_as_the_proxy_says_it(cloud: Cloud) -> None:
         assert conn.closed
 
 
-def test_no_client_connection_left_is_waited_for_once(cloud: Cloud) -> None:
+def test_no_client_connection_left_is_waited_for(cloud: Cloud) -> None:
     with cloud.pooling(client_limit=1), cloud.connect() as only:
         leaving = threading.Timer(0.1, only.close)
         leaving.start()
@@ -303,7 +308,7 @@ def test_no_client_connection_left_is_told(cloud: Cloud) -> None:
         cloud.pooling(client_limit=1),
         cloud.connect(),
         pytest.raises(NoConnectionError, match="maximum number of client connections to the proxy exceeded 1"),
-        connection(),
+        connection(Context(2)),
     ):
         pass
 
@@ -359,7 +364,7 @@ def test_a_secret_that_the_proxy_has_not_read_yet_is_tried_again_after_a_pause(
                 rotation.enter_context(cloud.rotated("the-second-password"))
 
         clock = SimpleNamespace(monotonic=time.monotonic, sleep=pause)  # the servers' own waiting goes on
-        monkeypatch.setattr("rds_connection.invocation.time", clock)
+        monkeypatch.setattr("rds_connection.pool.time", clock)
         secret("the-second-password")
         with connection(Context(15)) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
@@ -374,7 +379,7 @@ def test_a_secret_that_does_not_match_is_told_without_its_value(
         connection(Context(30)),
     ):
         pass
-    assert "trying once more" in caplog.text
+    assert "trying again" in caplog.text
     assert "hidden" not in f"{raised.value!r} {raised.value.__context__!r} {caplog.text}"
 
 
@@ -392,7 +397,7 @@ def test_a_refused_token_is_replaced_once_and_never_shown(
     ):
         pass
     assert raised.value.outcome == "authentication"
-    assert caplog.text.count("trying once more") == 1
+    assert caplog.text.count("trying again") == 1
     shown = f"{raised.value!r} {raised.value.__context__!r} {caplog.text}"
     assert "hidden" not in shown
     assert "X-Amz" not in shown

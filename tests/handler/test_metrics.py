@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rds_connection import errors, postgresql
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from rds_connection.metrics import OUTCOMES, metrics_line, outcome, proxy_of
 
 _seconds = st.floats(0, 900, allow_nan=False)
@@ -30,7 +30,7 @@ def test_a_line_is_json_in_the_embedded_metric_format(
     invocation = Invocation(None)
     invocation.opened, invocation.reused = opened, reused
     for what in ("connect", "transaction")[:retries]:
-        assert invocation.retry(what, pause=False)
+        assert invocation.retry(what) is not None
     invocation.connect_seconds, invocation.query_seconds = connecting, query
     line = metrics_line(invocation, outcome=ending, function=function, proxy="orders", milliseconds=1_764_000_000_000)
     assert "\n" not in line

@@ -111,9 +111,9 @@ def test_only_the_library_of_the_engine_is_imported_and_at_once(engine: str, imp
 
 @pytest.mark.parametrize(
     ("engine", "missing"),
-    [("mysql", "pymysql"), ("postgresql", "psycopg"), ("mysql://app:hidden-word@orders.example.com", "psycopg")],
+    [("mysql", "pymysql"), ("postgresql", "psycopg"), ("", "psycopg")],
 )
-def test_an_engine_whose_library_is_not_in_the_package_is_told_and_never_shown(engine: str, missing: str) -> None:
+def test_an_engine_whose_library_is_not_in_the_package_is_told(engine: str, missing: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules['{missing}'] = None; import rds_connection"],
         env={"DB_ENGINE": engine, "PYTHONPATH": str(HANDLER)},
@@ -122,13 +122,35 @@ def test_an_engine_whose_library_is_not_in_the_package_is_told_and_never_shown(e
         check=False,
     )
     assert f"ConfigurationError: this package has no {missing}; DB_ENGINE must be the engine" in done.stderr
-    assert "hidden-word" not in done.stderr
     assert "ModuleNotFoundError" not in done.stderr
+
+
+def test_a_psycopg_without_libpq_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.modules['psycopg_binary'] = None; import rds_connection"],
+        env={"PSYCOPG_IMPL": "binary", "PYTHONPATH": str(HANDLER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "psycopg has no libpq that runs here; its list needs psycopg[binary]" in done.stderr
+
+
+def test_an_engine_that_there_is_not_is_told_and_never_shown() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import rds_connection"],
+        env={"DB_ENGINE": "mysql://app:hidden-word@orders.example.com", "PYTHONPATH": str(HANDLER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ConfigurationError: the database environment is wrong: DB_ENGINE is not one of" in done.stderr
+    assert "hidden-word" not in done.stderr
 
 
 def test_each_engine_has_a_module() -> None:
     assert driver("mysql") is mysql
-    assert driver("postgresql") is driver("") is not mysql
+    assert driver("postgresql") is not mysql
 
 
 @pytest.fixture

@@ -29,11 +29,21 @@ def test_three_lines_make_a_handler(cloud: Cloud) -> None:
 def test_the_transaction_moves_money_or_does_nothing(cloud: Cloud) -> None:
     cloud.execute("DROP TABLE IF EXISTS account; CREATE TABLE account (id int, balance int CHECK (balance >= 0))")
     cloud.execute("ALTER TABLE account OWNER TO app; INSERT INTO account VALUES (1, 10), (2, 0)")
-    handler = example("@transaction")["handler"]
+    handler = example("@transaction\ndef handler")["handler"]
     handler({"amount": 7, "from": 1, "to": 2}, Context(30))
     with pytest.raises(Exception, match="account_balance_check"):
         handler({"amount": 7, "from": 1, "to": 2}, Context(30))
     assert cloud.execute("SELECT balance FROM account ORDER BY id") == [(3,), (7,)]
+
+
+@pytest.mark.servers
+def test_a_handler_of_coroutines_keeps_its_connection_from_one_event_loop_to_the_next(cloud: Cloud) -> None:
+    cloud.execute("DROP TABLE IF EXISTS account; CREATE TABLE account (id int, balance int CHECK (balance >= 0))")
+    cloud.execute("ALTER TABLE account OWNER TO app; INSERT INTO account VALUES (1, 10), (2, 0)")
+    handler = example("aconnection")["handler"]
+    assert [handler({"amount": 2, "from": 1}, Context(30)) for _ in range(3)] == [(2,)] * 3
+    assert cloud.execute("SELECT balance FROM account ORDER BY id") == [(4,), (0,)]
+    assert cloud.proxy.seen().clients == 1
 
 
 @pytest.mark.servers

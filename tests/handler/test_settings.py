@@ -2,13 +2,15 @@
 
 import contextlib
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rds_connection import ConfigurationError, Settings
-from rds_connection.settings import RDS, root_certificates
+from rds_connection.driver import driver
+from rds_connection.settings import AMAZON_TRUST_SERVICES, RDS, root_certificates
 
 from .shown import everything_shown
 
@@ -72,7 +74,7 @@ def test_all_problems_are_told_at_once_by_name() -> None:
         ("DB_POOL_MAX_LIFETIME", "5m", "a whole number"),
         ("DB_PORT", "65536", "a port"),
         ("DB_AUTH", "kerberos", "iam, secret, password"),
-        ("DB_SSL_ROOT_CERT", "missing.pem", "not a file with certificates"),
+        ("DB_SSL_ROOT_CERT", "missing.pem", "not a file that can be read (FileNotFoundError)"),
         ("AWS_REGION", "", "AWS_REGION is not set"),
     ],
 )
@@ -174,19 +176,83 @@ def test_what_aws_and_databases_allow_is_taken(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["a..b", ".a", "a" * 64, ".".join(["a" * 63] * 4) + ".b", " ", "@abstract", "bücher.de"]
+    "host",
+    [
+        "a..b",
+        ".a",
+        "..",
+        "a..",
+        "h:5432",
+        "'h'",
+        '"h"',
+        " h",
+        "h ",
+        "h\n",
+        "h\r\n",
+        "\th",
+        "a b",
+        "h/db",
+        "a" * 64,
+        ".".join(["a" * 63] * 4) + ".b",
+        " ",
+        "@abstract",
+        "bücher.de",
+    ],
 )
 def test_a_host_that_cannot_be_looked_up_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match="DB_HOST is not a host name alone"):
         settings(DB_HOST=host)
+    with pytest.raises(ConfigurationError, match="DB_READER_HOST is not a host name alone"):
+        settings(DB_READER_HOST=host)
+
+
+def test_a_host_may_end_in_the_dot_that_makes_it_absolute_which_no_certificate_has() -> None:
+    assert settings(DB_HOST=f"{PROXY}.").host == PROXY
+
+
+@pytest.mark.parametrize("engine", ["MySQL", "postgres", "PostgreSQL", "aurora-mysql"])
+def test_an_engine_that_there_is_not_is_told_when_the_package_is_imported(engine: str) -> None:
+    with pytest.raises(ConfigurationError, match="DB_ENGINE is not one of postgresql, mysql"):
+        driver(engine)
+
+
+def test_a_reader_has_all_but_its_host_and_authority_of_the_writer() -> None:
+    found = settings(DB_READER_HOST="orders-ro.cluster-ro-c0ffee123456.eu-west-1.rds.amazonaws.com.")
+    assert found.reader.host == "orders-ro.cluster-ro-c0ffee123456.eu-west-1.rds.amazonaws.com"
+    assert (found.ssl_root_cert, found.reader.ssl_root_cert) == (str(AMAZON_TRUST_SERVICES), str(RDS))
+    assert found.reader.user == found.user
+
+
+def test_an_own_bundle_holds_for_the_reader_too(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(AMAZON_TRUST_SERVICES.read_bytes())
+    assert settings(DB_READER_HOST="h", DB_SSL_ROOT_CERT=str(bundle)).reader.ssl_root_cert == str(bundle)
+
+
+def test_whether_the_writer_stands_in_is_true_or_false() -> None:
+    with pytest.raises(ConfigurationError, match="DB_READER_FALLBACK is not one of true, false"):
+        settings(DB_READER_FALLBACK="yes")
 
 
 def test_a_bundle_without_a_certificate_is_refused(tmp_path: Path) -> None:
-    bundle = tmp_path / "ca.pem"
-    bundle.write_text("-----BEGIN PRIVATE KEY-----")
-    for path in (bundle, tmp_path, tmp_path / ("a" * 300)):
-        with pytest.raises(ConfigurationError, match="DB_SSL_ROOT_CERT is not a file with certificates"):
+    whole = RDS.read_bytes()
+    for number, content in enumerate((b"", b"-----BEGIN PRIVATE KEY-----", whole[:700], whole[: len(whole) // 2])):
+        bundle = tmp_path / f"{number}.pem"
+        bundle.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=r"DB_SSL_ROOT_CERT is not a file with certificates.*cut off"):
+            settings(DB_SSL_ROOT_CERT=str(bundle))
+    for path, kind in ((tmp_path, "IsADirectoryError"), (tmp_path / ("a" * 300), "OSError")):
+        with pytest.raises(ConfigurationError, match=rf"DB_SSL_ROOT_CERT is not a file that can be read \({kind}\)"):
             settings(DB_SSL_ROOT_CERT=str(path))
+
+
+def test_a_bundle_that_is_not_ours_to_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(RDS.read_bytes())
+    # As open() says it; who runs the tests may be root, who reads every file.
+    monkeypatch.setattr(Path, "open", MagicMock(side_effect=PermissionError(13, "Permission denied")))
+    with pytest.raises(ConfigurationError, match=r"DB_SSL_ROOT_CERT .*\(PermissionError\)"):
+        settings(DB_SSL_ROOT_CERT=str(bundle))
 
 
 def test_a_bundle_is_never_libpqs_word_for_the_machines_own_authorities(

@@ -166,7 +166,7 @@ def test_a_connections_own_transaction_decorates_nothing(rows: Callable[[], list
 def test_lambdas_context_is_found_among_the_arguments(cloud: Cloud, how: str) -> None:
     @transaction
     def handler(conn: Connection, event: dict[str, Any], context: Context) -> float:
-        return conn.deadline
+        return conn.invocation.deadline
 
     limited = Context(30)
     ends = handler({}, limited) if how == "positional" else handler(event={}, context=limited)

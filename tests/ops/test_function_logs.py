@@ -17,7 +17,7 @@ from ops.function_logs import (
     place,
     whole,
 )
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from rds_connection.metrics import metrics_line
 
 ONE, TWO = "11111111-2222-4333-8444-555555555555", "66666666-2222-4333-8444-555555555555"

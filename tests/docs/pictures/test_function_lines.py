@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docs.pictures.function_lines import function_lines
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from rds_connection.metrics import metrics_line
 
 

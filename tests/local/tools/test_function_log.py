@@ -9,7 +9,7 @@ from local.tools import function_log
 from local.tools.function_log import LoggedInvocations
 from ops.doctor.evidence import LoginProblem
 from ops.function_logs import Event
-from rds_connection.invocation import Invocation
+from rds_connection.invocations import Invocation
 from rds_connection.metrics import metrics_line
 
 
