@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import rds_connection
+from tests.mariadb import MariaDB
+from tests.mariadb import running as running_mariadb
 
 from .cloud import APPLICATION, DATABASE, Cloud, free_address, running
 
@@ -35,6 +37,31 @@ def cloud(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     }.items():
         monkeypatch.setenv(name, value)
     yield servers
+    rds_connection.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDB]:
+    """A MariaDB, started once per worker."""
+    with running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb(mariadb_server: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[MariaDB]:
+    """The server, and an environment that points at it with a password; no connection is left from before."""
+    for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "DB_ENGINE": "mysql",
+        "DB_HOST": mariadb_server.address,
+        "DB_NAME": DATABASE,
+        "DB_USER": APPLICATION,
+        "DB_PASSWORD": mariadb_server.password,
+        "DB_SSL_ROOT_CERT": mariadb_server.bundle,
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield mariadb_server
     rds_connection.close()
 
 

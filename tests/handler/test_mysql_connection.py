@@ -31,38 +31,20 @@ from rds_connection import (
     mysql,
     transaction,
 )
-from tests.mariadb import ADMINISTRATOR, PORT, MariaDB, running, until
+from tests.mariadb import ADMINISTRATOR, PORT, MariaDB, until
 from tests.waiting import LIMIT_SECONDS
 
-from .cloud import APPLICATION, DATABASE, Context, free_address
+from .cloud import APPLICATION, Context, free_address
 
 pytestmark = pytest.mark.servers
 # Typed as PostgreSQL's; in these tests it is MySQL's.
 Conn = Any
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MariaDB]:
-    with running() as mariadb:
-        yield mariadb
-
-
 @pytest.fixture
-def cloud(server: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[MariaDB]:
-    """The server, and an environment that points at it with a password; no connection is left from before."""
-    for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
-        monkeypatch.delenv(name)
-    for name, value in {
-        "DB_ENGINE": "mysql",
-        "DB_HOST": server.address,
-        "DB_NAME": DATABASE,
-        "DB_USER": APPLICATION,
-        "DB_PASSWORD": server.password,
-        "DB_SSL_ROOT_CERT": server.bundle,
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield server
-    rds_connection.close()
+def cloud(mariadb: MariaDB) -> MariaDB:
+    """The server, and an environment that points at it."""
+    return mariadb
 
 
 @pytest.fixture
