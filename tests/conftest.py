@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import asyncio
 import os
 import signal
 
@@ -37,6 +38,15 @@ os.environ |= {
 # In the background of a script it is ignored, and programs inherit that: those that a test interrupts would go on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def a_loop() -> None:
+    """Pulumi's Outputs are made in the thread's loop, and `asyncio.run` of an earlier test leaves none behind."""
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture(autouse=True)

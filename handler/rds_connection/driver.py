@@ -20,12 +20,14 @@ class KeptConnection(Protocol):
     Attributes:
         invocation: whose time a statement takes when it runs where none is known to be under way, as in a thread.
         stale: the server refused to write, so that after a failover it may no longer be the one that does.
+        late: it was given up because the deadline had come.
         transactions_ended: how often the server may have been outside a transaction, so that something is committed.
         give_back: what `close` calls instead of closing, once.
     """
 
     invocation: Invocation
     stale: bool
+    late: bool
     transactions_ended: int
     give_back: Callable[[Any], Any] | None
 

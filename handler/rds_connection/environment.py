@@ -13,13 +13,14 @@ from .credentials import Credentials
 from .errors import ConfigurationError
 from .invocations import Invocation, under_way
 from .metrics import metrics_line, outcome, proxy_of
-from .pool import Slots
+from .pool import Room, Slots
 from .settings import Settings
 
 _P = TypeVar("_P", bound=Slots[Any])
 _log = logging.getLogger(__package__)
 _pools: dict[type[Slots[Any]], Slots[Any]] = {}
 _readers: dict[type[Slots[Any]], Slots[Any]] = {}
+_rooms: dict[str, Room] = {}
 _lock = threading.Lock()
 
 
@@ -64,6 +65,7 @@ def close() -> None:
         found = [*_pools.values(), *_readers.values()]
         _pools.clear()
         _readers.clear()
+        _rooms.clear()
     for pool in found:
         pool.close()
 
@@ -87,16 +89,13 @@ def invocation(context: object = None) -> Iterator[Invocation]:
         context: Lambda's context. A block inside another is a part of it, unless it has another context.
     """
     found = under_way(context)
-    if found is not None:
-        yield found
-        return
-    found = begin(context)
+    its, outermost = found or begin(context), found is None
     try:
-        yield found
+        yield its
     except BaseException as error:
-        end(found, error)
+        leave(its, error, outermost=outermost)
         raise
-    end(found, None)
+    leave(its, None, outermost=outermost, failed=its.failed)
 
 
 def begin(context: object) -> Invocation:
@@ -106,21 +105,35 @@ def begin(context: object) -> Invocation:
     return found
 
 
-def end(invocation: Invocation, error: BaseException | None) -> None:
-    """End an invocation, and in Lambda tell how it went."""
-    invocation.end()
-    pool = next(iter(_pools.values()), None)
+def leave(invocation: Invocation, error: BaseException | None, *, outermost: bool, failed: str = "") -> None:
+    """Leave a block of an invocation, and the invocation with the outermost; in Lambda tell how it went.
+
+    Args:
+        error: what the block ended in.
+        failed: without an error, how the last block in this one failed, if that is to count: a framework that answers
+            with status 500 lets no error through.
+    """
     # Looking into os.environ costs more than all the rest of this.
-    function = pool.function_name if pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-    if not function:
+    pool = next(iter(_pools.values()), None)
+    if error is not None:
+        failed = outcome(error, pool.driver if pool is not None else None)
+    invocation.failed = "" if failed == "application" else failed
+    if not outermost:
         return
-    line = metrics_line(
-        invocation,
-        outcome=outcome(error, pool.driver if pool is not None else None),
-        function=function,
-        proxy=pool.proxy if pool is not None else proxy_of(os.environ.get("DB_HOST", "")),
-        milliseconds=int(time.time() * 1000),
-    )
+    function = pool.function_name if pool is not None else os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+    if function:
+        line = metrics_line(
+            invocation,
+            outcome=failed or "ok",
+            function=function,
+            proxy=pool.proxy if pool is not None else proxy_of(os.environ.get("DB_HOST", "")),
+            milliseconds=int(time.time() * 1000),
+        )
+        _write(line)
+    invocation.end()
+
+
+def _write(line: str) -> None:
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -133,5 +146,7 @@ def _made(
 ) -> _P:
     with _lock:
         if kind not in pools:
-            pools[kind] = kind(settings, Credentials(settings, os.environ), has_stand_in=has_stand_in)
+            credentials = Credentials(settings, os.environ)
+            room = _rooms.setdefault("writer" if pools is _pools else "reader", Room())
+            pools[kind] = kind(settings, credentials, room, has_stand_in=has_stand_in)
         return pools[kind]  # type: ignore[return-value]

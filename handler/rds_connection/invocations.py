@@ -38,6 +38,7 @@ class Invocation:
 
     Attributes:
         deadline: when an answer is due, on the monotonic clock; infinite if nobody told, or once it has ended.
+        failed: how the last block in it ended, as metrics call it, if that was an error of ours or the database's.
     """
 
     __slots__ = (
@@ -49,33 +50,32 @@ class Invocation:
         "connect_seconds",
         "deadline",
         "ended",
+        "failed",
         "opened",
         "query_seconds",
-        "request_id",
         "reused",
     )
 
     def __init__(self, context: object = None) -> None:
         now = _now()
-        left = seconds_of(context)
-        self.deadline = _NEVER
-        self._recovers_until = now + _RECOVERY_SECONDS_WITHOUT_CONTEXT
-        self._gone = now + _LONGEST_INVOCATION_SECONDS
-        self._context = None
-        if left is not None:
+        left = None if context is None else seconds_of(context)
+        if left is None:
+            self.deadline = _NEVER
+            self._recovers_until = now + _RECOVERY_SECONDS_WITHOUT_CONTEXT
+            self._gone = now + _LONGEST_INVOCATION_SECONDS
+            self._context = None
+        else:
             # A short invocation keeps less back for its answer.
-            self.deadline = now + left - min(_ANSWER_SECONDS, left / 4)
-            self._recovers_until = min(self.deadline, now + _RECOVERY_SECONDS)
+            self.deadline = now + left - (_ANSWER_SECONDS if left > 4 * _ANSWER_SECONDS else left / 4)
+            self._recovers_until = now + _RECOVERY_SECONDS
             # One second later nothing of it can run any more: Lambda has ended it.
             self._gone = now + left + 1.0
             self._context = context
-        self.request_id = _request_id(context)
         self.ended = False
-        self.opened = 0
-        self.reused = 0
-        self.connect_seconds = 0.0
-        self.query_seconds = 0.0
-        self._tried: dict[str, int] = {}
+        self.failed = ""
+        self.opened = self.reused = 0
+        self.connect_seconds = self.query_seconds = 0.0
+        self._tried: dict[str, int] | None = None
         self._outer: Invocation | None = None
 
     @classmethod
@@ -120,9 +120,14 @@ class Invocation:
         return max(self.deadline - now, 0.0)
 
     @property
+    def request_id(self) -> str:
+        """Lambda's id of it; empty if nobody told, or once it has ended."""
+        return "" if self._context is None else _request_id(self._context)
+
+    @property
     def retries(self) -> int:
         """How often something was done again."""
-        return sum(self._tried.values())
+        return sum(self._tried.values()) if self._tried else 0
 
     def retry(self, what: str, *, once: bool = False, at_once: bool = False) -> float | None:
         """The seconds to wait before another attempt at `what`; None if there is to be none.
@@ -131,12 +136,13 @@ class Invocation:
             once: it is refused after one.
             at_once: there is no need for a pause.
         """
-        tried = self._tried.get(what, 0)
+        counts = self._tried = self._tried or {}
+        tried = counts.get(what, 0)
         shortest, longest = _PAUSE_SECONDS
         left = min(self.deadline, self._recovers_until) - _now()
         if (once and tried) or left < 2 * shortest:
             return None
-        self._tried[what] = tried + 1
+        counts[what] = tried + 1
         if at_once:
             return 0.0
         longest = min(longest * 2 ** min(tried, 10), _LONGEST_PAUSE_SECONDS)

@@ -1,10 +1,12 @@
 """A connection for a block, or for SQLAlchemy, from the pools of this execution environment."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from .driver import DriverConnection
-from .environment import begin, end, reader, writer
+from .environment import begin, leave, reader, writer
 from .errors import NoConnectionError
 from .invocations import Invocation, LambdaContext, under_way
 from .pool import AsyncPool, Pool, Slots
@@ -46,10 +48,13 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
         self._outermost = found is None
         self._invocation = invocation = found or begin(self._context)
         try:
-            self._pool, self._conn = acquire(invocation, read_only=self._read_only)
+            if self._read_only:
+                self._pool, self._conn = acquire(invocation, read_only=True)
+            else:
+                self._pool = pool = writer(Pool)
+                self._conn = pool.acquire(invocation)
         except BaseException as error:
-            if self._outermost:
-                end(invocation, error)
+            leave(invocation, error, outermost=self._outermost)
             raise
         return self._conn  # type: ignore[return-value] # the same names, whatever the engine
 
@@ -61,8 +66,7 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
             ending = second
             raise
         finally:
-            if self._outermost:
-                end(self._invocation, ending)
+            leave(self._invocation, ending, outermost=self._outermost)
 
 
 class aconnection:  # noqa: N801 - as above
@@ -84,8 +88,7 @@ class aconnection:  # noqa: N801 - as above
         try:
             self._pool, self._conn = await aacquire(invocation, read_only=self._read_only)
         except BaseException as error:
-            if self._outermost:
-                end(invocation, error)
+            leave(invocation, error, outermost=self._outermost)
             raise
         return self._conn
 
@@ -97,8 +100,7 @@ class aconnection:  # noqa: N801 - as above
             ending = second
             raise
         finally:
-            if self._outermost:
-                end(self._invocation, ending)
+            leave(self._invocation, ending, outermost=self._outermost)
 
 
 def connect(context: LambdaContext | object = None) -> "Connection":
@@ -108,16 +110,29 @@ def connect(context: LambdaContext | object = None) -> "Connection":
     "mysql+pymysql://". In an `invocation` block, and in any other, its statements end with the invocation. Raises what
     `connection` does.
     """
-    conn = writer(Pool).lend(under_way(context) or Invocation(context))
-    conn.set_autocommit(False)
+    with _noted(context) as its:
+        conn = writer(Pool).lend(its)
+        conn.set_autocommit(False)
     return cast("Connection", conn)
 
 
 async def aconnect(context: LambdaContext | object = None) -> "AsyncConnection":
     """`connect` for SQLAlchemy's asyncio: `create_async_engine(…, async_creator=aconnect, poolclass=NullPool)`."""
-    conn = await writer(AsyncPool).lend(under_way(context) or Invocation(context))
-    await conn.set_autocommit(False)
+    with _noted(context) as its:
+        conn = await writer(AsyncPool).lend(its)
+        await conn.set_autocommit(False)
     return conn
+
+
+@contextmanager
+def _noted(context: object) -> Iterator[Invocation]:
+    """The invocation under way, or one that nobody tells of, with a note of how it failed in this block."""
+    its = under_way(context) or Invocation(context)
+    try:
+        yield its
+    except BaseException as error:
+        leave(its, error, outermost=False)
+        raise
 
 
 def acquire(invocation: Invocation, *, read_only: bool) -> tuple[Pool, DriverConnection]:

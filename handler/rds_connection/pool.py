@@ -4,8 +4,8 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from weakref import ref
 
 from .credentials import Credentials, Login
 from .driver import Driver, DriverConnection, KeptConnection, driver
@@ -31,6 +31,28 @@ _log = logging.getLogger(__package__)
 _C = TypeVar("_C", bound=KeptConnection)
 
 
+class Room:
+    """The place for connections to one endpoint, whatever the style of who has them; its owners hold the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.idle: list[tuple[Slots[Any], KeptConnection]] = []
+        # Weak, for who lets one go without closing it must not have its place for ever. (A WeakSet takes microseconds.)
+        self.in_use: set[ref[KeptConnection]] = set()
+        self.opening = 0
+
+    def holds(self) -> int:
+        """How many connections are in use, or about to be."""
+        return len(self.in_use) + self.opening
+
+    def clear(self) -> list[KeptConnection]:
+        """Forget every connection: those that were there."""
+        found = [*(conn for _, conn in self.idle), *(conn for its in self.in_use if (conn := its()) is not None)]
+        self.idle.clear()
+        self.in_use.clear()
+        return found
+
+
 class Slots(Generic[_C]):
     """What pools of both styles share: which connections there are, and what follows from an error. No I/O.
 
@@ -44,7 +66,7 @@ class Slots(Generic[_C]):
         proxy: what metrics call the proxy.
     """
 
-    def __init__(self, settings: Settings, credentials: Credentials, *, has_stand_in: bool = False) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials, room: Room, *, has_stand_in: bool = False) -> None:
         self.driver: Driver = driver(settings.engine)
         self.function_name = settings.function_name
         self.has_stand_in = has_stand_in
@@ -53,18 +75,12 @@ class Slots(Generic[_C]):
         self._settings = settings
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
-        self._idle: list[_C] = []
-        # Weak, for who lets one go without closing it must not have the slot for ever.
-        self._in_use: WeakSet[_C] = WeakSet()
-        self._opening = 0
-        self._lock = threading.Lock()
+        self._room = room
 
     def close(self) -> None:
         """Close every connection and forget the secret: before a snapshot, or at the end of a test."""
-        with self._lock:
-            found = [*self._idle, *self._in_use]
-            self._idle.clear()
-            self._in_use.clear()
+        with self._room.lock:
+            found = self._room.clear()
         for conn in found:
             conn.drop()
         self._credentials.forget()
@@ -75,22 +91,25 @@ class Slots(Generic[_C]):
         Raises:
             PoolExhaustedError: `max_open` are in use. It does not wait: who waits for himself waits for ever.
         """
-        settings = self._settings
-        with self._lock:
+        room, most = self._room, self._settings.max_open
+        with room.lock:
             self.acquired += 1
-            conn = self._idle.pop() if self._idle else None
-            if conn is None and len(self._in_use) + self._opening >= settings.max_open:
-                advice = "" if settings.max_open > 1 else ", or set it to 2"
-                raise PoolExhaustedError(
-                    f"{settings.max_open} in use and DB_POOL_MAX_OPEN is {settings.max_open}: end one block before the "
-                    f"next begins, or hand the connection on{advice}"
-                )
-            if conn is not None and conn.is_young(self._max_lifetime) and conn.is_alive():
-                self._in_use.add(conn)
+            owner, conn = room.idle.pop() if room.idle else (None, None)
+            # One of the other style is of no use here, and two at once would be more than was said.
+            if conn is not None and owner is self and conn.is_young(self._max_lifetime) and conn.is_alive():
+                room.in_use.add(ref(conn))
                 conn.invocation = invocation
                 invocation.reused += 1
-                return conn
-            self._opening += 1
+                return cast(_C, conn)
+            if conn is None and room.holds() >= most:
+                room.in_use = {its for its in room.in_use if its() is not None}
+            if conn is None and room.holds() >= most:
+                advice = "" if most > 1 else ", or set it to 2"
+                raise PoolExhaustedError(
+                    f"{most} in use and DB_POOL_MAX_OPEN is {most}: end one block before the next begins, or hand the "
+                    f"connection on{advice}"
+                )
+            room.opening += 1
         if conn is not None:
             conn.drop()
         return None
@@ -98,22 +117,23 @@ class Slots(Generic[_C]):
     def _opened(self, conn: _C, invocation: Invocation) -> _C:
         conn.invocation = invocation
         invocation.opened += 1
-        with self._lock:
-            self._in_use.add(conn)
+        with self._room.lock:
+            self._room.in_use.add(ref(conn))
         return conn
 
-    def _keep(self, conn: _C) -> None:
+    def _keep(self, conn: _C, *, is_idle: bool) -> None:
         """Keep a connection for the next one if it is idle and wanted; else it is closed."""
-        kept = conn.is_idle() and not conn.stale
+        kept = is_idle and not conn.stale
         if kept:
             conn.restore()
             # Nothing of an invocation outlives it.
             conn.invocation, conn.give_back = NOBODYS, None
-        with self._lock:
-            kept = kept and conn in self._in_use and len(self._idle) < self._settings.max_idle
-            self._in_use.discard(conn)
+        room, its = self._room, ref(conn)
+        with room.lock:
+            kept = kept and its in room.in_use and len(room.idle) < self._settings.max_idle
+            room.in_use.discard(its)
             if kept:
-                self._idle.append(conn)
+                room.idle.append((self, conn))
         if not kept:
             conn.drop()
 
@@ -175,8 +195,8 @@ class Pool(Slots[DriverConnection]):
         try:
             return self._opened(self._connect(invocation), invocation)
         finally:
-            with self._lock:
-                self._opening -= 1
+            with self._room.lock:
+                self._room.opening -= 1
 
     def release(self, conn: DriverConnection, *, failed: bool) -> None:
         """End what the block left open, then keep the connection if it is as good as new.
@@ -187,8 +207,11 @@ class Pool(Slots[DriverConnection]):
         Raises:
             UnfinishedTransactionError: a transaction was begun and not ended, so that its work is lost.
         """
+        if conn.is_idle():
+            self._keep(conn, is_idle=True)
+            return
         try:
-            if not conn.is_idle() and conn.in_transaction():
+            if conn.in_transaction():
                 # With autocommit off, psycopg's convention: the end of a block commits.
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
                     conn.commit()
@@ -199,12 +222,17 @@ class Pool(Slots[DriverConnection]):
             if not failed:
                 raise
         finally:
-            self._keep(conn)
+            self._keep(conn, is_idle=conn.is_idle())
 
     def lend(self, invocation: Invocation) -> DriverConnection:
         """A connection for a caller that ends with `close()`, which then gives it back with its work rolled back."""
         conn = self.acquire(invocation)
-        conn.give_back = lambda lent: self.release(lent, failed=True)
+
+        def give_back(lent: DriverConnection) -> None:
+            _note(lent, invocation)
+            self.release(lent, failed=True)
+
+        conn.give_back = give_back
         return conn
 
     def _connect(self, invocation: Invocation) -> DriverConnection:
@@ -223,13 +251,13 @@ class Pool(Slots[DriverConnection]):
 class AsyncPool(Slots["AsyncConnection"]):
     """The connections of coroutines: psycopg's alone, for PyMySQL has none."""
 
-    def __init__(self, settings: Settings, credentials: Credentials, *, has_stand_in: bool = False) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials, room: Room, *, has_stand_in: bool = False) -> None:
         if settings.engine != "postgresql":
             raise ConfigurationError(
                 "DB_ENGINE is not postgresql, and PyMySQL has no connection for asyncio; use `connection` and "
                 "`@transaction` in plain functions, and call those with asyncio.to_thread"
             )
-        super().__init__(settings, credentials, has_stand_in=has_stand_in)
+        super().__init__(settings, credentials, room, has_stand_in=has_stand_in)
 
     async def acquire(self, invocation: Invocation) -> "AsyncConnection":
         """As `Pool.acquire`."""
@@ -239,13 +267,16 @@ class AsyncPool(Slots["AsyncConnection"]):
         try:
             return self._opened(await self._connect(invocation), invocation)
         finally:
-            with self._lock:
-                self._opening -= 1
+            with self._room.lock:
+                self._room.opening -= 1
 
     async def release(self, conn: "AsyncConnection", *, failed: bool) -> None:
         """As `Pool.release`."""
+        if conn.is_idle():
+            self._keep(conn, is_idle=True)
+            return
         try:
-            if not conn.is_idle() and conn.in_transaction():
+            if conn.in_transaction():
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
                     await conn.commit()
                 else:
@@ -255,12 +286,17 @@ class AsyncPool(Slots["AsyncConnection"]):
             if not failed:
                 raise
         finally:
-            self._keep(conn)
+            self._keep(conn, is_idle=conn.is_idle())
 
     async def lend(self, invocation: Invocation) -> "AsyncConnection":
         """As `Pool.lend`."""
         conn = await self.acquire(invocation)
-        conn.give_back = lambda lent: self.release(lent, failed=True)
+
+        async def give_back(lent: "AsyncConnection") -> None:
+            _note(lent, invocation)
+            await self.release(lent, failed=True)
+
+        conn.give_back = give_back
         return conn
 
     async def _connect(self, invocation: Invocation) -> "AsyncConnection":
@@ -279,6 +315,14 @@ class AsyncPool(Slots["AsyncConnection"]):
             finally:
                 invocation.connect_seconds += time.monotonic() - began
             await asyncio.sleep(await asyncio.to_thread(self._pause, failed, login, invocation))
+
+
+def _note(lent: KeptConnection, invocation: Invocation) -> None:
+    """Note how a lent connection comes back: its errors went to whom it was lent to, who may tell nobody."""
+    if lent.late:
+        invocation.failed = OutOfTimeError.outcome
+    elif lent.stale or lent.is_lost():
+        invocation.failed = Failure.READ_ONLY if lent.stale else Failure.UNAVAILABLE
 
 
 def _tell_unfinished(failed: bool) -> None:

@@ -9,7 +9,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from psycopg import generators, waiting
@@ -85,6 +85,16 @@ class _Kept(BaseConnection[TupleRow]):
     Attributes: see `DriverConnection`.
     """
 
+    _fresh: ClassVar[dict[str, object]] = {
+        "row_factory": tuple_row,
+        "_adapters": None,
+        "_autocommit": True,
+        "_begin_statement": b"",
+        "_deferrable": None,
+        "_isolation_level": None,
+        "_read_only": None,
+    }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*args, **kwargs)
         self.invocation: Invocation = NOBODYS
@@ -151,13 +161,11 @@ class _Kept(BaseConnection[TupleRow]):
 
         psycopg has no public way back for some of it, and none that is the same for both kinds.
         """
-        self.prepare_threshold = None
-        self._autocommit = True
-        self._isolation_level = self._read_only = self._deferrable = None
-        self._begin_statement = b""
-        self._adapters = None
-        self._notice_handlers.clear()
-        self._notify_handlers.clear()
+        vars(self).update(self._fresh)  # one by one they take microseconds
+        self._prepared.prepare_threshold = None
+        if self._notice_handlers or self._notify_handlers:
+            self._notice_handlers.clear()
+            self._notify_handlers.clear()
 
     def _waited(self, invocation: Invocation, began: float) -> None:
         invocation.query_seconds += _now() - began
@@ -167,6 +175,12 @@ class _Kept(BaseConnection[TupleRow]):
 
 class Connection(_Kept, psycopg.Connection[TupleRow]):
     """psycopg's connection, kept by a pool."""
+
+    _fresh: ClassVar[dict[str, object]] = {
+        **_Kept._fresh,
+        "cursor_factory": psycopg.Cursor,
+        "server_cursor_factory": psycopg.ServerCursor,
+    }
 
     def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
         """Wait for the database, at most until the deadline.
@@ -210,16 +224,15 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
         else:
             give_back(self)
 
-    def restore(self) -> None:
-        """Take back what a block may have set on the connection object; needs an idle connection."""
-        super().restore()
-        self.row_factory = tuple_row
-        self.cursor_factory = psycopg.Cursor
-        self.server_cursor_factory = psycopg.ServerCursor
-
 
 class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
     """psycopg's connection for asyncio, kept by a pool, also from one event loop to the next."""
+
+    _fresh: ClassVar[dict[str, object]] = {
+        **_Kept._fresh,
+        "cursor_factory": psycopg.AsyncCursor,
+        "server_cursor_factory": psycopg.AsyncServerCursor,
+    }
 
     async def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
         """Wait for the database, at most until the deadline.
@@ -266,9 +279,6 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
     def restore(self) -> None:
         """Take back what a block may have set on the connection object; needs an idle connection."""
         super().restore()
-        self.row_factory = tuple_row
-        self.cursor_factory = psycopg.AsyncCursor
-        self.server_cursor_factory = psycopg.AsyncServerCursor
         # One that was waited for belongs to its event loop for ever; `asyncio.run` makes a new loop each time.
         self.lock = asyncio.Lock()
 

@@ -1,6 +1,7 @@
 """The events of a function's log, and what failed where."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -125,8 +126,7 @@ def test_any_text_is_one_short_line(text: str) -> None:
 
 
 def test_events_are_of_the_request_that_is_under_way_in_their_stream() -> None:
-    invocation = Invocation(None)
-    invocation.request_id = TWO
+    invocation = Invocation(SimpleNamespace(aws_request_id=TWO, get_remaining_time_in_millis=lambda: 1000))
     line = metrics_line(invocation, outcome="ok", function="app", proxy="orders", milliseconds=5000)
     log = [
         f"START RequestId: {ONE} Version: $LATEST",
