@@ -90,6 +90,14 @@ def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> N
 
 
 @pytest.mark.servers
+def test_what_a_failover_brings_passes() -> None:
+    more = ["--fault", Fault.DATABASE_RESTART.value, "--moment", Moment.TRANSACTION.value, "--auth", "password"]
+    done = small(Fault.DEMOTED, Moment.FROZEN, *more)
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)["cells"]) == 2
+
+
+@pytest.mark.servers
 def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by_the_kernel() -> None:
     done = small(Fault.NETWORK_CUT, Moment.CONNECT, "--auth", "password")
     assert done.exit_code == 0, done.output
@@ -105,16 +113,16 @@ def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by
             Fault.CONNECTION_RESET,
             Moment.ANSWER,
             "transactions.py",
-            "self.committing = True\n                self.nothing_committed = False",
+            "self._committing = True\n        self._nothing_committed = False",
             "pass",
             "written twice",
         ),
         (
             Fault.NETWORK_CUT,
             Moment.QUERY,
-            "pool.py",
-            "conn.deadline = invocation.deadline",
-            "pass",
+            "invocations.py",
+            "return max(self.deadline - now, 0.0)",
+            "return None",
             "without an answer",
         ),
         (
@@ -129,8 +137,16 @@ def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by
             Fault.CONNECT_SILENT,
             Moment.CONNECT,
             "pool.py",
-            "                self._forget()\n                raise",
-            "                raise",
+            "return self._opened(self._connect(invocation), invocation)\n        finally:",
+            "return self._opened(self._connect(invocation), invocation)\n        except OSError:",
+            "still failing afterwards",
+        ),
+        (
+            Fault.DEMOTED,
+            Moment.FROZEN,
+            "pool.py",
+            " and not conn.stale",
+            "",
             "still failing afterwards",
         ),
     ],
