@@ -4,7 +4,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -62,6 +62,7 @@ class Stand:
         proxy: where the name leads.
         another: where it led before, or may lead: not running as a rule.
         keys: access key and secret key of who signs the tokens.
+        folder, variables: of the environments.
     """
 
     auth: Auth
@@ -73,12 +74,21 @@ class Stand:
     wire: Wire
     secret: Secret | None
     password: str = field(repr=False)
+    folder: Path
+    variables: Mapping[str, str] = field(repr=False)
     environments: list[Environment] = field(default_factory=list)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no error may contain."""
         return (self.password, "X-Amz-Signature")
+
+    def populate(self, count: int) -> None:
+        """So many new environments in the place of those that there are."""
+        while self.environments:
+            self.environments.pop().end()
+        for _ in range(count):
+            self.environments.append(Environment(self.variables, self.folder))
 
     def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Rows of a statement that the superuser runs straight in the application's database."""
@@ -265,13 +275,13 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             wire=wire,
             secret=its_secret,
             password=password,
+            folder=folder,
+            variables=variables,
         )
         made.query(f"CREATE ROLE {USER} LOGIN PASSWORD '{password}'")
         made.query(_SCHEMA)
-        for _ in range(environments):
-            environment = Environment(variables, folder)
-            stack.callback(environment.end)
-            made.environments.append(environment)
+        stack.callback(made.populate, 0)
+        made.populate(environments)
         yield made
 
 
