@@ -41,18 +41,14 @@ class Environment:
         """Run one invocation to its answer, or to the end that Lambda makes of one that gives none."""
         began = time.monotonic()
         limit = float(event["seconds"])
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died: then no answer comes either
-            self._process.stdin.write(json.dumps(event).encode() + b"\n")
-            self._process.stdin.flush()
+        self.begin(event)
         try:
             answer = self._answers.get(timeout=limit + _GRACE_SECONDS)
         except queue.Empty:
             answer = None
         seconds = time.monotonic() - began
         if answer is None:
-            self.end()
-            self._start()
+            self.replace()
             return Attempt(number=event["number"], told=Told.NOTHING, seconds=seconds, limit=limit)
         self.old_tokens += answer["oldTokens"]
         return Attempt(
@@ -64,6 +60,18 @@ class Environment:
             text=answer.get("text", ""),
             runs=answer["runs"],
         )
+
+    def begin(self, event: Mapping[str, Any]) -> None:
+        """Begin an invocation, and wait for nothing."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died: then no answer comes either
+            self._process.stdin.write(json.dumps(event).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def replace(self) -> None:
+        """Kill it, and start another in its place."""
+        self.end()
+        self._start()
 
     def freeze(self) -> None:
         """Stop it, as between two invocations."""

@@ -20,6 +20,7 @@ from rds_connection.failures import Failure
 from rds_connection.postgresql import statement_failure
 
 _OLD = timedelta(minutes=16)
+_SHARED = "UPDATE shared SET times = times + 1"
 _INSERT = "INSERT INTO numbered (number, seconds_to_commit) SELECT %s, %s FROM pg_sleep(%s)"
 
 
@@ -57,6 +58,8 @@ class Function:
         conn.execute(_INSERT, [event["number"], event["commitSeconds"], event["querySeconds"]])
 
     def _write_and_think(self, conn: Connection, event: dict[str, Any], _: Context) -> None:
+        if event["shared"]:
+            conn.execute(_SHARED)
         self._write(conn, event)
         time.sleep(event["thinkSeconds"])
         conn.execute("SELECT 1")

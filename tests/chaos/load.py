@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,6 @@ from tests.chaos.environment import Environment
 from tests.chaos.matrix import Moment
 from tests.chaos.verdict import Attempt, Told
 
-INVOCATION_SECONDS = 3.0
 # Between two invocations of an environment: the load is to be there, not to fill the machine.
 _PAUSE_SECONDS = 0.02
 # How long a moment lasts in each invocation, so that faults meet most environments at it.
@@ -21,11 +21,21 @@ _WARM_SECONDS = 20.0
 
 
 class Load:
-    """Invocations of environments that are at a moment most of their time, in a `with` block."""
+    """Invocations of environments that are at a moment most of their time, in a `with` block.
 
-    def __init__(self, environments: Sequence[Environment], moment: Moment) -> None:
+    Attributes:
+        old_tokens: whether the first token of each new connection is too old.
+        shared: whether all transactions write to one row.
+        over: whether the fault is.
+    """
+
+    def __init__(self, environments: Sequence[Environment], moment: Moment, *, seconds: float) -> None:
+        """Each invocation has so many seconds."""
         self.attempts: list[Attempt] = []
         self.old_tokens = False
+        self.shared = False
+        self.over = False
+        self._seconds = seconds
         self._ends: list[float] = []
         self._environments = environments
         self._moment = moment
@@ -71,21 +81,31 @@ class Load:
             self._turns = list(range(len(self._environments)))
             yield
 
+    @contextmanager
+    def without_one(self) -> Iterator[tuple[Environment, dict[str, Any]]]:
+        """An environment that is not invoked by us for the length of a block, and an event of a transaction for it."""
+        with self._locks[0]:
+            yield self._environments[0], self._event(in_transaction=True)
+
+    def answered(self, seconds: float) -> int:
+        """How many invocations have ended since then, in seconds of the monotonic clock."""
+        return sum(ended > seconds for ended in self._ends)
+
     def since(self, seconds: float) -> int:
         """How many invocations were under way or began since then, in seconds of the monotonic clock."""
-        return sum(ended > seconds for ended in self._ends) + sum(lock.locked() for lock in self._locks)
+        return self.answered(seconds) + sum(lock.locked() for lock in self._locks)
 
     def probe(self) -> int:
         """Invoke every environment once more, in both ways and without delay: how many environments failed."""
         self._moment = Moment.FROZEN
         stuck = 0
-        for environment in self._environments:
-            answers = [self._invoke(environment, in_transaction=way) for way in (True, False)]
+        for number in range(len(self._environments)):
+            answers = [self._invoke(number, in_transaction=way) for way in (True, False)]
             stuck += not all(answers)
         return stuck
 
     def _drive(self, number: int) -> None:
-        environment, lock = self._environments[number], self._locks[number]
+        lock = self._locks[number]
         while True:
             self._going.wait()
             with lock:
@@ -94,17 +114,18 @@ class Load:
                 if self._going.is_set():
                     self._turns[number] += 1
                     way = self._turns[number] % 2 == 0
-                    self._invoke(environment, in_transaction=self._always_in_transaction or way)
+                    self._invoke(number, in_transaction=self._always_in_transaction or way)
             time.sleep(_PAUSE_SECONDS)
 
     @property
     def _always_in_transaction(self) -> bool:
         return self._moment in (Moment.TRANSACTION, Moment.COMMIT, Moment.ANSWER)
 
-    def _invoke(self, environment: Environment, *, in_transaction: bool) -> bool:
-        attempt = environment.invoke(self._event(in_transaction=in_transaction))
+    def _invoke(self, number: int, *, in_transaction: bool) -> bool:
+        afterwards = self.over
+        attempt = self._environments[number].invoke(self._event(in_transaction=in_transaction))
         self._ends.append(time.monotonic())
-        self.attempts.append(attempt)
+        self.attempts.append(replace(attempt, environment=number, afterwards=afterwards))
         return attempt.told is Told.WRITTEN
 
     def _event(self, *, in_transaction: bool) -> dict[str, Any]:
@@ -112,7 +133,12 @@ class Load:
         return {
             "number": next(self._numbers),
             "transaction": in_transaction,
-            "seconds": INVOCATION_SECONDS,
+            "seconds": self._seconds,
             "oldToken": self.old_tokens,
-            **{name: _MOMENT_SECONDS if moment is self._moment else 0 for moment, name in lasting.items()},
+            "shared": self.shared,
+            # Who wants what all want does not keep it: they would wait for each other, and longer than for the fault.
+            **{
+                name: _MOMENT_SECONDS if moment is self._moment and not self.shared else 0
+                for moment, name in lasting.items()
+            },
         }

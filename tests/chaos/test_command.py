@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 from tests.chaos import environment
 from tests.chaos.__main__ import app, as_document, as_markdown
 from tests.chaos.matrix import Auth, Cell, Fault, Moment
-from tests.chaos.verdict import Aftermath, Attempt, Told, judge
+from tests.chaos.stand import Stand, stand
+from tests.chaos.trial import try_cell
+from tests.chaos.verdict import Aftermath, Attempt, Told, Verdict, judge
 from tests.processes import tree, wait_for_the_end
 
 HANDLER = Path(environment.__file__).resolve().parents[2] / "handler"
@@ -22,9 +25,16 @@ def run(*options: str) -> Any:
     return CliRunner().invoke(app, options)
 
 
-def small(fault: Fault, moment: Moment, *more: str) -> Any:
-    options = ["--fault", fault.value, "--moment", moment.value, "--environments", "2", "--seconds", "0.2", "--json"]
-    return run(*options, *more)
+@pytest.fixture(scope="module")
+def its() -> Iterator[Stand]:
+    """A stand without environments: each test has its own, which may run another handler."""
+    with stand(Auth.PASSWORD, 0) as made:
+        yield made
+
+
+def tried(its: Stand, fault: Fault, moment: Moment) -> Verdict:
+    its.populate(2)
+    return try_cell(its, Cell(fault, moment, Auth.PASSWORD), seconds=0.2)
 
 
 def test_help_shows_examples_and_exit_statuses() -> None:
@@ -81,7 +91,8 @@ def test_the_markdown_marks_a_cell_that_is_wrong() -> None:
 @pytest.mark.servers
 def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> None:
     before = tree(os.getpid())
-    done = small(Fault.CONNECTION_RESET, Moment.TRANSACTION)
+    cell = ["--fault", "connection-reset", "--moment", "transaction"]
+    done = run(*cell, "--environments", "2", "--seconds", "0.2", "--json")
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert {cell["auth"] for cell in document["cells"]} == {"iam", "secret", "password"}
@@ -90,11 +101,20 @@ def test_a_small_matrix_passes_with_every_login_and_leaves_nothing_behind() -> N
 
 
 @pytest.mark.servers
-def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by_the_kernel() -> None:
-    done = small(Fault.NETWORK_CUT, Moment.CONNECT, "--auth", "password")
-    assert done.exit_code == 0, done.output
-    (cell,) = json.loads(done.stdout)["cells"]
-    assert cell["slowestSeconds"] > 0.9  # TCP's first repetition is after a second; a refusal would come at once
+@pytest.mark.parametrize(
+    ("fault", "moment"), [(Fault.DEMOTED, Moment.FROZEN), (Fault.DATABASE_RESTART, Moment.TRANSACTION)]
+)
+def test_what_a_failover_brings_passes(its: Stand, fault: Fault, moment: Moment) -> None:
+    assert tried(its, fault, moment).problems == ()
+
+
+@pytest.mark.servers
+def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by_the_kernel(
+    its: Stand,
+) -> None:
+    verdict = tried(its, Fault.NETWORK_CUT, Moment.CONNECT)
+    assert verdict.problems == ()
+    assert verdict.slowest > 0.9  # TCP's first repetition is after a second; a refusal would come at once
 
 
 @pytest.mark.servers
@@ -105,16 +125,16 @@ def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by
             Fault.CONNECTION_RESET,
             Moment.ANSWER,
             "transactions.py",
-            "self.committing = True\n                self.nothing_committed = False",
+            "self._committing = True\n        self._nothing_committed = False",
             "pass",
             "written twice",
         ),
         (
             Fault.NETWORK_CUT,
             Moment.QUERY,
-            "pool.py",
-            "conn.deadline = invocation.deadline",
-            "pass",
+            "invocations.py",
+            "return max(self.deadline - now, 0.0)",
+            "return None",
             "without an answer",
         ),
         (
@@ -129,13 +149,22 @@ def test_requests_for_a_connection_get_lost_in_a_cut_network_and_are_repeated_by
             Fault.CONNECT_SILENT,
             Moment.CONNECT,
             "pool.py",
-            "                self._forget()\n                raise",
-            "                raise",
+            "return self._opened(self._connect(invocation), invocation)\n        finally:",
+            "return self._opened(self._connect(invocation), invocation)\n        except OSError:",
+            "still failing afterwards",
+        ),
+        (
+            Fault.DEMOTED,
+            Moment.FROZEN,
+            "pool.py",
+            " and not conn.stale",
+            "",
             "still failing afterwards",
         ),
     ],
 )
 def test_a_handler_that_is_wrong_does_not_pass(
+    its: Stand,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
@@ -151,7 +180,4 @@ def test_a_handler_that_is_wrong_does_not_pass(
     assert text.count(right) == 1
     spoilt.write_text(text.replace(right, wrong))
     monkeypatch.setattr(environment, "_HANDLER", tmp_path / "handler")
-    done = small(fault, moment, "--auth", "password")
-    assert done.exit_code == 1, done.output
-    (cell,) = json.loads(done.stdout)["cells"]
-    assert problem in "; ".join(cell["problems"])
+    assert problem in "; ".join(tried(its, fault, moment).problems)

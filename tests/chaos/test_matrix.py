@@ -9,6 +9,8 @@ from tests.chaos.matrix import Auth, Cell, Fault, Moment, cells
 from toolchain.checkout import checkout_root
 
 EVERYTHING = cells()
+# A token is what only `iam` has, and what only a proxy takes here.
+TRIED = {Fault.TOKEN_EXPIRED: {Auth.IAM}, Fault.DATABASE_RESTART: {Auth.SECRET, Auth.PASSWORD}}
 
 
 def test_every_fault_and_every_moment_is_tried_with_every_login_that_can_meet_it() -> None:
@@ -16,7 +18,7 @@ def test_every_fault_and_every_moment_is_tried_with_every_login_that_can_meet_it
     assert {cell.moment for cell in EVERYTHING} == set(Moment)
     for fault in Fault:
         auths = {cell.auth for cell in EVERYTHING if cell.fault is fault}
-        assert auths == ({Auth.IAM} if fault is Fault.TOKEN_EXPIRED else set(Auth))
+        assert auths == TRIED.get(fault, set(Auth))
 
 
 def test_no_cell_is_tried_twice() -> None:
@@ -31,11 +33,20 @@ def test_filters_leave_exactly_what_passes_them_all(faults: set[Fault], moments:
     assert cells(faults=faults, moments=moments, auths=auths) == [cell for cell in EVERYTHING if passes(cell)]
 
 
-@pytest.mark.parametrize("cell", cells(auths=[Auth.IAM]), ids=str)
+@pytest.mark.parametrize("cell", EVERYTHING, ids=str)
 def test_every_cell_can_be_made_and_described(cell: Cell) -> None:
     assert callable(_making(cell))
     assert cell.fault.meaning
     assert cell.moment.meaning
+
+
+def test_what_was_over_before_anybody_asked_is_noticed_by_nobody_but_for_a_connection_that_only_seems_good() -> None:
+    frozen = {cell.fault: cell.is_unnoticed for cell in EVERYTHING if cell.moment is Moment.FROZEN}
+    assert {fault for fault, unnoticed in frozen.items() if not unnoticed} == {
+        Fault.NETWORK_CUT,
+        Fault.DEMOTED,
+        Fault.REPLACED,
+    }
 
 
 def test_each_fault_is_made_in_one_way() -> None:

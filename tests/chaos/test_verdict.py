@@ -52,6 +52,18 @@ def test_a_row_that_nobody_knows_of_may_be_there_or_not(copies: int) -> None:
         ([attempt(2, Told.FAILED)], {}, {"unnoticed": True}, "1 told of what nobody should notice"),
         ([attempt(2, Told.UNKNOWN)], {}, {"unnoticed": True}, "1 told of what nobody should notice"),
         ([attempt(2, runs=2)], {2: 1}, {"over": True}, "1 run twice for what was over"),
+        (
+            [attempt(2, Told.FAILED, error="NoConnectionError")],
+            {},
+            {"waited_for": True},
+            "1 without a connection though there was time",
+        ),
+        (
+            [attempt(number, Told.FAILED, environment=7, afterwards=True) for number in (2, 3)],
+            {},
+            {},
+            "1 told once more by an environment though it was over",
+        ),
         ([], {}, {"in_transaction": 1}, "1 left in a transaction"),
         ([], {}, {"stuck": 3}, "3 still failing afterwards"),
         ([], {}, {"pinned": 2}, "2 pinned to a database connection"),
@@ -63,6 +75,12 @@ def test_what_is_wrong_is_told_in_words(
     attempts: list[Attempt], rows: dict[int, int], changes: dict[str, Any], problem: str
 ) -> None:
     assert judged([attempt(1), *attempts], {1: 1, **rows}, **changes).problems == (problem,)
+
+
+def test_each_environment_may_tell_of_one_error_when_the_fault_is_over_and_of_any_number_before() -> None:
+    late = [attempt(2, Told.FAILED, environment=1, afterwards=True), attempt(3, Told.UNKNOWN, afterwards=True)]
+    early = [attempt(number, Told.FAILED, environment=1) for number in (4, 5)]
+    assert judged([attempt(1), *late, *early], {1: 1}).passed
 
 
 def test_a_cell_in_which_nothing_was_written_proves_nothing() -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import psycopg
@@ -67,27 +68,31 @@ def try_cell(its: Stand, cell: Cell, *, seconds: float) -> Verdict:
     met = stuck = left = 0
     its.query("TRUNCATE numbered")
     secrets = its.secrets
-    with Load(its.environments, cell.moment) as load:
+    with (
+        its.straight() if cell.is_straight else nullcontext(),
+        Load(its.environments, cell.moment, seconds=cell.seconds) as load,
+    ):
         try:
             load.warm()
             met = min(_reach(its, cell.moment), strike(its, cell, load))
+            load.over = True
             time.sleep(seconds)
         except (LaptopError, psycopg.Error, OSError) as error:
             problem = f"the fault could not be made: {' '.join(str(error).split())}"
     stuck, left = load.probe(), _settle(its)
-    if left:
-        its.terminate_backends()  # the next cell must not wait for what this one left behind
     aftermath = Aftermath(
         rows=its.rows(),
-        pinned=sum(its.proxy.seen().pins.values()),
+        pinned=its.pinned(),
         met=met,
         in_transaction=left,
         stuck=stuck,
         unnoticed=cell.is_unnoticed,
         over=cell.is_over,
         repeated=cell.is_repeated,
+        waited_for=cell.is_waited_for,
         secrets=(*secrets, *its.secrets),
     )
+    its.tidy()  # the next cell must not wait for what this one left behind
     verdict = judge(load.attempts, aftermath)
     return replace(verdict, problems=(problem, *verdict.problems)) if problem else verdict
 

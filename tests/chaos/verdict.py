@@ -35,6 +35,10 @@ class Attempt:
     """Its message."""
     runs: int = 1
     """How often the function ran."""
+    environment: int = 0
+    """The number of the environment that it ran in."""
+    afterwards: bool = False
+    """Whether it began when the fault was over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,8 @@ class Aftermath:
     """Whether no function may have run twice."""
     repeated: bool = False
     """Whether some function must have."""
+    waited_for: bool = False
+    """Whether nobody may have given up to connect."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What no error may contain."""
 
@@ -84,6 +90,9 @@ def judge(attempts: Iterable[Attempt], aftermath: Aftermath) -> Verdict:
     attempts = list(attempts)
     told = Counter(each.told for each in attempts)
     rows = aftermath.rows
+    errors = Counter(each.error for each in attempts if each.error)
+    # One each: whatever an environment was left with when the fault was over, it has to part with at its first error.
+    late = Counter(each.environment for each in attempts if each.afterwards and each.told is not Told.WRITTEN)
     counts = {
         "lost": sum(each.told is Told.WRITTEN and not rows.get(each.number) for each in attempts),
         "written twice": sum(count > 1 for count in rows.values()),
@@ -96,6 +105,8 @@ def judge(attempts: Iterable[Attempt], aftermath: Aftermath) -> Verdict:
         "with an unclear error": told[Told.UNCLEAR] + sum(bool(each.error) and not each.text for each in attempts),
         "with a secret in the error": sum(secret in each.text for each in attempts for secret in aftermath.secrets),
         "told of what nobody should notice": aftermath.unnoticed * (told[Told.FAILED] + told[Told.UNKNOWN]),
+        "told once more by an environment though it was over": sum(late.values()) - len(late),
+        "without a connection though there was time": aftermath.waited_for * errors["NoConnectionError"],
         "run twice for what was over": aftermath.over * sum(each.runs > 1 for each in attempts),
         "left in a transaction": aftermath.in_transaction,
         "still failing afterwards": aftermath.stuck,
@@ -115,6 +126,6 @@ def judge(attempts: Iterable[Attempt], aftermath: Aftermath) -> Verdict:
         rerun=sum(each.runs > 1 for each in attempts),
         slowest=max((each.seconds for each in attempts), default=0.0),
         met=aftermath.met,
-        errors=Counter(each.error for each in attempts if each.error),
+        errors=errors,
         problems=tuple(problems),
     )

@@ -45,6 +45,7 @@ class Wire:
     """Listens at `address:port` for the proxy at `upstream`.
 
     Attributes:
+        upstream: where new connections lead; those that there are stay where they are.
         met: how many connections broke at a message since the last `break_at`.
     """
 
