@@ -59,12 +59,14 @@ class Stand:
     """A database, its proxy with a wire in front of it, and the environments that use them with one kind of login.
 
     Attributes:
+        variables: of the functions that use it.
         keys: access key and secret key of who signs the tokens.
     """
 
     auth: Auth
     postgres: Postgres
     proxy: Proxy
+    variables: dict[str, str] = field(repr=False)
     keys: tuple[str, str] = field(repr=False)
     wire: Wire
     secret: "Secret | None"
@@ -193,6 +195,7 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             auth=auth,
             postgres=postgres,
             proxy=proxy,
+            variables=variables,
             keys=(access_key, secret_key),
             wire=wire,
             secret=secret,
