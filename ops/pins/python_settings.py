@@ -13,6 +13,7 @@ Rules = Iterator[Rule]
 _ENGINES = {"create_engine", "create_async_engine", "async_engine_from_config"}
 _PSYCOPG_POOLS = {"ConnectionPool", "AsyncConnectionPool", "NullConnectionPool", "AsyncNullConnectionPool"}
 MYSQL_DRIVERS = {"pymysql", "MySQLdb", "mysql", "aiomysql", "asyncmy", "mariadb"}
+_OUR_BACKEND = "rds_connection.django"  # without cursors of the server, whatever its settings say
 _UTC = {"UTC", "Etc/UTC"}
 
 
@@ -100,7 +101,8 @@ def _engine(call: ast.Call, names: Names) -> Rules:
     yield from _options(known.get("options"), names)
     yield from _server_settings(known.get("server_settings"), names)
     yield from _init_command(known.get("init_command"), names)
-    sees_all = not more and not takes_more(call)
+    connects_itself = argument(call, "creator") or argument(call, "async_creator")
+    sees_all = not more and not takes_more(call) and not connects_itself
     if driver in {"psycopg", "psycopg_async"} and sees_all and _prepares(known.get("prepare_threshold"), names):
         yield drivers.PSYCOPG_DEALLOCATE
     if driver == "pg8000" and argument(call, "isolation_level") is not None:
@@ -211,11 +213,12 @@ def of_dict(node: ast.Dict, names: Names) -> Rules:
     options, more_options = entries(names.value(known["OPTIONS"]) if "OPTIONS" in known else None)
     if engine.endswith("mysql"):
         yield from _init_command(options.get("init_command"), names)
-    if not engine.endswith(("postgresql", "postgresql_psycopg2", "postgis")):
+    if not engine.endswith(("postgresql", "postgresql_psycopg2", "postgis", _OUR_BACKEND)):
         return
     cursors = known.get("DISABLE_SERVER_SIDE_CURSORS")
     given_later = more or "DISABLE_SERVER_SIDE_CURSORS" in names.set_later
-    if (cursors is None and not given_later) or (isinstance(cursors, ast.Constant) and not cursors.value):
+    says_yes = (cursors is None and not given_later) or (isinstance(cursors, ast.Constant) and not cursors.value)
+    if says_yes and engine != _OUR_BACKEND:
         yield drivers.DJANGO_CURSORS
     if "TIME_ZONE" in known and names.text(known["TIME_ZONE"]) not in {*_UTC, "…"}:
         yield drivers.DJANGO_TIME_ZONE

@@ -1,5 +1,6 @@
 """The examples, run as their README says."""
 
+import os
 import re
 import shlex
 import zipfile
@@ -51,6 +52,22 @@ def test_an_example_is_previewed_as_its_readme_says(name: str, checkout: Checkou
     assert "violation" not in made.lower()
     functions = re.findall(r"^ *\+ +aws:lambda:Function +(\S+)", made, re.MULTILINE)
     assert sorted(each for each in functions if "admin" not in each) == PREVIEWED[name], made
+
+
+@pytest.mark.engine
+@pytest.mark.servers
+def test_the_frameworks_run_as_their_readme_says(checkout: Checkout) -> None:
+    readme = (EXAMPLES / "frameworks" / "README.md").read_text()
+    first, *typed = re.findall(r"^\$ (.*)$", readme, re.MULTILINE)
+    assert first == 'eval "$(make -s env)" && cd examples/frameworks'
+    # Whoever typed it would confirm; and this copy shares the environment of the checkout that it was made from.
+    rooms = os.pathsep.join(str(checkout.root / room) for room in (".", "components", "policies"))
+    environment = {"PULUMI_SKIP_CONFIRMATIONS": "true", "PYTHONPATH": rooms}
+    done = checkout.run("bash", "-ec", "\n".join(["cd examples/frameworks", *typed]), environment=environment)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    orders = re.findall(r"^ +\d+ \| book \| +(\S*)$", done.stdout, re.MULTILINE)
+    (missed,) = re.findall(r'"itemIdentifier": "(\S+)"', done.stdout)
+    assert len(orders) == 5 and missed not in orders, done.stdout
 
 
 _PINNING = """    conn.execute("SELECT set_config('TimeZone', %s, false)", [zone])

@@ -82,6 +82,20 @@ def test_pg8000_sets_the_isolation_level_by_a_statement() -> None:
     assert found(source) == [(2, "pg8000-isolation")]
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"), [("", [(1, "psycopg-deallocate")]), ("creator=c", []), ("async_creator=c", [])]
+)
+def test_an_engine_whose_connections_somebody_else_opens_is_not_judged(
+    settings: str, expected: list[tuple[int, str]]
+) -> None:
+    assert found(f"create_engine('postgresql+psycopg://', {settings})") == expected
+
+
+def test_our_backend_of_django_uses_no_cursor_of_the_server_and_sends_a_time_zone_as_djangos_does() -> None:
+    assert found("{'ENGINE': 'rds_connection.django'}") == []
+    assert found("{'ENGINE': 'rds_connection.django', 'TIME_ZONE': 'Asia/Tokyo'}") == [(1, "django-time-zone")]
+
+
 def test_a_chain_of_a_thousand_sums_is_read() -> None:
     assert found("cursor.execute('SET x = 1'" + " + 'x'" * 500 + ")") == [(1, "set")]
 

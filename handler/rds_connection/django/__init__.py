@@ -1,0 +1,1 @@
+"""Django's database backend: `DATABASES = {"default": {"ENGINE": "rds_connection.django"}}`."""
