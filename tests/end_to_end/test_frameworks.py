@@ -221,7 +221,7 @@ def test_a_warm_environment_opens_no_connection(name: str, functions: Functions)
 
 @pytest.mark.parametrize("fault", [Fault.BACKEND_KILLED, Fault.SERVER_GONE, Fault.PROXY_RESTART])
 def test_nobody_notices_what_broke_between_two_invocations(fault: Fault, functions: Functions) -> None:
-    met = strike(functions.its, Cell(fault, Moment.FROZEN, Auth.IAM), Load([], Moment.FROZEN))
+    met = strike(functions.its, Cell(fault, Moment.FROZEN, Auth.IAM), Load([], Moment.FROZEN, seconds=0))
     assert met >= (1 if fault is Fault.BACKEND_KILLED else len(FRAMEWORKS))  # they share the proxy's
     assert functions.order() == EVERYONE
     assert functions.written() == ONCE
