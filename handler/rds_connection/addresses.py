@@ -37,12 +37,20 @@ def look_up(host: str, port: int) -> "Future[list[str]]":
     def resolve() -> None:
         try:
             entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            if not entries:
+                raise OSError("it has no address")
             found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
-        except BaseException as error:
+        except OSError as error:
             found.set_exception(error)
+        except BaseException as error:
+            found.set_exception(OSError(f"{type(error).__name__}: {error}"))
 
     # Not a pool's: those are waited for when the interpreter, or an event loop, ends.
-    threading.Thread(target=resolve, name="rds_connection look-up", daemon=True).start()
+    thread = threading.Thread(target=resolve, name="rds_connection look-up", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # there are as many as the environment allows
+        found.set_exception(OSError(str(error)))
     return found
 
 

@@ -9,6 +9,14 @@ from .settings import Settings, is_name, is_sendable
 
 # Secrets Manager answers in some 20 ms; a function without a way to it must learn that before Lambda ends it.
 _SECRETS_MANAGER_SECONDS = 3.0
+# What it answers when thousands of environments ask at once. Source: botocore's `retryhandler.py`, `_retry.json`.
+_BUSY = (
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "InternalServiceError",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,10 @@ def check_sendable(settings: Settings, login: Login) -> None:
         raise ConfigurationError("the host to connect to is not a host name alone; leave out port, path and password")
     if not (login.user and login.password and settings.ssl_root_cert):
         raise ConfigurationError("user, password and certificates to connect with must not be empty")
+
+
+class SecretUnavailableError(NoConnectionError):
+    """Secrets Manager did not answer, or asks for patience: another attempt may work."""
 
 
 class Credentials:
@@ -109,7 +121,15 @@ class Credentials:
             client = boto3.client("secretsmanager", region_name=region, config=limits)
             return str(client.get_secret_value(SecretId=arn).get("SecretString", ""))
         except botocore.exceptions.ClientError as error:
-            problem = f"({error.response['Error']['Code']}); check DB_SECRET_ARN and the function's role"
+            code = error.response["Error"]["Code"]
+            problem = f"({code}); check DB_SECRET_ARN and the function's role"
+            if code in _BUSY:
+                raise SecretUnavailableError(f"{self._settings.secret} cannot be read ({code})") from None
+        except (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError) as error:
+            raise SecretUnavailableError(
+                f"{self._settings.secret} cannot be read ({type(error).__name__}); check the function's way to Secrets "
+                "Manager (an interface endpoint or NAT)"
+            ) from None
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             problem = (
                 f"({type(error).__name__}); check the function's way to Secrets Manager (an interface endpoint or NAT)"

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
 from typing import Generic, NoReturn, TypeVar
@@ -46,6 +46,19 @@ def refuse_deferred(function: object) -> None:
 def is_async(function: object) -> bool:
     """Whether the call of a function is awaited."""
     return inspect.iscoroutinefunction(_body(function))
+
+
+def signature_without_connection(function: Callable[..., object]) -> inspect.Signature | None:
+    """How a caller of the decorated function sees it; None if Python cannot tell."""
+    try:
+        found = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+    names = list(found.parameters.values())
+    first = names[0] if names else None
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+        return None
+    return found.replace(parameters=names[1:])
 
 
 def refuse_unfinished(result: object, function: object) -> None:
@@ -113,12 +126,18 @@ class _Undecorating:
 
 
 class Block(_Undecorating, Generic[_T]):
-    """A context manager for `with` alone."""
+    """A context manager for `with` alone, which does not commit what the connection cannot.
 
-    __slots__ = ("_block",)
+    Args:
+        block: of the driver.
+        check: raises what keeps the transaction from being committed.
+    """
 
-    def __init__(self, block: AbstractContextManager[_T]) -> None:
+    __slots__ = ("_block", "_check")
+
+    def __init__(self, block: AbstractContextManager[_T], check: Callable[[], None]) -> None:
         self._block = block
+        self._check = check
 
     def __enter__(self) -> _T:
         return self._block.__enter__()
@@ -126,16 +145,23 @@ class Block(_Undecorating, Generic[_T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        if error is None:
+            try:
+                self._check()
+            except Exception as found:
+                self._block.__exit__(type(found), found, found.__traceback__)
+                raise
         return self._block.__exit__(kind, error, traceback)
 
 
 class AsyncBlock(_Undecorating, Generic[_T]):
-    """A context manager for `async with` alone."""
+    """`Block` for `async with`."""
 
-    __slots__ = ("_block",)
+    __slots__ = ("_block", "_check")
 
-    def __init__(self, block: AbstractAsyncContextManager[_T]) -> None:
+    def __init__(self, block: AbstractAsyncContextManager[_T], check: Callable[[], None]) -> None:
         self._block = block
+        self._check = check
 
     async def __aenter__(self) -> _T:
         return await self._block.__aenter__()
@@ -143,4 +169,10 @@ class AsyncBlock(_Undecorating, Generic[_T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        if error is None:
+            try:
+                self._check()
+            except Exception as found:
+                await self._block.__aexit__(type(found), found, found.__traceback__)
+                raise
         return await self._block.__aexit__(kind, error, traceback)

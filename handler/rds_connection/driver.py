@@ -55,6 +55,12 @@ class KeptConnection(Protocol):
     def in_transaction(self) -> bool:
         """Whether a transaction is open, be it sound or failed."""
 
+    def check(self) -> None:
+        """Raise what keeps the transaction from being committed, if it is not the server that knows."""
+
+    def is_busy(self) -> bool:
+        """Whether something was begun that COMMIT would not end, such as a pipeline."""
+
     def only_read(self) -> None:
         """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
 

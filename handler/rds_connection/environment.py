@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .credentials import Credentials
 from .errors import ConfigurationError
-from .invocations import Invocation, under_way
+from .invocations import Invocation, current, under_way
 from .metrics import metrics_line, outcome, proxy_of
 from .pool import Room, Slots
 from .settings import Settings
@@ -22,6 +22,7 @@ _pools: dict[type[Slots[Any]], Slots[Any]] = {}
 _readers: dict[type[Slots[Any]], Slots[Any]] = {}
 _rooms: dict[str, Room] = {}
 _lock = threading.Lock()
+_inherited: list[object] = []
 
 
 def writer(kind: type[_P]) -> _P:
@@ -55,8 +56,8 @@ def reader(kind: type[_P]) -> _P | None:
 
 
 def acquired() -> int:
-    """How often a connection was handed out, whatever its pool."""
-    return sum(pool.acquired for pools in (_pools, _readers) for pool in pools.values())
+    """How often a connection that may write was handed out, whatever its pool."""
+    return sum(pool.acquired for pool in _pools.values())
 
 
 def close() -> None:
@@ -68,6 +69,19 @@ def close() -> None:
         _rooms.clear()
     for pool in found:
         pool.close()
+
+
+def _forget_in_child() -> None:
+    """After a fork: two processes on one connection would break it for both, and closing it ends the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _inherited.extend((*_pools.values(), *_readers.values(), *_rooms.values()))
+    for each in (_pools, _readers, _rooms):
+        each.clear()
+    current.set(None)
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def close_before_snapshot() -> None:

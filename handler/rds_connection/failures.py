@@ -23,8 +23,6 @@ class Failure(StrEnum):
         return _HINTS[self]
 
 
-UNVERIFIED = "certificate verify failed"
-"""How OpenSSL begins, through libpq and through Python, when no authority of the bundle made a certificate."""
 BUNDLE_HINT = (
     "DB_SSL_ROOT_CERT must be the bundle with the server's authority: a proxy needs Amazon Trust Services' "
     "(amazon-trust-services.pem), a database RDS's (rds.pem, AWS's global-bundle.pem); leave it unset, and the "
@@ -37,3 +35,9 @@ _HINTS = {
     Failure.READ_ONLY: "look at the proxy's targets: none of them writes",
     Failure.STATEMENT: "look at the statement",
 }
+
+
+def is_unknown_authority(reason: str) -> bool:
+    """Whether no authority of the bundle made a certificate, as OpenSSL says it through libpq and through Python."""
+    others = ("mismatch", "has expired", "not yet valid")
+    return "certificate verify failed" in reason and not any(words in reason for words in others)

@@ -20,6 +20,7 @@ _RECOVERY_SECONDS_WITHOUT_CONTEXT = 10.0
 _LONGEST_INVOCATION_SECONDS = 900.0
 _NEVER = float("inf")
 _now = time.monotonic
+_random = random.SystemRandom()
 
 
 class LambdaContext(Protocol):
@@ -103,7 +104,7 @@ class Invocation:
 
     def has(self, context: object) -> bool:
         """Whether a block with this context, if it has one, is nested in this invocation."""
-        if _now() > self._gone:
+        if self.ended or _now() > self._gone:
             return False
         if context is None or context is self._context or seconds_of(context) is None:
             return True
@@ -147,7 +148,8 @@ class Invocation:
             return 0.0
         longest = min(longest * 2 ** min(tried, 10), _LONGEST_PAUSE_SECONDS)
         # As much again is left for the attempt.
-        return min(random.uniform(shortest, longest), left / 2)  # noqa: S311 - spreads load, hides nothing
+        # Of the system, for the state of `random` is the same in all environments of one snapshot.
+        return min(_random.uniform(shortest, longest), left / 2)
 
 
 def under_way(context: object) -> Invocation | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .postgresql import AsyncConnection, Connection
 
 _log = logging.getLogger(__package__)
+_ENTERED = "this block is entered already, and has one connection; write `connection()` anew for another"
 
 
 class connection:  # noqa: N801 - reads as what it gives: `with connection() as conn`
@@ -42,8 +43,11 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
     def __init__(self, context: LambdaContext | object = None, *, read_only: bool = False) -> None:
         self._context = context
         self._read_only = read_only
+        self._invocation: Invocation | None = None
 
     def __enter__(self) -> "Connection":
+        if self._invocation is not None:
+            raise RuntimeError(_ENTERED)
         found = under_way(self._context)
         self._outermost = found is None
         self._invocation = invocation = found or begin(self._context)
@@ -54,19 +58,23 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
                 self._pool = pool = writer(Pool)
                 self._conn = pool.acquire(invocation)
         except BaseException as error:
+            self._invocation = None
             leave(invocation, error, outermost=self._outermost)
             raise
         return self._conn  # type: ignore[return-value] # the same names, whatever the engine
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        ending = error
+        ending, invocation = error, self._invocation
+        if invocation is None:
+            return  # it was left already
         try:
             self._pool.release(self._conn, failed=error is not None)
         except BaseException as second:
             ending = second
             raise
         finally:
-            leave(self._invocation, ending, outermost=self._outermost)
+            self._invocation = None
+            leave(invocation, ending, outermost=self._outermost)
 
 
 class aconnection:  # noqa: N801 - as above
@@ -80,27 +88,34 @@ class aconnection:  # noqa: N801 - as above
     def __init__(self, context: LambdaContext | object = None, *, read_only: bool = False) -> None:
         self._context = context
         self._read_only = read_only
+        self._invocation: Invocation | None = None
 
     async def __aenter__(self) -> "AsyncConnection":
+        if self._invocation is not None:
+            raise RuntimeError(_ENTERED)
         found = under_way(self._context)
         self._outermost = found is None
         self._invocation = invocation = found or begin(self._context)
         try:
             self._pool, self._conn = await aacquire(invocation, read_only=self._read_only)
         except BaseException as error:
+            self._invocation = None
             leave(invocation, error, outermost=self._outermost)
             raise
         return self._conn
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        ending = error
+        ending, invocation = error, self._invocation
+        if invocation is None:
+            return
         try:
             await self._pool.release(self._conn, failed=error is not None)
         except BaseException as second:
             ending = second
             raise
         finally:
-            leave(self._invocation, ending, outermost=self._outermost)
+            self._invocation = None
+            leave(invocation, ending, outermost=self._outermost)
 
 
 def connect(context: LambdaContext | object = None) -> "Connection":

@@ -21,7 +21,7 @@ from pymysql.protocol import MysqlPacket
 from .addresses import addresses, shares
 from .credentials import Login, check_sendable
 from .deferred import Block
-from .errors import OutOfTimeError, RdsConnectionError
+from .errors import OutOfTimeError, RdsConnectionError, UnfinishedTransactionError
 from .failures import Failure
 from .invocations import NOBODYS, Invocation, current
 from .settings import Settings
@@ -71,6 +71,8 @@ _UNAVAILABLE = {
 _OPTION_PREVENTS = 1290
 _READ_ONLY = {1792, 1836}
 # Whose refusal cannot have ended the transaction: a procedure may commit before it comes to what is refused.
+_BEGINNINGS = ("BEGIN", "START TRANSACTION")
+_KEPT = ("SET ", "USE ", "LOCK ", "SELECT GET_LOCK", "DO GET_LOCK", "CREATE TEMPORARY")
 _PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 
 
@@ -90,8 +92,6 @@ class Connection(_PyMySQL):
         _closed: bool
         _result: Any
 
-        def _force_close(self) -> None: ...
-
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - PyMySQL's own
         self.invocation: Invocation = NOBODYS
         self.stale = False
@@ -104,6 +104,7 @@ class Connection(_PyMySQL):
         self._in_doubt = False
         self._statement_failed = False
         self._only_reads = False
+        self._keeps_state = False
         self._statement = ""
         # While it connects, in place of the invocation.
         self.login: Invocation | None = None
@@ -112,8 +113,14 @@ class Connection(_PyMySQL):
         self._converters = dict(self.encoders), dict(self.decoders)
 
     def connect(self, sock: Any = None) -> None:  # noqa: ANN401 - PyMySQL's own
-        """Log in over a socket that is connected."""
+        """Log in over a socket that is connected.
+
+        Raises:
+            pymysql.ProgrammingError: a transaction is open, which another login would lose.
+        """
+        self._outside_a_block("connect")
         super().connect(sock)
+        self._keeps_state = False  # it has set the character set
         self._readable = select.poll()
         self._readable.register(self._sock.fileno(), select.POLLIN)
 
@@ -136,8 +143,33 @@ class Connection(_PyMySQL):
 
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
         """Run one statement; how many rows it concerns."""
-        self._statement = sql[:32] if isinstance(sql, str) else sql[:32].decode(errors="replace")
+        head = sql[:64] if isinstance(sql, str) else sql[:64].decode(errors="replace")
+        self._statement = statement = head.lstrip().upper()
+        if self._depth and statement.startswith(_BEGINNINGS):
+            self._outside_a_block(statement.split()[0])
+        # What a session keeps would be the next invocation's, too; behind a proxy it has pinned the connection anyway.
+        if statement.startswith(_KEPT) and not statement.startswith("SET AUTOCOMMIT"):
+            self._keeps_state = True
         return super().query(sql, unbuffered)
+
+    def begin(self) -> None:
+        """Begin a transaction.
+
+        Raises:
+            pymysql.ProgrammingError: one is open; MySQL would commit it.
+        """
+        self._outside_a_block("begin")
+        super().begin()
+
+    def select_db(self, db: str | bytes) -> None:
+        """Another database, until the block ends."""
+        self._keeps_state = True
+        super().select_db(db)
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:
+        """Another character set, until the block ends."""
+        self._keeps_state = True
+        super().set_character_set(charset, collation)
 
     def execute(self, query: str, args: Any = None) -> Cursor:  # noqa: ANN401 - PyMySQL's own
         """A cursor with the result of one statement, as psycopg's connections have it."""
@@ -147,7 +179,7 @@ class Connection(_PyMySQL):
 
     def transaction(self) -> Block[None]:
         """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
-        return Block(self._transaction())
+        return Block(self._transaction(), self.check)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -161,12 +193,23 @@ class Connection(_PyMySQL):
             yield
         except BaseException:
             self._depth = depth
+            if self._is_streaming():
+                self._force_close()  # ROLLBACK would read the rest first, however long that takes
+                raise
             # What ended the block matters more; a deadlock has undone the savepoint, too.
             with suppress(pymysql.Error, RdsConnectionError):
                 self.query(f"ROLLBACK TO {name}" if depth else "ROLLBACK")
             raise
         self._depth = depth
-        self.query(f"RELEASE SAVEPOINT {name}" if depth else "COMMIT")
+        try:
+            self.query(f"RELEASE SAVEPOINT {name}" if depth else "COMMIT")
+        except pymysql.Error as error:
+            if not (depth and error.args[0] == ER.SP_DOES_NOT_EXIST):
+                raise
+            raise pymysql.OperationalError(
+                ER.SP_DOES_NOT_EXIST,
+                "the savepoint of this block is gone: a statement in it, such as DDL, has committed what came before",
+            ) from None
 
     def commit(self) -> None:
         """Commit the open transaction.
@@ -184,7 +227,9 @@ class Connection(_PyMySQL):
             pymysql.ProgrammingError: it belongs to a `transaction` block, which does that.
         """
         self._outside_a_block("rollback")
-        if not self.late:  # after OutOfTimeError there is no connection left that could, and no need to
+        if self._is_streaming():
+            self._force_close()  # as above
+        elif not self.late:  # after OutOfTimeError there is no connection left that could, and no need to
             super().rollback()
 
     def close(self) -> None:
@@ -215,10 +260,11 @@ class Connection(_PyMySQL):
         return self.is_idle() and not self._readable.poll(0)
 
     def is_idle(self) -> bool:
-        """Whether the connection is known to be open, outside a transaction, with no result left to read."""
+        """Whether the connection is known to be open, outside a transaction, with nothing left to read or set."""
         return (
             self._sock is not None
             and not self._in_doubt
+            and not self._keeps_state
             and not self._status & _IN_TRANSACTION
             and not self._is_streaming()
             and not self._has_more_results()
@@ -245,6 +291,30 @@ class Connection(_PyMySQL):
     def set_autocommit(self, value: bool) -> None:
         """Whether each statement is to commit by itself."""
         self.autocommit(value)
+
+    def check(self) -> None:
+        """Look whether what the transaction did can be committed.
+
+        Raises:
+            OutOfTimeError: the deadline came amid a statement.
+            pymysql.OperationalError: the connection is gone, so that nothing is committed.
+            UnfinishedTransactionError: a result was not read to its end.
+        """
+        if self.late:
+            raise _out_of_time()
+        if self._sock is None:
+            raise pymysql.OperationalError(
+                CR.CR_SERVER_LOST, "the connection was lost, or closed, before COMMIT was sent: nothing is committed"
+            )
+        if self._is_streaming():
+            self._force_close()  # COMMIT would read the rest first, and nobody could read it afterwards
+            raise UnfinishedTransactionError(
+                "the rows of an SSCursor were not read to their end, so the transaction was rolled back; read them"
+            )
+
+    def is_busy(self) -> bool:
+        """Whether something was begun that COMMIT would not end."""
+        return False
 
     def only_read(self) -> None:
         """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
@@ -286,7 +356,7 @@ class Connection(_PyMySQL):
     def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
         began = _now()
         invocation = self.login or current.get() or self.invocation
-        self._read_timeout = patience = _patience(invocation, began)
+        self._read_timeout = patience = self._patience(invocation, began)
         try:
             return super()._read_packet(packet_type)  # type: ignore[no-any-return, no-untyped-call]
         except pymysql.Error as error:
@@ -298,7 +368,7 @@ class Connection(_PyMySQL):
             self._in_doubt = self._statement_failed = True
             if failure is Failure.READ_ONLY:
                 self.stale = not self._only_reads
-            if failure is Failure.STATEMENT or not self._statement.lstrip().upper().startswith(_PLAIN):
+            if failure is Failure.STATEMENT or not self._statement.startswith(_PLAIN):
                 self.transactions_ended += 1
             raise
         finally:
@@ -306,7 +376,7 @@ class Connection(_PyMySQL):
 
     def _write_bytes(self, data: bytes) -> None:
         began = _now()
-        self._write_timeout = patience = _patience(self.login or current.get() or self.invocation, began)
+        self._write_timeout = patience = self._patience(self.login or current.get() or self.invocation, began)
         try:
             super()._write_bytes(data)  # type: ignore[misc]
         except pymysql.Error as error:
@@ -318,15 +388,28 @@ class Connection(_PyMySQL):
         came = patience is not None and _now() >= began + patience
         if self._sock is None and came and isinstance(error.__context__, TimeoutError):
             self.late = True
-            raise OutOfTimeError(
-                "the database did not answer before this invocation's time was up; what it was doing may or may not "
-                "take effect: raise the function's timeout, or make the statement faster"
-            ) from None
+            raise _out_of_time() from None
+
+    def _patience(self, invocation: Invocation, now: float) -> float | None:
+        """Seconds to wait; none are left though data may be there, which would never end."""
+        left = invocation.patience(now)
+        if left is not None and left <= 0 and self._sock is not None:
+            self.late = True
+            self._force_close()
+            raise _out_of_time()
+        return None if left is None else max(left, _SHORTEST_SECONDS)
+
+    def _force_close(self) -> None:
+        if self._is_streaming():
+            self._result.unbuffered_active = False  # else it would read the rest when it is collected
+        super()._force_close()  # type: ignore[misc]
 
 
-def _patience(invocation: Invocation, now: float) -> float | None:
-    left = invocation.patience(now)
-    return None if left is None else max(left, _SHORTEST_SECONDS)
+def _out_of_time() -> OutOfTimeError:
+    return OutOfTimeError(
+        "the database did not answer before this invocation's time was up; what it was doing may or may not take "
+        "effect: raise the function's timeout, or make the statement faster"
+    )
 
 
 def open_connection(settings: Settings, login: Login, seconds: float) -> Connection:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from weakref import ref
 
-from .credentials import Credentials, Login
+from .credentials import Credentials, Login, SecretUnavailableError
 from .driver import Driver, DriverConnection, KeptConnection, driver
 from .errors import (
     ConfigurationError,
@@ -17,7 +17,7 @@ from .errors import (
     RdsConnectionError,
     UnfinishedTransactionError,
 )
-from .failures import BUNDLE_HINT, UNVERIFIED, Failure
+from .failures import BUNDLE_HINT, Failure, is_unknown_authority
 from .invocations import NOBODYS, Invocation
 from .metrics import proxy_of
 from .settings import Settings
@@ -35,7 +35,7 @@ class Room:
     """The place for connections to one endpoint, whatever the style of who has them; its owners hold the lock."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal handler may close what its own thread is about to take
         self.idle: list[tuple[Slots[Any], KeptConnection]] = []
         # Weak, for who lets one go without closing it must not have its place for ever. (A WeakSet takes microseconds.)
         self.in_use: set[ref[KeptConnection]] = set()
@@ -93,11 +93,11 @@ class Slots(Generic[_C]):
         """
         room, most = self._room, self._settings.max_open
         with room.lock:
-            self.acquired += 1
             owner, conn = room.idle.pop() if room.idle else (None, None)
             # One of the other style is of no use here, and two at once would be more than was said.
             if conn is not None and owner is self and conn.is_young(self._max_lifetime) and conn.is_alive():
                 room.in_use.add(ref(conn))
+                self.acquired += 1
                 conn.invocation = invocation
                 invocation.reused += 1
                 return cast(_C, conn)
@@ -118,8 +118,14 @@ class Slots(Generic[_C]):
         conn.invocation = invocation
         invocation.opened += 1
         with self._room.lock:
+            self.acquired += 1
             self._room.in_use.add(ref(conn))
+            self._room.opening -= 1
         return conn
+
+    def _not_opened(self) -> None:
+        with self._room.lock:
+            self._room.opening -= 1
 
     def _keep(self, conn: _C, *, is_idle: bool) -> None:
         """Keep a connection for the next one if it is idle and wanted; else it is closed."""
@@ -158,10 +164,12 @@ class Slots(Generic[_C]):
         return pause
 
     def _reason(self, error: Exception) -> tuple[str, Failure, str]:
+        if isinstance(error, SecretUnavailableError):
+            return str(error), Failure.UNAVAILABLE, "thousands of environments may be asking at once"
         if not isinstance(error, self.driver.ConnectError):
             return f"the name does not resolve: {error}", Failure.UNAVAILABLE, Failure.UNAVAILABLE.hint
         reason, failure = self.driver.connect_reason(error), self.driver.connect_failure(error)
-        return reason, failure, BUNDLE_HINT if UNVERIFIED in reason else failure.hint
+        return reason, failure, BUNDLE_HINT if is_unknown_authority(reason) else failure.hint
 
     def _share(self, invocation: Invocation) -> float:
         """Seconds that a step of connecting may take.
@@ -193,10 +201,11 @@ class Pool(Slots[DriverConnection]):
         if conn is not None:
             return conn
         try:
-            return self._opened(self._connect(invocation), invocation)
-        finally:
-            with self._room.lock:
-                self._room.opening -= 1
+            conn = self._connect(invocation)
+        except BaseException:
+            self._not_opened()
+            raise
+        return self._opened(conn, invocation)
 
     def release(self, conn: DriverConnection, *, failed: bool) -> None:
         """End what the block left open, then keep the connection if it is as good as new.
@@ -211,6 +220,8 @@ class Pool(Slots[DriverConnection]):
             self._keep(conn, is_idle=True)
             return
         try:
+            if conn.is_lost() and not conn.is_autocommit():
+                _tell_lost(failed)
             if conn.in_transaction():
                 # With autocommit off, psycopg's convention: the end of a block commits.
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
@@ -241,7 +252,7 @@ class Pool(Slots[DriverConnection]):
             try:
                 login = self._credentials.login(self._share(invocation))
                 return self.driver.open_connection(self._settings, login, self._share(invocation))
-            except (OSError, self.driver.ConnectError) as error:
+            except (OSError, self.driver.ConnectError, SecretUnavailableError) as error:
                 failed = error  # what follows is not to carry it along: some errors show what was sent
             finally:
                 invocation.connect_seconds += time.monotonic() - began
@@ -265,10 +276,11 @@ class AsyncPool(Slots["AsyncConnection"]):
         if conn is not None:
             return conn
         try:
-            return self._opened(await self._connect(invocation), invocation)
-        finally:
-            with self._room.lock:
-                self._room.opening -= 1
+            conn = await self._connect(invocation)
+        except BaseException:
+            self._not_opened()
+            raise
+        return self._opened(conn, invocation)
 
     async def release(self, conn: "AsyncConnection", *, failed: bool) -> None:
         """As `Pool.release`."""
@@ -276,6 +288,8 @@ class AsyncPool(Slots["AsyncConnection"]):
             self._keep(conn, is_idle=True)
             return
         try:
+            if conn.is_lost() and not conn.is_autocommit():
+                _tell_lost(failed)
             if conn.in_transaction():
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
                     await conn.commit()
@@ -310,7 +324,7 @@ class AsyncPool(Slots["AsyncConnection"]):
                 # Secrets Manager, and SnapStart's credentials, are read over a network.
                 login = await asyncio.to_thread(self._credentials.login, self._share(invocation))
                 return await open_async_connection(self._settings, login, self._share(invocation))
-            except (OSError, self.driver.ConnectError) as error:
+            except (OSError, self.driver.ConnectError, SecretUnavailableError) as error:
                 failed = error
             finally:
                 invocation.connect_seconds += time.monotonic() - began
@@ -330,6 +344,14 @@ def _tell_unfinished(failed: bool) -> None:
         raise UnfinishedTransactionError(
             "the block ended inside a transaction, which was rolled back; use `with conn.transaction():`, and let its "
             "errors through"
+        )
+
+
+def _tell_lost(failed: bool) -> None:
+    if not failed:
+        raise UnfinishedTransactionError(
+            "the connection was lost in a block with autocommit off, and its error was caught; what was not "
+            "committed by then is gone"
         )
 
 

@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow, tuple_row
 from .addresses import addresses, look_up, shares, unresolved
 from .credentials import Login, check_sendable
 from .deferred import AsyncBlock, Block
-from .errors import OutOfTimeError
+from .errors import OutOfTimeError, UnfinishedTransactionError
 from .failures import Failure
 from .invocations import NOBODYS, Invocation, current
 from .settings import Settings
@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 # Plain numbers, for they are compared with libpq's several times in each invocation, and an enum's members are slow.
 _OK, _NO_PIPELINE = int(ConnStatus.OK), int(PipelineStatus.OFF)
 _IDLE, _IN_TRANSACTION = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
-_FAILED = int(TransactionStatus.INERROR)
+_FAILED, _ACTIVE = int(TransactionStatus.INERROR), int(TransactionStatus.ACTIVE)
 # How long psycopg's waiting goes without a look at signals, in seconds: how late Ctrl-C can be. Its own default, 0.1,
 # is a load of its own where thousands wait.
 _INTERVAL_SECONDS = 1.0
@@ -69,13 +69,14 @@ _REFUSED = (
     "is not permitted to log in",
     "is not currently accepting connections",
 )
+# A connection that is fine and in use.
+_BUSY = "another command is already in progress"
 # How a line of libpq's or psycopg's begins that tells of one more address of the same name.
 _ATTEMPT = ("connection to server ", "connection failed: ", "- host: ")
 # Too many connections; a server that stops, crashed or starts; a session that was idle for longer than it lets one be.
 _UNAVAILABLE_STATES = ("53300", "57P01", "57P02", "57P03", "57P05")
 _now = time.monotonic
 _wait = psycopg.Connection.wait
-_wait_async = psycopg.AsyncConnection.wait
 
 
 class _Kept(BaseConnection[TupleRow]):
@@ -92,6 +93,7 @@ class _Kept(BaseConnection[TupleRow]):
         "_begin_statement": b"",
         "_deferrable": None,
         "_isolation_level": None,
+        "_num_transactions": 0,
         "_read_only": None,
     }
 
@@ -151,6 +153,31 @@ class _Kept(BaseConnection[TupleRow]):
         """Whether each statement commits by itself."""
         return self._autocommit
 
+    def check(self) -> None:
+        """Look whether what the transaction did can be committed; psycopg passes over a connection that is gone.
+
+        Raises:
+            OutOfTimeError: the deadline came amid a statement.
+            psycopg.OperationalError: the connection is gone, so that nothing is committed.
+            UnfinishedTransactionError: a statement is still under way.
+        """
+        if self.late:
+            raise _out_of_time()
+        if self.closed:
+            raise psycopg.OperationalError(
+                "the connection was lost, or closed, before COMMIT was sent: nothing is committed"
+            )
+        if self.pgconn.transaction_status == _ACTIVE and self._pipeline is None:
+            self.drop()  # to end it, psycopg would read it to its end first
+            raise UnfinishedTransactionError(
+                "a stream or a COPY was not read to its end, so the transaction was rolled back; read it, or close its "
+                "cursor"
+            )
+
+    def is_busy(self) -> bool:
+        """Whether something was begun that COMMIT would not end, such as a pipeline."""
+        return bool(self.pgconn.pipeline_status != _NO_PIPELINE)
+
     def only_read(self) -> None:
         """Begin each transaction with READ ONLY, until restored; a server that refuses to write is the right one."""
         self._read_only = True
@@ -166,6 +193,14 @@ class _Kept(BaseConnection[TupleRow]):
         if self._notice_handlers or self._notify_handlers:
             self._notice_handlers.clear()
             self._notify_handlers.clear()
+
+    def _patience(self, invocation: Invocation, began: float) -> float | None:
+        """Seconds to wait; none are left though data may be there, which would never end."""
+        patience = invocation.patience(began)
+        if patience is not None and patience <= 0:
+            self.late = True
+            raise _out_of_time()
+        return patience
 
     def _waited(self, invocation: Invocation, began: float) -> None:
         invocation.query_seconds += _now() - began
@@ -191,7 +226,7 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
         began = _now()
         invocation = current.get() or self.invocation
         try:
-            return _wait(self, gen, interval, invocation.patience(began) if timeout is None else timeout)
+            return _wait(self, gen, interval, self._patience(invocation, began) if timeout is None else timeout)
         except psycopg.errors._WaitTimeout:
             if timeout is not None:
                 raise
@@ -207,7 +242,12 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
         self, savepoint_name: str | None = None, force_rollback: bool = False
     ) -> Block[psycopg.Transaction]:
         """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
-        return Block(super().transaction(savepoint_name, force_rollback))
+        return Block(super().transaction(savepoint_name, force_rollback), self.check)
+
+    def _try_cancel(self, *, timeout: float = 5.0) -> None:
+        """Psycopg's, at the end of a stream; not when there is no time left for it."""
+        if not self.late:
+            super()._try_cancel(timeout=timeout)
 
     def rollback(self) -> None:
         """Roll back the open transaction; after OutOfTimeError there is nothing left that could, and no need to."""
@@ -243,7 +283,15 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
         began = _now()
         invocation = current.get() or self.invocation
         try:
-            return await _wait_async(self, gen, interval, invocation.patience(began) if timeout is None else timeout)
+            if timeout is None:
+                patience = self._patience(invocation, began)
+                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=patience)
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            # psycopg would ask the server to cancel and wait for its answer, for seconds: a proxy passes none on.
+            if self.pgconn.transaction_status == _ACTIVE:
+                self.pgconn.finish()
+            raise
         except psycopg.errors._WaitTimeout:
             if timeout is not None:
                 raise
@@ -259,7 +307,12 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
         self, savepoint_name: str | None = None, force_rollback: bool = False
     ) -> AsyncBlock[psycopg.AsyncTransaction]:
         """BEGIN and COMMIT around a block, or ROLLBACK after its error; inside another one a savepoint."""
-        return AsyncBlock(super().transaction(savepoint_name, force_rollback))
+        return AsyncBlock(super().transaction(savepoint_name, force_rollback), self.check)
+
+    async def _try_cancel(self, *, timeout: float = 5.0) -> None:
+        """As of `Connection`."""
+        if not self.late:
+            await super()._try_cancel(timeout=timeout)
 
     async def rollback(self) -> None:
         """As of `Connection`."""
@@ -362,6 +415,7 @@ def _conninfo(settings: Settings, login: Login, address: str) -> str:
         sslmode="verify-full",
         sslrootcert=settings.ssl_root_cert,
         ssl_min_protocol_version="TLSv1.2",
+        target_session_attrs="any",
     )
 
 
@@ -392,5 +446,5 @@ def statement_failure(error: Exception) -> Failure:
         # 08000: RDS Proxy's borrow timeout; 08P01: a pooler's query_wait_timeout and its lost servers.
         return Failure.UNAVAILABLE if state[:2] == "08" or state in _UNAVAILABLE_STATES else Failure.STATEMENT
     # Without one the error is psycopg's own: the connection went, or its last words came where an answer was due.
-    lost = isinstance(error, psycopg.OperationalError | psycopg.InternalError)
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InternalError) and _BUSY not in str(error)
     return Failure.UNAVAILABLE if lost else Failure.STATEMENT

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from .deferred import is_async, refuse_deferred, refuse_unfinished
+from .deferred import is_async, refuse_deferred, refuse_unfinished, signature_without_connection
 from .driver import KeptConnection
 from .environment import acquired, invocation
-from .errors import UnfinishedTransactionError
+from .errors import RdsConnectionError, UnfinishedTransactionError
 from .failures import Failure
 from .invocations import Invocation, seconds_of
 from .lease import aacquire, acquire
@@ -62,9 +62,10 @@ def _decorated(function: Callable[..., Any], *, read_only: bool) -> Callable[...
     @functools.wraps(function)
     def in_transaction(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
         with invocation(_context(args, kwargs)) as under_way:
+            attempt = None
             while True:
                 pool, conn = acquire(under_way, read_only=read_only)
-                attempt = _Attempt(function, under_way, pool, conn)
+                attempt = _Attempt(function, under_way, pool, conn, before=attempt)
                 try:
                     # `raise psycopg.Rollback` ends the block below without a result.
                     with conn.transaction():
@@ -72,7 +73,7 @@ def _decorated(function: Callable[..., Any], *, read_only: bool) -> Callable[...
                             attempt.result = function(conn, *args, **kwargs)
                         attempt.check()
                     return attempt.succeeded()
-                except pool.driver.Error as error:
+                except Exception as error:
                     pause = attempt.pause(error)
                 finally:
                     pool.release(conn, failed=attempt.failed)
@@ -83,22 +84,27 @@ def _decorated(function: Callable[..., Any], *, read_only: bool) -> Callable[...
         import asyncio  # psycopg has loaded it, and PyMySQL does without
 
         with invocation(_context(args, kwargs)) as under_way:
+            attempt = None
             while True:
                 pool, conn = await aacquire(under_way, read_only=read_only)
-                attempt = _Attempt(function, under_way, pool, conn)
+                attempt = _Attempt(function, under_way, pool, conn, before=attempt)
                 try:
                     async with conn.transaction():
                         with attempt.running():
                             attempt.result = await function(conn, *args, **kwargs)
                         attempt.check()
                     return attempt.succeeded()
-                except pool.driver.Error as error:
+                except Exception as error:
                     pause = attempt.pause(error)
                 finally:
                     await pool.release(conn, failed=attempt.failed)
                 await asyncio.sleep(pause)
 
-    return in_async_transaction if is_async(function) else in_transaction
+    made: Callable[..., Any] = in_async_transaction if is_async(function) else in_transaction
+    signature = signature_without_connection(function)
+    if signature is not None:
+        vars(made)["__signature__"] = signature  # a framework fills in what it finds there
+    return made
 
 
 class _Attempt:
@@ -110,7 +116,13 @@ class _Attempt:
     """
 
     def __init__(
-        self, function: Callable[..., Any], under_way: Invocation, pool: Slots[Any], conn: KeptConnection
+        self,
+        function: Callable[..., Any],
+        under_way: Invocation,
+        pool: Slots[Any],
+        conn: KeptConnection,
+        *,
+        before: "_Attempt | None",
     ) -> None:
         self.result: Any = None
         self.failed = True
@@ -120,6 +132,7 @@ class _Attempt:
         self._conn = conn
         self._before = acquired(), conn.transactions_ended
         self._ran = False
+        self._is_second: bool = before is not None and (before._ran or before._is_second)
         self._committing = False
         self._nothing_committed = True
 
@@ -141,6 +154,11 @@ class _Attempt:
             UnfinishedTransactionError: a statement failed, and nobody was told.
         """
         refuse_unfinished(self.result, self._function)
+        self._conn.check()
+        if self._conn.is_busy():
+            raise UnfinishedTransactionError(
+                "a pipeline was left open, so that the transaction cannot end; use `with conn.pipeline():`"
+            )
         if self._conn.is_failed():
             raise UnfinishedTransactionError(
                 "a statement failed and its error was caught, so the transaction cannot commit; let the error through, "
@@ -148,7 +166,6 @@ class _Attempt:
             )
         # From here on COMMIT may arrive, whatever becomes of its answer.
         self._committing = True
-        self._nothing_committed = False
 
     def succeeded(self) -> Any:  # noqa: ANN401 - the function's own
         """The result, for its transaction is committed."""
@@ -162,21 +179,39 @@ class _Attempt:
             TransactionResolutionUnknown: nobody knows whether this one was committed.
             Exception: the error itself, if another attempt could do harm or would not help.
         """
-        failure = self._driver.statement_failure(error)
+        found = None if isinstance(error, RdsConnectionError) else _behind(error, self._driver.Error)
+        if found is None:
+            raise error
+        failure = self._driver.statement_failure(found)
         if self._committing and failure is Failure.UNAVAILABLE:
             raise self._driver.TransactionResolutionUnknown(
                 "the connection was lost after COMMIT was sent, so the transaction may be committed or not; look for "
-                f"what it wrote before you repeat it ({' '.join(str(error).split())})"
+                f"what it wrote before you repeat it ({' '.join(str(found).split())})"
             ) from error
         # Whatever an error says: what is in the midst of a COPY hears of its end in other words.
-        may_help = failure is Failure.UNAVAILABLE or self._conn.is_lost() or self._conn.stale
+        lost = self._conn.is_lost() or (found is error and failure is Failure.UNAVAILABLE)
+        may_help = self._conn.stale or (lost and not self._committing)
         pause = None
-        if may_help and self._nothing_committed:
+        if may_help and self._nothing_committed and not (self._ran and self._is_second):
             # A BEGIN that did not get through is as a connect; the function itself runs twice at most.
-            pause = self._invocation.retry("transaction", once=True) if self._ran else self._invocation.retry("begin")
+            pause = self._invocation.retry("transaction" if self._ran else "begin")
         if pause is None:
             raise error
         return pause
+
+
+def _behind(error: BaseException, kind: type[Exception]) -> Exception | None:
+    """The driver's error that an error is, was raised from, or groups, as those of a TaskGroup are."""
+    left, seen = [error], set()
+    while left:
+        each = left.pop()
+        if isinstance(each, kind):
+            return each
+        seen.add(id(each))
+        context = None if each.__suppress_context__ else each.__context__
+        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        left += [other for other in (each.__cause__, context, *members) if other is not None and id(other) not in seen]
+    return None
 
 
 def _context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:

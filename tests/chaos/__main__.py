@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.supervisor.errors import LaptopError
-from tests.chaos.matrix import Auth, Cell, Fault, Moment, cells
+from tests.chaos.matrix import Auth, Cell, Fault, Moment, Style, cells
 from tests.chaos.trial import run_matrix
 from tests.chaos.verdict import Verdict
 
@@ -30,6 +30,7 @@ def chaos(
     fault: Annotated[list[Fault] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
     moment: Annotated[list[Moment] | None, typer.Option(help="Only this moment; may be given several times.")] = None,
     auth: Annotated[list[Auth] | None, typer.Option(help="Only this login; may be given several times.")] = None,
+    style: Annotated[Style, typer.Option(help="How the function is written.")] = Style.PLAIN,
     environments: Annotated[int, typer.Option(min=1, max=8, help="Environments that write at once, per login.")] = 4,
     seconds: Annotated[float, typer.Option(min=0, max=60, help="How long they go on when a fault is over.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
@@ -41,6 +42,7 @@ def chaos(
 
     - `python -m tests.chaos`: everything, in a few minutes; needs no running stack and touches none
     - `python -m tests.chaos --fault failover --auth iam`: one row, one column
+    - `python -m tests.chaos --style async`: everything, in coroutines
     - `python -m tests.chaos --moment commit --moment answer --json > chaos.json`: for a machine to read
 
     Exit status: 0 every cell is as it must be, 1 one is not, 2 wrong options or nothing was tried, 130 interrupted.
@@ -52,7 +54,9 @@ def chaos(
     try:
         # Progress goes to standard error: what is asked for can be redirected.
         with Live(console=_errors, refresh_per_second=5, transient=True, get_renderable=progress.line):
-            verdicts = run_matrix(chosen, environments=environments, seconds=seconds, progress=progress.tell)
+            verdicts = run_matrix(
+                chosen, environments=environments, seconds=seconds, progress=progress.tell, style=style
+            )
     except (LaptopError, OSError, psycopg.Error) as error:
         _errors.print(f"error: {' '.join(str(error).split())}", soft_wrap=True)
         raise typer.Exit(2) from None

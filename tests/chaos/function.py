@@ -4,6 +4,7 @@ Runs as the process of one execution environment. Reads one JSON line for each i
 What the caller is told about its row follows from the error alone, as any caller has to decide it.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -15,9 +16,17 @@ from typing import Any
 
 import psycopg
 
-from rds_connection import Connection, OutOfTimeError, RdsConnectionError, connection, iam_token, transaction
+from rds_connection import (
+    Connection,
+    OutOfTimeError,
+    RdsConnectionError,
+    aconnection,
+    connection,
+    iam_token,
+    transaction,
+)
 from rds_connection.failures import Failure
-from rds_connection.postgresql import statement_failure
+from rds_connection.postgresql import AsyncConnection, statement_failure
 
 _OLD = timedelta(minutes=16)
 _SHARED = "UPDATE shared SET times = times + 1"
@@ -65,6 +74,37 @@ class Function:
         conn.execute("SELECT 1")
 
 
+class AsyncFunction(Function):
+    """The same in coroutines, with an event loop for each invocation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_async_transaction = transaction(self._await_and_think)
+
+    def invoke(self, event: dict[str, Any], context: Context) -> None:
+        """Write the event's row, in a transaction or in a block of its own."""
+        self.runs = 0
+        asyncio.run(self._invoke(event, context))
+
+    async def _invoke(self, event: dict[str, Any], context: Context) -> None:
+        if event["transaction"]:
+            await self._in_async_transaction(event, context)
+        else:
+            async with aconnection(context) as conn:
+                await self._await(conn, event)
+
+    async def _await(self, conn: AsyncConnection, event: dict[str, Any]) -> None:
+        self.runs += 1
+        await conn.execute(_INSERT, [event["number"], event["commitSeconds"], event["querySeconds"]])
+
+    async def _await_and_think(self, conn: AsyncConnection, event: dict[str, Any], _: Context) -> None:
+        if event["shared"]:
+            await conn.execute(_SHARED)
+        await self._await(conn, event)
+        await asyncio.sleep(event["thinkSeconds"])
+        await conn.execute("SELECT 1")
+
+
 def told(error: Exception, *, in_transaction: bool) -> str:
     """What an error tells about the row: that it is not written (failed), or that nobody knows (unknown)."""
     if isinstance(error, OutOfTimeError | psycopg.errors.TransactionResolutionUnknown):
@@ -98,7 +138,8 @@ class OldTokens:
 def main() -> None:
     """Serve invocations until standard input ends."""
     logging.disable()
-    function, tokens = Function(), OldTokens()
+    function = AsyncFunction() if os.environ.get("CHAOS_STYLE") == "async" else Function()
+    tokens = OldTokens()
     iam_token.auth_token = tokens.sign
     if os.environ.get("DB_AUTH") == "secret":
         import boto3  # noqa: F401 - as a function does that wants it loaded before its first invocation

@@ -13,6 +13,13 @@ class Auth(StrEnum):
     PASSWORD = "password"
 
 
+class Style(StrEnum):
+    """How the function is written: in plain functions, or in coroutines."""
+
+    PLAIN = "plain"
+    ASYNC = "async"
+
+
 class Moment(StrEnum):
     """Where an execution environment is when the fault begins."""
 

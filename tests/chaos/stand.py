@@ -23,7 +23,7 @@ from local.supervisor.proxy import Principals, Proxy
 from local.supervisor.proxy_settings import ProxySettings, Target
 from tests.chaos.addresses import free_address
 from tests.chaos.environment import Environment
-from tests.chaos.matrix import Auth
+from tests.chaos.matrix import Auth, Style
 from tests.chaos.secret import Secret, secret
 from tests.chaos.wire import Wire
 
@@ -215,8 +215,8 @@ class Stand:
 
 
 @contextmanager
-def stand(auth: Auth, environments: int) -> Iterator[Stand]:
-    """A stand with so many environments, for the length of a block.
+def stand(auth: Auth, environments: int, style: Style = Style.PLAIN) -> Iterator[Stand]:
+    """A stand with so many environments of a function in this style, for the length of a block.
 
     Raises:
         LaptopError: a server is not installed, or does not start.
@@ -240,6 +240,7 @@ def stand(auth: Auth, environments: int) -> Iterator[Stand]:
             "DB_SSL_ROOT_CERT": str(authority.bundle),
             "PGCHANNELBINDING": "disable",  # the wire ends TLS, and is no man in the middle but for that
             "AWS_REGION": _REGION,
+            "CHAOS_STYLE": style.value,
         }
         access_key, secret_key = "CHAOS" + secrets.token_hex(7).upper(), secrets.token_urlsafe(24)
         its_secret = None

@@ -12,7 +12,7 @@ import psycopg
 from local.supervisor.errors import LaptopError
 from tests.chaos.faults import strike
 from tests.chaos.load import Load
-from tests.chaos.matrix import Auth, Cell, Moment
+from tests.chaos.matrix import Auth, Cell, Moment, Style
 from tests.chaos.stand import Stand, stand
 from tests.chaos.verdict import Aftermath, Verdict, judge
 
@@ -28,7 +28,9 @@ _AT = {
 }
 
 
-def run_matrix(cells: Sequence[Cell], *, environments: int, seconds: float, progress: Progress) -> dict[Cell, Verdict]:
+def run_matrix(
+    cells: Sequence[Cell], *, environments: int, seconds: float, progress: Progress, style: Style = Style.PLAIN
+) -> dict[Cell, Verdict]:
     """Try all cells; the columns run at the same time, each on servers of its own.
 
     Args:
@@ -43,7 +45,7 @@ def run_matrix(cells: Sequence[Cell], *, environments: int, seconds: float, prog
     verdicts: dict[Cell, Verdict] = {}
 
     def column(auth: Auth) -> None:
-        with stand(auth, environments) as its:
+        with stand(auth, environments, style) as its:
             for cell in cells:
                 if cell.auth is not auth or cancelled.is_set():
                     continue

@@ -33,6 +33,7 @@ TLS = {
     "sslmode": "verify-full",
     "sslrootcert": str(AMAZON_TRUST_SERVICES),
     "ssl_min_protocol_version": "TLSv1.2",
+    "target_session_attrs": "any",
     "gssencmode": "disable",
     "options": "",
 }
