@@ -224,7 +224,7 @@ def _compiled(source: Path, files: Mapping[str, _File], version: str, cache: Pat
         )
     modules = {name: file.read() for name, file in files.items() if name.endswith(".py")}
     try:
-        made = bytecode_of(modules, python, version, cache)
+        made = bytecode_of(modules, python, cache)
     except subprocess.SubprocessError as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
         raise PackageError(

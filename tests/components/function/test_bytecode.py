@@ -46,15 +46,18 @@ _COMPILED = {
 @cache
 def releases() -> dict[str, str]:
     """Release → its interpreter: the one that runs, and all on PATH, so that patch releases of one version meet."""
-    names = [sys.executable]
-    names += [f"{folder}/python3.{minor}" for folder in os.get_exec_path() for minor in range(11, 15)]
+    versions = [f"3.{minor}" for minor in range(11, 15)]
+    names = [(sys.executable, HERE.python)]
+    names += [(f"{folder}/python{version}", version) for folder in os.get_exec_path() for version in versions]
     found: dict[str, str] = {}
-    for name in filter(os.path.exists, names):
-        version = f"3.{sys.version_info.minor}" if name == sys.executable else name.rsplit("python", 1)[1]
-        if bytecode._is(name, version):
-            release = bytecode._run(name, version, ["import platform; print(platform.python_version())"], seconds=60)
-            found.setdefault(release.strip(), name)
+    for python in filter(None, (bytecode._release(*each) for each in names)):
+        found.setdefault(run(python, "import platform; print(platform.python_version())"), python)
     return found
+
+
+def run(python: str, program: str, folder: Path | None = None) -> str:
+    words = [python, "-S", "-s", "-B", "-c", program]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def minor(release: str) -> str:
@@ -98,20 +101,19 @@ def test_any_patch_release_loads_what_another_compiled_whatever_times_the_files_
     program = "import pool; print(pool.Pool([1, 2]).some(), pool.total('/dev/null', [2]))"
     for release, python in releases().items():
         task = tmp_path / release
-        for name, content in bytecode_of({"pool.py": _SAMPLE}, python, minor(release), tmp_path).items():
+        for name, content in bytecode_of({"pool.py": _SAMPLE}, python, tmp_path).items():
             (task / name).parent.mkdir(parents=True)
             (task / name).write_bytes(content)
         (task / "pool.py").write_text("raise SystemExit('compiled')\n")
         for other in [each for each in releases() if minor(each) == minor(release)]:
-            said = bytecode._run(releases()[other], minor(other), [program], seconds=60, folder=str(task))
-            assert said == "[1] 5.0\n", (release, other)
+            assert run(releases()[other], program, task) == "[1] 5.0", (release, other)
 
 
 def test_a_patch_release_compiles_the_same_bytes_on_every_machine(tmp_path: Path) -> None:
     for release, python in releases().items():
         made: list[bytes] = []
         for folder in (tmp_path / release, tmp_path / "a" / "longer" / "path" / release):
-            made += bytecode_of({"pool.py": _SAMPLE}, python, minor(release), folder).values()
+            made += bytecode_of({"pool.py": _SAMPLE}, python, folder).values()
         digests = {hashlib.sha256(each).hexdigest() for each in made}
         assert len(made) == 2
         assert digests == {_COMPILED.get(release, min(digests))}, release
@@ -193,13 +195,13 @@ def test_the_first_on_path_that_is_a_release_of_the_version_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interpreter(tmp_path / "shim", "echo 'python3.98: command not found' >&2; exit 127")
-    interpreter(tmp_path / "preview", "echo cpython-398 candidate")
-    interpreter(tmp_path / "another", "echo pypy398-pp73 final")
-    interpreter(tmp_path / "release", "echo cpython-398 final")
+    interpreter(tmp_path / "preview", "printf 'cpython-398\\ncandidate\\n/preview\\n'")
+    interpreter(tmp_path / "another", "printf 'pypy398-pp73\\nfinal\\n/another\\n'")
+    interpreter(tmp_path / "chosen", "test $PYENV_VERSION = 3.98 && printf 'cpython-398\\nfinal\\n/release\\n'")
     monkeypatch.setenv("PATH", ":".join(str(tmp_path / each) for each in ("none", "shim", "preview", "another")))
     assert python_of("3.98") is None
-    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{tmp_path / 'release'}")
-    assert python_of("3.98") == str(tmp_path / "release" / "python3.98")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{tmp_path / 'chosen'}")
+    assert python_of("3.98") == "/release"
 
 
 def test_the_programs_own_python_needs_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,5 +224,4 @@ def test_what_is_packaged_answers_from_its_bytecode(source: Path, tmp_path: Path
     zipfile.ZipFile(build(source, tmp_path / "cache")).extractall(task)
     for path in task.rglob("*.py"):
         path.write_text("raise SystemExit('compiled')\n")
-    words = [sys.executable, "-B", "-c", "import app; print(app.handler({}, None))"]
-    assert subprocess.run(words, cwd=task, capture_output=True, text=True, check=True).stdout == "3\n"
+    assert run(sys.executable, "import app; print(app.handler({}, None))", task) == "3"
