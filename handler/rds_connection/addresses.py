@@ -36,7 +36,8 @@ def look_up(host: str, port: int) -> "Future[list[str]]":
 
     def resolve() -> None:
         try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            # Bytes: of a text Python first asks IDNA, whose tables a cold start loads and no host needs.
+            entries = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
             found.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
         except BaseException as error:
             found.set_exception(error)
