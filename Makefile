@@ -55,7 +55,7 @@ torture:        ## `pulumi up` killed at 20 random moments, each mended by one `
 	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m tests.end_to_end.killed_ups
 
 bench:          ## How fast: ratios against peers and floors in the same run (needs the local stack)
-	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview && $(PYTHON) -m bench.pinning && $(PYTHON) -m bench.gate
+	@lines=$$(python3 -m toolchain env) && eval "$$lines" && $(PYTHON) -m bench.handler && $(PYTHON) -m bench.cold && $(PYTHON) -m bench.metrics && $(PYTHON) -m bench.policies && $(PYTHON) -m bench.preview && $(PYTHON) -m bench.pinning && $(PYTHON) -m bench.gate
 
 generate:       ## Writes what is generated from args.py: Pulumi.yaml's config, pages of docs/, the schema of other languages
 	@$(PYTHON) -m tests.generated

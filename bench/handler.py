@@ -1,9 +1,8 @@
-"""How fast the handler's pool is: warm against what others use, cold against the bare driver.
+"""How fast the handler's pool is, warm, against what others use; cold starts are measured by bench/cold.py.
 
 `python -m bench.handler` runs on the local stack (`make up` first), through the proxy with verified TLS and its own
 login. Variants take turns call by call in one process, so that a slow moment hits all of them. Each round
-gives one ratio to raw psycopg; the table shows the median ratio with the lowest and the highest. The cold part starts
-interpreters in turns, with nothing but the function's own package to import.
+gives one ratio to raw psycopg; the table shows the median ratio with the lowest and the highest.
 """
 
 import json
@@ -17,28 +16,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS, PER_ROUND, SLOW_EVERY, COLD_STARTS = 20, 400, 20, 15
+ROUNDS, PER_ROUND, SLOW_EVERY = 20, 400, 20
 RAW, SLOW = "raw psycopg, open connection", "connect per invocation"
 QUERY = "SELECT 1"
-_BARE = """
-import time; started = time.time()
-import json, os, psycopg
-imported = time.time()
-conn = psycopg.connect(host=os.environ["DB_HOST"], port=os.environ["DB_PORT"], dbname=os.environ["DB_NAME"],
-    user=os.environ["DB_USER"], password=os.environ["DB_PASSWORD"], sslmode="verify-full",
-    sslrootcert=os.environ["DB_SSL_ROOT_CERT"], autocommit=True, prepare_threshold=None)
-conn.execute("SELECT 1").fetchone()
-print(json.dumps([started, imported, time.time()]))
-"""
-_OURS = """
-import time; started = time.time()
-import json
-from rds_connection import connection
-imported = time.time()
-with connection() as conn:
-    conn.execute("SELECT 1").fetchone()
-print(json.dumps([started, imported, time.time()]))
-"""
 
 
 def main() -> None:
@@ -71,11 +51,6 @@ def main() -> None:
     table = Table("warm, per invocation", "p50", "× raw", "lowest – highest of the rounds")
     for name, (p50, ratio, lowest, highest) in json.loads(done.stdout).items():
         table.add_row(name, f"{p50:.0f} µs", f"{ratio:.2f}", f"{lowest:.2f} – {highest:.2f}")
-    console.print(table)
-    console.print(f"cold: {COLD_STARTS} starts each, in turns …")
-    table = Table("cold", "interpreter", "imports", "first answer", "whole", "× bare")
-    for row in cold(environment, Path(stack.function["folder"])):
-        table.add_row(*row)
     console.print(table)
 
 
@@ -174,27 +149,6 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda would end the invocation."""
         return 15_000
-
-
-def cold(environment: dict[str, str], package: Path) -> list[list[str]]:
-    """Rows of the cold table: medians in milliseconds, from the start of the process to the first answer."""
-    scripts = {"bare psycopg": _BARE, "rds_connection (ours)": _OURS}
-    found: dict[str, list[list[float]]] = {name: [] for name in scripts}
-    for _ in range(COLD_STARTS):
-        for name, script in scripts.items():
-            began = time.time()
-            done = subprocess.run(  # noqa: S603 - a list of words, no shell
-                [os.path.realpath(sys.executable), "-S", "-s", "-c", script],
-                env=environment, cwd=package, capture_output=True, text=True, check=True,
-            )  # fmt: skip
-            started, imported, answered = json.loads(done.stdout)
-            found[name].append([started - began, imported - started, answered - imported, answered - began])
-    floor = statistics.median(each[3] for each in found["bare psycopg"])
-    rows = []
-    for name, parts in found.items():
-        medians = [statistics.median(each[column] for each in parts) for column in range(4)]
-        rows.append([name, *(f"{value * 1000:.0f} ms" for value in medians), f"{medians[3] / floor:.2f}"])
-    return rows
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from lambda_rds_proxy.stack.args import ARCHITECTURES, LAMBDA_PYTHON
 from ops.errors import OpsError
 
 _METADATA = re.compile(r"([^/]+\.dist-info)/METADATA")
+_BYTECODE = re.compile(r"__pycache__/([^/.]+)\.[^/]+\.pyc$")
 
 
 def sbom(
@@ -92,6 +93,8 @@ def _package(folder: str, files: dict[str, bytes], rest: dict[str, bytes]) -> tu
     name = re.sub(r"[-_.]+", "-", headers["Name"]).lower()
     record = files.get(f"{folder}/RECORD", b"").decode().splitlines()
     own = {line.rsplit(",", 2)[0].strip('"') for line in record} & set(rest)
+    # No wheel's list names what was compiled later.
+    own |= {each for each in rest if _BYTECODE.sub(r"\1.py", each) in own}
     url = PackageURL("pypi", name=name, version=headers["Version"])
     package = Component(
         name=name,

@@ -78,9 +78,9 @@ class Runtime:
     extra: Mapping[str, str]
 
     def command(self, handler: str) -> list[str]:
-        """The process of one environment: no site-packages, so that only package and runtime can be imported."""
+        """The process of one environment: no site-packages, and nothing compiled is kept: /var/task is read-only."""
         interpreter = os.path.realpath(sys.executable)
-        return [interpreter, "-S", "-s", "-m", "awslambdaric", handler]
+        return [interpreter, "-S", "-s", "-B", "-m", "awslambdaric", handler]
 
     def environment(self, spec: FunctionSpec, runtime_api: str, log_stream: str) -> dict[str, str]:
         """Its variables: Lambda's, the function's own, and the laptop's way to AWS."""

@@ -73,7 +73,7 @@ def warm() -> Conn:
 def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
     """A name service that knows one answer for every name, and that an address is its own."""
     return lambda host, port, *_, **__: [
-        (2, 1, 6, "", (address, port)) for address in ([host] if host[0].isdigit() else addresses)
+        (2, 1, 6, "", (address, port)) for address in ([host] if host[:1].isdigit() else addresses)
     ]
 
 

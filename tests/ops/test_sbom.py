@@ -81,6 +81,15 @@ def test_a_file_is_under_the_package_that_it_is_of(tmp_path: Path) -> None:
     assert own == ["Some_Thing-1.2.dist-info/RECORD", "app.py"]
 
 
+def test_bytecode_is_under_the_package_of_its_module(tmp_path: Path) -> None:
+    names = {"some_thing/__pycache__/__init__.cpython-313.pyc": "theirs", "__pycache__/app.cpython-313.pyc": "own"}
+    document = written(wheel(tmp_path, **names), tmp_path)
+    assert "some_thing/__pycache__/__init__.cpython-313.pyc" in [
+        name for name, _ in files_of(document["components"][0])
+    ]
+    assert "__pycache__/app.cpython-313.pyc" in [name for name, _ in files_of(document["metadata"]["component"])]
+
+
 def test_what_a_wheel_says_was_linked_into_it_is_of_that_package(tmp_path: Path) -> None:
     inside = {"components": [{"name": "libcom_err", "version": "1.45", "purl": "pkg:rpm/almalinux/libcom_err@1.45"}]}
     archive = wheel(tmp_path, **{"Some_Thing-1.2.dist-info/sboms/auditwheel.cdx.json": json.dumps(inside)})

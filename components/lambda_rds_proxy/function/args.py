@@ -22,6 +22,9 @@ class FunctionSettings(TypedDict):
     """Which user it connects as; the application's without it."""
     handler: NotRequired[str]
     """module.function; default app.handler."""
+    bytecode: NotRequired[bool]
+    """Whether the package holds its modules' bytecode, which every cold start compiles otherwise; only the function's
+    Python makes it: the program's own, or pythonX.Y on PATH where `pulumi` runs; default false."""
     memory: NotRequired[int]
     """MB, 128 to 10240; default 256."""
     ephemeral_storage: NotRequired[int]
@@ -68,6 +71,7 @@ def _are_layers(arns: list[str]) -> bool:
 CHECKS: Checks = {
     "user": matching(IDENTIFIER, "a user of this stack such as app"),
     "handler": matching(r"[A-Za-z_][\w/]*(\.\w+)+", "module.function such as app.handler", default="app.handler"),
+    "bytecode": default(False),
     "memory": number(128, 10_240, default=256),
     "ephemeral_storage": number(512, 10_240),
     "layers": passes(_are_layers, "a list of at most 5 ARNs of layer versions, each ending in its version"),

@@ -57,6 +57,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             engine=proxy["engine"],
             component=self,
             handler=None if settings.get("layers") else settings["handler"],
+            bytecode=settings["bytecode"],
         )
         resource = function.create(
             description="uses the database through RDS Proxy",

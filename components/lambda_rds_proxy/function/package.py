@@ -24,6 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..engines import Engine
+from .bytecode import bytecode_of, python_of
 from .requirements import list_of, list_problem
 
 # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so these wheels load; psycopg's arm64 wheels exist as
@@ -74,6 +75,7 @@ def build_package(
     target: Platform,
     engine: Engine,
     handler: str | None = None,
+    bytecode: bool = False,
     instead: Mapping[str, Path | bytes] = MappingProxyType({}),
     cache: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -87,13 +89,14 @@ def build_package(
         engine: whose driver is needed: the list is the engine's own, such as `requirements-mysql.txt`, if there is
             one, else `requirements.txt`.
         handler: what Lambda is to call, whose module must be in the package; none if a layer may have it.
+        bytecode: whether the modules' bytecode is in it, made by the function's Python on this machine.
         instead: files, or what stands in them, in place of those of the folder or beside them, by their names in it.
         cache: where zips and wheels are kept; the user's cache folder unless given.
         say: told before something slow starts.
 
     Raises:
         PackageError: the folder or the handler's module is missing, the list is not locked or lacks what its `.in` file
-            names, a wheel cannot be had, or the disk is full.
+            names, a wheel cannot be had, no interpreter makes the bytecode, or the disk is full.
     """
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; correct the function's path")
@@ -103,7 +106,7 @@ def build_package(
         problem = list_problem(requirements)
         if problem is not None:
             raise PackageError(problem)
-        return _built(source, requirements, handler, instead, target, cache, say)
+        return _built(source, requirements, handler, instead, target, bytecode, cache, say)
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
 
@@ -114,6 +117,7 @@ def _built(
     handler: str | None,
     instead: Mapping[str, Path | bytes],
     target: Platform,
+    bytecode: bool,
     cache: Path,
     say: Callable[[str], None],
 ) -> Path:
@@ -135,10 +139,11 @@ def _built(
         raise PackageError(
             f"{source} has no {module}.py, which the handler {handler} names; correct the function's path or handler"
         )
-    archive = cache / "packages" / f"{_digest(files)}.zip"
+    # By what it is made of: what is there is found without the interpreter that made it.
+    archive = cache / "packages" / f"{_digest(files, target.python if bytecode else None)}.zip"
     if not archive.is_file():
         say(f"packaging {source.name} for {target.runtime} on {target.architecture}")
-        _write(archive, files)
+        _write(archive, {**files, **_compiled(source, files, target.python, cache)} if bytecode else files)
     return archive
 
 
@@ -209,8 +214,29 @@ def _of_wheels(folder: Path) -> Mapping[str, _File]:
     return {name: _File.of(path) for name, path in _tree(folder)}
 
 
-def _digest(files: Mapping[str, _File]) -> str:
+def _compiled(source: Path, files: Mapping[str, _File], version: str, cache: Path) -> dict[str, _File]:
+    python = python_of(version)
+    if python is None:
+        raise PackageError(
+            f"the package of {source} is to hold bytecode, which only Python {version} makes, and there is neither a "
+            f"python{version} on PATH nor is this program run by one; install it (such as: uv python install "
+            f"{version}), or set bytecode to false"
+        )
+    modules = {name: file.read() for name, file in files.items() if name.endswith(".py")}
+    try:
+        made = bytecode_of(modules, python, cache)
+    except subprocess.SubprocessError as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        raise PackageError(
+            f"{python} did not compile the package of {source}: {reason}; repair it, or set bytecode to false"
+        ) from None
+    return {name: _File.of(content) for name, content in made.items()}
+
+
+def _digest(files: Mapping[str, _File], compiled_for: str | None) -> str:
     whole = hashlib.sha256(b"package format 1\0")
+    if compiled_for is not None:
+        whole.update(f"bytecode 1 of {compiled_for}\0".encode())
     for name in sorted(files):
         whole.update(name.encode() + b"\0" + files[name].digest)
     return whole.hexdigest()[:32]

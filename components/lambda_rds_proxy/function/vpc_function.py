@@ -33,7 +33,7 @@ _NETWORK_INTERFACE_ACTIONS = [
 _DENIED_TO_CODE = [*_DESCRIBING_ACTIONS, *_NETWORK_INTERFACE_ACTIONS, "ec2:DetachNetworkInterface"]
 _LOG_GROUPS = "/aws/lambda/"
 # The packages of a program, by the monitor that is its own, so that functions of one folder and handler share one.
-_PACKAGES: WeakKeyDictionary[object, dict[tuple[Path, Platform, Engine, str | None], str]] = WeakKeyDictionary()
+_PACKAGES: WeakKeyDictionary[object, dict[tuple[object, ...], str]] = WeakKeyDictionary()
 # X-Ray has no resources to name here: Service Authorization Reference, "AWS X-Ray".
 _TRACING_ACTIONS = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -54,17 +54,20 @@ def packaged(
     engine: Engine,
     component: pulumi.Resource,
     handler: str | None = None,
+    bytecode: bool = False,
     instead: Mapping[str, Path | bytes] = MappingProxyType({}),
 ) -> str:
     """The path of the zip of a function's folder; built if it is not there yet, which is said.
 
-    `handler` is what Lambda is to call, none if its module may be in a layer. `instead` has files, or what stands in
-    them, in place of those of the folder or beside them, by their names in it.
+    `handler` is what Lambda is to call, none if its module may be in a layer. `bytecode`: whether that of the
+    modules is in it. `instead` has files, or what stands in them, in place of those of the folder or beside them, by
+    their names in it.
 
     Raises:
         pulumi.RunError: it cannot be built; a sentence, not a traceback.
     """
-    key, known = (source, target, engine, handler), _PACKAGES.setdefault(pulumi.runtime.settings.get_monitor(), {})
+    key = (source, target, engine, handler, bytecode)
+    known = _PACKAGES.setdefault(pulumi.runtime.settings.get_monitor(), {})
     if key in known and not instead:
         return known[key]
     try:
@@ -73,6 +76,7 @@ def packaged(
             target=target,
             engine=engine,
             handler=handler,
+            bytecode=bytecode,
             instead=instead,
             say=lambda text: pulumi.log.info(text, component),
         )

@@ -7,7 +7,7 @@ import pytest
 from lambda_rds_proxy import DatabaseFunction
 from lambda_rds_proxy.engines import Auth
 from lambda_rds_proxy.function import vpc_function as lambda_function
-from lambda_rds_proxy.function.args import DatabaseFunctionArgs
+from lambda_rds_proxy.function.args import DatabaseFunctionArgs, FunctionSettings
 from lambda_rds_proxy.function.vpc_function import runtime_policy
 from tests.components.declared import Declared, arguments, declare
 from tests.components.proxy.test_component import NETWORK
@@ -249,3 +249,22 @@ def test_functions_of_one_folder_have_it_packaged_once_in_a_program(
     assert len(made) == 3
     declare(program)  # what stands in the folders may have changed in between
     assert built == [Path("handler"), Path("other")] * 2
+
+
+def test_a_package_with_bytecode_is_made_only_for_the_function_that_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+
+    def build(_: Path, **given: object) -> Path:
+        asked.append(given["bytecode"])
+        return tmp_path / f"{given['bytecode']}.zip"
+
+    def program() -> None:
+        for name, bytecode in (("one", True), ("two", False)):
+            settings: FunctionSettings = {"path": "handler", "bytecode": bytecode}
+            DatabaseFunction(name, {"network": NETWORK, "proxy": PROXY, "settings": settings})
+
+    monkeypatch.setattr(lambda_function, "build_package", build)
+    declare(program)
+    assert asked == [True, False]

@@ -281,7 +281,7 @@ def test_every_key_finds_its_part(project: Path) -> None:
         maxCapacity=8,
         instances=2,
         users=[{"name": "reporting", "auth": "secret"}],
-        functions=[{"name": "a", "path": "handler", "user": "reporting", "tracing": True}],
+        functions=[{"name": "a", "path": "handler", "user": "reporting", "bytecode": True}],
         sessionPinningFilters=["EXCLUDE_VARIABLE_SETS"],
         initQuery="SET x = 1",
         rotationDays=30,
@@ -301,7 +301,7 @@ def test_every_key_finds_its_part(project: Path) -> None:
             "performance_insights": False,
         },
         "users": {"reporting": {"auth": Auth.SECRET}},
-        "functions": {"a": {"path": str(project / "handler"), "user": "reporting", "tracing": True}},
+        "functions": {"a": {"path": str(project / "handler"), "user": "reporting", "bytecode": True}},
         "proxy": {
             "session_pinning_filters": ["EXCLUDE_VARIABLE_SETS"],
             "init_query": "SET x = 1",

@@ -143,6 +143,11 @@ def handler(event, context):
     assert not [name for name in answer["env"] if name.startswith("PULUMI")]
 
 
+def test_nothing_compiled_is_kept_beside_the_code_as_in_lambdas_read_only_folder(deploy: Deploy, aws: Aws) -> None:
+    name = deploy("import os\ndef handler(event, context):\n    return os.listdir(os.environ['LAMBDA_TASK_ROOT'])\n")
+    assert invoke(aws("lambda"), name) == (["app.py"], None)
+
+
 def test_all_that_a_function_prints_stands_in_its_log_between_lambdas_own_lines(deploy: Deploy, aws: Aws) -> None:
     source = """
 import sys
