@@ -164,7 +164,13 @@ ROOMS = (
         "What each means, and which are tried again: [handler](../handler/README.md#writing).",
         ("handler/rds_connection",),
         (
-            *("ConfigurationError", "NoConnectionError", "OutOfTimeError", "PoolExhaustedError"),
+            *(
+                "ConfigurationError",
+                "NoConnectionError",
+                "SecretUnavailableError",
+                "OutOfTimeError",
+                "PoolExhaustedError",
+            ),
             *("UnfinishedTransactionError", "TransactionResolutionUnknown", "ProgrammingError", "TypeError"),
         ),
     ),
