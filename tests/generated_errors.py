@@ -130,6 +130,14 @@ OF_THE_DATABASE = (
         "[what not to do behind a proxy](../handler/README.md#what-not-to-do-behind-rds-proxy-postgresql)",
     ),
     (
+        (
+            "canceling statement due to statement timeout",
+            "terminating connection due to idle-in-transaction timeout",
+        ),
+        "the user's own timeouts in the server ended it (`57014`, `25P03`): longer than its functions may run",
+        "[what a killed function held](topology.md#what-a-killed-function-held)",
+    ),
+    (
         ("Task timed out after … seconds",),
         "Lambda ended the invocation: in the function's own code, in a statement, or on the way to the proxy",
         "[timeouts](runbook.md#timeouts)",

@@ -87,6 +87,11 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"user": {"database_user": "rdsadmin"}},
     {"user": {"database_user": "u" * 33}, "database": {"engine": "mysql"}},
     {"user": {"auth": "iam-end-to-end", "rotation_days": 30}},
+    {
+        "database": {"engine": "mysql"},
+        "user": {"statement_timeout": 60},
+        "users": {"reporting": {"idle_in_transaction_session_timeout": 60}},
+    },
     {"users": {"app": {}, "Not A Name": {}, "rdsadmin": {}}},
 ]
 # Nothing is of its type, everything is out of range, and a name at the wrong place.
