@@ -38,6 +38,9 @@ class FunctionSettings(TypedDict):
     environment: NotRequired[dict[str, pulumi.Input[str]]]
     """More environment variables; of the DB_ names only DB_POOL_… may be set. What is secret stays so in the state; in
     AWS whoever may describe the function reads it."""
+    reader_fallback: NotRequired[bool]
+    """Whether the writer may stand in for read-only work where there is no reader, or none that lets it in, so that one
+    program does for a stack with readers and one without; default false."""
     alarms: NotRequired[list[str]]
     """Alarms of this function alone, for 0.10 USD a month each: slow, and concurrency-nearly-used-up, which needs a
     `reserved_concurrency`; none without it. What fails or is throttled is told of every function."""
@@ -74,6 +77,7 @@ CHECKS: Checks = {
     "timeout": number(1, 900, default=15),
     "reserved_concurrency": number(1, 1000),
     "architecture": one_of(ARCHITECTURES),
+    "reader_fallback": default(False),
     "alarms": ALARMS,
     "tracing": default(False),
 }

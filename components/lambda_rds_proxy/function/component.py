@@ -69,7 +69,11 @@ class DatabaseFunction(pulumi.ComponentResource):
             timeout=settings["timeout"],
             network=args["network"],
             security_group_ids=[proxy["client_security_group_id"]],
-            environment={**connection_environment(proxy), **settings.get("environment", {})},
+            environment={
+                **connection_environment(proxy),
+                **({"DB_READER_FALLBACK": "true"} if settings["reader_fallback"] else {}),
+                **settings.get("environment", {}),
+            },
             reserved_concurrency=settings.get("reserved_concurrency"),
             depends_on=[grant],
         )
