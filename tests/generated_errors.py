@@ -17,7 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 # Shorter, or without a blank, it is a word of an interface and no sentence.
 _SHORTEST = 12
 # Modules whose functions give sentences instead of raising them.
-_COLLECTORS = ("problems.py", "adoption.py", "config.py", "reading.py", "facts.py", "postgresql.py", "mysql.py")
+_COLLECTORS = (
+    "problems.py",
+    "lambda_arguments.py",
+    "adoption.py",
+    "config.py",
+    "reading.py",
+    "facts.py",
+    "postgresql.py",
+    "mysql.py",
+)
 _COMPONENTS = "components/lambda_rds_proxy"
 _ADMIN = f"{_COMPONENTS}/user/admin_function/database_admin"
 

@@ -78,6 +78,7 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"proxy": {"reader_endpoint": True}},
     {"proxy": {"connection_borrow_timeout": 60}},
     {"functions": {"api": {"path": "api", "environment": {"DB_HOST": "x", "AWS_REGION": "y"}}}},
+    {"functions": {"api": {"path": "api", "lambda_arguments": {"role": "x", "runtime": "y", "tagz": {}}}}},
     {"functions": {"api": {"path": "api", "user": "nobody"}}},
     {
         "functions": {"api": {"path": "api", "reserved_concurrency": 5}},

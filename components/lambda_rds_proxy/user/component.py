@@ -194,7 +194,7 @@ class DatabaseUser(pulumi.ComponentResource):
             lambda known: build(instead={**certificates, "made_for.json": json.dumps(known, sort_keys=True).encode()})
         )
         function = admin.create(
-            description=f"makes the database user {self.reference['user']}; called by Pulumi only",
+            arguments={"description": f"makes the database user {self.reference['user']}; called by Pulumi only"},
             archive=archive,
             handler="database_admin.app.handler",
             target=target,
