@@ -152,6 +152,14 @@ OF_THE_DATABASE = (
         "[timeouts](runbook.md#timeouts)",
     ),
     (
+        (
+            "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        ),
+        "more than the 6 MB that Lambda takes or answers; hand over a page of it, or where it lies",
+        "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)",
+    ),
+    (
         ("Rate Exceeded.", "TooManyRequestsException", "ReservedFunctionConcurrentInvocationLimitExceeded"),
         "Lambda turned the caller away: all environments that may run are busy",
         "[throttles](runbook.md#throttles)",
