@@ -17,7 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 # Shorter, or without a blank, it is a word of an interface and no sentence.
 _SHORTEST = 12
 # Modules whose functions give sentences instead of raising them.
-_COLLECTORS = ("problems.py", "adoption.py", "config.py", "reading.py", "facts.py", "postgresql.py", "mysql.py")
+_COLLECTORS = (
+    "problems.py",
+    "lambda_arguments.py",
+    "adoption.py",
+    "config.py",
+    "reading.py",
+    "facts.py",
+    "postgresql.py",
+    "mysql.py",
+)
 _COMPONENTS = "components/lambda_rds_proxy"
 _ADMIN = f"{_COMPONENTS}/user/admin_function/database_admin"
 
@@ -130,9 +139,25 @@ OF_THE_DATABASE = (
         "[what not to do behind a proxy](../handler/README.md#what-not-to-do-behind-rds-proxy-postgresql)",
     ),
     (
+        (
+            "canceling statement due to statement timeout",
+            "terminating connection due to idle-in-transaction timeout",
+        ),
+        "the user's own timeouts in the server ended it (`57014`, `25P03`): longer than its functions may run",
+        "[what a killed function held](topology.md#what-a-killed-function-held)",
+    ),
+    (
         ("Task timed out after … seconds",),
         "Lambda ended the invocation: in the function's own code, in a statement, or on the way to the proxy",
         "[timeouts](runbook.md#timeouts)",
+    ),
+    (
+        (
+            "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        ),
+        "more than the 6 MB that Lambda takes or answers; hand over a page of it, or where it lies",
+        "[Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)",
     ),
     (
         ("Rate Exceeded.", "TooManyRequestsException", "ReservedFunctionConcurrentInvocationLimitExceeded"),

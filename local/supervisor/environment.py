@@ -25,7 +25,7 @@ from toolchain.checkout import LAPTOP_MARK
 from .function_log import EnvironmentLog
 from .log_events import stream_name
 from .processes import kill_group, plain_environment, start
-from .runtime_api import Invocation, RuntimeApi
+from .runtime_api import REFUSED, Invocation, RuntimeApi
 from .secrets_manager import ACCOUNT
 
 # Without a reserved concurrency AWS would start up to 1000; a laptop stops here and says so.
@@ -172,7 +172,10 @@ class Environment:
             self._signal(signal.SIGCONT)
         body, error = self._wait_for_answer(request)
         seconds = time.monotonic() - begun
-        if error != _SANDBOX:
+        if error == REFUSED:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(INIT_SECONDS)  # AWS's client ends over it, and another environment takes its place
+        elif error != _SANDBOX:
             self._waiting.wait(_POLL_SECONDS)  # it asks for the next one, and is frozen then: its output is complete
         self._log.add(f"END RequestId: {request.request_id}")
         self._log.add(self._report(request, seconds, cold=cold))

@@ -28,6 +28,10 @@ _TARGETS = {"secretsmanager": "secretsmanager", "Logs_20140328": "logs"}
 _WHO = b"Action=GetCallerIdentity&"
 # Of what else they say, nothing names a secret that they use.
 _ABOUT_NONE = ("CreateSecret", "GetRandomPassword", "ListSecrets")
+# Bytes of an event whose answer is waited for, and of one that is not: Lambda Developer Guide, "Lambda quotas" (6 MB, 1
+# MB). The sentences are those of callers' logs in public issues (aws-athena-query-federation 793, ASFHyP3/hyp3 2241).
+_LARGEST_EVENT = 6 * 1024 * 1024
+_LARGEST_LATER = 1024 * 1024
 _CONFIGURATION = re.compile(_LIST + r"/(?P<name>[^/]+)/configuration")
 
 
@@ -135,6 +139,9 @@ class _Handler(Handler):
 
     def _invoke(self, name: str, body: bytes) -> None:
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if too_large := _too_large(kind, len(body)):
+            self._aws_error(413, "RequestEntityTooLargeException", too_large, user=True)
+            return
         if not self.server.cloud.functions.exists(name):
             self._aws_error(404, "ResourceNotFoundException", f"Function not found: {name}", user=True)
             return
@@ -206,6 +213,15 @@ class _Handler(Handler):
 
     def _json(self, status: int, value: object) -> None:
         self.send(status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _too_large(kind: str, size: int) -> str | None:
+    """What Lambda says of an event of so many bytes; None where it takes it."""
+    if kind == "Event":
+        limit = f"{size} byte payload is too large for the Event invocation type (limit {_LARGEST_LATER} bytes)"
+        return limit if size > _LARGEST_LATER else None
+    limit = f"Request must be smaller than {_LARGEST_EVENT} bytes for the InvokeFunction operation"
+    return limit if size >= _LARGEST_EVENT else None
 
 
 def _caller(access_key: str) -> bytes:

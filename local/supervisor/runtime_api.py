@@ -5,6 +5,7 @@ what tells environments apart.
 """
 
 # ruff: noqa: N802 - the library's names
+import json
 import os
 import re
 import select
@@ -19,6 +20,20 @@ from pathlib import Path
 from .http_handler import Handler
 
 _PREFIX = "/2018-06-01/runtime/"
+# Bytes of an answer, and what Lambda says of more to the caller and to the runtime's client: AWS's Runtime Interface
+# Emulator, lambda/interop/model.go (6 MiB and 100) and lambda/rapi/rendering; the caller's words as Lambda has them now
+# (aws-lambda-dotnet, CustomRuntimeTests.cs).
+LARGEST_ANSWER = 6 * 1024 * 1024 + 100
+# The kind of error that an answer became which the client was told we do not take.
+REFUSED = "Refused"
+_TOO_LARGE = {
+    "errorType": "Function.ResponseSizeTooLarge",
+    "errorMessage": f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).",
+}
+_REFUSED = {
+    "errorMessage": f"Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).",
+    "errorType": "RequestEntityTooLarge",
+}
 # Connections that come and go meanwhile may hide one from who reads the list.
 _LOOKS = 3
 _ANSWER = re.compile(re.escape(_PREFIX) + r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
@@ -105,6 +120,10 @@ class _Handler(Handler):
         answer = _ANSWER.fullmatch(self.path)
         if self.path == f"{_PREFIX}init/error":
             self.server.answered(None, body, "Init")
+        elif answer and answer["kind"] == "response" and len(body) > LARGEST_ANSWER:
+            self.server.answered(answer["id"], json.dumps(_TOO_LARGE).encode(), REFUSED)
+            self.send(413, {"Content-Type": "application/json"}, json.dumps(_REFUSED).encode())
+            return
         elif answer:
             self.server.answered(answer["id"], body, "Function" if answer["kind"] == "error" else None)
         self.send(202, {"Content-Type": "application/json"}, b'{"status":"OK"}')

@@ -78,6 +78,7 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"proxy": {"reader_endpoint": True}},
     {"proxy": {"connection_borrow_timeout": 60}},
     {"functions": {"api": {"path": "api", "environment": {"DB_HOST": "x", "AWS_REGION": "y"}}}},
+    {"functions": {"api": {"path": "api", "lambda_arguments": {"role": "x", "runtime": "y", "tagz": {}}}}},
     {"functions": {"api": {"path": "api", "user": "nobody"}}},
     {
         "functions": {"api": {"path": "api", "reserved_concurrency": 5}},
@@ -87,6 +88,11 @@ CONTRADICTIONS: list[dict[str, Any]] = [
     {"user": {"database_user": "rdsadmin"}},
     {"user": {"database_user": "u" * 33}, "database": {"engine": "mysql"}},
     {"user": {"auth": "iam-end-to-end", "rotation_days": 30}},
+    {
+        "database": {"engine": "mysql"},
+        "user": {"statement_timeout": 60},
+        "users": {"reporting": {"idle_in_transaction_session_timeout": 60}},
+    },
     {"users": {"app": {}, "Not A Name": {}, "rdsadmin": {}}},
 ]
 # Nothing is of its type, everything is out of range, and a name at the wrong place.

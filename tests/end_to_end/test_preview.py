@@ -9,6 +9,7 @@ import pytest
 from local.supervisor.client import SupervisorClient
 from tests.end_to_end.checkouts import Checkout
 from tests.end_to_end.golden_state import FUNCTIONS
+from tests.packages.content import version
 
 pytestmark = pytest.mark.engine
 # What each function had, before they were over all functions or asked for.
@@ -51,7 +52,30 @@ def test_a_new_dev_shaped_stack_previews_with_the_golden_urns_and_no_finding(che
 def test_a_stack_of_an_earlier_release_loses_nothing_but_the_alarms_of_each_function(
     checkout: Checkout, state: Path
 ) -> None:
-    checkout.configure("golden", functions=FUNCTIONS)
+    made = [step for step in steps_from(checkout, state) if step[1] not in ("same", "update", "create")]
+    removed = {name for _, op, name in made if op == "delete"}
+    assert removed <= {f"database-app-{name}" for name in OWN_ALARMS}
+    # Calling the admin function once more, which finds the user to be its own and states its timeouts.
+    others = {(kind, name) for kind, op, name in made if op != "delete"}
+    assert others <= {("aws:lambda/invocation:Invocation", "database")}
+
+
+def test_a_functions_new_timeout_changes_those_of_its_user_and_nothing_else_of_the_database(checkout: Checkout) -> None:
+    slower = [{**each, "timeout": 60} for each in FUNCTIONS]
+    steps = steps_from(checkout, STATES / f"{version()}.json", functions=slower)
+    changed = {(kind.partition("/")[2], op) for kind, op, _ in steps if op != "same"}
+    assert {each for each in changed if "Invocation" in each[0]} == {
+        ("invocation:Invocation", op) for op in ("create-replacement", "replace", "delete-replaced")
+    }
+    assert {kind for kind, _ in changed} <= {
+        "invocation:Invocation", "function:Function", "metricAlarm:MetricAlarm", "dashboard:Dashboard"
+    }  # fmt: skip
+    assert ("function:Function", "update") in changed
+
+
+def steps_from(checkout: Checkout, state: Path, functions: Any = FUNCTIONS) -> list[tuple[str, str, str]]:
+    """(type, operation, name) of every step of a preview of the stack that is in a kept state."""
+    checkout.configure("golden", functions=functions)
     taken = checkout.pulumi("stack", "import", "-s", "golden", "--file", str(state))
     assert taken.returncode == 0, taken.stdout + taken.stderr
     done = checkout.pulumi(
@@ -59,12 +83,10 @@ def test_a_stack_of_an_earlier_release_loses_nothing_but_the_alarms_of_each_func
         environment={"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    made = [each["resourcePreEvent"]["metadata"] for each in steps if "resourcePreEvent" in each]
-    assert len(made) > 50
-    others = [each for each in made if each["op"] not in ("same", "update", "create")]
-    assert {each["op"] for each in others} <= {"delete"}
-    assert {each["urn"].rpartition("::")[2] for each in others} <= {f"database-app-{name}" for name in OWN_ALARMS}
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    steps = [each["resourcePreEvent"]["metadata"] for each in events if "resourcePreEvent" in each]
+    assert len(steps) > 50
+    return [(each["type"], each["op"], each["urn"].rpartition("::")[2]) for each in steps]
 
 
 def test_what_runs_keeps_its_name_when_the_rule_for_names_would_give_another(checkout: Checkout) -> None:
@@ -88,6 +110,7 @@ def test_what_runs_keeps_its_name_when_the_rule_for_names_would_give_another(che
         "aws:cloudwatch/compositeAlarm:CompositeAlarm",
         "aws:cloudwatch/logMetricFilter:LogMetricFilter",
         "aws:cloudwatch/dashboard:Dashboard",
+        "aws:lambda/invocation:Invocation",
     }
     assert replaced  # the rule does give other names
 

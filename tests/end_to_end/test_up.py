@@ -216,6 +216,27 @@ def test_the_application_user_owns_its_tables_and_is_no_superuser(up: Checkout) 
         )
 
 
+def test_a_users_timeouts_follow_its_functions_and_what_is_said_and_come_back(up: Checkout) -> None:
+    def of_the_role() -> list[str]:
+        with connect(up) as connection:
+            row = connection.execute("SELECT rolconfig FROM pg_roles WHERE rolname = current_user").fetchone()
+        return sorted(row[0]) if row else []
+
+    first = ["idle_in_transaction_session_timeout=25000ms", "statement_timeout=25000ms"]
+    assert of_the_role() == first
+    with connect(up) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("25s",)
+    slower = {"app": {"path": "handler", "timeout": 30}}
+    done = configured(up, functions=slower, statementTimeout=0)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert of_the_role() == ["idle_in_transaction_session_timeout=40000ms", "statement_timeout=0ms"]
+    for key in ("functions", "statementTimeout"):
+        assert up.pulumi("config", "rm", key, "-s", "local").returncode == 0
+    done = configured(up)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert of_the_role() == first
+
+
 def test_a_change_of_percent_reaches_the_pooler_and_keeps_endpoint_and_clients(up: Checkout) -> None:
     before = facts(up, "proxy")
     assert pooler_setting(up, "max_db_connections") == "67"  # floor(79 × 85 %)

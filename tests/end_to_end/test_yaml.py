@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,28 @@ def test_the_example_comes_up_and_its_function_answers_through_the_proxy(checkou
     answer = checkout.run("python", "-c", code, outputs["functions"]["api"])
     assert json.loads(answer.stdout) == {"answer": 1}, answer.stdout + answer.stderr
     assert checkout.pinned() == []
+    the_escape_hatch_is_open_from_yaml_too(checkout, project)
     assert checkout.pulumi("destroy", "--yes", "--skip-preview", project=project).returncode == 0
+
+
+def the_escape_hatch_is_open_from_yaml_too(checkout: Checkout, project: Path) -> None:
+    queue = "arn:aws:sqs:eu-west-1:000000000000:failed"
+    program = project / "Pulumi.yaml"
+    whole = program.read_text()
+    for given, is_taken in (
+        (f"deadLetterConfig: {{targetArn: '{queue}'}}, fileSystemConfig: null", True),
+        ("snapStart: {applyOn: PublishedVersions}", False),
+    ):
+        changed = whole.replace("api, reserved", f"api, lambdaArguments: {{{given}}}, reserved")
+        assert changed != whole
+        program.write_text(changed)
+        done = checkout.pulumi("up", "--yes", "--skip-preview", "--stack", "local", project=project)
+        assert (done.returncode == 0) is is_taken, done.stdout[-4000:] + done.stderr
+        assert is_taken or "lambdaArguments.snapStart cannot be given to a function here" in done.stdout + done.stderr
+    program.write_text(whole)
+    state = json.loads(checkout.pulumi("stack", "export", "--stack", "local", project=project).stdout)
+    queues = [each["inputs"].get("deadLetterConfig") for each in state["deployment"]["resources"] if "inputs" in each]
+    assert [each for each in queues if each] == [{"targetArn": queue}]
 
 
 def test_it_is_judged_by_the_pack(checkout: Checkout, run: Run) -> None:

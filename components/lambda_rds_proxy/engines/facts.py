@@ -168,9 +168,11 @@ class EngineFacts:
     database's own), `reserved_connections` those of `max_connections` that no application gets,
     `client_password_auth_types` what a proxy of the family accepts, the default first, `session_pinning_filters` what
     it can be told to ignore, `why_no_session_pinning_filters` the reason if that is nothing, and the way out, which may
-    name the setting `{init_query}`, `rotation_application` AWS's single-user rotation function, `longest_user` how many
-    characters a user's name may have, `reserved_users` how the names of the server's and RDS's own users begin,
-    `requirements` the list of a function's folder that goes before requirements.txt.
+    name the setting `{init_query}`, `why_no_user_timeouts` the reason if the server keeps no timeouts of a user, and
+    what there is instead, which may name `{init_query}` and `{parameters}`, `rotation_application` AWS's single-user
+    rotation function, `longest_user` how many characters a user's name may have, `reserved_users` how the names of the
+    server's and RDS's own users begin, `requirements` the list of a function's folder that goes before
+    requirements.txt.
     """
 
     instance: TargetFacts
@@ -181,6 +183,7 @@ class EngineFacts:
     client_password_auth_types: tuple[str, ...]
     session_pinning_filters: tuple[str, ...]
     why_no_session_pinning_filters: str | None
+    why_no_user_timeouts: str | None
     rotation_application: str
     longest_user: int
     reserved_users: tuple[str, ...]

@@ -73,6 +73,11 @@ FACTS = EngineFacts(
     client_password_auth_types=("MYSQL_CACHING_SHA2_PASSWORD", "MYSQL_NATIVE_PASSWORD"),
     session_pinning_filters=("EXCLUDE_VARIABLE_SETS",),
     why_no_session_pinning_filters=None,
+    # MySQL Reference Manual, "CREATE USER" (no option of an account bounds time) and "Server System Variables".
+    why_no_user_timeouts=(
+        "MySQL keeps no timeouts of users; max_execution_time, which ends SELECTs alone, can be set for the server in "
+        "{parameters} or for a proxy in {init_query}"
+    ),
     rotation_application="SecretsManagerRDSMySQLRotationSingleUser",
     longest_user=32,
     reserved_users=("rds",),

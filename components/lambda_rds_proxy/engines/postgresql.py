@@ -71,6 +71,7 @@ FACTS = EngineFacts(
         "a postgresql proxy has no filters, because only MySQL's variables can be told apart from what else pins: "
         "leave it out, and set variables with ALTER ROLE or {init_query}"
     ),
+    why_no_user_timeouts=None,
     rotation_application="SecretsManagerRDSPostgreSQLRotationSingleUser",
     longest_user=63,
     reserved_users=("rds", "pg_"),

@@ -1,7 +1,7 @@
 """Settings of a function. Limits: CreateFunction in botocore's `lambda` service model."""
 
 import re
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
@@ -39,8 +39,15 @@ class FunctionSettings(TypedDict):
     architecture: NotRequired[str]
     """arm64 or x86_64; that of the stack without it."""
     environment: NotRequired[dict[str, pulumi.Input[str]]]
-    """More environment variables; of the DB_ names only DB_POOL_… may be set. What is secret stays so in the state; in
-    AWS whoever may describe the function reads it."""
+    """More environment variables; of the DB_ names only DB_POOL_… may be set, and none that Lambda reserves. What is
+    secret stays so in the state; in AWS whoever may describe the function reads it."""
+    lambda_arguments: NotRequired[dict[str, pulumi.Input[Any]]]
+    """More arguments of pulumi-aws's `aws.lambda_.Function` that no setting has, by their names there, such as
+    dead_letter_config, file_system_config or kms_key_arn; what they need of the function's role and network is to be
+    granted beside it."""
+    reader_fallback: NotRequired[bool]
+    """Whether the writer may stand in for read-only work where there is no reader, or none that lets it in, so that one
+    program does for a stack with readers and one without; default false."""
     alarms: NotRequired[list[str]]
     """Alarms of this function alone, for 0.10 USD a month each: slow, and concurrency-nearly-used-up, which needs a
     `reserved_concurrency`; none without it. What fails or is throttled is told of every function."""
@@ -78,6 +85,7 @@ CHECKS: Checks = {
     "timeout": number(1, 900, default=15),
     "reserved_concurrency": number(1, 1000),
     "architecture": one_of(ARCHITECTURES),
+    "reader_fallback": default(False),
     "alarms": ALARMS,
     "tracing": default(False),
 }

@@ -16,6 +16,7 @@ from ..settings.spelling import Spelling
 from ..stack.args import StackSettings
 from ..stack_names import own_name
 from .args import DatabaseFunctionArgs, FunctionSettings
+from .lambda_arguments import as_python
 from .problems import concurrency_problems, function_problems, proxy_problems
 from .vpc_function import VpcFunction, packaged, target_of
 
@@ -27,6 +28,8 @@ class DatabaseFunction(pulumi.ComponentResource):
     """Name of the function, for `aws lambda invoke`."""
     function_arn: pulumi.Output[str]
     """ARN of the function, for triggers."""
+    role_name: pulumi.Output[str]
+    """Name of its role, to grant it what more it needs."""
     reference: FunctionRef
     """The function, for a Monitor."""
 
@@ -50,6 +53,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             policy=grant_connect(proxy),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        given = settings.get("lambda_arguments", {})
         target = target_of(args.get("stack", {}), settings.get("architecture"))
         archive = packaged(
             Path(settings["path"]),
@@ -60,7 +64,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             bytecode=settings["bytecode"],
         )
         resource = function.create(
-            description="uses the database through RDS Proxy",
+            arguments={"description": "uses the database through RDS Proxy", **as_python(given)},
             archive=archive,
             handler=settings["handler"],
             target=target,
@@ -70,12 +74,17 @@ class DatabaseFunction(pulumi.ComponentResource):
             timeout=settings["timeout"],
             network=args["network"],
             security_group_ids=[proxy["client_security_group_id"]],
-            environment={**connection_environment(proxy), **settings.get("environment", {})},
+            environment={
+                **connection_environment(proxy),
+                **({"DB_READER_FALLBACK": "true"} if settings["reader_fallback"] else {}),
+                **settings.get("environment", {}),
+            },
             reserved_concurrency=settings.get("reserved_concurrency"),
             depends_on=[grant],
         )
         self.function_name = resource.name
         self.function_arn = resource.arn
+        self.role_name = function.role.name
         self.reference = {
             "name": resource.name,
             "log_group_name": function.log_group.name,
@@ -89,6 +98,7 @@ class DatabaseFunction(pulumi.ComponentResource):
             {
                 "function_name": self.function_name,
                 "function_arn": self.function_arn,
+                "role_name": self.role_name,
                 "reference": self.reference,
             }
         )

@@ -8,7 +8,19 @@ from ..references import ProxyRef
 from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from .args import FunctionSettings
+from .lambda_arguments import lambda_argument_problems
 
+# CreateFunction refuses them. Lambda Developer Guide, "Working with Lambda environment variables": those that are
+# reserved; cfn-lint has the same list, and a test compares.
+RESERVED_VARIABLES = frozenset(
+    {
+        *("_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+        *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_RUNTIME_API"),
+        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+        *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    }
+)
 # CreateFunction: a letter, digit, hyphen or underscore; short enough to leave room for project and stack.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,39}")
 
@@ -21,11 +33,10 @@ _MUST_STAY_UNRESERVED = 100
 def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Iterator[str]:
     """Each problem of a function alone, as a sentence that names the setting and the fix."""
     for key in given.get("environment", {}):
-        if key.startswith(("DB_", "AWS_")) and not key.startswith("DB_POOL_"):
-            yield (
-                f"{call(f'functions.{name}.environment')}.{key} is not yours to set; the proxy gives the DB_ names and "
-                "Lambda the AWS_ names"
-            )
+        if key in RESERVED_VARIABLES or (key.startswith("DB_") and not key.startswith("DB_POOL_")):
+            whose = "Lambda reserves it" if key in RESERVED_VARIABLES else "the proxy gives the DB_ names"
+            yield f"{call(f'functions.{name}.environment')}.{key} is not yours to set; {whose}"
+    yield from lambda_argument_problems(name, given.get("lambda_arguments", {}), call)
     if "concurrency-nearly-used-up" in given.get("alarms", ()) and "reserved_concurrency" not in given:
         yield (
             f"{call(f'functions.{name}.alarms')} has concurrency-nearly-used-up without "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import pulumi
@@ -159,7 +160,7 @@ class VpcFunction:
     def create(
         self,
         *,
-        description: str,
+        arguments: Mapping[str, Any],
         archive: str | pulumi.Output[str],
         handler: str,
         target: Platform,
@@ -173,11 +174,13 @@ class VpcFunction:
         layers: list[str] | None = None,
         depends_on: list[pulumi.Resource] | None = None,
     ) -> aws.lambda_.Function:
-        """Make the function from the zip at `archive`; `memory` and `ephemeral_storage` in MB, `timeout` in seconds."""
+        """Make the function from the zip at `archive`; `memory` and `ephemeral_storage` in MB, `timeout` in seconds.
+
+        `arguments` are those of `aws.lambda_.Function` that nothing here states.
+        """
         self.function = aws.lambda_.Function(
             self._name,
             name=self.physical_name,
-            description=description,
             role=self.role.arn,
             runtime=target.runtime,
             architectures=[target.architecture],
@@ -198,6 +201,7 @@ class VpcFunction:
             # Lambda keeps its network interfaces for up to 20 minutes; without this the groups cannot go before them.
             replace_security_groups_on_destroy=True,
             tags=self._tags,
+            **arguments,
             opts=pulumi.ResourceOptions(
                 parent=self._parent,
                 depends_on=[self.log_group, self._runtime_policy, *(depends_on or [])],

@@ -1,6 +1,7 @@
 """Lambda → RDS Proxy → RDS as one component: the order in which the others are put together."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -24,12 +25,12 @@ from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING
 from ..stack.args import StackSettings
 from ..stack_names import own_name
-from ..user.args import DatabaseUserArgs, UserSettings
+from ..user.args import TIMEOUTS, DatabaseUserArgs, UserSettings
 from ..user.component import DatabaseUser
 from .args import ServerlessDatabaseArgs
 from .budget import ConnectionBudget, connection_budget
 from .cost import MonthlyCost, monthly_cost
-from .problems import auths_of, profile_of, reads_secrets, serverless_database_problems
+from .problems import auths_of, longest_timeout, profile_of, reads_secrets, serverless_database_problems
 
 
 class ServerlessDatabase(pulumi.ComponentResource):
@@ -218,9 +219,11 @@ def _users(
     opts: pulumi.ResourceOptions,
 ) -> list[DatabaseUserRef]:
     """The application's user first; the others are made by the same admin function."""
-    shared, made = args.get("user", {}), list[DatabaseUserRef]()
+    application, others, made = args.get("user", {}), args.get("users", {}), list[DatabaseUserRef]()
+    shared = {field: value for field, value in application.items() if field not in TIMEOUTS}
     for user, auth in auths_of(args).items():
-        settings: UserSettings = {**shared, "database_user": user, "auth": auth}
+        own_settings = others.get(user, {}) if made else application
+        settings = cast(UserSettings, {**shared, **own_settings, "database_user": user, "auth": auth})
         if auth is Auth.IAM_END_TO_END:  # it has no password
             settings.pop("rotation_days", None)
         own: DatabaseUserArgs = {
@@ -229,6 +232,9 @@ def _users(
             "settings": settings,
             "stack": args.get("stack", {}),
         }
+        longest = longest_timeout(args, user)
+        if longest is not None:
+            own["longest_function_timeout"] = longest
         if made and "admin_function_name" in made[0]:
             own["admin"] = made[0]
         made.append(DatabaseUser(f"{name}-{user}" if made else name, own, opts).reference)

@@ -11,6 +11,7 @@ from ..database.args import DatabaseSettings
 from ..database.choices import instance_class_of, instances_of
 from ..database.problems import adopted_database_problems, database_problems
 from ..engines import ENGINES, Auth, Engine, Profile, TargetKind
+from ..function.args import FunctionSettings
 from ..function.problems import concurrency_problems, functions_problems
 from ..names import IDENTIFIER
 from ..network.args import NetworkSettings
@@ -22,7 +23,7 @@ from ..settings.reading import with_defaults
 from ..settings.spelling import Spelling
 from ..stack.args import StackSettings
 from ..user.args import OtherUserSettings, UserSettings
-from ..user.problems import name_problems, rotation_problems, user_problems
+from ..user.problems import name_problems, rotation_problems, timeout_problems, user_problems
 from .args import ServerlessDatabaseArgs
 
 
@@ -67,6 +68,13 @@ def auths_of(given: ServerlessDatabaseArgs) -> dict[str, Auth]:
         if name != main["database_user"]
     }
     return {main["database_user"]: main["auth"], **others}
+
+
+def longest_timeout(given: ServerlessDatabaseArgs, user: str) -> int | None:
+    """Seconds that the slowest of the functions that are a user may run; None if none is."""
+    application = with_defaults(UserSettings, given.get("user", {}))["database_user"]
+    its = [each for each in given["functions"].values() if each.get("user", application) == user]
+    return max((with_defaults(FunctionSettings, each)["timeout"] for each in its), default=None)
 
 
 def profile_of(given: ServerlessDatabaseArgs) -> Profile:
@@ -149,4 +157,5 @@ def _users(given: ServerlessDatabaseArgs, call: Spelling, engine: Engine) -> Ite
             yield f'{label} has the name "{name}"; it must be a lower-case identifier such as reporting'
         else:
             yield from name_problems(name, label, engine=engine, facts=ENGINES[engine])
+            yield from timeout_problems(users[name], call, f"users.{name}", facts=ENGINES[engine])
     yield from rotation_problems(user, call, auths=list(auths_of(given).values()))

@@ -90,6 +90,8 @@ class Reader:
             if not may_be_output:
                 raise _WrongError("known when the program runs: a plain value, not an Output")
             return value
+        if kind is Any:
+            return value
         if get_origin(kind) is list:
             return self._list(get_args(kind)[0], value, path)
         if get_origin(kind) is dict:

@@ -27,8 +27,9 @@ from ..settings.reading import read, with_defaults
 from ..settings.spelling import SPELLING, Spelling
 from ..stack.args import StackSettings
 from ..stack_names import own_name
-from .admin_function.database_admin.bootstrap_sql import bootstrap_sql
+from .admin_function.database_admin.bootstrap_sql import Timeouts, bootstrap_sql
 from .args import DatabaseUserArgs, UserSettings
+from .choices import timeouts_of
 from .problems import rotation_problems, user_problems
 from .secret_rotation import rotate
 
@@ -52,6 +53,12 @@ class DatabaseUser(pulumi.ComponentResource):
         self._settings = settings
         user, auth, key = settings["database_user"], settings["auth"], self._stack.get("kms_key_arn")
         self.reference = {"user": user, "auth": auth}
+        # Empty for an engine whose users have none.
+        self._timeouts: Timeouts = (
+            timeouts_of(settings, longest_function_timeout=args.get("longest_function_timeout"))
+            if ENGINES[args["database"]["engine"]].why_no_user_timeouts is None
+            else {}
+        )
         secret = None
         if auth is not Auth.IAM_END_TO_END:
             secret = aws.secretsmanager.Secret(
@@ -86,7 +93,11 @@ class DatabaseUser(pulumi.ComponentResource):
 
     def _say_what_to_do(self, database: DatabaseRef, user: str, auth: Auth) -> None:
         sql = bootstrap_sql(
-            user, database["database_name"], auth is Auth.IAM_END_TO_END, engine=database["engine"].value
+            user,
+            database["database_name"],
+            auth is Auth.IAM_END_TO_END,
+            engine=database["engine"].value,
+            timeouts=self._timeouts,
         )
         value = "" if auth is Auth.IAM_END_TO_END else f' and put {{"username": "{user}", "password": …}} in its secret'
         pulumi.log.warn(f"the user {user} is yours to make: run this as the master user{value}:\n{sql}", self)
@@ -119,6 +130,7 @@ class DatabaseUser(pulumi.ComponentResource):
             "rdsIam": secret is None,
             # Left out unless it is said: another input calls the function of every stack again.
             **({"adopt": True} if self._settings["adopt_user"] else {}),
+            **({"timeouts": self._timeouts} if self._timeouts else {}),
         }
         made = aws.lambda_.Invocation(
             name,
@@ -130,8 +142,9 @@ class DatabaseUser(pulumi.ComponentResource):
         self.reference["admin_role_name"] = admin["admin_role_name"]
         self.reference["admin_security_group_id"] = admin["admin_security_group_id"]
         if secret is not None:
-            # Known only once the user is made: a proxy that is created with an empty secret keeps failing logins.
-            self.reference["secret_arn"] = pulumi.Output.all(secret.arn, made.result).apply(lambda known: str(known[0]))
+            # Only once the user is made: a proxy that is created with an empty secret keeps failing logins. Not by what
+            # the function answers: that is unknown while it is to be called again, and so would be all that reads this.
+            self.reference["secret_arn"] = pulumi.Output.all(secret.arn, made.urn).apply(lambda known: str(known[0]))
 
     def _admin_function(
         self,
@@ -181,7 +194,7 @@ class DatabaseUser(pulumi.ComponentResource):
             lambda known: build(instead={**certificates, "made_for.json": json.dumps(known, sort_keys=True).encode()})
         )
         function = admin.create(
-            description=f"makes the database user {self.reference['user']}; called by Pulumi only",
+            arguments={"description": f"makes the database user {self.reference['user']}; called by Pulumi only"},
             archive=archive,
             handler="database_admin.app.handler",
             target=target,

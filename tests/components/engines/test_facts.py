@@ -16,6 +16,7 @@ MAY_BE_EMPTY = {
     "no_performance_insights",
     "session_pinning_filters",
     "why_no_session_pinning_filters",
+    "why_no_user_timeouts",
     "formula",
     "most_from_lowest_acu",
     "default_since",

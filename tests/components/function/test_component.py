@@ -9,6 +9,7 @@ from lambda_rds_proxy.engines import Auth
 from lambda_rds_proxy.function import vpc_function as lambda_function
 from lambda_rds_proxy.function.args import DatabaseFunctionArgs, FunctionSettings
 from lambda_rds_proxy.function.vpc_function import runtime_policy
+from rds_connection.settings import Settings
 from tests.components.declared import Declared, arguments, declare
 from tests.components.proxy.test_component import NETWORK
 from tests.components.proxy.test_verification import PROXY
@@ -51,6 +52,14 @@ def test_with_auth_secret_the_function_is_told_which_secret_and_never_a_password
 
 def test_a_reader_endpoint_is_handed_on() -> None:
     assert environment(function({**PROXY, "reader_endpoint": "reader"}))["DB_READER_HOST"] == "reader"
+
+
+@pytest.mark.parametrize("readers", [{}, {"reader_endpoint": "orders-reader.proxy-abc.eu-west-1.rds.amazonaws.com"}])
+def test_a_function_that_may_fall_back_to_the_writer_is_told_so_with_and_without_readers(readers: Any) -> None:
+    assert "DB_READER_FALLBACK" not in environment(function({**PROXY, **readers}))
+    told = environment(function({**PROXY, **readers}, reader_fallback=True))
+    read = Settings.from_environment({**told, "AWS_REGION": "eu-west-1"})
+    assert (read.reader_host, read.reader_fallback) == (readers.get("reader_endpoint", ""), "true")
 
 
 @pytest.mark.parametrize("auth", [Auth.IAM, Auth.IAM_END_TO_END])

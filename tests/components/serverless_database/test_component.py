@@ -335,6 +335,43 @@ def test_the_one_key_encrypts_database_and_secrets() -> None:
     assert {each.inputs["kmsKeyId"] for each in declared.all("secret:Secret")} == {key}
 
 
+def timeouts(**given: Any) -> dict[str, tuple[int | None, int | None]]:
+    """(of statements, idle in a transaction) in milliseconds of each user that is made."""
+    calls = [json.loads(each.inputs["input"]) for each in stack(**given).all("invocation:Invocation")]
+    return {
+        each["user"]: (
+            each["timeouts"]["statement_timeout"],
+            each["timeouts"]["idle_in_transaction_session_timeout"],
+        )
+        for each in calls
+        if each["action"] == "create-user"
+    }
+
+
+def test_each_users_timeouts_follow_from_the_slowest_of_its_functions() -> None:
+    functions: Any = {
+        "app": {"path": "handler"},
+        "slow": {"path": "handler", "timeout": 60},
+        "reports": {"path": "handler", "timeout": 900, "user": "reporting"},
+    }
+    users: Any = {"reporting": {}, "nobodys": {}}
+    assert timeouts(functions=functions, users=users) == {
+        "app": (70_000, 70_000),
+        "reporting": (910_000, 910_000),
+        "nobodys": (None, None),
+    }
+    assert timeouts() == {"app": (25_000, 25_000)}
+
+
+def test_a_users_own_timeout_goes_before_what_follows_and_is_no_other_users() -> None:
+    users: Any = {"migrations": {"statement_timeout": 0}, "reporting": {}}
+    assert timeouts(idle_in_transaction_session_timeout=5, users=users) == {
+        "app": (25_000, 5_000),
+        "migrations": (0, None),
+        "reporting": (None, None),
+    }
+
+
 def test_every_users_password_is_rotated_but_of_those_that_have_none() -> None:
     users: Any = {"reporting": {}, "batch": {"auth": Auth.IAM_END_TO_END}}
     rotations = stack(rotation_days=30, users=users).all("secretRotation:SecretRotation")

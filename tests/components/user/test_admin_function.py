@@ -2,8 +2,12 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,10 @@ from psycopg import sql
 
 from lambda_rds_proxy.user.admin_function.database_admin import postgresql
 from lambda_rds_proxy.user.admin_function.database_admin.app import handler
-from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import bootstrap_sql
+from lambda_rds_proxy.user.admin_function.database_admin.bootstrap_sql import Timeouts, bootstrap_sql
 from lambda_rds_proxy.user.admin_function.database_admin.server import AdminError, Login
 from tests.components.user.invoked import PROXY_NAME, made_for, resolving
-from tests.handler.cloud import DATABASE, Cloud, Context, running
+from tests.handler.cloud import APPLICATION, DATABASE, Cloud, Context, running, until
 
 servers_needed = pytest.mark.servers
 Event = dict[str, Any]
@@ -30,6 +34,10 @@ Event = dict[str, Any]
 def servers() -> Iterator[Cloud]:
     with running() as cloud:
         yield cloud
+
+
+def timeouts_of(statement: float | None, idle: float | None) -> dict[str, Any]:
+    return {"statement_timeout": statement, "idle_in_transaction_session_timeout": idle}
 
 
 class Secrets:
@@ -222,14 +230,15 @@ def test_the_server_never_sees_the_password(
 
 @servers_needed
 @pytest.mark.parametrize("rds_iam", [False, True])
+@pytest.mark.parametrize("timeouts", [{}, timeouts_of(9_500, None), timeouts_of(0, 25_000)], ids=str)
 def test_the_printed_sql_makes_the_same_user(
-    servers: Cloud, secrets: Secrets, create: Callable[..., Event], rds_iam: bool
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], rds_iam: bool, timeouts: Timeouts
 ) -> None:
-    printed, made = f"printed_{rds_iam}", f"made_{rds_iam}"
-    create(user=made, rdsIam=rds_iam)
+    printed, made = (f"{how}_{rds_iam}_{timeouts.get('statement_timeout')}" for how in ("printed", "made"))
+    create(user=made, rdsIam=rds_iam, timeouts=timeouts)
     settings = servers.postgres.settings
     with log_in(servers, settings.username, settings.password) as master:
-        master.execute(bootstrap_sql(printed, DATABASE, rds_iam).encode())
+        master.execute(bootstrap_sql(printed, DATABASE, rds_iam, timeouts=timeouts).encode())
     assert privileges(servers, printed) == privileges(servers, made)
 
 
@@ -336,11 +345,110 @@ def test_a_user_of_version_0_2_is_its_own_whatever_it_becomes(
     if not had_rds_iam:
         secrets.put('{"username": "early", "password": "word"}')
     try:
-        assert not create(user="early", rdsIam=rds_iam)["created"]
-        assert has_rds_iam(servers, "early") is rds_iam
+        for timeouts in (timeouts_of(25_000, 25_000), timeouts_of(None, 5_000)):
+            assert not create(user="early", rdsIam=rds_iam, timeouts=timeouts)["created"]
+            assert has_rds_iam(servers, "early") is rds_iam
+            stated = [f"{name}={value}ms" for name, value in timeouts.items() if value is not None]
+            assert servers.execute("SELECT rolconfig FROM pg_roles WHERE rolname = 'early'") == [(stated,)]
     finally:
         servers.execute("DROP OWNED BY early")
         servers.execute("DROP ROLE early")
+
+
+@servers_needed
+def test_a_users_timeouts_are_set_changed_and_given_back(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event]
+) -> None:
+    for timeouts, expected in (
+        (timeouts_of(25_000, 25_000), (25_000, 25_000)),
+        (timeouts_of(70_000, 0), (70_000, 0)),
+        ({}, (70_000, 0)),  # nothing is said of them, and nothing is changed
+        (timeouts_of(None, 9_000.0), (0, 9_000)),  # JSON has no whole numbers
+        (timeouts_of(None, None), (0, 0)),
+    ):
+        create(user="timed", timeouts=timeouts)
+        assert session_timeouts(servers, "timed", secrets) == expected
+    assert servers.execute("SELECT rolconfig FROM pg_roles WHERE rolname = 'timed'") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "words"),
+    [
+        ({"session_preload_libraries": 1}, "it may have statement_timeout and idle_in_transaction_session_timeout"),
+        ({"statement_timeout": "1; DROP ROLE app"}, "must be whole milliseconds, or null"),
+        ({"statement_timeout": 0.5}, "must be whole milliseconds, or null"),
+        ({"statement_timeout": True}, "must be whole milliseconds, or null"),
+    ],
+)
+def test_no_other_setting_of_a_role_is_taken_for_a_timeout(
+    timeouts: Event, words: str, create: Callable[..., Event]
+) -> None:
+    with pytest.raises(AdminError, match=words):
+        create(user="timed", timeouts=timeouts)
+
+
+# Through the proxy: locks a row, says so, and then does what is said without end.
+_HOLDER = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1], application_name="holder") as connection:
+    connection.execute("UPDATE counted SET number = number + 1")
+    print("locked", flush=True)
+    connection.execute(sys.argv[2])
+    sys.stdin.read()
+"""
+_OF_HOLDER = "SELECT 1 FROM pg_stat_activity WHERE usename = 'holding' AND query = %s AND state <> 'idle'"
+
+
+@servers_needed
+@pytest.mark.parametrize(
+    ("timeout", "then", "end"),
+    [
+        # Lambda freezes an environment whose invocation ended, whatever it has open, and nobody is told.
+        ("idle_in_transaction_session_timeout", "SELECT 1", signal.SIGSTOP),
+        # A server that works for a client does not see that it is gone.
+        ("statement_timeout", "SELECT pg_sleep(3600)", signal.SIGKILL),
+    ],
+)
+def test_what_a_function_held_that_is_gone_is_free_after_the_timeout_and_all_who_waited_get_on(
+    servers: Cloud, secrets: Secrets, create: Callable[..., Event], timeout: str, then: str, end: signal.Signals
+) -> None:
+    create(user="holding", timeouts={**timeouts_of(None, None), timeout: 3_000})
+    password = secrets.value["password"]
+    with servers.pooling(users={APPLICATION: servers.password, "holding": password}, connection_borrow_timeout=60):
+        proxy = servers.proxy.settings
+        through_the_proxy = (
+            f"host={proxy.address} port={proxy.port} dbname={DATABASE} user=holding password={password} "
+            f"sslmode=verify-full sslrootcert={servers.bundle}"
+        )
+        with psycopg.connect(through_the_proxy) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS counted AS SELECT 0 AS number")
+        numbers: list[int] = []
+
+        def wait_and_count() -> None:
+            while True:
+                with suppress(psycopg.errors.QueryCanceled), psycopg.connect(through_the_proxy) as connection:
+                    row = connection.execute("UPDATE counted SET number = number + 1 RETURNING number").fetchone()
+                    numbers.extend(row or ())
+                    return
+
+        holder = subprocess.Popen(
+            [sys.executable, "-c", _HOLDER, through_the_proxy, then],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "locked\n"
+            until(lambda: servers.execute(_OF_HOLDER, then) == [(1,)])
+            holder.send_signal(end)
+            for _ in range(8):
+                threading.Thread(target=wait_and_count, daemon=True).start()
+            until(lambda: len(numbers) == 8)
+            assert sorted(numbers) == list(range(1, 9))  # what was held is undone, and each of the others is done
+        finally:
+            holder.kill()
+            holder.communicate()
+            servers.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'holding'")
+            servers.execute("DROP TABLE counted")
 
 
 @servers_needed
@@ -598,6 +706,18 @@ def test_what_cannot_be_done_is_told_in_one_sentence(event: Event, words: str) -
         handler(event, Context(30))
 
 
+def session_timeouts(cloud: Cloud, user: str, secrets: Secrets) -> tuple[int, int]:
+    """What a new session of a user has, in milliseconds."""
+    password = secrets.value["password"]
+    names = ("statement_timeout", "idle_in_transaction_session_timeout")
+    with log_in(cloud, user, password) as connection:
+        rows = connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)]
+        ).fetchall()
+    found = {name: int(setting) for name, setting in rows}
+    return found[names[0]], found[names[1]]
+
+
 def has_rds_iam(cloud: Cloud, user: str) -> bool:
     return bool(cloud.execute("SELECT pg_has_role(%s, 'rds_iam', 'MEMBER')", user)[0][0])
 
@@ -609,7 +729,8 @@ def privileges(cloud: Cloud, user: str) -> list[tuple[Any, ...]]:
         " rolpassword IS NULL, substr(rolpassword, 1, 13),"
         " (SELECT array_agg(privilege_type ORDER BY 1) FROM pg_database, aclexplode(datacl) WHERE grantee = r.oid),"
         " (SELECT array_agg(privilege_type ORDER BY 1) FROM pg_namespace, aclexplode(nspacl) WHERE grantee = r.oid),"
-        " (SELECT array_agg(roleid::regrole::text ORDER BY 1) FROM pg_auth_members WHERE member = r.oid)"
+        " (SELECT array_agg(roleid::regrole::text ORDER BY 1) FROM pg_auth_members WHERE member = r.oid),"
+        " (SELECT array_agg(setconfig) FROM pg_db_role_setting WHERE setrole = r.oid)"
         " FROM pg_authid r WHERE rolname = %s",
         user,
     )

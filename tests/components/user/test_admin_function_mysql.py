@@ -260,7 +260,7 @@ def test_a_user_that_this_stack_made_is_its_own_with_and_without_its_secret(
 def test_a_mark_says_who_made_a_user() -> None:
     def ensured(mark: str | None) -> list[str]:
         connection: Any = Statements(None, mark)
-        mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False)
+        mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False, timeouts={})
         told: list[str] = connection.told
         return [each for each in told if " USER " in each]
 
@@ -385,7 +385,7 @@ class Statements:
 )
 def test_a_grant_names_the_database_as_the_server_reads_it(partial_revokes: str | None, schema: str) -> None:
     connection: Any = Statements(partial_revokes)
-    mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False)
+    mysql.Session(connection, "app_db", 10).ensure_user("app", None, maker="admin", adopt=False, timeouts={})
     (grant,) = [each for each in connection.told if each.startswith("GRANT ")]
     assert f" ON {schema} TO " in grant
 

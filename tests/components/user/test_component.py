@@ -9,6 +9,7 @@ import pytest
 from lambda_rds_proxy import DatabaseUser
 from lambda_rds_proxy.engines import Auth, Engine, Profile
 from lambda_rds_proxy.function import vpc_function as lambda_function
+from lambda_rds_proxy.user.admin_function.database_admin import bootstrap_sql
 from lambda_rds_proxy.user.args import DatabaseUserArgs
 from tests.components.declared import REGION, Declared, arguments, declare, in_region
 from tests.components.proxy.test_component import DATABASE, NETWORK, rules
@@ -232,9 +233,25 @@ def test_a_mysql_password_is_rotated_by_mysqls_function() -> None:
     assert application["parameters"]["kmsKeyArn"] == KEY
 
 
+def test_the_users_timeouts_are_told_in_milliseconds_and_null_is_the_servers_own() -> None:
+    names = bootstrap_sql.TIMEOUTS
+    assert request(user(longest_function_timeout=30))["timeouts"] == dict.fromkeys(names, 40_000)
+    assert request(user())["timeouts"] == dict.fromkeys(names)
+    assert request(user(statement_timeout=0))["timeouts"]["statement_timeout"] == 0
+
+
+def test_of_mysqls_users_no_timeouts_are_told() -> None:
+    declared = user(database={**WITH_ADMIN, "engine": Engine.MYSQL}, longest_function_timeout=30)
+    assert "timeouts" not in request(declared)
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        (
+            {"statement_timeout": 9, "database": {**WITH_ADMIN, "engine": Engine.MYSQL}},
+            "settings.statement_timeout is set but MySQL keeps no timeouts of users; max_execution_time",
+        ),
         ({"rotation_days": 0}, 'settings.rotation_days is "0"; it must be a whole number from 1 to 1000'),
         ({"rotation_days": 7, "auth": Auth.IAM_END_TO_END}, "has no password to rotate"),
         ({"database_user": "a" * 64}, "it must be a lower-case identifier of at most 63 characters"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from local.supervisor.client import SupervisorClient
 from local.tools.function_log import read_log
@@ -196,6 +197,53 @@ def test_an_event_invocation_is_accepted_at_once_and_a_dry_run_runs_nothing(depl
     assert client.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
     assert client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
     until(lambda: invoke(client, name)[0].get("count", 0) > 1)
+
+
+LONG = """
+import os
+def handler(event, context):
+    return "x" * (event["bytes"] - 2) if "bytes" in event else {"pid": os.getpid(), "event": len(event.get("text", ""))}
+"""
+
+
+def test_an_answer_that_is_larger_than_lambdas_is_an_error_and_the_next_one_has_another_environment(
+    deploy: Deploy, aws: Aws
+) -> None:
+    name, client = deploy(LONG), aws("lambda")
+    first = invoke(client, name, {})[0]["pid"]
+    largest = client.invoke(FunctionName=name, Payload=json.dumps({"bytes": 6_291_556}))
+    assert "FunctionError" not in largest
+    assert len(largest["Payload"].read()) == 6_291_556
+    refused = client.invoke(FunctionName=name, Payload=json.dumps({"bytes": 6_291_557}), LogType="Tail")
+    assert (refused["StatusCode"], refused["FunctionError"]) == (200, "Unhandled")
+    assert json.loads(refused["Payload"].read()) == {
+        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+    }
+    log = base64.b64decode(refused["LogResult"]).decode()
+    assert "LAMBDA_RUNTIME Failed to post handler success response. Http response code: 413." in log
+    assert invoke(client, name, {})[0]["pid"] != first
+
+
+def test_an_event_that_is_larger_than_lambdas_is_refused_and_runs_nothing(deploy: Deploy, aws: Aws) -> None:
+    name, client = deploy(LONG), aws("lambda")
+
+    def event(size: int) -> bytes:
+        return json.dumps({"text": "x" * (size - len(json.dumps({"text": ""})))}).encode()
+
+    assert invoke(client, name, json.loads(event(6_291_455)))[0]["event"] > 6_291_000
+    for kind, size, words in (
+        ("RequestResponse", 6_291_456, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"),
+        (
+            "Event",
+            1_048_577,
+            r"1048577 byte payload is too large for the Event invocation type \(limit 1048576 bytes\)",
+        ),
+    ):
+        with pytest.raises(ClientError, match=f"RequestEntityTooLargeException.*{words}") as raised:
+            client.invoke(FunctionName=name, Payload=event(size), InvocationType=kind)
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert client.invoke(FunctionName=name, Payload=event(1_048_576), InvocationType="Event")["StatusCode"] == 202
 
 
 def test_a_throttled_event_is_kept_and_tried_again(deploy: Deploy, aws: Aws, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import boto3
 import botocore.exceptions
 
+from .bootstrap_sql import TIMEOUTS, Timeouts
 from .ownership import UserSecret
 from .secret import LoginSecret, login_in
 from .server import AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server, is_sendable, master_secret
@@ -62,8 +63,8 @@ class Driver(Protocol):
 class Session(Protocol):
     """What can be done in a session."""
 
-    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
-        """Bring a user and its grants to their stated form; whether it had to be made."""
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool, timeouts: Timeouts) -> bool:
+        """Bring a user, its grants and its timeouts to their stated form; whether it had to be made."""
 
     def facts(self) -> tuple[str, str, str]:
         """User, database and server, as the server itself says."""
@@ -106,14 +107,16 @@ def create_user(event: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Make the application's user and its secret, or bring them to the stated form: run it as often as you like.
 
     Takes engine, host, port, database, masterSecretArn, user, rdsIam, userSecretArn unless rdsIam, and adopt for a user
-    that somebody else made. The master's login goes to the one server that this function was made for. The user may use
-    the one database and own tables in it, nothing else; see `bootstrap_sql`.
+    that somebody else made, and timeouts, of `TIMEOUTS` those that are to be stated, in milliseconds, null for the
+    server's own. The master's login goes to the one server that this function was made for. The user may use the one
+    database and own tables in it, nothing else; see `bootstrap_sql`.
     """
     engine = driver(str(event.get("engine", "postgresql")))
     (server, master_secret_arn), user = Server.made_for(event), str(event["user"])
     rds_iam = bool(event.get("rdsIam"))
     if _RESERVED.fullmatch(user):
         raise AdminError(f"the user {user} is RDS's or the server's own; choose another name")
+    timeouts = _timeouts(event.get("timeouts") or {})
 
     def attempt(left: float) -> bool:
         master = login_in(master_secret_arn)
@@ -122,11 +125,22 @@ def create_user(event: dict[str, Any], seconds: float) -> dict[str, Any]:
         secret = None if rds_iam else LoginSecret(str(event["userSecretArn"]), server, engine.SECRET_ENGINE)
         with engine.session(server, master, left) as session:
             maker = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
-            return session.ensure_user(user, secret, maker=maker, adopt=bool(event.get("adopt")))
+            adopt = bool(event.get("adopt"))
+            return session.ensure_user(user, secret, maker=maker, adopt=adopt, timeouts=timeouts)
 
     limit = min(seconds, _CREATE_SECONDS)
     made, _ = _until(attempt, limit, f"the user {user} could not be made at {server.host}")
     return {"user": user, "created": made, "rdsIam": rds_iam}
+
+
+def _timeouts(told: dict[str, Any]) -> Timeouts:
+    """What an event says of timeouts, and no other setting of a role: some of those run code as whoever logs in."""
+    for name, milliseconds in told.items():
+        if name not in TIMEOUTS:
+            raise AdminError(f"timeouts has {name}; it may have {' and '.join(TIMEOUTS)}")
+        if milliseconds is not None and (type(milliseconds) not in (int, float) or milliseconds % 1):
+            raise AdminError(f"timeouts has {name} {milliseconds}; it must be whole milliseconds, or null")
+    return {name: None if milliseconds is None else int(milliseconds) for name, milliseconds in told.items()}
 
 
 def verify(event: dict[str, Any], seconds: float) -> dict[str, Any]:

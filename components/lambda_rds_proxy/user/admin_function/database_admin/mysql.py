@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.constants import CR, ER
 
-from .bootstrap_sql import MYSQL_IAM_LOGIN, MYSQL_PRIVILEGES, mysql_account, mysql_schema
+from .bootstrap_sql import MYSQL_IAM_LOGIN, MYSQL_PRIVILEGES, Timeouts, mysql_account, mysql_schema
 from .ownership import Account, UserSecret, check_ours, mark
 from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server
 
@@ -68,7 +68,7 @@ class Session:
         self._database = database
         self._seconds = seconds
 
-    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool, timeouts: Timeouts) -> bool:
         """Bring a user and its grants to their stated form; whether it had to be made.
 
         Args:
@@ -76,11 +76,14 @@ class Session:
             secret: holds its password; None for a user that logs in with a token.
             maker: what the user is marked with.
             adopt: whether a user may be taken that somebody else made.
+            timeouts: none, for MySQL keeps none of a user.
 
         Raises:
-            AdminError: the user is not ours to take, or the master user has not the right to.
+            AdminError: the user is not ours to take, the master user has not the right to, or there are timeouts.
             DatabaseNotReadyError: the secret is being rotated, or another run is at it.
         """
+        if timeouts:
+            raise AdminError(f"timeouts are given, and MySQL keeps none of the user {user}; leave them out")
         # No transaction: in MySQL each of these statements commits by itself. The lock goes with the connection.
         # pins: allowed because it is sent straight to the database, never to a proxy
         if self._rows(f"SELECT GET_LOCK({self._literal(_LOCK)}, {int(self._seconds / 2)})") != [(1,)]:

@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
+from .bootstrap_sql import Timeouts
 from .ownership import Account, UserSecret, check_ours, mark
 from .server import CONNECT_SECONDS, AdminError, DatabaseNotReadyError, DatabaseRefusedError, Login, Server
 
@@ -59,14 +60,15 @@ class Session:
         self._connection = connection
         self._database = database
 
-    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool) -> bool:
-        """Bring a user and its grants to their stated form; whether it had to be made.
+    def ensure_user(self, user: str, secret: UserSecret | None, *, maker: str, adopt: bool, timeouts: Timeouts) -> bool:
+        """Bring a user, its grants and its timeouts to their stated form; whether it had to be made.
 
         Args:
             user: its name.
             secret: holds its password; None for a user that logs in with a token.
             maker: what the role is marked with.
             adopt: whether a role may be taken that somebody else made.
+            timeouts: those that are stated, in milliseconds; None goes back to the server's own.
 
         Raises:
             AdminError: the role is not ours to take, or the master user has not the right to.
@@ -79,6 +81,7 @@ class Session:
                 check_ours(there, held=secret is not None and secret.holds(user), maker=maker, adopt=adopt)
             self._ensure_role(user, None if secret is None else secret.password(user), exists=there is not None)
             self._ensure_grants(user, rds_iam=secret is None)
+            self._ensure_timeouts(user, timeouts)
             self._connection.execute(
                 sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(user), sql.Literal(mark(maker)))
             )
@@ -138,6 +141,14 @@ class Session:
             connection.execute(sql.SQL("GRANT rds_iam TO {}" if rds_iam else "REVOKE rds_iam FROM {}").format(role))
             if rds_iam != self._has_rds_iam(user):
                 raise AdminError(f"rds_iam was granted to {user} by another role; revoke it there")
+
+    def _ensure_timeouts(self, user: str, timeouts: Timeouts) -> None:
+        """Of the role in every database; sessions that are there keep those that they began with."""
+        for name, milliseconds in timeouts.items():
+            value = sql.SQL("DEFAULT") if milliseconds is None else sql.Literal(f"{milliseconds}ms")
+            self._connection.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(user), sql.Identifier(name), value)
+            )
 
     def _has_rds_iam(self, user: str) -> bool:
         found = self._connection.execute(
