@@ -1,9 +1,12 @@
 """Nothing of one invocation outlives it, whatever it leaves behind, and every error says what went wrong."""
 
+import asyncio
 import gc
+import inspect
 import json
+import multiprocessing
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -14,7 +17,17 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 import rds_connection
-from rds_connection import Connection, OutOfTimeError, PoolExhaustedError, connect, connection, invocation, transaction
+from rds_connection import (
+    Connection,
+    NoConnectionError,
+    OutOfTimeError,
+    PoolExhaustedError,
+    aconnection,
+    connect,
+    connection,
+    invocation,
+    transaction,
+)
 
 from .cloud import Cloud, Context
 
@@ -188,3 +201,68 @@ def test_any_object_is_fine_as_a_context(cloud: Cloud, monkeypatch: pytest.Monke
         assert transaction(lambda conn, _: conn.execute("SELECT 2").fetchone())(context) == (2,)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["Outcome"] for line in lines] == ["ok"] * 2 * len(contexts)
+
+
+def forked(child: Callable[[], object]) -> int:
+    """The exit status of a child process that runs a function as multiprocessing's `fork` does."""
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def test_a_child_process_has_connections_of_its_own_and_leaves_its_parents_alone(cloud: Cloud) -> None:
+    def child() -> None:
+        with connection(Context(20)) as its:
+            assert its.execute("SELECT 2").fetchone() == (2,)
+        rds_connection.close()
+
+    with connection() as warm:
+        warm.execute("SELECT 1")
+    assert forked(child) == 0
+    with connection() as conn:
+        assert conn is warm
+        assert forked(child) == 0
+        assert conn.execute("SELECT 3").fetchone() == (3,)
+
+
+def test_a_block_that_is_entered_already_is_refused_and_leaves_nothing(cloud: Cloud) -> None:
+    block = connection(Context(30))
+    with block as conn:
+        with pytest.raises(RuntimeError, match="is entered already"), block:
+            pass
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+    with block as again:
+        assert again is conn
+
+
+def test_a_task_that_outlives_its_invocation_is_no_part_of_it(cloud: Cloud) -> None:
+    async def later(ended: asyncio.Event) -> float:
+        await ended.wait()
+        async with aconnection(Context(20)) as conn:
+            return conn.invocation.seconds_left()
+
+    async def main() -> float:
+        ended = asyncio.Event()
+        with invocation(Context(5)):
+            task = asyncio.create_task(later(ended))
+            await asyncio.sleep(0)
+        ended.set()
+        return await task
+
+    assert asyncio.run(main()) > 10
+
+
+def test_what_a_framework_sees_of_a_decorated_function_is_without_the_connection() -> None:
+    @transaction
+    def write(conn: Connection, item: int, *, loud: bool = False) -> int:
+        return item
+
+    assert str(inspect.signature(write)) == "(item: int, *, loud: bool = False) -> int"
+
+
+def test_a_name_without_an_address_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(NoConnectionError, match="it has no address"), connection(Context(1)):
+        pass
