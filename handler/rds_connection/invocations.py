@@ -42,42 +42,26 @@ class Invocation:
         failed: how the last block in it ended, as metrics call it, if that was an error of ours or the database's.
     """
 
-    __slots__ = (
-        "_context",
-        "_gone",
-        "_outer",
-        "_recovers_until",
-        "_tried",
-        "connect_seconds",
-        "deadline",
-        "ended",
-        "failed",
-        "opened",
-        "query_seconds",
-        "reused",
-    )
+    # Of the class as long as nothing happens, for one is made in each invocation.
+    ended = False
+    failed = ""
+    opened = 0
+    reused = 0
+    connect_seconds = 0.0
+    query_seconds = 0.0
+    _tried: dict[str, int] | None = None
+    _outer: "Invocation | None" = None
 
     def __init__(self, context: object = None) -> None:
-        now = _now()
-        left = None if context is None else seconds_of(context)
+        self._began = now = _now()
+        self._left = left = None if context is None else seconds_of(context)
         if left is None:
             self.deadline = _NEVER
-            self._recovers_until = now + _RECOVERY_SECONDS_WITHOUT_CONTEXT
-            self._gone = now + _LONGEST_INVOCATION_SECONDS
             self._context = None
         else:
             # A short invocation keeps less back for its answer.
             self.deadline = now + left - (_ANSWER_SECONDS if left > 4 * _ANSWER_SECONDS else left / 4)
-            self._recovers_until = now + _RECOVERY_SECONDS
-            # One second later nothing of it can run any more: Lambda has ended it.
-            self._gone = now + left + 1.0
             self._context = context
-        self.ended = False
-        self.failed = ""
-        self.opened = self.reused = 0
-        self.connect_seconds = self.query_seconds = 0.0
-        self._tried: dict[str, int] | None = None
-        self._outer: Invocation | None = None
 
     @classmethod
     def lasting(cls, seconds: float) -> "Invocation":
@@ -88,7 +72,9 @@ class Invocation:
 
     def begin(self) -> None:
         """From now on whatever is nested finds it in `current`."""
-        self._outer = current.get()
+        outer = current.get()
+        if outer is not None:
+            self._outer = outer
         current.set(self)
 
     def end(self) -> None:
@@ -100,11 +86,10 @@ class Invocation:
         if current.get() is self:
             outer = self._outer
             current.set(None if outer is None or outer.ended else outer)
-        self._outer = None
 
     def has(self, context: object) -> bool:
         """Whether a block with this context, if it has one, is nested in this invocation."""
-        if self.ended or _now() > self._gone:
+        if self.ended or self._is_gone(_now()):
             return False
         if context is None or context is self._context or seconds_of(context) is None:
             return True
@@ -116,9 +101,15 @@ class Invocation:
 
     def patience(self, now: float) -> float | None:
         """Seconds that a statement may take; None if nobody told, or if this was left behind by one that is gone."""
-        if self.deadline == _NEVER or now > self._gone:
-            return None
-        return max(self.deadline - now, 0.0)
+        left = self.deadline - now
+        if left > 0:
+            return None if left == _NEVER else left
+        return None if self._is_gone(now) else 0.0
+
+    def _is_gone(self, now: float) -> bool:
+        """Whether nothing of it can run any more: Lambda has ended it, and this was left behind."""
+        left = _LONGEST_INVOCATION_SECONDS if self._left is None else self._left
+        return now > self._began + left + 1.0
 
     @property
     def request_id(self) -> str:
@@ -140,7 +131,8 @@ class Invocation:
         counts = self._tried = self._tried or {}
         tried = counts.get(what, 0)
         shortest, longest = _PAUSE_SECONDS
-        left = min(self.deadline, self._recovers_until) - _now()
+        recovery = _RECOVERY_SECONDS_WITHOUT_CONTEXT if self._left is None else _RECOVERY_SECONDS
+        left = min(self.deadline, self._began + recovery) - _now()
         if (once and tried) or left < 2 * shortest:
             return None
         counts[what] = tried + 1

@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import ref
 
 from .credentials import Credentials, Login, SecretUnavailableError
@@ -100,7 +100,7 @@ class Slots(Generic[_C]):
                 self.acquired += 1
                 conn.invocation = invocation
                 invocation.reused += 1
-                return cast(_C, conn)
+                return conn  # type: ignore[return-value] # its owner put it there
             if conn is None and room.holds() >= most:
                 room.in_use = {its for its in room.in_use if its() is not None}
             if conn is None and room.holds() >= most:
@@ -133,7 +133,8 @@ class Slots(Generic[_C]):
         if kept:
             conn.restore()
             # Nothing of an invocation outlives it.
-            conn.invocation, conn.give_back = NOBODYS, None
+            conn.invocation = NOBODYS
+            conn.give_back = None
         room, its = self._room, ref(conn)
         with room.lock:
             kept = kept and its in room.in_use and len(room.idle) < self._settings.max_idle
