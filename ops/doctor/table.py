@@ -20,12 +20,15 @@ def diagnose(seen: Evidence) -> Verdict:
 
 def _well(seen: Evidence) -> Verdict | None:
     if not seen.invocations and not seen.clients:
+        longest = seen.longest_timeout or 0.0
+        longer = f"; a function that still connects shows when it ends: look for longer, `--seconds {longest + 5:g}`"
         return Verdict(
             cause=Cause.IDLE,
             title="Nobody uses the stack now, so there is nothing to judge but that it is there.",
             numbers=(f"no invocation and no client connection in {seen.seconds:g} s",),
             is_not="proven to work under load",
-            next_step="none; look again while it is used: `python -m ops storm`",
+            next_step="none; look again while it is used: `python -m ops storm`"
+            + (longer if longest > seen.seconds else ""),
         )
     return Verdict(
         cause=Cause.HEALTHY,

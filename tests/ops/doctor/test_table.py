@@ -332,6 +332,12 @@ def test_without_a_look_at_the_proxy_there_is_only_the_symptom(functions: tuple[
     assert diagnose(blind).cause in (Cause.UNDETERMINED, Cause.THROTTLED, Cause.HEALTHY, Cause.IDLE)
 
 
+def test_a_look_that_is_shorter_than_an_invocation_says_so_of_its_silence() -> None:
+    silent = Evidence(seconds=4, clients=0, functions=(replace(APP, invocations=0, timeout=30.0),))
+    assert "`--seconds 35`" in diagnose(silent).next_step
+    assert "--seconds" not in diagnose(replace(silent, seconds=60)).next_step
+
+
 def test_json_has_every_number_under_its_name() -> None:
     document = WELL.as_json()
     assert document["databaseSessions"] == 25
