@@ -1,9 +1,9 @@
 """Builds a function's zip: once per content, the same bytes on every machine.
 
 Entries are stored, not deflated (zlib builds differ), with a fixed time, mode and order. Wheels come from the source's
-hash-locked list, for the function's Python and architecture whatever machine builds it. So a laptop and
-CI hand Pulumi the same archive, and a warm preview touches no network. Functions that name `rds_connection` get it from
-this program's environment, so that none needs a copy.
+hash-locked list, for the function's Python and architecture, its markers too, whatever machine builds it. So a laptop
+and CI hand Pulumi the same archive, and a warm preview touches no network. Functions that name `rds_connection` get it
+from this program's environment, so that none needs a copy.
 """
 
 import errno
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from types import MappingProxyType
 
 from ..engines import Engine
 from .bytecode import bytecode_of, python_of
-from .requirements import list_of, list_problem
+from .requirements import asked, list_of, list_problem
 
 # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), so these wheels load; psycopg's arm64 wheels exist as
 # manylinux_2_28 only (with manylinux2014 alone pip silently takes an older release).
@@ -37,6 +38,10 @@ _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 # What a source folder may hold that does not belong in the package.
 _LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.[^/]*|venv|[^/]*\.pyc|README\.md|requirements[^/]*\.(in|txt))(/|$)")
 _PIP_TIMEOUT_SECONDS = 300
+# "Lambda quotas" (Developer Guide): 50 MB for a zip in a request, which is how pulumi-aws sends it. To Lambda that is a
+# "Request must be smaller than 69905067 bytes": 50 MB in base64, and the function's settings, for which there is room
+# here. Unzipped it may have 250 MB, more than what is stored can come to.
+_LARGEST = 50 * 2**20 - 64 * 2**10
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CONNECTION = "rds_connection"
 
@@ -96,24 +101,42 @@ def build_package(
 
     Raises:
         PackageError: the folder or the handler's module is missing, the list is not locked or lacks what its `.in` file
-            names, a wheel cannot be had, no interpreter makes the bytecode, or the disk is full.
+            names, a wheel cannot be had, no interpreter makes the bytecode, the zip is larger than Lambda takes, or the
+            disk is full.
     """
     if not source.is_dir():
         raise PackageError(f"the function folder {source} does not exist; correct the function's path")
     cache = cache or cache_folder()
     requirements = list_of(source, engine)
     try:
-        problem = list_problem(requirements)
+        listed = _listed(requirements, target) if requirements.is_file() else ""
+        problem = list_problem(requirements, listed)
         if problem is not None:
             raise PackageError(problem)
-        return _built(source, requirements, handler, instead, target, bytecode, cache, say)
+        archive = _built(source, requirements, listed, handler, instead, target, bytecode, cache, say)
+        if (size := archive.stat().st_size) > _LARGEST:
+            raise PackageError(
+                f"the package of {source} is {size / 2**20:.1f} MB, and Lambda takes less than 50 MB in a request; the "
+                f"largest in it: {_largest(archive)}; leave some out, or put them into a layer"
+                f"{', or set bytecode to false' if bytecode else ''}"
+            )
+        return archive
     except OSError as error:
         raise PackageError(f"the package of {source} cannot be made: {_reason(error, cache)}") from None
+
+
+def _listed(requirements: Path, target: Platform) -> str:
+    try:
+        return asked(requirements, target.python, target.architecture)
+    except ValueError as error:
+        fix = f"correct it, or run: python -m ops lock {requirements.parent}"
+        raise PackageError(f"{requirements} cannot be read: {error}; {fix}") from None
 
 
 def _built(
     source: Path,
     requirements: Path,
+    listed: str,
     handler: str | None,
     instead: Mapping[str, Path | bytes],
     target: Platform,
@@ -121,7 +144,7 @@ def _built(
     cache: Path,
     say: Callable[[str], None],
 ) -> Path:
-    wheels = _wheels(requirements, target, cache, say) if requirements.is_file() else None
+    wheels = _wheels(requirements, listed, target, cache, say) if requirements.is_file() else None
     files = _of_wheels(wheels) if wheels is not None else {}
     # The source wins over a wheel, as an earlier sys.path entry would.
     entries: dict[str, Path | bytes] = {**dict(_source_entries(source)), **instead}
@@ -150,6 +173,14 @@ def _built(
 def _has_module(names: Iterable[str], module: str) -> bool:
     """Whether there is a module or a package, in Python or compiled."""
     return any(name.startswith((f"{module}.", f"{module}/")) for name in names)
+
+
+def _largest(archive: Path) -> str:
+    sizes: Counter[str] = Counter()
+    with zipfile.ZipFile(archive) as package:
+        for entry in package.infolist():
+            sizes[entry.filename.split("/")[0]] += entry.file_size
+    return ", ".join(f"{name} {size / 2**20:.1f} MB" for name, size in sizes.most_common(5))
 
 
 def _reason(error: OSError, cache: Path) -> str:
@@ -258,14 +289,13 @@ def _write(archive: Path, entries: Mapping[str, _File]) -> None:
             raise
 
 
-def _wheels(requirements: Path, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
-    """A folder with the unpacked wheels of a locked list, downloaded at most once per list and platform."""
-    text = requirements.read_bytes()
-    key = hashlib.sha256(b"\0".join([text, target.python.encode(), target.architecture.encode()])).hexdigest()[:32]
+def _wheels(requirements: Path, listed: str, target: Platform, cache: Path, say: Callable[[str], None]) -> Path:
+    """A folder with the unpacked wheels of what is asked of a list, downloaded at most once per that and platform."""
+    key = hashlib.sha256("\0".join([listed, target.python, target.architecture]).encode()).hexdigest()[:32]
     folder = cache / "wheels" / key
     if folder.is_dir():
         return folder
-    if b"--hash=sha256:" not in text:
+    if listed and "--hash=sha256:" not in listed:
         raise PackageError(
             f"{requirements} is not locked: every requirement needs a --hash; name them in "
             f"{requirements.with_suffix('.in').name} and run: python -m ops lock {requirements.parent}"
@@ -274,7 +304,8 @@ def _wheels(requirements: Path, target: Platform, cache: Path, say: Callable[[st
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, suffix=".part") as aside:
         downloads, unpacked = Path(aside) / "wheels", Path(aside) / "unpacked"
-        _download(requirements, target, downloads)
+        if listed:
+            _download(requirements, listed, target, downloads)
         for wheel in sorted(downloads.glob("*.whl")):
             _unpack(wheel, unpacked)
         unpacked.mkdir(exist_ok=True)
@@ -286,13 +317,14 @@ def _wheels(requirements: Path, target: Platform, cache: Path, say: Callable[[st
     return folder
 
 
-def _download(requirements: Path, target: Platform, folder: Path) -> None:
+def _download(requirements: Path, listed: str, target: Platform, folder: Path) -> None:
     if target.architecture not in _WHEEL_PLATFORMS:
         raise PackageError(f'architecture "{target.architecture}" is not one of {", ".join(_WHEEL_PLATFORMS)}')
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", target.python]
     command += [word for tag in _WHEEL_PLATFORMS[target.architecture] for word in ("--platform", tag)]
-    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    (of_target := folder.parent / requirements.name).write_text(listed)
+    command += ["--dest", str(folder), "--requirement", str(of_target)]
     try:
         done = subprocess.run(  # noqa: S603 - a list of words, no shell
             command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL, check=False

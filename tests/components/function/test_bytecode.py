@@ -85,7 +85,7 @@ def test_each_module_has_its_bytecode_where_the_interpreter_looks_for_it(source:
 
 
 def test_modules_of_wheels_have_it_too(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_: Path, __: Platform, folder: Path) -> None:
+    def download(_: Path, __: str, ___: Platform, folder: Path) -> None:
         folder.mkdir(parents=True)
         with zipfile.ZipFile(folder / "thing-1-py3-none-any.whl", "w") as wheel:
             wheel.writestr("thing/__init__.py", "import os\n")

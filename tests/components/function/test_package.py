@@ -160,7 +160,7 @@ def test_the_list_of_the_engine_takes_the_place_of_the_general_one(
 ) -> None:
     asked: list[str] = []
 
-    def download(requirements: Path, target: Platform, folder: Path) -> None:
+    def download(requirements: Path, listed: str, target: Platform, folder: Path) -> None:
         asked.append(requirements.name)
         folder.mkdir()
 
@@ -370,6 +370,120 @@ def test_a_wheel_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="would leave its folder"):
         package._unpack(path, tmp_path / "a" / "b")
     assert not (tmp_path / "escaped.py").exists()
+
+
+def indexed(folder: Path, name: str) -> str:
+    """A wheel that pip takes, and the line of a list that names it by its hash."""
+    info = f"{name}-1.dist-info"
+    path = wheel(
+        folder,
+        name,
+        {
+            f"{name}.py": "",
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/RECORD": "",
+        },
+    )
+    return f"{name}==1 ; {{marker}} \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.mark.parametrize("python", ["3.12", "3.13"])
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_markers_are_of_the_function_and_not_of_the_python_and_machine_that_build_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, architecture: str
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (source / "wheels").mkdir()
+    lines = {
+        "older": 'python_full_version < "3.13"',
+        "newer": 'python_full_version >= "3.13"',
+        "arm": 'platform_machine == "aarch64"',
+        "intel": 'platform_machine == "x86_64"',
+        "windows": 'sys_platform == "win32"',
+    }
+    listed = [indexed(source / "wheels", name).format(marker=marker) for name, marker in lines.items()]
+    (source / "requirements.txt").write_text("--find-links wheels\n" + "".join(listed))
+    target = Platform(python=python, architecture=architecture)
+    archive = build_package(source, target=target, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    got = {name for name in lines if f"{name}.py" in zipfile.ZipFile(archive).namelist()}
+    assert got == {"newer" if python == "3.13" else "older", "arm" if architecture == "arm64" else "intel"}
+
+
+def test_wheels_are_got_once_for_what_is_asked_whatever_else_the_list_says(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(_: Path, listed: str, __: Platform, folder: Path) -> None:
+        asked.append(listed)
+        folder.mkdir()
+
+    monkeypatch.setattr(package, "_download", download)
+    line = f"thing==1 --hash=sha256:{'0' * 64}\n"
+    for text in (line, f"# locked anew\n{line}", f"{line}windows==1 ; os_name == 'nt' --hash=sha256:{'1' * 64}\n"):
+        (source / "requirements.txt").write_text(text)
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    assert asked == [line]
+
+
+def test_a_list_of_which_nothing_is_for_the_function_needs_no_pip(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.txt").write_text(f"windows==1 ; os_name == 'nt' --hash=sha256:{'1' * 64}\n")
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    assert [entry.filename for entry in entries(archive)] == ["app.py", "lib/__init__.py"]
+
+
+def test_a_package_that_is_listed_for_other_platforms_only_is_missed(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.in").write_text("six\n")
+    (source / "requirements.txt").write_text(f"six==1 ; python_version < '3.13' --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(PackageError, match=r"requirements\.txt lacks six, which requirements\.in names"):
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+
+
+def test_a_list_with_a_marker_that_says_nothing_is_refused_with_the_fix(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.txt").write_text("six==1 ; python >= 3\n")
+    with pytest.raises(
+        PackageError, match=r'txt cannot be read: the marker of "six==1 ; python >= 3" .*; correct it, or'
+    ):
+        build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("bytecode", [False, True])
+def test_a_package_larger_than_lambda_takes_is_refused_with_what_is_large_and_the_fix(
+    source: Path, tmp_path: Path, bytecode: bool
+) -> None:
+    (source / "lib" / "large.so").write_bytes(bytes(40 * 2**20))
+    (source / "data.bin").write_bytes(bytes(11 * 2**20))
+    for _ in range(2):  # the second finds it in the cache
+        with pytest.raises(PackageError) as refused:
+            build_package(
+                source, target=this_machine(), engine=Engine.POSTGRESQL, bytecode=bytecode, cache=tmp_path / "cache"
+            )
+        assert str(refused.value).startswith(
+            f"the package of {source} is 51.0 MB, and Lambda takes less than 50 MB in a request; the largest in it: "
+            "lib 40.0 MB, data.bin 11.0 MB, "
+        )
+        fix = "; leave some out, or put them into a layer"
+        assert str(refused.value).endswith(f"{fix}, or set bytecode to false" if bytecode else fix)
+
+
+@pytest.mark.parametrize(("room", "taken"), [(64 * 2**10, True), (64 * 2**10 - 1, False)])
+def test_what_is_taken_leaves_room_for_the_settings_in_the_same_request(
+    source: Path, tmp_path: Path, room: int, taken: bool
+) -> None:
+    """Lambda's answer names the bytes of a request, in which the zip is base64 and the settings stand beside it."""
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    entry = 30 + 46 + 2 * len("data.bin")  # of a stored file: its header, and its line in the directory
+    size = 50 * 2**20 - room
+    (source / "data.bin").write_bytes(bytes(size - archive.stat().st_size - entry))
+    if not taken:
+        with pytest.raises(PackageError, match="Lambda takes less than 50 MB"):
+            build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+        return
+    archive = build_package(source, target=ARM, engine=Engine.POSTGRESQL, cache=tmp_path / "cache")
+    assert archive.stat().st_size == size
+    environment, tags = 4 * 2**10, 50 * (128 + 256)
+    assert -(-size // 3) * 4 + 2 * (environment + tags) < 69_905_067
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
