@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
 from typing import Generic, NoReturn, TypeVar
 
+from .errors import OutOfTimeError
+
 _T = TypeVar("_T")
 _BLOCKS = (contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager)
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -151,7 +153,12 @@ class Block(_Undecorating, Generic[_T]):
             except Exception as found:
                 self._block.__exit__(type(found), found, found.__traceback__)
                 raise
-        return self._block.__exit__(kind, error, traceback)
+        try:
+            return self._block.__exit__(kind, error, traceback)
+        except OutOfTimeError:
+            if error is None:
+                raise
+            return None  # what ended the block matters more
 
 
 class AsyncBlock(_Undecorating, Generic[_T]):
@@ -175,4 +182,9 @@ class AsyncBlock(_Undecorating, Generic[_T]):
             except Exception as found:
                 await self._block.__aexit__(type(found), found, found.__traceback__)
                 raise
-        return await self._block.__aexit__(kind, error, traceback)
+        try:
+            return await self._block.__aexit__(kind, error, traceback)
+        except OutOfTimeError:
+            if error is None:
+                raise
+            return None

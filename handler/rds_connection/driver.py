@@ -31,6 +31,10 @@ class KeptConnection(Protocol):
     transactions_ended: int
     give_back: Callable[[Any], Any] | None
 
+    @property
+    def closed(self) -> bool:
+        """Whether it can no longer be used."""
+
     def drop(self) -> None:
         """Close the connection, whoever has it."""
 
@@ -70,6 +74,9 @@ class KeptConnection(Protocol):
 
 class DriverConnection(KeptConnection, Protocol):
     """A connection that blocks."""
+
+    def close(self) -> None:
+        """Close the connection, or give it back to its pool if it was lent by `connect`."""
 
     def set_autocommit(self, value: bool) -> None:
         """Whether each statement is to commit by itself."""

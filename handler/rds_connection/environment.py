@@ -22,7 +22,7 @@ _pools: dict[type[Slots[Any]], Slots[Any]] = {}
 _readers: dict[type[Slots[Any]], Slots[Any]] = {}
 _rooms: dict[str, Room] = {}
 _lock = threading.Lock()
-_inherited: list[object] = []
+_inherited: list[Slots[Any]] = []
 
 
 def writer(kind: type[_P]) -> _P:
@@ -75,7 +75,9 @@ def _forget_in_child() -> None:
     """After a fork: two processes on one connection would break it for both, and closing it ends the parent's."""
     global _lock
     _lock = threading.Lock()
-    _inherited.extend((*_pools.values(), *_readers.values(), *_rooms.values()))
+    for pool in (*_pools.values(), *_readers.values()):
+        pool.inherit()
+        _inherited.append(pool)  # nor is anything closed by being collected
     for each in (_pools, _readers, _rooms):
         each.clear()
     current.set(None)

@@ -127,7 +127,11 @@ def connect(context: LambdaContext | object = None) -> "Connection":
     """
     with _noted(context) as its:
         conn = writer(Pool).lend(its)
-        conn.set_autocommit(False)
+        try:
+            conn.set_autocommit(False)
+        except BaseException:
+            conn.close()
+            raise
     return cast("Connection", conn)
 
 
@@ -135,7 +139,11 @@ async def aconnect(context: LambdaContext | object = None) -> "AsyncConnection":
     """`connect` for SQLAlchemy's asyncio: `create_async_engine(…, async_creator=aconnect, poolclass=NullPool)`."""
     with _noted(context) as its:
         conn = await writer(AsyncPool).lend(its)
-        await conn.set_autocommit(False)
+        try:
+            await conn.set_autocommit(False)
+        except BaseException:
+            await conn.close()
+            raise
     return conn
 
 

@@ -5,6 +5,7 @@ Reference", and MariaDB's "Error Codes".
 """
 
 import functools
+import re
 import select
 import socket
 import ssl
@@ -72,7 +73,11 @@ _OPTION_PREVENTS = 1290
 _READ_ONLY = {1792, 1836}
 # Whose refusal cannot have ended the transaction: a procedure may commit before it comes to what is refused.
 _BEGINNINGS = ("BEGIN", "START TRANSACTION")
-_KEPT = ("SET ", "USE ", "LOCK ", "SELECT GET_LOCK", "DO GET_LOCK", "CREATE TEMPORARY")
+_KEPT = ("SET ", "USE ", "LOCK ", "CREATE TEMPORARY ", "CREATE OR REPLACE TEMPORARY ")
+# What comes before a statement, and how much of both is looked at.
+_LEADING = re.compile(r"\A(?:\s+|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
+_HEAD = 300
+_AUTOCOMMIT = re.compile(r"SET AUTOCOMMIT ?= ?[01];?")
 _PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 
 
@@ -143,12 +148,12 @@ class Connection(_PyMySQL):
 
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
         """Run one statement; how many rows it concerns."""
-        head = sql[:64] if isinstance(sql, str) else sql[:64].decode(errors="replace")
-        self._statement = statement = head.lstrip().upper()
+        head = sql[:_HEAD] if isinstance(sql, str) else sql[:_HEAD].decode(errors="replace")
+        self._statement = statement = " ".join(_LEADING.sub("", head, count=1).upper().split())
         if self._depth and statement.startswith(_BEGINNINGS):
             self._outside_a_block(statement.split()[0])
         # What a session keeps would be the next invocation's, too; behind a proxy it has pinned the connection anyway.
-        if statement.startswith(_KEPT) and not statement.startswith("SET AUTOCOMMIT"):
+        if (statement.startswith(_KEPT) and not _AUTOCOMMIT.fullmatch(statement)) or "GET_LOCK(" in statement:
             self._keeps_state = True
         return super().query(sql, unbuffered)
 
@@ -230,7 +235,8 @@ class Connection(_PyMySQL):
         if self._is_streaming():
             self._force_close()  # as above
         elif not self.late:  # after OutOfTimeError there is no connection left that could, and no need to
-            super().rollback()
+            with suppress(OutOfTimeError):
+                super().rollback()
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""

@@ -76,6 +76,7 @@ class Slots(Generic[_C]):
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
         self._room = room
+        self._is_inherited = False
 
     def close(self) -> None:
         """Close every connection and forget the secret: before a snapshot, or at the end of a test."""
@@ -84,6 +85,10 @@ class Slots(Generic[_C]):
         for conn in found:
             conn.drop()
         self._credentials.forget()
+
+    def inherit(self) -> None:
+        """In a child process: close nothing, for the connections are the parent's."""
+        self._is_inherited = True
 
     def _warm(self, invocation: Invocation) -> _C | None:
         """A connection that is as good as new, if there is one; else there is room for a new one.
@@ -102,6 +107,9 @@ class Slots(Generic[_C]):
                 invocation.reused += 1
                 return conn  # type: ignore[return-value] # its owner put it there
             if conn is None and room.holds() >= most:
+                import gc  # only here, where nothing else helps
+
+                gc.collect()  # who let one go may have left it in a circle, as a traceback does
                 room.in_use = {its for its in room.in_use if its() is not None}
             if conn is None and room.holds() >= most:
                 advice = "" if most > 1 else ", or set it to 2"
@@ -141,7 +149,7 @@ class Slots(Generic[_C]):
             room.in_use.discard(its)
             if kept:
                 room.idle.append((self, conn))
-        if not kept:
+        if not kept and not self._is_inherited:
             conn.drop()
 
     def _pause(self, error: Exception, login: Login | None, invocation: Invocation) -> float:
@@ -221,8 +229,8 @@ class Pool(Slots[DriverConnection]):
             self._keep(conn, is_idle=True)
             return
         try:
-            if conn.is_lost() and not conn.is_autocommit():
-                _tell_lost(failed)
+            if not failed and not conn.is_autocommit():
+                _check_whole(conn)
             if conn.in_transaction():
                 # With autocommit off, psycopg's convention: the end of a block commits.
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
@@ -289,8 +297,8 @@ class AsyncPool(Slots["AsyncConnection"]):
             self._keep(conn, is_idle=True)
             return
         try:
-            if conn.is_lost() and not conn.is_autocommit():
-                _tell_lost(failed)
+            if not failed and not conn.is_autocommit():
+                _check_whole(conn)
             if conn.in_transaction():
                 if not failed and not conn.is_autocommit() and not conn.is_failed():
                     await conn.commit()
@@ -348,12 +356,17 @@ def _tell_unfinished(failed: bool) -> None:
         )
 
 
-def _tell_lost(failed: bool) -> None:
-    if not failed:
+def _check_whole(conn: KeptConnection) -> None:
+    """With autocommit off the end of a block commits, so that it has to tell what cannot be committed."""
+    if conn.is_lost() and not conn.late:
         raise UnfinishedTransactionError(
             "the connection was lost in a block with autocommit off, and its error was caught; what was not "
             "committed by then is gone"
         )
+    if conn.late or not conn.closed:
+        conn.check()
+    if conn.is_busy():
+        raise UnfinishedTransactionError("the block left a pipeline open; use `with conn.pipeline():`")
 
 
 def _is_unknown_name(error: Exception) -> bool:

@@ -8,7 +8,7 @@ import asyncio
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
@@ -95,6 +95,7 @@ class _Kept(BaseConnection[TupleRow]):
         "_isolation_level": None,
         "_num_transactions": 0,
         "_read_only": None,
+        "_tpc": None,
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
@@ -190,6 +191,8 @@ class _Kept(BaseConnection[TupleRow]):
         """
         vars(self).update(self._fresh)  # one by one they take microseconds
         self._prepared.prepare_threshold = None
+        if self._notifies_backlog:
+            self._notifies_backlog.clear()
         if self._notice_handlers or self._notify_handlers:
             self._notice_handlers.clear()
             self._notify_handlers.clear()
@@ -198,9 +201,14 @@ class _Kept(BaseConnection[TupleRow]):
         """Seconds to wait; none are left though data may be there, which would never end."""
         patience = invocation.patience(began)
         if patience is not None and patience <= 0:
-            self.late = True
-            raise _out_of_time()
+            raise self._given_up()
         return patience
+
+    def _given_up(self) -> OutOfTimeError:
+        """Nobody may use the connection again: what it was doing may still go on."""
+        self.late = True
+        self.pgconn.finish()
+        return _out_of_time()
 
     def _waited(self, invocation: Invocation, began: float) -> None:
         invocation.query_seconds += _now() - began
@@ -226,12 +234,13 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
         began = _now()
         invocation = current.get() or self.invocation
         try:
-            return _wait(self, gen, interval, self._patience(invocation, began) if timeout is None else timeout)
+            patience = self._patience(invocation, began)
+            is_own = timeout is not None and (patience is None or timeout < patience)
+            return _wait(self, gen, interval, timeout if is_own else patience)
         except psycopg.errors._WaitTimeout:
-            if timeout is not None:
+            if is_own:
                 raise
-            self.late = True
-            raise _out_of_time() from None
+            raise self._given_up() from None
         except psycopg.errors.ReadOnlySqlTransaction:
             self.stale = self.read_only is not True
             raise
@@ -251,10 +260,9 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
 
     def rollback(self) -> None:
         """Roll back the open transaction; after OutOfTimeError there is nothing left that could, and no need to."""
-        if self.late:
-            self.pgconn.finish()
-        else:
-            super().rollback()
+        if not self.late:
+            with suppress(OutOfTimeError):
+                super().rollback()
 
     def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `connect`."""
@@ -283,20 +291,19 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
         began = _now()
         invocation = current.get() or self.invocation
         try:
-            if timeout is None:
-                patience = self._patience(invocation, began)
-                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=patience)
-            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+            patience = self._patience(invocation, began)
+            is_own = timeout is not None and (patience is None or timeout < patience)
+            limit = timeout if is_own else patience
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=limit)
         except asyncio.CancelledError:
             # psycopg would ask the server to cancel and wait for its answer, for seconds: a proxy passes none on.
             if self.pgconn.transaction_status == _ACTIVE:
                 self.pgconn.finish()
             raise
         except psycopg.errors._WaitTimeout:
-            if timeout is not None:
+            if is_own:
                 raise
-            self.late = True
-            raise _out_of_time() from None
+            raise self._given_up() from None
         except psycopg.errors.ReadOnlySqlTransaction:
             self.stale = self.read_only is not True
             raise
@@ -316,10 +323,9 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
 
     async def rollback(self) -> None:
         """As of `Connection`."""
-        if self.late:
-            self.pgconn.finish()
-        else:
-            await super().rollback()
+        if not self.late:
+            with suppress(OutOfTimeError):
+                await super().rollback()
 
     async def close(self) -> None:
         """Close the connection, or give it back to its pool if it was lent by `aconnect`."""

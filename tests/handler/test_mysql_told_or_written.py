@@ -62,7 +62,7 @@ def test_a_function_that_closed_its_connection_is_told_that_nothing_is_committed
     assert rows() == []
 
 
-@pytest.mark.parametrize("how", ["begin", "BEGIN", "start transaction", "connect"])
+@pytest.mark.parametrize("how", ["begin", "BEGIN", "start transaction", "/* app */ BEGIN", "connect"])
 def test_a_transaction_cannot_be_cut_in_two(rows: Rows, how: str) -> None:
     @transaction
     def write(conn: Conn) -> None:
@@ -136,6 +136,11 @@ def test_a_commit_that_a_server_refused_because_it_only_reads_is_repeated(
         "USE mysql_other",
         "LOCK TABLES told WRITE",
         "SELECT GET_LOCK('x', 1)",
+        "/* app */ SET time_zone = '+05:00'",
+        "SET\nsql_mode = 'ANSI'",
+        "SET autocommit = 1, sql_mode = 'ANSI'",
+        "CREATE OR REPLACE TEMPORARY TABLE beside (n int)",
+        "SELECT IF(GET_LOCK('x', 1), 1, 0)",
     ],
 )
 def test_what_a_session_keeps_is_not_the_next_invocations(mariadb: MariaDB, rows: Rows, setting: str) -> None:

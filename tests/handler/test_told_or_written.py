@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from rds_connection import (
     OutOfTimeError,
     UnfinishedTransactionError,
     aconnection,
+    connect,
     connection,
     invocation,
     transaction,
@@ -298,3 +300,73 @@ def test_a_second_connection_may_be_had_while_the_first_is_opened(
         for thread in threads:
             thread.join(30)
     assert answers == [(1,)] * 20
+
+
+def test_a_statement_that_came_too_late_spoils_no_later_invocation(cloud: Cloud, rows: Rows) -> None:
+    with pytest.raises(OutOfTimeError), connection(Context(0.8)) as conn:
+        conn.execute("SELECT 1")
+        time.sleep(0.7)
+        conn.execute("SELECT 1")
+
+    @transaction
+    def write(conn: Connection, context: Context) -> None:
+        conn.execute("INSERT INTO told VALUES (1)")
+
+    for number in range(3):
+        write(Context(20, aws_request_id=f"{number}f0d7b6a-9d0e-4c2f-8ec6-fcbf4b6c5c12"))
+    assert rows() == [1, 1, 1]
+
+
+def test_an_error_of_the_application_is_told_though_its_rollback_comes_too_late(cloud: Cloud, rows: Rows) -> None:
+    @transaction
+    def write(conn: Connection, context: Context) -> None:
+        conn.execute("INSERT INTO told VALUES (1)")
+        time.sleep(0.8)
+        raise LookupError("no such order")
+
+    with connection():
+        pass
+    with pytest.raises(LookupError):
+        write(Context(0.8))
+    assert rows() == []
+
+
+@pytest.mark.parametrize("left", ["late", "stream", "pipeline"])
+def test_with_autocommit_off_what_cannot_be_committed_is_told(cloud: Cloud, rows: Rows, left: str) -> None:
+    kept: list[Any] = []
+    with connection():
+        pass
+    error = OutOfTimeError if left == "late" else UnfinishedTransactionError
+    with pytest.raises(error), connection(Context(1.5 if left == "late" else 20)) as conn:
+        conn.autocommit = False
+        conn.execute("INSERT INTO told VALUES (1)")
+        if left == "late":
+            with suppress(OutOfTimeError):
+                conn.execute("SELECT pg_sleep(5)")
+        elif left == "stream":
+            kept.append(conn.cursor().stream(LONG))
+            next(kept[-1])
+        else:
+            kept.append(conn.pipeline())
+            kept[-1].__enter__()
+            conn.execute("INSERT INTO told VALUES (2)")
+    assert rows() == []
+
+
+def test_waiting_for_notifies_ends_with_the_invocation(cloud: Cloud) -> None:
+    with connection():
+        pass
+    limited = Context(1.5)
+    with pytest.raises(OutOfTimeError), connection(limited) as conn:
+        list(conn.notifies(timeout=8))
+    assert limited.get_remaining_time_in_millis() > 0
+
+
+def test_a_connection_that_could_not_be_lent_leaves_its_place(cloud: Cloud) -> None:
+    with connection():
+        pass
+    with pytest.raises(OutOfTimeError) as kept:
+        connect(Context(0))
+    with connection() as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+    assert kept.value is not None

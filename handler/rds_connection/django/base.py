@@ -41,6 +41,11 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # Django has 
             )
         return dict(options)
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # After OutOfTimeError there is no connection left to set, and that error is to be heard.
+        if not self.connection.late:
+            super()._set_autocommit(autocommit)
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         """The environment's connection, with Django's cursors and types until it is given back."""
         conn = connect()
