@@ -43,8 +43,8 @@ class FunctionSettings(TypedDict):
     secret stays so in the state; in AWS whoever may describe the function reads it."""
     lambda_arguments: NotRequired[dict[str, pulumi.Input[Any]]]
     """More arguments of pulumi-aws's `aws.lambda_.Function` that no setting has, by their names there, such as
-    dead_letter_config, file_system_config or kms_key_arn; what they need of the function's role and network is to be
-    granted beside it."""
+    dead_letter_config, file_system_config or kms_key_arn (or deadLetterConfig and so on); what they need of the
+    function's role and network is to be granted beside it."""
     reader_fallback: NotRequired[bool]
     """Whether the writer may stand in for read-only work where there is no reader, or none that lets it in, so that one
     program does for a stack with readers and one without; default false."""
