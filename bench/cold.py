@@ -109,7 +109,7 @@ def _started(python: str, package: Path, environment: dict[str, str]) -> list[fl
 def _ways(folder: Path, version: str, python: str) -> Iterator[tuple[str, Path]]:
     """A way of packaging, and the folder of what it puts into /var/task."""
     yield f"{BARE}, plain zip", _unpacked(folder, BARE, version)
-    yield f"{BARE}, pip install -t", (kept := _unpacked(folder, BARE, version))
+    yield f"{BARE}, as pip -t leaves it", (kept := _unpacked(folder, BARE, version))
     # As pip does after an install; at its best, with every time kept on the way to /var/task.
     subprocess.run([python, "-m", "compileall", "-q", str(kept)], check=True)  # noqa: S603 - a list of words, no shell
     for name in _APPS:

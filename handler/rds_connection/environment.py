@@ -51,7 +51,7 @@ def reader(kind: type[_P]) -> _P | None:
         return None
     raise ConfigurationError(
         "read_only needs a reader: DB_READER_HOST is not set; give the proxy a reader endpoint, or set "
-        "DB_READER_FALLBACK to true, so that the writer is used where there is none"
+        "DB_READER_FALLBACK to true (the component's readerFallback), so that the writer is used where there is none"
     )
 
 

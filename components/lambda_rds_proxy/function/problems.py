@@ -35,6 +35,8 @@ def function_problems(name: str, given: FunctionSettings, call: Spelling) -> Ite
     for key in given.get("environment", {}):
         if key in RESERVED_VARIABLES or (key.startswith("DB_") and not key.startswith("DB_POOL_")):
             whose = "Lambda reserves it" if key in RESERVED_VARIABLES else "the proxy gives the DB_ names"
+            if key == "DB_READER_FALLBACK":
+                whose = f"set {call.step('reader_fallback')} instead"
             yield f"{call(f'functions.{name}.environment')}.{key} is not yours to set; {whose}"
     yield from lambda_argument_problems(name, given.get("lambda_arguments", {}), call)
     if "concurrency-nearly-used-up" in given.get("alarms", ()) and "reserved_concurrency" not in given:

@@ -39,7 +39,7 @@ class Function(Supervised):
             raise LaptopError(
                 f"function {name} is for {inputs.get('runtime')} on "
                 f"{', '.join(inputs.get('architectures') or ['x86_64'])}, and this laptop runs {here.runtime} on "
-                f"{here.architecture}; leave architecture out on the local stack"
+                f"{here.architecture}; leave python and architecture out on the local stack"
             )
         package = archive_path(inputs.get("code"))
         if package is None:
