@@ -96,6 +96,8 @@ def _variants() -> dict[str, Callable[[], object]]:
         "password": os.environ["DB_PASSWORD"],
         "sslmode": "verify-full",
         "sslrootcert": os.environ["DB_SSL_ROOT_CERT"],
+        # The same as ours: for a client of another name the proxy sets it first, which is a round trip.
+        "application_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME") or "rds_connection",
     }
     settings: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
     conn = psycopg.connect(**arguments, **settings)

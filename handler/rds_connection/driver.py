@@ -6,6 +6,7 @@ Only one of them is imported, for only one's library is in a function's package.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
+from weakref import ref
 
 from .credentials import Login
 from .errors import ConfigurationError
@@ -18,6 +19,7 @@ class KeptConnection(Protocol):
     """What the pool needs of a connection that costs no I/O; what the application does with it is the library's own.
 
     Attributes:
+        owner, its: the pool that opened it, and a weak reference to itself.
         invocation: whose time a statement takes when it runs where none is known to be under way, as in a thread.
         stale: the server refused to write, so that after a failover it may no longer be the one that does.
         late: it was given up because the deadline had come.
@@ -26,6 +28,8 @@ class KeptConnection(Protocol):
     """
 
     invocation: Invocation
+    owner: object
+    its: ref[Any]
     stale: bool
     late: bool
     transactions_ended: int

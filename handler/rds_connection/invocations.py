@@ -154,6 +154,8 @@ def seconds_of(context: object) -> float | None:
     """Seconds until Lambda ends the invocation of a context; None if it is none of Lambda's, whatever else it is."""
     try:
         left = context.get_remaining_time_in_millis()  # type: ignore[attr-defined]
+        if type(left) is int:
+            return left / 1000
         # A mock answers with a mock. NaN and infinity are no time either.
         return left / 1000 if isinstance(left, int | float) and abs(left) < _NEVER else None
     except Exception:  # whatever an object does that is no context

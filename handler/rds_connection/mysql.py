@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import pymysql
 from pymysql.constants import CR, ER, SERVER_STATUS
@@ -99,6 +100,8 @@ class Connection(_PyMySQL):
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - PyMySQL's own
         self.invocation: Invocation = NOBODYS
+        self.owner: object = None
+        self.its: ref[Any] = ref(self)
         self.stale = False
         self.late = False
         self.transactions_ended = 0

@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import ref
 
 from .credentials import Credentials, Login, SecretUnavailableError
@@ -36,7 +36,7 @@ class Room:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # a signal handler may close what its own thread is about to take
-        self.idle: list[tuple[Slots[Any], KeptConnection]] = []
+        self.idle: list[KeptConnection] = []
         # Weak, for who lets one go without closing it must not have its place for ever. (A WeakSet takes microseconds.)
         self.in_use: set[ref[KeptConnection]] = set()
         self.opening = 0
@@ -47,7 +47,7 @@ class Room:
 
     def clear(self) -> list[KeptConnection]:
         """Forget every connection: those that were there."""
-        found = [*(conn for _, conn in self.idle), *(conn for its in self.in_use if (conn := its()) is not None)]
+        found = [*self.idle, *(conn for its in self.in_use if (conn := its()) is not None)]
         self.idle.clear()
         self.in_use.clear()
         return found
@@ -98,10 +98,10 @@ class Slots(Generic[_C]):
         """
         room, most = self._room, self._settings.max_open
         with room.lock:
-            owner, conn = room.idle.pop() if room.idle else (None, None)
+            conn = room.idle.pop() if room.idle else None
             # One of the other style is of no use here, and two at once would be more than was said.
-            if conn is not None and owner is self and conn.is_young(self._max_lifetime) and conn.is_alive():
-                room.in_use.add(ref(conn))
+            if conn is not None and conn.owner is self and conn.is_young(self._max_lifetime) and conn.is_alive():
+                room.in_use.add(conn.its)
                 self.acquired += 1
                 conn.invocation = invocation
                 invocation.reused += 1
@@ -124,10 +124,11 @@ class Slots(Generic[_C]):
 
     def _opened(self, conn: _C, invocation: Invocation) -> _C:
         conn.invocation = invocation
+        conn.owner = self
         invocation.opened += 1
         with self._room.lock:
             self.acquired += 1
-            self._room.in_use.add(ref(conn))
+            self._room.in_use.add(conn.its)
             self._room.opening -= 1
         return conn
 
@@ -143,12 +144,12 @@ class Slots(Generic[_C]):
             # Nothing of an invocation outlives it.
             conn.invocation = NOBODYS
             conn.give_back = None
-        room, its = self._room, ref(conn)
+        room, its = self._room, conn.its
         with room.lock:
             kept = kept and its in room.in_use and len(room.idle) < self._settings.max_idle
             room.in_use.discard(its)
             if kept:
-                room.idle.append((self, conn))
+                room.idle.append(conn)
         if not kept and not self._is_inherited:
             conn.drop()
 

@@ -7,9 +7,11 @@ PostgreSQL's appendix "Error Codes". While connecting, libpq gives text and no S
 import asyncio
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, TypeVar
+from weakref import ref
 
 import psycopg
 from psycopg import generators, waiting
@@ -86,21 +88,18 @@ class _Kept(BaseConnection[TupleRow]):
     Attributes: see `DriverConnection`.
     """
 
-    _fresh: ClassVar[dict[str, object]] = {
-        "row_factory": tuple_row,
-        "_adapters": None,
-        "_autocommit": True,
-        "_begin_statement": b"",
-        "_deferrable": None,
-        "_isolation_level": None,
-        "_num_transactions": 0,
-        "_read_only": None,
-        "_tpc": None,
-    }
+    row_factory: Any
+    cursor_factory: Any
+    server_cursor_factory: Any
+    # What each kind has when it is new: the classes of its cursors.
+    _cursor: ClassVar[Any]
+    _server_cursor: ClassVar[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*args, **kwargs)
         self.invocation: Invocation = NOBODYS
+        self.owner: object = None
+        self.its: ref[Any] = ref(self)
         self.stale = False
         self.late = False
         self.transactions_ended = 0
@@ -189,20 +188,18 @@ class _Kept(BaseConnection[TupleRow]):
 
         psycopg has no public way back for some of it, and none that is the same for both kinds.
         """
-        vars(self).update(self._fresh)  # one by one they take microseconds
+        self.row_factory = tuple_row
+        self.cursor_factory = self._cursor
+        self.server_cursor_factory = self._server_cursor
+        self._autocommit = True
+        self._adapters = self._tpc = self._isolation_level = self._read_only = self._deferrable = None
+        self._begin_statement = b""
+        self._num_transactions = 0
         self._prepared.prepare_threshold = None
-        if self._notifies_backlog:
-            self._notifies_backlog.clear()
-        if self._notice_handlers or self._notify_handlers:
+        if self._notice_handlers or self._notify_handlers or self._notifies_backlog:
             self._notice_handlers.clear()
             self._notify_handlers.clear()
-
-    def _patience(self, invocation: Invocation, began: float) -> float | None:
-        """Seconds to wait; none are left though data may be there, which would never end."""
-        patience = invocation.patience(began)
-        if patience is not None and patience <= 0:
-            raise self._given_up()
-        return patience
+            self._notifies_backlog = deque()
 
     def _given_up(self) -> OutOfTimeError:
         """Nobody may use the connection again: what it was doing may still go on."""
@@ -219,11 +216,8 @@ class _Kept(BaseConnection[TupleRow]):
 class Connection(_Kept, psycopg.Connection[TupleRow]):
     """psycopg's connection, kept by a pool."""
 
-    _fresh: ClassVar[dict[str, object]] = {
-        **_Kept._fresh,
-        "cursor_factory": psycopg.Cursor,
-        "server_cursor_factory": psycopg.ServerCursor,
-    }
+    _cursor = psycopg.Cursor
+    _server_cursor = psycopg.ServerCursor
 
     def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
         """Wait for the database, at most until the deadline.
@@ -233,9 +227,11 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
         """
         began = _now()
         invocation = current.get() or self.invocation
+        patience = invocation.patience(began)
+        if patience == 0.0:  # not one moment, though data may be there, which would never end
+            raise self._given_up()
+        is_own = timeout is not None and (patience is None or timeout < patience)
         try:
-            patience = self._patience(invocation, began)
-            is_own = timeout is not None and (patience is None or timeout < patience)
             return _wait(self, gen, interval, timeout if is_own else patience)
         except psycopg.errors._WaitTimeout:
             if is_own:
@@ -245,7 +241,9 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
             self.stale = self.read_only is not True
             raise
         finally:
-            self._waited(invocation, began)
+            invocation.query_seconds += _now() - began
+            if self.pgconn.transaction_status == _IDLE:
+                self.transactions_ended += 1
 
     def transaction(  # type: ignore[override] # as psycopg's, but for `with` alone
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -276,11 +274,8 @@ class Connection(_Kept, psycopg.Connection[TupleRow]):
 class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
     """psycopg's connection for asyncio, kept by a pool, also from one event loop to the next."""
 
-    _fresh: ClassVar[dict[str, object]] = {
-        **_Kept._fresh,
-        "cursor_factory": psycopg.AsyncCursor,
-        "server_cursor_factory": psycopg.AsyncServerCursor,
-    }
+    _cursor = psycopg.AsyncCursor
+    _server_cursor = psycopg.AsyncServerCursor
 
     async def wait(self, gen: PQGen[_T], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> _T:
         """Wait for the database, at most until the deadline.
@@ -291,7 +286,9 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
         began = _now()
         invocation = current.get() or self.invocation
         try:
-            patience = self._patience(invocation, began)
+            patience = invocation.patience(began)
+            if patience == 0.0:
+                raise self._given_up()
             is_own = timeout is not None and (patience is None or timeout < patience)
             limit = timeout if is_own else patience
             return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=limit)
