@@ -68,7 +68,7 @@ def test_a_dead_connection_is_replaced_before_it_is_used(cloud: Cloud) -> None:
 def test_what_a_block_sets_does_not_outlive_it(cloud: Cloud) -> None:
     async def main() -> None:
         async with aconnection() as conn:
-            conn.row_factory = psycopg.rows.dict_row  # type: ignore[assignment]
+            conn.row_factory = psycopg.rows.dict_row
             conn.add_notice_handler(print)
             await conn.set_autocommit(False)
             await conn.execute("SELECT 1")

@@ -157,7 +157,7 @@ def test_an_error_in_an_open_transaction_leaves_a_sound_connection(cloud: Cloud)
 
 def test_what_a_block_sets_on_the_connection_does_not_outlive_it(cloud: Cloud) -> None:
     with connection() as conn:
-        conn.row_factory = psycopg.rows.dict_row  # type: ignore[assignment]
+        conn.row_factory = psycopg.rows.dict_row
         conn.prepare_threshold = 0
         conn.read_only = True
         conn.isolation_level = psycopg.IsolationLevel.SERIALIZABLE

@@ -48,7 +48,7 @@ def test_handlers_adapters_and_factories_end_with_their_block(cloud: Cloud) -> N
         conn.add_notice_handler(heard.append)
         conn.add_notify_handler(heard.append)
         conn.adapters.register_loader("text", Shouting)
-        conn.row_factory = psycopg.rows.dict_row  # type: ignore[assignment]
+        conn.row_factory = psycopg.rows.dict_row
         conn.cursor_factory = psycopg.ClientCursor
         conn.server_cursor_factory = type("Own", (psycopg.ServerCursor,), {})
         row: object = conn.execute("SELECT 'said'::text AS word").fetchone()
