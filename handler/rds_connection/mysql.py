@@ -73,13 +73,14 @@ _UNAVAILABLE = {
 _OPTION_PREVENTS = 1290
 _READ_ONLY = {1792, 1836}
 # Whose refusal cannot have ended the transaction: a procedure may commit before it comes to what is refused.
+_PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 _BEGINNINGS = ("BEGIN", "START TRANSACTION")
+# What a session keeps, but for what the next transaction takes with it and what is taken back.
 _KEPT = ("SET ", "USE ", "LOCK ", "CREATE TEMPORARY ", "CREATE OR REPLACE TEMPORARY ")
+_NOT_KEPT = re.compile(r"SET AUTOCOMMIT ?= ?[01];?|SET TRANSACTION .*")
 # What comes before a statement, and how much of both is looked at.
 _LEADING = re.compile(r"\A(?:\s+|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
 _HEAD = 300
-_AUTOCOMMIT = re.compile(r"SET AUTOCOMMIT ?= ?[01];?")
-_PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 
 
 class TransactionResolutionUnknown(pymysql.err.OperationalError):
@@ -156,7 +157,7 @@ class Connection(_PyMySQL):
         if self._depth and statement.startswith(_BEGINNINGS):
             self._outside_a_block(statement.split()[0])
         # What a session keeps would be the next invocation's, too; behind a proxy it has pinned the connection anyway.
-        if (statement.startswith(_KEPT) and not _AUTOCOMMIT.fullmatch(statement)) or "GET_LOCK(" in statement:
+        if (statement.startswith(_KEPT) and not _NOT_KEPT.fullmatch(statement)) or "GET_LOCK(" in statement:
             self._keeps_state = True
         return super().query(sql, unbuffered)
 

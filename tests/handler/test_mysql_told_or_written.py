@@ -153,10 +153,11 @@ def test_what_a_session_keeps_is_not_the_next_invocations(mariadb: MariaDB, rows
         assert again is not conn
 
 
-def test_a_setting_of_autocommit_is_taken_back_without_another_connection(mariadb: MariaDB) -> None:
+@pytest.mark.parametrize("setting", ["SET autocommit = 0", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"])
+def test_what_no_session_keeps_costs_no_connection(mariadb: MariaDB, setting: str) -> None:
     with connection() as any_conn:
         conn: Conn = any_conn
-        conn.execute("SET autocommit = 0")
+        conn.execute(setting)
     with connection() as again:
         assert again is conn
         assert again.is_autocommit()
