@@ -76,7 +76,7 @@ _READ_ONLY = {1792, 1836}
 _PLAIN = ("INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH")
 _BEGINNINGS = ("BEGIN", "START TRANSACTION")
 # What a session keeps, but for what the next transaction takes with it and what is taken back.
-_KEPT = ("SET ", "USE ", "LOCK ", "CREATE TEMPORARY ", "CREATE OR REPLACE TEMPORARY ")
+_KEPT = re.compile(r"(?:SET|USE|LOCK|CREATE (?:OR REPLACE )?TEMPORARY) ")
 _NOT_KEPT = re.compile(r"SET AUTOCOMMIT ?= ?[01];?|SET TRANSACTION .*")
 # What comes before a statement, and how much of both is looked at.
 _LEADING = re.compile(r"\A(?:\s+|/\*.*?\*/|--[^\n]*\n|#[^\n]*\n)+", re.DOTALL)
@@ -157,7 +157,7 @@ class Connection(_PyMySQL):
         if self._depth and statement.startswith(_BEGINNINGS):
             self._outside_a_block(statement.split()[0])
         # What a session keeps would be the next invocation's, too; behind a proxy it has pinned the connection anyway.
-        if (statement.startswith(_KEPT) and not _NOT_KEPT.fullmatch(statement)) or "GET_LOCK(" in statement:
+        if (_KEPT.match(statement) and not _NOT_KEPT.fullmatch(statement)) or "GET_LOCK(" in statement:
             self._keeps_state = True
         return super().query(sql, unbuffered)
 
