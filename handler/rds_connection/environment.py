@@ -44,7 +44,7 @@ def reader(kind: type[_P]) -> _P | None:
     found = _readers.get(kind)
     if found is not None:
         return found  # type: ignore[return-value]
-    settings = Settings.from_environment(os.environ)
+    settings = writer(kind).settings
     if settings.reader_host:
         return _made(_readers, kind, settings.reader, has_stand_in=settings.reader_fallback == "true")
     if settings.reader_fallback == "true":

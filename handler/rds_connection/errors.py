@@ -36,5 +36,13 @@ class OutOfTimeError(RdsConnectionError):
     outcome = "out-of-time"
 
 
+def out_of_time() -> OutOfTimeError:
+    """The error of a statement, whatever the engine."""
+    return OutOfTimeError(
+        "the database did not answer before this invocation's time was up; what it was doing may or may not take "
+        "effect: raise the function's timeout, or make the statement faster"
+    )
+
+
 class UnfinishedTransactionError(RdsConnectionError):
     """A block ended without an error inside a transaction that was never committed; it was rolled back."""

@@ -52,11 +52,7 @@ class connection:  # noqa: N801 - reads as what it gives: `with connection() as 
         self._outermost = found is None
         self._invocation = invocation = found or begin(self._context)
         try:
-            if self._read_only:
-                self._pool, self._conn = acquire(invocation, read_only=True)
-            else:
-                self._pool = pool = writer(Pool)
-                self._conn = pool.acquire(invocation)
+            self._pool, self._conn = acquire(invocation, read_only=self._read_only)
         except BaseException as error:
             self._invocation = None
             leave(invocation, error, outermost=self._outermost)

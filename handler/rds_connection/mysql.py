@@ -10,10 +10,9 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import pymysql
 from pymysql.constants import CR, ER, SERVER_STATUS
@@ -23,9 +22,10 @@ from pymysql.protocol import MysqlPacket
 from .addresses import addresses, shares
 from .credentials import Login, check_sendable
 from .deferred import Block
-from .errors import OutOfTimeError, RdsConnectionError, UnfinishedTransactionError
+from .errors import OutOfTimeError, RdsConnectionError, UnfinishedTransactionError, out_of_time
 from .failures import Failure
-from .invocations import NOBODYS, Invocation, current
+from .invocations import Invocation, current
+from .kept import Kept
 from .settings import Settings
 
 if TYPE_CHECKING:  # generic in its types alone
@@ -87,7 +87,7 @@ class TransactionResolutionUnknown(pymysql.err.OperationalError):
     """COMMIT was sent and no answer came, so that the transaction may be committed or not."""
 
 
-class Connection(_PyMySQL):
+class Connection(Kept, _PyMySQL):
     """PyMySQL's connection, with psycopg's `execute` and `transaction`, and with an end: statements do not wait past
     the deadline of the invocation under way.
 
@@ -100,14 +100,7 @@ class Connection(_PyMySQL):
         _result: Any
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401 - PyMySQL's own
-        self.invocation: Invocation = NOBODYS
-        self.owner: object = None
-        self.its: ref[Any] = ref(self)
-        self.stale = False
-        self.late = False
-        self.transactions_ended = 0
-        self.give_back: Callable[[Any], None] | None = None
-        self.opened_at = (time.monotonic(), time.time())
+        self.begins()
         self._status = 0
         # An error comes without the state of the transaction: it may have ended, or a procedure have begun one.
         self._in_doubt = False
@@ -257,18 +250,6 @@ class Connection(_PyMySQL):
         self.give_back = None
         self.close()
 
-    def is_young(self, lifetime: float) -> bool:
-        """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
-        monotonic, wall = self.opened_at
-        return _now() - monotonic < lifetime and time.time() - wall < lifetime
-
-    def is_alive(self) -> bool:
-        """Whether an idle connection can be used, told from its socket alone: no round trip.
-
-        A server says nothing to an idle client, so whatever there is to read is the end, or cause for doubt.
-        """
-        return self.is_idle() and not self._readable.poll(0)
-
     def is_idle(self) -> bool:
         """Whether the connection is known to be open, outside a transaction, with nothing left to read or set."""
         return (
@@ -311,7 +292,7 @@ class Connection(_PyMySQL):
             UnfinishedTransactionError: a result was not read to its end.
         """
         if self.late:
-            raise _out_of_time()
+            raise out_of_time()
         if self._sock is None:
             raise pymysql.OperationalError(
                 CR.CR_SERVER_LOST, "the connection was lost, or closed, before COMMIT was sent: nothing is committed"
@@ -398,7 +379,7 @@ class Connection(_PyMySQL):
         came = patience is not None and _now() >= began + patience
         if self._sock is None and came and isinstance(error.__context__, TimeoutError):
             self.late = True
-            raise _out_of_time() from None
+            raise out_of_time() from None
 
     def _patience(self, invocation: Invocation, now: float) -> float | None:
         """Seconds to wait; none are left though data may be there, which would never end."""
@@ -406,20 +387,13 @@ class Connection(_PyMySQL):
         if left is not None and left <= 0 and self._sock is not None:
             self.late = True
             self._force_close()
-            raise _out_of_time()
+            raise out_of_time()
         return None if left is None else max(left, _SHORTEST_SECONDS)
 
     def _force_close(self) -> None:
         if self._is_streaming():
             self._result.unbuffered_active = False  # else it would read the rest when it is collected
         super()._force_close()  # type: ignore[misc]
-
-
-def _out_of_time() -> OutOfTimeError:
-    return OutOfTimeError(
-        "the database did not answer before this invocation's time was up; what it was doing may or may not take "
-        "effect: raise the function's timeout, or make the statement faster"
-    )
 
 
 def open_connection(settings: Settings, login: Login, seconds: float) -> Connection:

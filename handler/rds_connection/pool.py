@@ -64,6 +64,7 @@ class Slots(Generic[_C]):
         function_name: of the Lambda function; empty outside Lambda.
         has_stand_in: another pool is asked when this one has no connection, so that it is not to take all the time.
         proxy: what metrics call the proxy.
+        settings: what the environment said when it was made.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials, room: Room, *, has_stand_in: bool = False) -> None:
@@ -72,7 +73,7 @@ class Slots(Generic[_C]):
         self.has_stand_in = has_stand_in
         self.proxy = proxy_of(settings.host)
         self.acquired = 0
-        self._settings = settings
+        self.settings = settings
         self._credentials = credentials
         self._max_lifetime = settings.max_lifetime
         self._room = room
@@ -96,7 +97,7 @@ class Slots(Generic[_C]):
         Raises:
             PoolExhaustedError: `max_open` are in use. It does not wait: who waits for himself waits for ever.
         """
-        room, most = self._room, self._settings.max_open
+        room, most = self._room, self.settings.max_open
         with room.lock:
             conn = room.idle.pop() if room.idle else None
             # One of the other style is of no use here, and two at once would be more than was said.
@@ -146,7 +147,7 @@ class Slots(Generic[_C]):
             conn.give_back = None
         room, its = self._room, conn.its
         with room.lock:
-            kept = kept and its in room.in_use and len(room.idle) < self._settings.max_idle
+            kept = kept and its in room.in_use and len(room.idle) < self.settings.max_idle
             room.in_use.discard(its)
             if kept:
                 room.idle.append(conn)
@@ -159,7 +160,7 @@ class Slots(Generic[_C]):
         Raises:
             NoConnectionError: there is to be none.
         """
-        settings = self._settings
+        settings = self.settings
         reason, failure, hint = self._reason(error)
         problem = f"no connection to {settings.host}:{settings.port} as {settings.user}: {reason}; {hint}"
         pause = None
@@ -194,7 +195,7 @@ class Slots(Generic[_C]):
 
     def _is_early(self, refused: Login | None, invocation: Invocation) -> bool:
         """Whether the secret holds just what was refused: a proxy takes a moment to read one that was rotated."""
-        return self._settings.auth == "secret" and self._credentials.login(self._share(invocation)) == refused
+        return self.settings.auth == "secret" and self._credentials.login(self._share(invocation)) == refused
 
 
 class Pool(Slots[DriverConnection]):
@@ -229,12 +230,13 @@ class Pool(Slots[DriverConnection]):
         if conn.is_idle():
             self._keep(conn, is_idle=True)
             return
+        # With autocommit off, psycopg's convention: the end of a block commits.
+        commits = not failed and not conn.is_autocommit()
         try:
-            if not failed and not conn.is_autocommit():
+            if commits:
                 _check_whole(conn)
             if conn.in_transaction():
-                # With autocommit off, psycopg's convention: the end of a block commits.
-                if not failed and not conn.is_autocommit() and not conn.is_failed():
+                if commits and not conn.is_failed():
                     conn.commit()
                 else:
                     conn.rollback()
@@ -261,7 +263,7 @@ class Pool(Slots[DriverConnection]):
             began, login = time.monotonic(), None
             try:
                 login = self._credentials.login(self._share(invocation))
-                return self.driver.open_connection(self._settings, login, self._share(invocation))
+                return self.driver.open_connection(self.settings, login, self._share(invocation))
             except (OSError, self.driver.ConnectError, SecretUnavailableError) as error:
                 failed = error  # what follows is not to carry it along: some errors show what was sent
             finally:
@@ -297,11 +299,12 @@ class AsyncPool(Slots["AsyncConnection"]):
         if conn.is_idle():
             self._keep(conn, is_idle=True)
             return
+        commits = not failed and not conn.is_autocommit()
         try:
-            if not failed and not conn.is_autocommit():
+            if commits:
                 _check_whole(conn)
             if conn.in_transaction():
-                if not failed and not conn.is_autocommit() and not conn.is_failed():
+                if commits and not conn.is_failed():
                     await conn.commit()
                 else:
                     await conn.rollback()
@@ -333,7 +336,7 @@ class AsyncPool(Slots["AsyncConnection"]):
             try:
                 # Secrets Manager, and SnapStart's credentials, are read over a network.
                 login = await asyncio.to_thread(self._credentials.login, self._share(invocation))
-                return await open_async_connection(self._settings, login, self._share(invocation))
+                return await open_async_connection(self.settings, login, self._share(invocation))
             except (OSError, self.driver.ConnectError, SecretUnavailableError) as error:
                 failed = error
             finally:

@@ -8,10 +8,9 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, TypeVar
-from weakref import ref
 
 import psycopg
 from psycopg import generators, waiting
@@ -24,9 +23,10 @@ from psycopg.rows import TupleRow, tuple_row
 from .addresses import addresses, look_up, shares, unresolved
 from .credentials import Login, check_sendable
 from .deferred import AsyncBlock, Block
-from .errors import OutOfTimeError, UnfinishedTransactionError
+from .errors import OutOfTimeError, UnfinishedTransactionError, out_of_time
 from .failures import Failure
-from .invocations import NOBODYS, Invocation, current
+from .invocations import current
+from .kept import Kept
 from .settings import Settings
 
 Error = psycopg.Error
@@ -81,7 +81,7 @@ _now = time.monotonic
 _wait = psycopg.Connection.wait
 
 
-class _Kept(BaseConnection[TupleRow]):
+class _Kept(Kept, BaseConnection[TupleRow]):
     """What both kinds of connection are to their pool: kept between invocations, known from libpq without I/O, and
     with an end: statements do not wait past the deadline of the invocation under way.
 
@@ -97,14 +97,7 @@ class _Kept(BaseConnection[TupleRow]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*args, **kwargs)
-        self.invocation: Invocation = NOBODYS
-        self.owner: object = None
-        self.its: ref[Any] = ref(self)
-        self.stale = False
-        self.late = False
-        self.transactions_ended = 0
-        self.give_back: Callable[[Any], Any] | None = None
-        self.opened_at = (time.monotonic(), time.time())
+        self.begins()
         self._readable = select.poll()
         self._readable.register(self.pgconn.socket, select.POLLIN)
         # An execution environment ends without a word, with connections open: nothing to warn of.
@@ -119,18 +112,6 @@ class _Kept(BaseConnection[TupleRow]):
         self.give_back = None
         self._closed = True
         self.pgconn.finish()
-
-    def is_young(self, lifetime: float) -> bool:
-        """Whether it was opened less than `lifetime` seconds ago, by the clock that went on in a freeze."""
-        monotonic, wall = self.opened_at
-        return _now() - monotonic < lifetime and time.time() - wall < lifetime
-
-    def is_alive(self) -> bool:
-        """Whether an idle connection can be used, told from its socket alone: no round trip.
-
-        A server says nothing to an idle client, so whatever there is to read is the end, or cause for doubt.
-        """
-        return self.is_idle() and not self._readable.poll(0)
 
     def is_idle(self) -> bool:
         """Whether the connection is open, outside a transaction, with no statement under way."""
@@ -162,7 +143,7 @@ class _Kept(BaseConnection[TupleRow]):
             UnfinishedTransactionError: a statement is still under way.
         """
         if self.late:
-            raise _out_of_time()
+            raise out_of_time()
         if self.closed:
             raise psycopg.OperationalError(
                 "the connection was lost, or closed, before COMMIT was sent: nothing is committed"
@@ -205,12 +186,7 @@ class _Kept(BaseConnection[TupleRow]):
         """Nobody may use the connection again: what it was doing may still go on."""
         self.late = True
         self.pgconn.finish()
-        return _out_of_time()
-
-    def _waited(self, invocation: Invocation, began: float) -> None:
-        invocation.query_seconds += _now() - began
-        if self.pgconn.transaction_status == _IDLE:
-            self.transactions_ended += 1
+        return out_of_time()
 
 
 class Connection(_Kept, psycopg.Connection[TupleRow]):
@@ -305,7 +281,9 @@ class AsyncConnection(_Kept, psycopg.AsyncConnection[TupleRow]):
             self.stale = self.read_only is not True
             raise
         finally:
-            self._waited(invocation, began)
+            invocation.query_seconds += _now() - began
+            if self.pgconn.transaction_status == _IDLE:
+                self.transactions_ended += 1
 
     def transaction(  # type: ignore[override] # as psycopg's, but for `async with` alone
         self, savepoint_name: str | None = None, force_rollback: bool = False
@@ -392,13 +370,6 @@ def _most_telling(reasons: list[psycopg.OperationalError]) -> psycopg.Operationa
     again, though another address of the name is dead. The last one of either kind."""
     answers = [error for error in reasons if "FATAL" in str(error) or connect_failure(error) is not Failure.UNAVAILABLE]
     return (answers or reasons)[-1]
-
-
-def _out_of_time() -> OutOfTimeError:
-    return OutOfTimeError(
-        "the database did not answer before this invocation's time was up; what it was doing may or may not take "
-        "effect: raise the function's timeout, or make the statement faster"
-    )
 
 
 def _conninfo(settings: Settings, login: Login, address: str) -> str:

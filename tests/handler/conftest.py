@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,6 +11,14 @@ from tests.mariadb import MariaDB
 from tests.mariadb import running as running_mariadb
 
 from .cloud import APPLICATION, DATABASE, Cloud, free_address, running
+
+
+def only(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    """Have these variables, and no other of a function."""
+    for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +31,8 @@ def servers() -> Iterator[Cloud]:
 @pytest.fixture
 def cloud(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """The servers, and an environment that points at the proxy with a password; no connection is left from before."""
-    for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
-        monkeypatch.delenv(name)
     settings = servers.proxy.settings
-    for name, value in {
+    variables = {
         "DB_HOST": settings.address,
         "DB_PORT": str(settings.port),
         "DB_NAME": DATABASE,
@@ -34,8 +40,8 @@ def cloud(servers: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         "DB_AUTH": "password",
         "DB_PASSWORD": servers.password,
         "DB_SSL_ROOT_CERT": servers.bundle,
-    }.items():
-        monkeypatch.setenv(name, value)
+    }
+    only(monkeypatch, variables)
     yield servers
     rds_connection.close()
 
@@ -50,17 +56,15 @@ def mariadb_server() -> Iterator[MariaDB]:
 @pytest.fixture
 def mariadb(mariadb_server: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[MariaDB]:
     """The server, and an environment that points at it with a password; no connection is left from before."""
-    for name in [name for name in os.environ if name.startswith(("DB_", "AWS_"))]:
-        monkeypatch.delenv(name)
-    for name, value in {
+    variables = {
         "DB_ENGINE": "mysql",
         "DB_HOST": mariadb_server.address,
         "DB_NAME": DATABASE,
         "DB_USER": APPLICATION,
         "DB_PASSWORD": mariadb_server.password,
         "DB_SSL_ROOT_CERT": mariadb_server.bundle,
-    }.items():
-        monkeypatch.setenv(name, value)
+    }
+    only(monkeypatch, variables)
     yield mariadb_server
     rds_connection.close()
 

@@ -109,43 +109,37 @@ def test_only_the_library_of_the_engine_is_imported_and_at_once(engine: str, imp
     assert done.stdout.split() == ["True", f"rds_connection.{engine}"]
 
 
+def said(program: str, **environment: str) -> str:
+    """What an interpreter with the handler says of a program, on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(HANDLER), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr
+
+
 @pytest.mark.parametrize(
     ("engine", "missing"),
     [("mysql", "pymysql"), ("postgresql", "psycopg"), ("", "psycopg")],
 )
 def test_an_engine_whose_library_is_not_in_the_package_is_told(engine: str, missing: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.modules['{missing}'] = None; import rds_connection"],
-        env={"DB_ENGINE": engine, "PYTHONPATH": str(HANDLER)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert f"ConfigurationError: this package has no {missing}; DB_ENGINE must be the engine" in done.stderr
-    assert "ModuleNotFoundError" not in done.stderr
+    told = said(f"import sys; sys.modules['{missing}'] = None; import rds_connection", DB_ENGINE=engine)
+    assert f"ConfigurationError: this package has no {missing}; DB_ENGINE must be the engine" in told
+    assert "ModuleNotFoundError" not in told
 
 
 def test_a_psycopg_without_libpq_is_told() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.modules['psycopg_binary'] = None; import rds_connection"],
-        env={"PSYCOPG_IMPL": "binary", "PYTHONPATH": str(HANDLER)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "psycopg has no libpq that runs here; its list needs psycopg[binary]" in done.stderr
+    told = said("import sys; sys.modules['psycopg_binary'] = None; import rds_connection", PSYCOPG_IMPL="binary")
+    assert "psycopg has no libpq that runs here; its list needs psycopg[binary]" in told
 
 
 def test_an_engine_that_there_is_not_is_told_and_never_shown() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import rds_connection"],
-        env={"DB_ENGINE": "mysql://app:hidden-word@orders.example.com", "PYTHONPATH": str(HANDLER)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "ConfigurationError: the database environment is wrong: DB_ENGINE is not one of" in done.stderr
-    assert "hidden-word" not in done.stderr
+    told = said("import rds_connection", DB_ENGINE="mysql://app:hidden-word@orders.example.com")
+    assert "ConfigurationError: the database environment is wrong: DB_ENGINE is not one of" in told
+    assert "hidden-word" not in told
 
 
 def test_each_engine_has_a_module() -> None:
